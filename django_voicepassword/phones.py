@@ -1,0 +1,64 @@
+"""One spelling of a number: E.164 digits without the plus, ``79991234567``; and one way to hide it."""
+
+from __future__ import annotations
+
+import phonenumbers
+
+from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import InvalidPhone, PrefixNotAllowed
+
+# Longer than any spelling of a number; the parser is not given an attacker's megabyte.
+MAX_INPUT_LENGTH = 40
+
+
+def normalize(text: object, region: str | None = None) -> str:
+    """Read a number as a person writes it: ``8 (999) 123-45-67`` in region RU is ``79991234567``.
+
+    ``region`` (default DEFAULT_REGION) is how a number without its country code is read. Raises InvalidPhone.
+    """
+    written = str(text).strip() if text is not None else ""
+    # phonenumbers reads letters as the keys of a telephone, "8-800-FLOWERS": here they are a slip.
+    if not written or len(written) > MAX_INPUT_LENGTH or any(character.isalpha() for character in written):
+        raise InvalidPhone
+    try:
+        number = phonenumbers.parse(written, region or settings.DEFAULT_REGION)
+    except phonenumbers.NumberParseException:
+        # `from None`: the parser's message repeats what was typed.
+        raise InvalidPhone from None
+    if number.extension or not phonenumbers.is_valid_number(number):
+        raise InvalidPhone
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
+
+
+def check_allowed(phone: str) -> None:
+    """Raise PrefixNotAllowed unless the canonical ``phone`` begins with one of ALLOWED_PREFIXES."""
+    prefixes = settings.ALLOWED_PREFIXES
+    if prefixes and not phone.startswith(tuple(prefixes)):
+        raise PrefixNotAllowed
+
+
+def mask(phone: str) -> str:
+    """``79991234567`` as a person may see it: ``+7 *** ***-**-67``; other countries keep code and last two digits."""
+    if not phone:
+        return ""
+    if len(phone) == 11 and phone.startswith("7"):
+        return f"+7 *** ***-**-{phone[-2:]}"
+    country, hidden = _split_country(phone)
+    return f"+{country} {'*' * max(len(hidden) - 2, 3)}{phone[-2:]}"
+
+
+def _split_country(phone: str) -> tuple[str, str]:
+    try:
+        country = str(phonenumbers.parse(f"+{phone}").country_code)
+    except phonenumbers.NumberParseException:
+        country = ""
+    return country, phone[len(country) :]
+
+
+def national(phone: str) -> str:
+    """The whole number as people of its country write it after the code, for the owner's own eyes: ``+7 999 123-45-67``."""
+    try:
+        number = phonenumbers.parse(f"+{phone}")
+    except phonenumbers.NumberParseException:
+        return phone
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
