@@ -1,0 +1,16 @@
+"""The rows. Every transition has a name; every rule that a database can keep is a constraint in it."""
+
+from django_voicepassword.models.books import BalanceReading, DailyStatistics
+from django_voicepassword.models.calls import CallRequest, CallStatus
+from django_voicepassword.models.limits import LimitCounter
+from django_voicepassword.models.verifications import Verification, VerifiedPhone
+
+__all__ = [
+    "BalanceReading",
+    "CallRequest",
+    "CallStatus",
+    "DailyStatistics",
+    "LimitCounter",
+    "Verification",
+    "VerifiedPhone",
+]

@@ -1,0 +1,48 @@
+"""The books: what the provider says of a day, and the balance it told."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class DailyStatistics(models.Model):
+    """One day of the provider (PROVIDER_TIME_ZONE), as its daily statistics told it last."""
+
+    date = models.DateField(_("date"))
+    rows = models.PositiveIntegerField(_("rows"), default=0)
+    total_price = models.DecimalField(_("total price"), max_digits=14, decimal_places=4, default=0)
+    #: ``{"flashcall": {"no_answer": 12, …}, …}``: how many rows ended how.
+    counts = models.JSONField(_("counts by channel and state"), default=dict, blank=True)
+    matched = models.PositiveIntegerField(_("matched"), default=0)
+    imported = models.PositiveIntegerField(_("imported"), default=0)
+    mismatched = models.PositiveIntegerField(_("mismatched"), default=0)
+    missing = models.PositiveIntegerField(_("missing"), default=0)
+    synced_at = models.DateTimeField(_("synced"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("daily statistics")
+        verbose_name_plural = _("daily statistics")
+        ordering = ["-date"]
+        constraints = [models.UniqueConstraint(fields=["date"], name="voicepassword_daily_date")]
+
+    def __str__(self) -> str:
+        return str(self.date)
+
+
+class BalanceReading(models.Model):
+    """What the account held at one moment."""
+
+    balance = models.DecimalField(_("balance"), max_digits=14, decimal_places=4)
+    currency = models.CharField(_("currency"), max_length=16, blank=True)
+    read_at = models.DateTimeField(_("read"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("balance reading")
+        verbose_name_plural = _("balance readings")
+        ordering = ["-read_at"]
+        indexes = [models.Index(fields=["read_at"], name="voicepassword_balance_read")]
+
+    def __str__(self) -> str:
+        return f"{self.balance.normalize():f} {self.currency}".strip()

@@ -1,0 +1,291 @@
+"""CallRequest: one paid request to the provider. CallStatus: one report about it, append-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_voicepassword import phones
+from django_voicepassword.models.verifications import Verification
+
+
+class CallRequest(models.Model):
+    """One flash call, voice call or SMS. Its state only informs: it never approves a verification.
+
+    States move only forward: ``queued -> placing -> placed | refused | unknown``, then what the provider reports.
+    """
+
+    class Channel(models.TextChoices):
+        FLASHCALL = "flashcall", _("flash call")
+        VOICE = "voice", _("voice call")
+        SMS = "sms", _("SMS")
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        PLACING = "placing", _("placing")
+        PLACED = "placed", _("placed")
+        REFUSED = "refused", _("refused")
+        UNKNOWN = "unknown", _("unknown")
+        DIALING = "dialing", _("dialing")
+        ANSWERED = "answered", _("answered")
+        NO_ANSWER = "no_answer", _("no answer")
+        BUSY = "busy", _("busy")
+        CANCELED = "canceled", _("canceled")
+        FAILED = "failed", _("failed")
+        SMS_QUEUED = "sms_queued", _("SMS queued")
+        SMS_SENT = "sms_sent", _("SMS sent")
+        DELIVERED = "delivered", _("delivered")
+        NOT_DELIVERED = "not_delivered", _("not delivered")
+
+    class Origin(models.TextChoices):
+        APP = "app", _("this site")
+        IMPORTED = "imported", _("imported")
+
+    #: How far along a state is: a report moves a call only to a greater number.
+    PROGRESS = {
+        State.QUEUED: 0,
+        State.PLACING: 1,
+        State.UNKNOWN: 2,
+        State.PLACED: 2,
+        State.SMS_QUEUED: 3,
+        State.DIALING: 4,
+        State.SMS_SENT: 4,
+        State.REFUSED: 9,
+        State.ANSWERED: 9,
+        State.NO_ANSWER: 9,
+        State.BUSY: 9,
+        State.CANCELED: 9,
+        State.FAILED: 9,
+        State.DELIVERED: 9,
+        State.NOT_DELIVERED: 9,
+    }
+    FINAL_STATES = frozenset(state for state, progress in PROGRESS.items() if progress == 9)
+    #: Not yet with the provider: money is not spent.
+    UNSENT_STATES = frozenset({State.QUEUED, State.REFUSED})
+
+    verification = models.ForeignKey(
+        Verification,
+        verbose_name=_("verification"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="calls",
+    )
+    phone = models.CharField(_("phone"), max_length=15)
+    channel = models.CharField(_("channel"), max_length=9, choices=Channel.choices)
+    state = models.CharField(_("state"), max_length=13, choices=State.choices, default=State.QUEUED)
+    #: The provider's id. A call and its SMS may share one: it is not unique.
+    provider_id = models.CharField(_("provider id"), max_length=64, blank=True, default="")
+    #: The provider's own word for what was sold, raw.
+    service = models.CharField(_("service"), max_length=64, blank=True, default="")
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=4, null=True, blank=True)
+    duration = models.PositiveIntegerField(_("duration, seconds"), null=True, blank=True)
+    origin = models.CharField(_("origin"), max_length=8, choices=Origin.choices, default=Origin.APP)
+    error_code = models.CharField(_("error code"), max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    claimed_at = models.DateTimeField(_("claimed by a worker"), null=True, blank=True, editable=False)
+    placed_at = models.DateTimeField(_("placed"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    occurred_at = models.DateTimeField(_("provider's date"), null=True, blank=True)
+    next_poll_at = models.DateTimeField(_("next poll"), null=True, blank=True, editable=False)
+    polls = models.PositiveSmallIntegerField(_("polls"), default=0, editable=False)
+    #: HMAC of the code that this call carries (``codes.digest``); empty where none was carried.
+    code_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    #: Money reserved in DAILY_BUDGET before the price was known.
+    reserved_price = models.DecimalField(
+        max_digits=12, decimal_places=4, null=True, blank=True, editable=False
+    )
+
+    class Meta:
+        verbose_name = _("call request")
+        verbose_name_plural = _("call requests")
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(channel__in=["flashcall", "voice", "sms"]), name="voicepassword_call_channel"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        "queued",
+                        "placing",
+                        "placed",
+                        "refused",
+                        "unknown",
+                        "dialing",
+                        "answered",
+                        "no_answer",
+                        "busy",
+                        "canceled",
+                        "failed",
+                        "sms_queued",
+                        "sms_sent",
+                        "delivered",
+                        "not_delivered",
+                    ]
+                ),
+                name="voicepassword_call_state",
+            ),
+            models.CheckConstraint(condition=Q(origin__in=["app", "imported"]), name="voicepassword_call_origin"),
+            models.CheckConstraint(
+                condition=Q(price__isnull=True) | Q(price__gte=0), name="voicepassword_call_price"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="queued") | Q(origin="imported") | Q(claimed_at__isnull=False) | Q(state="refused"),
+                name="voicepassword_call_claimed",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="voicepassword_call_created"),
+            models.Index(fields=["phone", "created_at"], name="voicepassword_call_phone"),
+            models.Index(fields=["state", "created_at"], name="voicepassword_call_state"),
+            models.Index(fields=["provider_id"], name="voicepassword_call_provider"),
+            models.Index(fields=["next_poll_at"], name="voicepassword_call_poll"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()}, {phones.mask(self.phone)}, {self.get_state_display()}"
+
+    def __repr__(self) -> str:
+        return f"<CallRequest {self.pk} {self.channel} {self.state}>"
+
+    @property
+    def masked_phone(self) -> str:
+        return phones.mask(self.phone)
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in self.FINAL_STATES
+
+    @property
+    def may_have_rung(self) -> bool:
+        """Can the person have seen or heard its code?"""
+        return self.state not in self.UNSENT_STATES
+
+    def claim(self, code_digest: str, now: datetime) -> bool:
+        """QUEUED -> PLACING, for exactly one worker. Only who gets True may ask the provider."""
+        return self._move(
+            [self.State.QUEUED], state=self.State.PLACING, claimed_at=now, code_digest=code_digest
+        )
+
+    def unclaim(self) -> bool:
+        """PLACING -> QUEUED: the request surely did not leave and will be tried again."""
+        return self._move([self.State.PLACING], state=self.State.QUEUED, claimed_at=None, code_digest="")
+
+    def mark_refused(self, error_code: str, now: datetime) -> bool:
+        """QUEUED or PLACING -> REFUSED: nothing rang, ``error_code`` says why."""
+        return self._move(
+            [self.State.QUEUED, self.State.PLACING],
+            state=self.State.REFUSED,
+            error_code=error_code,
+            finished_at=now,
+            code_digest="",
+        )
+
+    def mark_unknown(self, now: datetime, error_code: str = "") -> bool:
+        """PLACING -> UNKNOWN: no readable answer came, it may have rung; its code still counts."""
+        return self._move([self.State.PLACING], state=self.State.UNKNOWN, placed_at=now, error_code=error_code)
+
+    def mark_placed(
+        self,
+        provider_id: str,
+        price: Decimal | None,
+        code_digest: str,
+        now: datetime,
+        next_poll_at: datetime | None,
+        error_code: str = "",
+    ) -> bool:
+        """PLACING -> PLACED, keeping a state that a callback brought before the reply. False where it did so.
+
+        A call that was given up as UNKNOWN meanwhile (a very late reply) becomes PLACED too.
+        """
+        early = [self.State.PLACING, self.State.UNKNOWN]
+        values: dict[str, Any] = {
+            "provider_id": provider_id,
+            "placed_at": now,
+            "code_digest": code_digest,
+            "error_code": error_code,
+        }
+        if price is not None:
+            values["price"] = price
+        if self._move(early, state=self.State.PLACED, next_poll_at=next_poll_at, **values):
+            return True
+        # A callback was faster than the reply: its state stays.
+        type(self).objects.filter(pk=self.pk).update(**values)
+        self.refresh_from_db()
+        return False
+
+    def move_forward(self, old_state: str, values: dict[str, Any]) -> bool:
+        """Compare and swap: write ``values`` (a new state among them) only where the state still is ``old_state``."""
+        return self._move([old_state], **values)
+
+    @classmethod
+    def is_forward(cls, old_state: str, new_state: str) -> bool:
+        """May a report of ``new_state`` move a call that is in ``old_state``?"""
+        return cls.PROGRESS.get(new_state, -1) > cls.PROGRESS[old_state]  # type: ignore[call-overload, no-any-return, index]
+
+    @classmethod
+    def lose_abandoned(cls, claimed_before: datetime, now: datetime) -> list[int]:
+        """PLACING -> UNKNOWN for calls whose worker died with them. Never placed again. Their keys."""
+        abandoned = list(
+            cls.objects.filter(state=cls.State.PLACING, claimed_at__lt=claimed_before).values_list("pk", flat=True)
+        )
+        return [pk for pk in abandoned if cls(pk=pk).mark_unknown(now, "worker_lost")]
+
+    def _move(self, old_states: Iterable[str], **values: Any) -> bool:
+        moved = type(self).objects.filter(pk=self.pk, state__in=list(old_states)).update(**values)
+        if moved:
+            for name, value in values.items():
+                setattr(self, name, value)
+        return bool(moved)
+
+
+class CallStatus(models.Model):
+    """One report about one call request. Rows are only ever added."""
+
+    class Source(models.TextChoices):
+        SEND = "send", _("reply to sending")
+        CALLBACK = "callback", _("callback")
+        POLL = "poll", _("poll")
+        DAILY = "daily", _("daily statistics")
+
+    #: A word that is not in the vocabulary: kept raw, it moves nothing.
+    OTHER = "other"
+
+    call = models.ForeignKey(
+        CallRequest, verbose_name=_("call request"), on_delete=models.CASCADE, related_name="statuses"
+    )
+    state = models.CharField(
+        _("state"), max_length=13, choices=[*CallRequest.State.choices, (OTHER, _("other"))]
+    )
+    raw_state = models.CharField(_("provider's word"), max_length=64, blank=True, default="")
+    source = models.CharField(_("source"), max_length=8, choices=Source.choices)
+    occurred_at = models.DateTimeField(_("provider's date"), null=True, blank=True)
+    received_at = models.DateTimeField(_("received"), default=timezone.now)
+    duration = models.PositiveIntegerField(_("duration, seconds"), null=True, blank=True)
+    price = models.DecimalField(_("price"), max_digits=12, decimal_places=4, null=True, blank=True)
+    #: What the provider wrote, code and phone masked.
+    payload = models.JSONField(_("payload"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("call status")
+        verbose_name_plural = _("call statuses")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(source__in=["send", "callback", "poll", "daily"]), name="voicepassword_status_source"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_source_display()}: {self.get_state_display()}"
+
+    def __repr__(self) -> str:
+        return f"<CallStatus {self.pk} {self.source} {self.state}>"

@@ -1,0 +1,29 @@
+"""LimitCounter: what was used of one budget; the rules are in ``django_voicepassword.limits``."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class LimitCounter(models.Model):
+    """One budget of one subject: ``phone:79991234567``, ``ip:192.0.2.1``, ``site:``, ``budget:2026-01-31``."""
+
+    key = models.CharField(_("key"), max_length=80, primary_key=True)
+    #: Rate -> list of [milliseconds since 1970, how many]; what is older than the rate's period is dropped at each use.
+    events = models.TextField(_("events"), default="{}")
+    #: Money, for the keys that count money.
+    amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=4, default=0)
+    updated_at = models.DateTimeField(_("updated"))
+
+    class Meta:
+        verbose_name = _("limit counter")
+        verbose_name_plural = _("limit counters")
+        indexes = [models.Index(fields=["updated_at"], name="voicepassword_limit_updated")]
+
+    def __str__(self) -> str:
+        # The key may hold a whole phone number.
+        return self.key.partition(":")[0]
+
+    def __repr__(self) -> str:
+        return f"<LimitCounter {self}>"

@@ -1,0 +1,176 @@
+"""Verification: one window in which one number is to be proved. VerifiedPhone: whose it was found to be."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_voicepassword import phones
+
+
+class Verification(models.Model):
+    """One code, a lifetime, a budget of guesses and a budget of sends. Approved by a typed code and by nothing else."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("pending")
+        APPROVED = "approved", _("approved")
+        EXPIRED = "expired", _("expired")
+        MAX_ATTEMPTS = "max_attempts", _("no attempts left")
+        CANCELED = "canceled", _("canceled")
+
+    #: A bearer secret: who knows it may guess. Never handed to a second asker.
+    id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
+    phone = models.CharField(_("phone"), max_length=15)
+    purpose = models.CharField(_("purpose"), max_length=32, default="login")
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    sends = models.PositiveSmallIntegerField(_("sends"), default=0)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("expires"))
+    approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
+    #: When the newest send was counted; None where it proved to have rung nobody, so the next may follow at once.
+    last_sent_at = models.DateTimeField(_("last sent"), null=True, blank=True)
+    user = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="phone_verifications",
+    )
+    ip = models.GenericIPAddressField(_("client address"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("verification")
+        verbose_name_plural = _("verifications")
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["pending", "approved", "expired", "max_attempts", "canceled"]),
+                name="voicepassword_verification_status",
+            ),
+            models.CheckConstraint(condition=~Q(phone=""), name="voicepassword_verification_phone"),
+            models.CheckConstraint(
+                condition=Q(status="approved", approved_at__isnull=False)
+                | (~Q(status="approved") & Q(approved_at__isnull=True)),
+                name="voicepassword_verification_approved_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")), name="voicepassword_verification_lifetime"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="voicepassword_ver_created"),
+            models.Index(fields=["phone", "created_at"], name="voicepassword_ver_phone"),
+            models.Index(fields=["ip", "created_at"], name="voicepassword_ver_ip"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{phones.mask(self.phone)}, {self.get_status_display()}"
+
+    def __repr__(self) -> str:
+        # The id is a bearer secret: its head is enough to find the row in the admin.
+        return f"<Verification {str(self.id)[:8]} {self.status}>"
+
+    @property
+    def masked_phone(self) -> str:
+        return phones.mask(self.phone)
+
+    def is_open(self, now: datetime | None = None) -> bool:
+        """May it still be approved, or called for?"""
+        return self.status == self.Status.PENDING and self.expires_at > (now or timezone.now())
+
+    @classmethod
+    def count_guess(cls, verification_id: uuid.UUID, max_attempts: int, now: datetime) -> bool:
+        """Count one guess before anybody looks at it. False: closed, expired or none left; nothing was counted."""
+        return bool(
+            cls.objects.filter(
+                id=verification_id, status=cls.Status.PENDING, attempts__lt=max_attempts, expires_at__gt=now
+            ).update(attempts=F("attempts") + 1)
+        )
+
+    @classmethod
+    def count_send(cls, verification_id: uuid.UUID, max_sends: int, resend_after: int, now: datetime) -> bool:
+        """Count one more send before it is tried. False: closed, expired, none left or too soon; nothing was counted."""
+        rested = Q(last_sent_at__isnull=True) | Q(last_sent_at__lte=now - timedelta(seconds=resend_after))
+        return bool(
+            cls.objects.filter(
+                rested, id=verification_id, status=cls.Status.PENDING, sends__lt=max_sends, expires_at__gt=now
+            ).update(sends=F("sends") + 1, last_sent_at=now)
+        )
+
+    @classmethod
+    def return_send(cls, verification_id: uuid.UUID) -> None:
+        """The send counted last never left: give it back."""
+        cls.objects.filter(id=verification_id, sends__gt=0).update(sends=F("sends") - 1, last_sent_at=None)
+
+    @classmethod
+    def allow_next_send(cls, verification_id: uuid.UUID) -> None:
+        """The send counted last rang nobody: it stays counted, but the next need not wait."""
+        cls.objects.filter(id=verification_id).update(last_sent_at=None)
+
+    def approve(self, now: datetime) -> bool:
+        """PENDING -> APPROVED, for exactly one of all who try."""
+        return self._close(self.Status.APPROVED, approved_at=now)
+
+    def exhaust(self) -> bool:
+        """PENDING -> MAX_ATTEMPTS."""
+        return self._close(self.Status.MAX_ATTEMPTS)
+
+    def cancel(self) -> bool:
+        """PENDING -> CANCELED."""
+        return self._close(self.Status.CANCELED)
+
+    @classmethod
+    def expire_old(cls, now: datetime) -> int:
+        """PENDING -> EXPIRED for all whose time is over; how many."""
+        return cls.objects.filter(status=cls.Status.PENDING, expires_at__lte=now).update(status=cls.Status.EXPIRED)
+
+    def _close(self, status: Verification.Status, **values: Any) -> bool:
+        closed = type(self).objects.filter(id=self.id, status=self.Status.PENDING).update(status=status, **values)
+        if closed:
+            self.status = status
+            for name, value in values.items():
+                setattr(self, name, value)
+        return bool(closed)
+
+
+class VerifiedPhone(models.Model):
+    """A number and the user who proved to hold it last. One number has one user; a user may have several numbers."""
+
+    user = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        on_delete=models.CASCADE,
+        related_name="verified_phones",
+    )
+    phone = models.CharField(_("phone"), max_length=15)
+    verified_at = models.DateTimeField(_("verified"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("verified phone")
+        verbose_name_plural = _("verified phones")
+        ordering = ["-verified_at"]
+        constraints = [
+            # A constraint, not unique=True: that adds a second index for LIKE on PostgreSQL.
+            models.UniqueConstraint(fields=["phone"], name="voicepassword_verifiedphone_phone"),
+            models.CheckConstraint(condition=~Q(phone=""), name="voicepassword_verifiedphone_not_empty"),
+        ]
+        indexes = [models.Index(fields=["verified_at"], name="voicepassword_vp_verified")]
+
+    def __str__(self) -> str:
+        return phones.mask(self.phone)
+
+    def __repr__(self) -> str:
+        return f"<VerifiedPhone {self.pk}>"
+
+    @property
+    def masked_phone(self) -> str:
+        return phones.mask(self.phone)
