@@ -1,0 +1,23 @@
+"""TRANSPORT "console": for development, the call is printed where it would ring."""
+
+from __future__ import annotations
+
+import sys
+
+from django_voicepassword import phones
+from django_voicepassword.testing import MemoryClient, Sent
+
+_WORDS = {
+    "flashcall": "a flash call rings; the last digits of the calling number are",
+    "voice": "a robot calls and says",
+    "sms": "an SMS comes and says",
+}
+
+
+class ConsoleClient(MemoryClient):
+    """Prints every call with its code to standard output. Not for production: the code is there to be read."""
+
+    def show(self, sent: Sent) -> None:
+        line = f"[voicepassword] {phones.national(sent.number)}: {_WORDS[sent.channel]} {sent.code}"
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
