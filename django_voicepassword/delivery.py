@@ -1,0 +1,438 @@
+"""A row talks to the provider: ``place`` sends it, ``record`` keeps what is reported, ``refresh`` asks.
+
+A request that may have left is never sent again: ``place`` claims its row first (QUEUED -> PLACING, for one worker),
+and whatever happens after that ends in PLACED, REFUSED or UNKNOWN, or back in QUEUED when the connection was refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError, connections, router, transaction
+from django.dispatch import Signal
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from django_voicepassword import codes, limits, provider, signals, tokens
+from django_voicepassword.client import Client
+from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import AccountRefused, ProviderError, ProviderRefused
+from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.protocol import Report, SendReply
+
+logger = logging.getLogger(__name__)
+
+#: Seconds beyond the read timeout after which a call in PLACING has surely lost its worker.
+ABANDONED_MARGIN = 30
+#: Seconds to wait before the first new try of a refused connection, and at most.
+FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
+#: Times that a result is written again when the database just went away: what rang must not be forgotten.
+WRITE_TRIES = 5
+
+# Error codes of our own, beside the provider's.
+UNREACHABLE = "unreachable"
+NOT_QUEUED = "broker_unavailable"
+MISCONFIGURED = "misconfigured"
+NO_EARLIER_CALL = "no_earlier_call"
+NO_CODE = "code_missing"
+TOO_LATE = "verification_closed"
+
+
+@sensitive_variables()
+def place(call_id: int, last_try: bool = False) -> float | None:
+    """Send one queued call request, at most once.
+
+    Returns the seconds after which to try again where the connection was refused, else None: done, one way or the
+    other, or somebody else's. ``last_try``: do not ask for another try, end as REFUSED ``unreachable``.
+    """
+    call = CallRequest.objects.select_related("verification").filter(pk=call_id).first()
+    if call is None or call.state != CallRequest.State.QUEUED:
+        logger.info("call %s is not queued: left alone", call_id)
+        return None
+    verification = call.verification
+    if verification is not None and not verification.is_open():
+        _refuse(call, TOO_LATE, give_back=True)
+        return None
+    earlier = _earlier_call(call) if call.channel == CallRequest.Channel.SMS else None
+    if call.channel == CallRequest.Channel.SMS and earlier is None:
+        _refuse(call, NO_EARLIER_CALL, give_back=True)
+        return None
+    try:
+        client = provider.client(call.verification_id)
+    except ImproperlyConfigured:
+        _refuse(call, MISCONFIGURED, give_back=True)
+        raise
+    code = _our_code(call)
+    if earlier is not None:
+        carried = earlier.code_digest
+    elif code is not None and verification is not None:
+        carried = codes.digest(verification.id, call.phone, code)
+    else:
+        carried = ""
+    if not call.claim(carried, timezone.now()):
+        logger.info("call %s is claimed by another worker: left alone", call_id)
+        return None
+    return _send_claimed(client, call, code, earlier, last_try)
+
+
+@sensitive_variables()
+def _send_claimed(
+    client: Client, call: CallRequest, code: str | None, earlier: CallRequest | None, last_try: bool
+) -> float | None:
+    try:
+        reply = _ask(client, call, code, earlier)
+    except ProviderRefused as error:
+        logger.error("call %s: the provider refused: %s", call.pk, error.error_code)
+        _refuse(call, error.error_code, give_back=isinstance(error, AccountRefused))
+    except ProviderError as error:
+        if not error.may_have_rung:
+            return _try_later(call, last_try)
+        logger.error("call %s: no readable answer, it may have rung: %s", call.pk, error)
+        _persist(lambda: _lose(call, error.code))
+    except ValueError as error:
+        # Refused by the protocol before anything was sent.
+        logger.error("call %s: not sent: %s", call.pk, error)
+        _refuse(call, MISCONFIGURED, give_back=True)
+    except BaseException:
+        # A worker told to stop, or a fault of ours: nobody knows whether it rang.
+        _persist(lambda: _lose(call, "interrupted"))
+        raise
+    else:
+        _persist(lambda: _keep_reply(call, reply))
+    return None
+
+
+def give_up(call_id: int, error_code: str) -> None:
+    """QUEUED -> REFUSED for a call that never reached a worker; what was reserved for it is given back."""
+    call = CallRequest.objects.select_related("verification").get(pk=call_id)
+    _refuse(call, error_code, give_back=True)
+
+
+def record(call_id: int, report: Report, source: str, payload: dict[str, Any] | None = None) -> CallStatus | None:
+    """Keep a report about a call request (or about the SMS that followed it), and move the row forward if it tells more.
+
+    The CallStatus is added whatever it says; the state moves only forward, by compare-and-swap, so reports may come
+    doubled, late, in any order, and before the reply to the request itself. None where the call is not there.
+    """
+    call = CallRequest.objects.filter(pk=call_id).first()
+    if call is None:
+        return None
+    if source == CallStatus.Source.CALLBACK:
+        call = _meant(call, report)
+    status = _status(call, report, source, payload)
+    while True:
+        values = _changes(call, report, status)
+        old_state = call.state
+        with transaction.atomic(using=router.db_for_write(CallRequest)):
+            # The UPDATE comes first: a transaction that begins with a read cannot wait for a writer on SQLite.
+            moved = bool(values) and call.move_forward(old_state, values)
+            if moved or not values:
+                status.save(force_insert=True)
+        if moved:
+            _announce(signals.call_state_changed, call, old_state=old_state, new_state=call.state, source=source)
+        if moved or not values:
+            return status
+        # Another report moved it between our read and our write. States only move forward, so this ends.
+        call.refresh_from_db()
+
+
+def refresh(call_id: int) -> CallStatus | None:
+    """Ask the provider for the state of one call request and keep the answer.
+
+    Raises ProviderError; ValueError where the provider never told an id.
+    """
+    call = CallRequest.objects.get(pk=call_id)
+    if not call.provider_id:
+        raise ValueError("the provider never told an id for this call: only the daily statistics can find it")
+    report = provider.client().state(call.provider_id)
+    return record(call_id, report, CallStatus.Source.POLL)
+
+
+def lose_abandoned(now: datetime | None = None) -> list[int]:
+    """PLACING -> UNKNOWN for every call whose worker must have died: older than the read timeout and a margin."""
+    now = now or timezone.now()
+    patience = timedelta(seconds=sum(settings.TIMEOUT) + ABANDONED_MARGIN)
+    lost = CallRequest.lose_abandoned(now - patience, now)
+    for pk in lost:
+        call = CallRequest.objects.get(pk=pk)
+        logger.error("call %s lost its worker: it may have rung, and is not placed again", pk)
+        _announce(
+            signals.call_state_changed,
+            call,
+            old_state=CallRequest.State.PLACING,
+            new_state=call.state,
+            source=CallStatus.Source.SEND,
+        )
+    return lost
+
+
+def forgotten_in_queue(now: datetime | None = None) -> list[int]:
+    """Calls that are QUEUED longer than any retry takes: their task was lost, and claiming makes a second one safe."""
+    now = now or timezone.now()
+    before = now - timedelta(seconds=2 * LONGEST_RETRY)
+    waiting = CallRequest.objects.filter(state=CallRequest.State.QUEUED, created_at__lt=before)
+    return list(waiting.order_by("created_at").values_list("pk", flat=True)[:1000])
+
+
+def callback_url(call: CallRequest) -> str | None:
+    """The address that the provider is to report this call to; None without CALLBACK_BASE_URL."""
+    base = settings.CALLBACK_BASE_URL
+    if not base:
+        return None
+    try:
+        path = reverse("voicepassword:callback", args=[tokens.make_callback_token(call.pk)])
+    except NoReverseMatch:
+        logger.error("CALLBACK_BASE_URL is set, but django_voicepassword.urls is not included: no callback is asked for")
+        return None
+    return f"{base.rstrip('/')}{path}"
+
+
+def occurred_at(report: Report) -> datetime | None:
+    """The provider's own date, made aware in PROVIDER_TIME_ZONE."""
+    if report.date is None:
+        return None
+    try:
+        return report.date.replace(tzinfo=ZoneInfo(settings.PROVIDER_TIME_ZONE))
+    except (OverflowError, ValueError):
+        return None
+
+
+def _our_code(call: CallRequest) -> str | None:
+    if call.verification_id is None or settings.CODE_SOURCE != "client" or call.channel == CallRequest.Channel.SMS:
+        return None
+    return codes.make(call.verification_id)
+
+
+def _earlier_call(call: CallRequest) -> CallRequest | None:
+    """The call whose code an SMS repeats: the newest of the verification that the provider took."""
+    return (
+        CallRequest.objects.filter(verification_id=call.verification_id, verification__isnull=False)
+        .exclude(channel=CallRequest.Channel.SMS)
+        .exclude(provider_id="")
+        .order_by("-id")
+        .first()
+    )
+
+
+@sensitive_variables()
+def _ask(client: Client, call: CallRequest, code: str | None, earlier: CallRequest | None) -> SendReply:
+    if earlier is not None:
+        return client.sms(earlier.provider_id)
+    address = callback_url(call)
+    if call.channel == CallRequest.Channel.VOICE:
+        return client.voice_call(
+            call.phone, code=code, repeat=settings.VOICE_REPEAT, ani=settings.ANI, callback_url=address
+        )
+    if code is not None:
+        return client.flash_call(call.phone, code=code, callback_url=address)
+    return client.flash_call(call.phone, capacity=settings.CODE_LENGTH, callback_url=address)
+
+
+@sensitive_variables()
+def _keep_reply(call: CallRequest, reply: SendReply) -> None:
+    now = timezone.now()
+    carried = call.code_digest
+    problem = ""
+    if call.verification is not None and not carried:
+        if reply.code:
+            carried = codes.digest(call.verification.id, call.phone, reply.code)
+        else:
+            problem = NO_CODE
+            logger.error("call %s: the reply has no code, so none can be checked", call.pk)
+    with transaction.atomic(using=router.db_for_write(CallRequest)):
+        moved = call.mark_placed(reply.id, reply.price, carried, now, _first_poll(now), problem)
+        CallStatus.objects.create(
+            call=call,
+            state=CallRequest.State.PLACED,
+            raw_state="ok",
+            source=CallStatus.Source.SEND,
+            received_at=now,
+            price=reply.price,
+            payload={"result": "ok", "id": reply.id, "price": None if reply.price is None else str(reply.price)},
+        )
+    if reply.price is not None:
+        _settle(call, reply.price, now)
+    _announce(signals.call_placed, call)
+    if moved:
+        _announce(
+            signals.call_state_changed,
+            call,
+            old_state=CallRequest.State.PLACING,
+            new_state=call.state,
+            source=CallStatus.Source.SEND,
+        )
+
+
+def _first_poll(now: datetime) -> datetime | None:
+    delays = settings.POLL_DELAYS
+    return now + timedelta(seconds=delays[0]) if delays else None
+
+
+def _settle(call: CallRequest, price: Decimal, now: datetime) -> None:
+    """The price is known: correct what DAILY_BUDGET had reserved for it."""
+    if call.reserved_price is None:
+        return
+    limits.adjust_budget(call.created_at, price - call.reserved_price)
+    if price != call.reserved_price:
+        limits.note_price(call.channel, price, now)
+
+
+def _refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
+    """REFUSED: nothing rang. ``give_back``: nothing was sent either, so nothing stays counted."""
+    old_state = call.state
+    now = timezone.now()
+    with transaction.atomic(using=router.db_for_write(CallRequest)):
+        if not call.mark_refused(error_code[:200], now):
+            return
+        CallStatus.objects.create(
+            call=call,
+            state=CallRequest.State.REFUSED,
+            raw_state=error_code[:64],
+            source=CallStatus.Source.SEND,
+            received_at=now,
+            payload={"result": "error", "error_code": error_code[:200]},
+        )
+        _return_budgets(call, give_back)
+    _announce(
+        signals.call_state_changed,
+        call,
+        old_state=old_state,
+        new_state=call.state,
+        source=CallStatus.Source.SEND,
+    )
+
+
+def _return_budgets(call: CallRequest, give_back: bool) -> None:
+    verification = call.verification
+    if give_back and verification is not None:
+        Verification.return_send(verification.id)
+        limits.release(
+            limits.send_subjects(call.phone, verification.ip), at=call.created_at, price=call.reserved_price
+        )
+        return
+    if verification is not None:
+        Verification.allow_next_send(verification.id)
+    if call.reserved_price is not None:
+        limits.adjust_budget(call.created_at, -call.reserved_price)
+
+
+def _lose(call: CallRequest, error_code: str) -> None:
+    """PLACING -> UNKNOWN."""
+    if call.mark_unknown(timezone.now(), error_code):
+        _announce(
+            signals.call_state_changed,
+            call,
+            old_state=CallRequest.State.PLACING,
+            new_state=call.state,
+            source=CallStatus.Source.SEND,
+        )
+
+
+def _try_later(call: CallRequest, last_try: bool) -> float | None:
+    """The connection was refused: PLACING -> QUEUED and the wait, or REFUSED when the time is over.
+
+    The wait doubles without a counter: it is as long as the call has waited already.
+    """
+    now = timezone.now()
+    waited = (now - call.created_at).total_seconds()
+    delay = min(max(FIRST_RETRY, waited), LONGEST_RETRY)
+    ends = call.verification.expires_at if call.verification else call.created_at + timedelta(seconds=settings.CODE_TTL)
+    if last_try or now + timedelta(seconds=delay) >= ends:
+        logger.error("call %s: the provider cannot be reached, given up", call.pk)
+        _persist(lambda: _refuse(call, UNREACHABLE, give_back=True))
+        return None
+    logger.warning("call %s: the provider cannot be reached, next try in %.0f s", call.pk, delay)
+    _persist(call.unclaim)
+    return delay
+
+
+def _meant(call: CallRequest, report: Report) -> CallRequest:
+    """Which row a callback speaks of: the call it was asked for, or the SMS that followed that call."""
+    if report.kind == "call" or call.verification_id is None or call.channel == CallRequest.Channel.SMS:
+        return call
+    texts = CallRequest.objects.filter(verification_id=call.verification_id, channel=CallRequest.Channel.SMS)
+    sent = [sms for sms in texts.order_by("-id") if sms.may_have_rung]
+    own = next((sms for sms in sent if report.id and sms.provider_id == report.id), None)
+    newest = own or next((sms for sms in sent if not sms.is_final), sent[0] if sent else None)
+    if newest is None:
+        return call
+    if report.kind == "sms":
+        return newest
+    # FAIL is in both vocabularies: the id tells, and where both share it, the one that is still open.
+    if own is not None and own.provider_id != call.provider_id:
+        return own
+    shared = report.id in (None, call.provider_id) and call.is_final and not newest.is_final
+    return newest if shared else call
+
+
+def _changes(call: CallRequest, report: Report, status: CallStatus) -> dict[str, Any]:
+    """What the report changes in the row: nothing where it is late, repeated, unknown or about something else."""
+    if status.state == CallStatus.OTHER or not CallRequest.is_forward(call.state, status.state):
+        return {}
+    if report.id and call.provider_id and report.id != call.provider_id:
+        return {}
+    is_text = call.channel == CallRequest.Channel.SMS
+    if report.kind is not None and (report.kind == "sms") != is_text:
+        return {}
+    values: dict[str, Any] = {"state": status.state, "occurred_at": status.occurred_at or call.occurred_at}
+    if report.id and not call.provider_id:
+        values["provider_id"] = report.id
+    if report.service:
+        values["service"] = report.service
+    if status.price is not None:
+        values["price"] = status.price
+    if status.duration is not None:
+        values["duration"] = status.duration
+    if status.state in CallRequest.FINAL_STATES:
+        values |= {"finished_at": status.received_at, "next_poll_at": None}
+    return values
+
+
+def _status(call: CallRequest, report: Report, source: str, payload: dict[str, Any] | None) -> CallStatus:
+    return CallStatus(
+        call=call,
+        state=report.state or CallStatus.OTHER,
+        raw_state=report.raw_state or "",
+        source=source,
+        occurred_at=occurred_at(report),
+        received_at=timezone.now(),
+        duration=report.duration,
+        price=report.price,
+        payload=report.raw if payload is None else payload,
+    )
+
+
+def _persist(write: Callable[[], object]) -> None:
+    """Run ``write``, again when the database just went away: what the provider did must not be forgotten."""
+    connection = connections[router.db_for_write(CallRequest)]
+    for attempt in range(1, WRITE_TRIES + 1):
+        try:
+            write()
+            return
+        except (OperationalError, InterfaceError):
+            if attempt == WRITE_TRIES or connection.in_atomic_block:
+                raise
+            logger.exception("the database went away, writing again")
+            connection.close()
+            time.sleep(attempt / 2)
+
+
+def _announce(signal: Signal, call: CallRequest, **values: Any) -> None:
+    """Tell the host project after the rows are committed; a receiver that raises is logged and stops nothing."""
+    if not signal.has_listeners(CallRequest):
+        return
+
+    def send() -> None:
+        for receiver, outcome in signal.send_robust(sender=CallRequest, call=call, **values):
+            if isinstance(outcome, Exception):
+                logger.error("a receiver of a signal failed: %r", receiver, exc_info=outcome)
+
+    transaction.on_commit(send, using=router.db_for_write(CallRequest))

@@ -1,0 +1,34 @@
+"""Celery tasks: a primary key in, one call of a lower floor. No code, key or number is ever an argument."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+
+from django_voicepassword import delivery
+from django_voicepassword.exceptions import Unavailable
+from django_voicepassword.models import Verification
+
+logger = logging.getLogger(__name__)
+
+
+# Acknowledged late: a worker that dies before it claims the row loses nothing, and one that dies after claiming it
+# finds the row claimed when the task comes again, and leaves it alone.
+@shared_task(name="django_voicepassword.tasks.place_call", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+def place_call(call_id: int) -> None:
+    """Place one queued call request; again after a while where the connection was refused."""
+    delay = delivery.place(call_id)
+    if delay is not None:
+        place_call.apply_async((call_id,), countdown=delay)
+
+
+def enqueue(call_id: int) -> None:
+    """Hand a call request to a worker, or raise Unavailable within seconds: the broker is down, the row says so."""
+    try:
+        place_call.apply_async((call_id,), retry=False)
+    except Exception as error:
+        # Each broker has errors of its own, and none of them means that the person should wait.
+        logger.exception("call %s: the broker does not take the task", call_id)
+        delivery.give_up(call_id, delivery.NOT_QUEUED)
+        raise Unavailable("the broker does not take the call") from error

@@ -1,0 +1,414 @@
+"""The front door: ``start``, ``resend``, ``check``, ``cancel``. Every surface calls these and holds no rule of its own.
+
+Everything that rings or guesses is counted before it is tried, by one conditional UPDATE or under a row lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from math import ceil
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connections, router, transaction
+from django.dispatch import Signal
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
+
+from django_voicepassword import addresses, codes, delivery, limits, phones, provider, signals, tasks, tokens
+from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import (
+    ChannelUnavailable,
+    InvalidProof,
+    RateLimited,
+    Refused,
+    TooManyAttempts,
+    Unavailable,
+    VerificationClosed,
+    VerificationExpired,
+    WrongCode,
+)
+from django_voicepassword.models import CallRequest, CallStatus, Verification
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+#: Pauses before the second and the third try of a refused connection when the request itself waits (DISPATCH inline).
+INLINE_PAUSES = (0.3, 1.0)
+#: How often a whole transaction is begun anew when the database chose it as the victim of a deadlock.
+TRANSACTION_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a proof says: ``phone`` (E.164 digits) was proved for ``purpose`` in the verification of this id."""
+
+    phone: str
+    purpose: str
+    verification: UUID
+
+    def __repr__(self) -> str:
+        return f"<Proof {self.purpose}>"
+
+
+def start(
+    phone: str,
+    purpose: str = "login",
+    channel: str | None = None,
+    request: HttpRequest | None = None,
+    user: Any = None,
+) -> Verification:
+    """Open a verification of ``phone`` and have its first call placed once the transaction is committed.
+
+    ``channel`` defaults to the first of CHANNELS; ``user`` is whose phone is to be proved, where that is known before.
+    Raises InvalidPhone, PrefixNotAllowed, ChannelUnavailable, Refused, RateLimited, BudgetExhausted, and Unavailable
+    when the call could be handed to nobody.
+    """
+    number = phones.normalize(phone)
+    fixed_code = _test_code(number)
+    if fixed_code is None:
+        phones.check_allowed(number)
+    channel = _first_channel(channel)
+    now = timezone.now()
+    verification = Verification(
+        phone=number,
+        purpose=purpose,
+        sends=1,
+        created_at=now,
+        last_sent_at=now,
+        expires_at=now + timedelta(seconds=settings.CODE_TTL),
+        user=user if user is not None and user.is_authenticated else None,
+        ip=addresses.client_address(request),
+    )
+    if fixed_code is not None:
+        _pretend(verification, channel, fixed_code, insert=True)
+        return verification
+    _ask_host(verification, channel, request)
+
+    def open_books() -> CallRequest:
+        price = _reserve(verification, channel, now)
+        verification.save(force_insert=True)
+        return _queue_call(verification, channel, now, price)
+
+    _dispatch(_in_transaction(open_books))
+    return verification
+
+
+def resend(verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None) -> Verification:
+    """Send the code once more, by ``channel`` or the next one of CHANNELS.
+
+    Raises Verification.DoesNotExist, VerificationExpired, VerificationClosed, TooManyAttempts, ChannelUnavailable,
+    Refused, RateLimited (limits ``resend_after`` and ``sends`` beside those of LIMITS), BudgetExhausted, Unavailable.
+    """
+    verification = get(verification_id)
+    _check_open(verification)
+    calls = _calls(verification)
+    channel = _next_channel(calls) if channel is None else channel
+    _check_channel(channel, calls)
+    fixed_code = _test_code(verification.phone)
+    if fixed_code is None:
+        _ask_host(verification, channel, request)
+    now = timezone.now()
+
+    def open_books() -> CallRequest | None:
+        if not Verification.count_send(verification.id, settings.MAX_SENDS, settings.RESEND_AFTER, now):
+            return None
+        if fixed_code is not None:
+            return _pretend(verification, channel, fixed_code, insert=False)
+        price = _reserve(verification, channel, now)
+        return _queue_call(verification, channel, now, price)
+
+    call = _in_transaction(open_books)
+    if call is not None and fixed_code is None:
+        _dispatch(call)
+    verification.refresh_from_db()
+    if call is None:
+        raise _why_not_sent(verification, now)
+    return verification
+
+
+@sensitive_variables("code", "guess", "digests")
+def check(
+    verification_id: UUID | str,
+    code: str,
+    request: HttpRequest | None = None,
+    purpose: str | None = None,
+    find_user: Callable[[Verification], Any] | None = None,
+) -> Verification:
+    """Compare a typed code; the right one approves the verification, once. The guess is counted before it is compared.
+
+    ``purpose``: what the verification must have been started for. ``find_user``: whose the number is, asked once the
+    verification is approved; it may raise Refused, which leaves the verification approved.
+    Raises Verification.DoesNotExist, WrongCode, TooManyAttempts, VerificationExpired, VerificationClosed, Refused (the
+    purpose is another), and RateLimited (limit ``phone_guesses``) when too many guesses were wrong over all
+    verifications of the number.
+    """
+    key = _parse_id(verification_id)
+    guess = codes.clean_guess(code)
+    now = timezone.now()
+    if not guess:
+        # Nothing was typed: it cannot be right, so it costs nothing.
+        verification = get(key)
+        _check_open(verification)
+        raise WrongCode(attempts_left(verification))
+    if not Verification.count_guess(key, settings.MAX_ATTEMPTS, now):
+        verification = get(key)
+        _check_open(verification)
+        raise TooManyAttempts(_seconds_until(verification.expires_at, now))
+    verification = get(key)
+    if purpose is not None and verification.purpose != purpose:
+        raise Refused("the verification was started for another purpose")
+    budget = {} if _test_code(verification.phone) is not None else {"phone_guesses": verification.phone}
+    _in_transaction(lambda: limits.reserve(budget, now))
+    digests = [call.code_digest for call in _calls(verification) if call.may_have_rung]
+    if codes.matches(verification.id, verification.phone, guess, digests):
+        limits.release(budget, now)
+        if not verification.approve(timezone.now()):
+            _check_open(get(key))
+            raise VerificationClosed
+        try:
+            if find_user is not None:
+                _give_to(verification, find_user(verification))
+        finally:
+            _announce(signals.phone_verified, verification, request)
+        return verification
+    left = attempts_left(verification)
+    if left == 0:
+        verification.exhaust()
+    _announce(signals.verification_failed, verification, request)
+    raise WrongCode(left)
+
+
+def cancel(verification_id: UUID | str) -> Verification:
+    """Close a pending verification: nothing is called for it any more and its code is worth nothing."""
+    verification = get(verification_id)
+    verification.cancel()
+    return verification
+
+
+def get(verification_id: UUID | str) -> Verification:
+    """The verification of an id. Raises Verification.DoesNotExist, also for a text that is no id."""
+    return Verification.objects.get(id=_parse_id(verification_id))
+
+
+def make_proof(verification: Verification) -> str:
+    """A signed token that says that the verification is approved; read it with ``read_proof``."""
+    if verification.status != Verification.Status.APPROVED:
+        raise InvalidProof("only an approved verification has a proof")
+    return tokens.make_proof(verification.id)
+
+
+def read_proof(proof: str, max_age: float | None = None) -> Proof:
+    """What a proof proves. Raises InvalidProof, or VerificationExpired when it is older than ``max_age`` seconds."""
+    key = tokens.parse_proof(proof, max_age)
+    verification = Verification.objects.filter(id=key, status=Verification.Status.APPROVED).first()
+    if verification is None:
+        raise InvalidProof("the verification of this proof is gone")
+    return Proof(verification.phone, verification.purpose, verification.id)
+
+
+def attempts_left(verification: Verification) -> int:
+    """Guesses that remain."""
+    return max(settings.MAX_ATTEMPTS - verification.attempts, 0)
+
+
+def next_channels(calls: list[CallRequest]) -> list[str]:
+    """What may be tried next, best first: the channels after the newest call's; at the end of the list the last one again."""
+    channels = list(settings.CHANNELS)
+    newest = calls[-1].channel if calls else None
+    following = channels[channels.index(newest) + 1 :] if newest in channels else channels
+    usable = [channel for channel in following if channel != "sms" or _has_call_to_repeat(calls)]
+    if usable:
+        return usable
+    again = [channel for channel in channels if channel != "sms" or _has_call_to_repeat(calls)]
+    return again[-1:]
+
+
+def _give_to(verification: Verification, user: Any) -> None:
+    if user is not None and verification.user_id != user.pk:
+        verification.user = user
+        verification.save(update_fields=["user"])
+
+
+def _first_channel(channel: str | None) -> str:
+    channel = channel or settings.CHANNELS[0]
+    _check_channel(channel, [])
+    return channel
+
+
+def _next_channel(calls: list[CallRequest]) -> str:
+    following = next_channels(calls)
+    if not following:
+        raise ChannelUnavailable("no channel is left")
+    return following[0]
+
+
+def _check_channel(channel: str, calls: list[CallRequest]) -> None:
+    if channel not in settings.CHANNELS:
+        raise ChannelUnavailable(f"the channel must be one of {', '.join(settings.CHANNELS)}")
+    if channel == CallRequest.Channel.SMS and not _has_call_to_repeat(calls):
+        raise ChannelUnavailable("an SMS repeats the code of a call: there is none yet that the provider took")
+
+
+def _has_call_to_repeat(calls: list[CallRequest]) -> bool:
+    return any(call.provider_id and call.channel != CallRequest.Channel.SMS for call in calls)
+
+
+def _calls(verification: Verification) -> list[CallRequest]:
+    """The calls of a verification, oldest first."""
+    return list(verification.calls.order_by("id"))
+
+
+def _check_open(verification: Verification) -> None:
+    """Raise what a verification that cannot go on tells the person."""
+    now = timezone.now()
+    if verification.status == Verification.Status.MAX_ATTEMPTS and verification.expires_at > now:
+        raise TooManyAttempts(_seconds_until(verification.expires_at, now))
+    if verification.status in (Verification.Status.APPROVED, Verification.Status.CANCELED):
+        raise VerificationClosed
+    if verification.expires_at <= now:
+        raise VerificationExpired
+
+
+def _why_not_sent(verification: Verification, now: datetime) -> Exception:
+    _check_open(verification)
+    if verification.sends >= settings.MAX_SENDS:
+        return RateLimited("sends", _seconds_until(verification.expires_at, now))
+    rested = (verification.last_sent_at or now) + timedelta(seconds=settings.RESEND_AFTER)
+    return RateLimited("resend_after", _seconds_until(rested, now))
+
+
+def _ask_host(verification: Verification, channel: str, request: HttpRequest | None) -> None:
+    """BEFORE_SEND may raise Refused. It is asked before any lock is taken: it may be slow."""
+    path = settings.BEFORE_SEND
+    if path is None:
+        return
+    try:
+        ask = import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(f'VOICEPASSWORD["BEFORE_SEND"] cannot be imported: {error}') from error
+    ask(verification, channel, request)
+
+
+def _reserve(verification: Verification, channel: str, now: datetime) -> Decimal | None:
+    price = limits.expected_price(channel) if settings.DAILY_BUDGET is not None else None
+    limits.reserve(limits.send_subjects(verification.phone, verification.ip), now, price)
+    return price
+
+
+def _queue_call(verification: Verification, channel: str, now: datetime, price: Decimal | None) -> CallRequest:
+    return CallRequest.objects.create(
+        verification=verification, phone=verification.phone, channel=channel, created_at=now, reserved_price=price
+    )
+
+
+def _dispatch(call: CallRequest) -> None:
+    """Have a QUEUED call placed: once the rows are committed, so that nothing is paid that a rollback would forget."""
+    if settings.dispatch == "celery":
+        transaction.on_commit(partial(tasks.enqueue, call.pk), using=_database())
+    elif provider.is_pretended():
+        # Nothing rings: it need not wait, and the test of a host project, which never commits, sees its call.
+        _place_inline(call.pk)
+    else:
+        transaction.on_commit(partial(_place_inline, call.pk), using=_database())
+
+
+def _place_inline(call_id: int) -> None:
+    """Place a call while the request waits. Raises Unavailable where the provider cannot be reached."""
+    for pause in INLINE_PAUSES:
+        if delivery.place(call_id) is None:
+            break
+        time.sleep(pause)
+    else:
+        delivery.place(call_id, last_try=True)
+    placed = CallRequest.objects.get(pk=call_id)
+    if placed.state == CallRequest.State.REFUSED and placed.error_code == delivery.UNREACHABLE:
+        raise Unavailable("the provider cannot be reached")
+
+
+def _pretend(verification: Verification, channel: str, code: str, insert: bool) -> CallRequest:
+    """A call to one of TEST_NUMBERS: rows as of a call that was answered, nothing sent, nothing counted."""
+    now = timezone.now()
+    with transaction.atomic(using=_database()):
+        if insert:
+            verification.save(force_insert=True)
+        call = CallRequest.objects.create(
+            verification=verification,
+            phone=verification.phone,
+            channel=channel,
+            state=CallRequest.State.DELIVERED if channel == "sms" else CallRequest.State.ANSWERED,
+            provider_id="test",
+            service="test number",
+            created_at=now,
+            claimed_at=now,
+            placed_at=now,
+            finished_at=now,
+            code_digest=codes.digest(verification.id, verification.phone, code),
+        )
+        CallStatus.objects.create(call=call, state=call.state, raw_state="test", source=CallStatus.Source.SEND)
+    return call
+
+
+def _test_code(number: str) -> str | None:
+    for written, code in settings.TEST_NUMBERS.items():
+        if written == number or phones.normalize(written) == number:
+            return str(code)
+    return None
+
+
+def _in_transaction(work: Callable[[], Result]) -> Result:
+    """Run ``work`` in one transaction, anew when the database gave it up for another one (deadlock, lock wait)."""
+    connection = connections[_database()]
+    for attempt in range(1, TRANSACTION_TRIES + 1):
+        try:
+            with transaction.atomic(using=_database()):
+                return work()
+        except OperationalError:
+            # Inside a transaction of the host project only the host can begin anew.
+            if attempt == TRANSACTION_TRIES or connection.in_atomic_block:
+                raise
+            logger.info("the database gave up a transaction, trying again")
+            time.sleep(0.02 * attempt)
+    raise AssertionError("unreachable")
+
+
+def _announce(signal: Signal, verification: Verification, request: HttpRequest | None) -> None:
+    """Tell the host project after the commit; a receiver that raises is logged and stops no login."""
+
+    def send() -> None:
+        outcomes = signal.send_robust(
+            sender=Verification, verification=verification, user=verification.user, request=request
+        )
+        for receiver, outcome in outcomes:
+            if isinstance(outcome, Exception):
+                logger.error("a receiver of a signal failed: %r", receiver, exc_info=outcome)
+
+    if signal.has_listeners(Verification):
+        transaction.on_commit(send, using=_database())
+
+
+def _parse_id(verification_id: UUID | str) -> UUID:
+    if isinstance(verification_id, UUID):
+        return verification_id
+    try:
+        return UUID(str(verification_id))
+    except ValueError:
+        raise Verification.DoesNotExist("no verification has this id") from None
+
+
+def _seconds_until(moment: datetime, now: datetime) -> int:
+    return max(ceil((moment - now).total_seconds()), 1)
+
+
+def _database() -> str:
+    return router.db_for_write(Verification)
