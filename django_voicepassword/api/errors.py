@@ -1,0 +1,41 @@
+"""Every error of the API has one form: ``{"code", "detail"}`` and what the error carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as rest_exception_handler
+
+from django_voicepassword import presentation
+from django_voicepassword.exceptions import VerificationError
+from django_voicepassword.models import Verification
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Translate our errors and DRF's own into one form."""
+    if isinstance(error, VerificationError):
+        headers = {"Retry-After": str(error.retry_after)} if hasattr(error, "retry_after") else None
+        return Response(presentation.error_body(error), presentation.http_status(error), headers=headers)
+    if isinstance(error, Verification.DoesNotExist):
+        error = Http404()
+    response = rest_exception_handler(error, context)
+    if response is None:
+        return None
+    response.data = _body(error, response)
+    return response
+
+
+def _body(error: Exception, response: Response) -> dict[str, Any]:
+    if isinstance(error, exceptions.ValidationError):
+        return {"code": "invalid", "detail": _("Some fields are missing or wrong."), "fields": response.data}
+    if isinstance(error, Http404):
+        return {"code": "not_found", "detail": _("Not found.")}
+    code = error.get_codes() if isinstance(error, exceptions.APIException) else "error"
+    body: dict[str, Any] = {"code": code if isinstance(code, str) else "error", "detail": response.data["detail"]}
+    if isinstance(error, exceptions.Throttled) and error.wait is not None:
+        body |= {"code": "rate_limited", "retry_after": int(error.wait) + 1, "limit": "requests"}
+    return body

@@ -1,0 +1,15 @@
+"""Routes of the API: ``path("api/phone/", include("django_voicepassword.api.urls"))``."""
+
+from django.urls import path
+
+from django_voicepassword.api import views
+
+app_name = "voicepassword-api"
+
+urlpatterns = [
+    path("verifications/", views.StartView.as_view(), name="verification-list"),
+    path("verifications/<str:id>/", views.VerificationView.as_view(), name="verification-detail"),
+    path("verifications/<str:id>/resend/", views.ResendView.as_view(), name="verification-resend"),
+    path("verifications/<str:id>/check/", views.CheckView.as_view(), name="verification-check"),
+    path("login/", views.LoginView.as_view(), name="login"),
+]

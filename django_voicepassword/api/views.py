@@ -1,0 +1,98 @@
+"""Phone verification and phone login for programs. Parse, call one verb, answer."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.db import transaction
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from django_voicepassword import logins, presentation, verifications
+from django_voicepassword.api import serializers
+from django_voicepassword.api.errors import exception_handler
+from django_voicepassword.models import Verification
+
+
+# A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS' transaction.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(never_cache, name="dispatch")
+@method_decorator(sensitive_post_parameters("phone", "code"), name="dispatch")
+class VerificationAPIView(APIView):
+    """What these views share. Anybody may call them, without cookie and without CSRF token."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    parser_classes = (JSONParser, FormParser, MultiPartParser)
+    renderer_classes = (JSONRenderer,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        _refuse_foreign_form(request)
+
+    def get_exception_handler(self) -> Any:
+        return exception_handler
+
+    def read(self, serializer_class: type[serializers.serializers.Serializer[None]]) -> dict[str, Any]:
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+
+class StartView(VerificationAPIView):
+    def post(self, request: Request) -> Response:
+        given = self.read(serializers.StartSerializer)
+        verification = verifications.start(request=request._request, user=getattr(request._request, "user", None), **given)
+        return Response(_describe(verification), status=201)
+
+
+class VerificationView(VerificationAPIView):
+    def get(self, request: Request, id: str) -> Response:
+        return Response(_describe(verifications.get(id)))
+
+
+class ResendView(VerificationAPIView):
+    def post(self, request: Request, id: str) -> Response:
+        given = self.read(serializers.ResendSerializer)
+        return Response(_describe(verifications.resend(id, request=request._request, **given)))
+
+
+class CheckView(VerificationAPIView):
+    def post(self, request: Request, id: str) -> Response:
+        given = self.read(serializers.CheckSerializer)
+        verification = verifications.check(id, given["code"], request=request._request)
+        return Response({**_describe(verification), "proof": verifications.make_proof(verification)})
+
+
+class LoginView(VerificationAPIView):
+    def post(self, request: Request) -> Response:
+        given = self.read(serializers.LoginSerializer)
+        answer = logins.log_in(request._request, given["verification"], given["code"])
+        return Response(answer)
+
+
+def _describe(verification: Verification) -> dict[str, Any]:
+    return dict(serializers.VerificationSerializer(presentation.describe(verification)).data)  # type: ignore[arg-type]
+
+
+def _refuse_foreign_form(request: Request) -> None:
+    """A page of another site may post a form here without asking; a JSON body it may not, without CORS.
+
+    So a form whose Origin is another site is refused: no stranger's page rings a phone or logs somebody in.
+    """
+    origin = request.META.get("HTTP_ORIGIN")
+    if request.method != "POST" or not origin or request.content_type.startswith("application/json"):
+        return
+    same = urlsplit(origin).netloc == request._request.get_host()
+    if not same and origin not in django_settings.CSRF_TRUSTED_ORIGINS:
+        raise PermissionDenied("A form of another site is not accepted: send JSON.")

@@ -1,0 +1,101 @@
+"""From a right code to somebody who is logged in: one step for every surface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+from uuid import UUID
+
+from django.apps import apps
+from django.contrib.auth import authenticate, login
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
+
+from django_voicepassword import verifications
+from django_voicepassword.conf import settings
+from django_voicepassword.models import Verification
+
+
+@sensitive_variables("code")
+def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: str) -> Any:
+    """The user whose number the right code proved. Raises what ``verifications.check`` raises, and Refused."""
+    request.voicepassword_error = None  # type: ignore[attr-defined]
+    user = authenticate(request, verification=verification_id, voicepassword_code=code)
+    if user is not None:
+        return user
+    error = request.voicepassword_error  # type: ignore[attr-defined]
+    if error is None:
+        raise ImproperlyConfigured(
+            'no backend answered: put "django_voicepassword.backends.PhoneBackend" into AUTHENTICATION_BACKENDS'
+        )
+    raise error
+
+
+@sensitive_variables("code")
+def log_in(request: HttpRequest, verification_id: UUID | str, code: str) -> dict[str, Any]:
+    """Check the code, log its holder in as LOGIN says, and give the JSON to answer."""
+    answer = _answer()
+    user = authenticate_phone(request, verification_id, code)
+    return answer(request, user, verifications.get(verification_id))
+
+
+def log_in_session(request: HttpRequest, user: Any) -> None:
+    """Django's own login: a new session key, the user's language of rights, Django's signal."""
+    login(request, user)
+
+
+Answer = Callable[[HttpRequest, Any, Verification], dict[str, Any]]
+
+
+def _answer() -> Answer:
+    """Resolved before the code is spent: a missing package costs nobody a code."""
+    kind = settings.LOGIN
+    if kind == "session":
+        return _session_answer
+    if kind == "token":
+        return _token_answer(kind)
+    if kind == "jwt":
+        return _jwt_answer(kind)
+    try:
+        return cast(Answer, import_string(kind))
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            f'VOICEPASSWORD["LOGIN"] must be "session", "token", "jwt" or the dotted path of a callable: {error}'
+        ) from error
+
+
+def _session_answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
+    log_in_session(request, user)
+    return {"user": {"id": user.pk, "username": user.get_username()}}
+
+
+def _token_answer(kind: str) -> Answer:
+    if not apps.is_installed("rest_framework.authtoken"):
+        raise ImproperlyConfigured(
+            f'VOICEPASSWORD["LOGIN"] is "{kind}": put "rest_framework.authtoken" into INSTALLED_APPS'
+        )
+    token_model = apps.get_model("authtoken", "Token")
+
+    def answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
+        token, _ = token_model.objects.get_or_create(user=user)
+        return {"token": token.key}
+
+    return answer
+
+
+def _jwt_answer(kind: str) -> Answer:
+    try:
+        from rest_framework_simplejwt.tokens import RefreshToken
+    except ImportError:
+        raise ImproperlyConfigured(
+            f'VOICEPASSWORD["LOGIN"] is "{kind}": install djangorestframework-simplejwt'
+        ) from None
+
+    def answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
+        refresh = RefreshToken.for_user(user)
+        return {"access": str(refresh.access_token), "refresh": str(refresh)}
+
+    return answer
+

@@ -1,0 +1,231 @@
+"""What a person and a program are told of a verification: one description and one set of sentences for every surface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from django_voicepassword import phones, verifications
+from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import (
+    BudgetExhausted,
+    ChannelUnavailable,
+    InvalidPhone,
+    InvalidProof,
+    PrefixNotAllowed,
+    RateLimited,
+    Refused,
+    TooManyAttempts,
+    Unavailable,
+    VerificationClosed,
+    VerificationError,
+    VerificationExpired,
+    WrongCode,
+)
+from django_voicepassword.models import CallRequest, Verification
+
+#: Error -> HTTP status, for every surface that answers a program.
+HTTP_STATUS: dict[type[VerificationError], int] = {
+    InvalidPhone: 400,
+    PrefixNotAllowed: 400,
+    WrongCode: 400,
+    ChannelUnavailable: 400,
+    InvalidProof: 400,
+    Refused: 403,
+    VerificationClosed: 409,
+    VerificationExpired: 410,
+    RateLimited: 429,
+    TooManyAttempts: 429,
+    BudgetExhausted: 503,
+    Unavailable: 503,
+}
+
+
+@dataclass(frozen=True)
+class Description:
+    """A verification as everybody may see it: the phone masked, no code, times aware. DESIGN: "The verification as JSON"."""
+
+    id: str
+    phone: str
+    purpose: str
+    status: str
+    channel: str
+    delivery: str
+    code_length: int
+    hint: str
+    attempts_left: int
+    expires_at: datetime
+    resend_at: datetime | None
+    next_channels: list[str]
+
+
+def describe(verification: Verification) -> Description:
+    """Describe a verification for the person who started it, in the active language. One query."""
+    calls = list(verification.calls.order_by("id"))
+    newest = calls[-1] if calls else None
+    status = _status(verification)
+    is_pending = status == Verification.Status.PENDING
+    return Description(
+        id=str(verification.id),
+        phone=verification.masked_phone,
+        purpose=verification.purpose,
+        status=status,
+        channel=newest.channel if newest else settings.CHANNELS[0],
+        delivery=newest.state if newest else CallRequest.State.QUEUED,
+        code_length=code_length(newest.channel if newest else settings.CHANNELS[0]),
+        hint=hint(verification, newest, status),
+        attempts_left=verifications.attempts_left(verification) if is_pending else 0,
+        expires_at=verification.expires_at,
+        resend_at=_resend_at(verification) if is_pending else None,
+        next_channels=verifications.next_channels(calls) if is_pending else [],
+    )
+
+
+def code_length(channel: str) -> int:
+    """Digits of a code: CODE_LENGTH where the provider makes it for a flash call (or the SMS after one), else 4."""
+    if settings.CODE_SOURCE == "service" and channel != CallRequest.Channel.VOICE:
+        return int(settings.CODE_LENGTH)
+    return 4
+
+
+def hint(verification: Verification, call: CallRequest | None, status: str) -> str:
+    """What will happen and what to do, in one or two sentences."""
+    if status == Verification.Status.APPROVED:
+        return _("The number is confirmed.")
+    if status == Verification.Status.EXPIRED:
+        return _("The time is over. Start again to get a new code.")
+    if status == Verification.Status.MAX_ATTEMPTS:
+        return _("No attempts are left. Start again to get a new code.")
+    if status == Verification.Status.CANCELED:
+        return _("This confirmation was canceled. Start again.")
+    if call is None:
+        return _("The call is being prepared.")
+    if call.state == CallRequest.State.REFUSED:
+        return _refused_hint(call)
+    return _delivery_hint(call, phones.mask(verification.phone))
+
+
+def _refused_hint(call: CallRequest) -> str:
+    code = call.error_code.casefold()
+    if code == "number_in_spam_list":
+        return _("Our calls to this number are blocked for now. Try another way, or again tomorrow.")
+    if code in ("number_not_valid", "number_is_empty", "number_not_permitted"):
+        return _("This number cannot be called. Check the number, or enter another one.")
+    if call.channel == CallRequest.Channel.SMS:
+        return _("The SMS could not be sent. Try again or choose another way.")
+    return _("The call could not be made. Try again or choose another way.")
+
+
+def _delivery_hint(call: CallRequest, phone: str) -> str:
+    digits = code_length(call.channel)
+    if call.channel == CallRequest.Channel.VOICE:
+        if call.state in (CallRequest.State.NO_ANSWER, CallRequest.State.BUSY, CallRequest.State.CANCELED):
+            return _("The robot called %(phone)s, but nobody answered. Let it call again or choose another way.") % {
+                "phone": phone
+            }
+        if call.state == CallRequest.State.FAILED:
+            return _("The call to %(phone)s failed. Try again or choose another way.") % {"phone": phone}
+        return _("A robot calls %(phone)s. Answer, listen to the code and enter it here.") % {"phone": phone}
+    if call.channel == CallRequest.Channel.SMS:
+        if call.state in (CallRequest.State.NOT_DELIVERED, CallRequest.State.FAILED):
+            return _("The SMS to %(phone)s was not delivered. Try again or choose another way.") % {"phone": phone}
+        return _("An SMS with the code is on its way to %(phone)s.") % {"phone": phone}
+    if call.state == CallRequest.State.FAILED:
+        return _("The call to %(phone)s failed. If nobody called, try again or choose another way.") % {"phone": phone}
+    if call.state in CallRequest.FINAL_STATES:
+        return ngettext(
+            "We called %(phone)s. The code is the last %(digits)d digit of the number that called.",
+            "We called %(phone)s. The code is the last %(digits)d digits of the number that called.",
+            digits,
+        ) % {"phone": phone, "digits": digits}
+    return ngettext(
+        "We are calling %(phone)s. Do not answer: the code is the last %(digits)d digit of the number that calls.",
+        "We are calling %(phone)s. Do not answer: the code is the last %(digits)d digits of the number that calls.",
+        digits,
+    ) % {"phone": phone, "digits": digits}
+
+
+def error_text(error: VerificationError) -> str:
+    """What a person is told, in the active language: what is wrong and what to do next."""
+    if isinstance(error, InvalidPhone):
+        return _("This is not a phone number. Enter it like +7 999 123-45-67.")
+    if isinstance(error, PrefixNotAllowed):
+        return _("We cannot call numbers of this country or operator. Enter another number.")
+    if isinstance(error, WrongCode):
+        if error.attempts_left == 0:
+            return _("Wrong code, and no attempts are left. Start again to get a new code.")
+        return ngettext(
+            "Wrong code. %(left)d attempt is left.", "Wrong code. %(left)d attempts are left.", error.attempts_left
+        ) % {"left": error.attempts_left}
+    if isinstance(error, ChannelUnavailable):
+        return _("This way is not available now. Choose another one.")
+    if isinstance(error, Refused):
+        return _("This number cannot be used here.")
+    if isinstance(error, VerificationClosed):
+        return _("This code was used already. Start again to get a new one.")
+    if isinstance(error, VerificationExpired):
+        return _("The time is over. Start again to get a new code.")
+    if isinstance(error, RateLimited):
+        return _("Too many tries. Try again in %(wait)s.") % {"wait": duration(error.retry_after)}
+    if isinstance(error, TooManyAttempts):
+        return _("No attempts are left. Start again to get a new code.")
+    if isinstance(error, BudgetExhausted):
+        return _("Calls are not available today. Try again tomorrow or log in another way.")
+    if isinstance(error, InvalidProof):
+        return _("The confirmation of the number is not valid. Confirm it again.")
+    return _("Calls are not available right now. Try again in a minute.")
+
+
+def error_body(error: VerificationError) -> dict[str, Any]:
+    """``{"code", "detail"}`` and what the error carries: ``attempts_left``, ``retry_after``, ``limit``."""
+    body: dict[str, Any] = {"code": error.code, "detail": error_text(error)}
+    for name in ("attempts_left", "retry_after", "limit"):
+        if hasattr(error, name):
+            body[name] = getattr(error, name)
+    return body
+
+
+def http_status(error: VerificationError) -> int:
+    """The HTTP status that tells a program what kind of error it is."""
+    return next((status for kind, status in HTTP_STATUS.items() if isinstance(error, kind)), 400)
+
+
+def channel_action(channel: str) -> str:
+    """What a button says that sends the code by ``channel``."""
+    return {
+        "flashcall": _("Call me again"),
+        "voice": _("Let a robot say the code"),
+        "sms": _("Send the code by SMS"),
+    }[channel]
+
+
+def duration(seconds: int) -> str:
+    """A wait in words, rounded up: ``40 seconds``, ``3 minutes``, ``5 hours``."""
+    if seconds < 60:
+        return ngettext("%(count)d second", "%(count)d seconds", seconds) % {"count": seconds}
+    minutes = -(-seconds // 60)
+    if minutes < 60:
+        return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+    hours = -(-minutes // 60)
+    return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
+
+
+def _status(verification: Verification) -> str:
+    """EXPIRED is written by a task now and then; told, it is as soon as the time is over."""
+    if verification.status == Verification.Status.PENDING and verification.expires_at <= timezone.now():
+        return Verification.Status.EXPIRED
+    return verification.status
+
+
+def _resend_at(verification: Verification) -> datetime | None:
+    """When the next send is allowed; None where MAX_SENDS are used up."""
+    if verification.sends >= settings.MAX_SENDS:
+        return None
+    if verification.last_sent_at is None:
+        return verification.created_at
+    return verification.last_sent_at + timedelta(seconds=settings.RESEND_AFTER)

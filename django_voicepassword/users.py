@@ -1,0 +1,108 @@
+"""Whose number it is: the app's own VerifiedPhone, or the field of the user model that USER_PHONE_FIELD names."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.db import IntegrityError, models, router, transaction
+from django.utils import timezone
+
+from django_voicepassword.conf import settings
+from django_voicepassword.models import VerifiedPhone
+
+logger = logging.getLogger(__name__)
+
+
+def find(phone: str) -> Any:
+    """The user of a number (E.164 digits), or None. Inactive ones too: the caller judges."""
+    field = settings.USER_PHONE_FIELD
+    if field is None:
+        verified = VerifiedPhone.objects.select_related("user").filter(phone=phone).first()
+        return verified.user if verified else None
+    _phone_field()
+    users = list(get_user_model()._default_manager.filter(**{f"{field}__in": [f"+{phone}", phone]})[:2])
+    if len(users) > 1:
+        # Nobody can tell which of them holds the phone, and a guess would open somebody's account.
+        logger.error("several users have the number of a phone login: make the field unique; nobody is logged in")
+        return _Ambiguous()
+    return users[0] if users else None
+
+
+def create(phone: str, make_user: Callable[[str], Any]) -> Any:
+    """Make the user of a new number, or None where CREATE_USERS is off. Two at once make one."""
+    if not settings.CREATE_USERS:
+        return None
+    try:
+        with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
+            user = make_user(phone)
+            if user is not None:
+                assign(user, phone)
+            return user
+    except IntegrityError:
+        found = find(phone)
+        if found is None:
+            raise
+        return found
+
+
+def assign(user: Any, phone: str) -> None:
+    """From now on this number is this user's, and no other's."""
+    field = settings.USER_PHONE_FIELD
+    if field is None:
+        VerifiedPhone.objects.update_or_create(phone=phone, defaults={"user": user, "verified_at": timezone.now()})
+        return
+    written = _spelling(phone)
+    if getattr(user, field) != written:
+        setattr(user, field, written)
+        user.save(update_fields=[field])
+
+
+def make(phone: str) -> Any:
+    """A user without a password, under a name that does not tell the number."""
+    model = get_user_model()
+    values: dict[str, Any] = {}
+    if settings.USER_PHONE_FIELD is not None:
+        values[settings.USER_PHONE_FIELD] = _spelling(phone)
+    if settings.USER_PHONE_FIELD != model.USERNAME_FIELD:
+        name_field = model._meta.get_field(model.USERNAME_FIELD)
+        if isinstance(name_field, models.EmailField) or not isinstance(name_field, models.CharField):
+            raise ImproperlyConfigured(
+                f"users of this project are named by {model.USERNAME_FIELD!r}, which a phone login does not know: "
+                "override PhoneBackend.create_user"
+            )
+        values[model.USERNAME_FIELD] = f"user_{secrets.token_hex(6)}"
+    user = model(**values)
+    user.set_unusable_password()
+    user.save()
+    return user
+
+
+class _Ambiguous:
+    """Stands for several users of one number: nobody may log in as one of them."""
+
+    is_active = False
+
+
+def _phone_field() -> Any:
+    try:
+        return get_user_model()._meta.get_field(settings.USER_PHONE_FIELD)
+    except FieldDoesNotExist:
+        raise ImproperlyConfigured(
+            f'VOICEPASSWORD["USER_PHONE_FIELD"]: the user model has no field {settings.USER_PHONE_FIELD!r}'
+        ) from None
+
+
+def _spelling(phone: str) -> str:
+    """How the project's users have their number: with a plus where others have it so, or where the field wants it."""
+    field = _phone_field()
+    if hasattr(field, "region"):
+        # A PhoneNumberField reads digits without a plus as a national number.
+        return f"+{phone}"
+    manager = get_user_model()._default_manager
+    with_plus = manager.filter(**{f"{field.name}__startswith": "+"}).exists()
+    return f"+{phone}" if with_plus else phone
