@@ -1,0 +1,18 @@
+"""Routes of the pages and of the provider's callback: ``path("auth/", include("django_voicepassword.urls"))``."""
+
+from django.urls import path
+
+from django_voicepassword.callback import CallbackView
+from django_voicepassword.web import views
+
+app_name = "voicepassword"
+
+urlpatterns = [
+    path("login/", views.LoginView.as_view(), name="login"),
+    path("login/code/", views.CodeView.as_view(), name="code"),
+    path("login/code/resend/", views.ResendView.as_view(), name="resend"),
+    path("login/code/cancel/", views.CancelView.as_view(), name="cancel"),
+    path("login/code/state/", views.StateView.as_view(), name="state"),
+    path("logout/", views.LogoutView.as_view(), name="logout"),
+    path("callback/<str:token>/", CallbackView.as_view(), name="callback"),
+]

@@ -1,0 +1,96 @@
+"""The verification of one browser: started once however often the form is sent, and remembered by its id alone."""
+
+from __future__ import annotations
+
+import time
+
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
+
+from django_voicepassword import phones, verifications
+from django_voicepassword.exceptions import Unavailable, VerificationError
+from django_voicepassword.models import Verification
+
+#: The only thing that a session holds of a verification: its id.
+SESSION_KEY = "voicepassword_verification"
+#: Seconds for which a second submit of the same form finds the first one, whose cookie it may not have yet.
+MEMORY = 60
+#: Seconds for which a second submit waits for the first one, and between two looks.
+PATIENCE, PAUSE = 10.0, 0.05
+
+
+def current(request: HttpRequest) -> Verification | None:
+    """The verification that this browser is at, open or not; None where there is none (any more)."""
+    try:
+        return verifications.get(request.session.get(SESSION_KEY, ""))
+    except Verification.DoesNotExist:
+        return None
+
+
+def begin(request: HttpRequest, phone: str, channel: str | None = None) -> Verification:
+    """The open verification of this browser for ``phone``, or a new one; remembered either way.
+
+    Reload, back button and double submit get the one that is there and ring nobody. Another phone closes it. Raises
+    what ``verifications.start`` raises.
+    """
+    number = phones.normalize(phone)
+    earlier = current(request)
+    if earlier is not None and earlier.phone == number and earlier.is_open():
+        return earlier
+    verification = _start_once(request, number, channel, earlier)
+    if earlier is not None and earlier.phone != number:
+        # Its call may still wait in the queue: nobody is at the other end any more.
+        verifications.cancel(earlier.id)
+    request.session[SESSION_KEY] = str(verification.id)
+    return verification
+
+
+def forget(request: HttpRequest) -> None:
+    """The way is over: the session holds nothing of it."""
+    request.session.pop(SESSION_KEY, None)
+
+
+def _start_once(
+    request: HttpRequest, number: str, channel: str | None, earlier: Verification | None
+) -> Verification:
+    """Start a verification; of two submits at once by one browser, one starts it and the other finds it.
+
+    They cannot see each other in the session, which neither has written yet: they meet in Django's cache. It holds
+    the id under a keyed digest for a minute. A cache that forgets (the dummy one) costs only this protection.
+    """
+    key = _meeting_place(request, number, earlier)
+    if key is None:
+        return verifications.start(number, channel=channel, request=request)
+    deadline = time.monotonic() + PATIENCE
+    while not cache.add(key, "", MEMORY):
+        found = _found(cache.get(key))
+        if found is not None:
+            return found
+        if time.monotonic() > deadline:
+            raise Unavailable("the same form is still at work")
+        time.sleep(PAUSE)
+    try:
+        verification = verifications.start(number, channel=channel, request=request)
+    except VerificationError:
+        # Nothing rang: the next submit may try.
+        cache.delete(key)
+        raise
+    cache.set(key, str(verification.id), MEMORY)
+    return verification
+
+
+def _found(verification_id: str | None) -> Verification | None:
+    try:
+        return verifications.get(verification_id or "")
+    except Verification.DoesNotExist:
+        return None
+
+
+def _meeting_place(request: HttpRequest, number: str, earlier: Verification | None) -> str | None:
+    """Where submits of one browser, one number and one state of the way meet; None for a browser without a cookie."""
+    browser = request.META.get("CSRF_COOKIE") or request.session.session_key
+    if not browser:
+        return None
+    place = f"{browser}:{number}:{earlier.id if earlier else ''}"
+    return f"voicepassword:start:{salted_hmac('django_voicepassword.web.journey', place, algorithm='sha256').hexdigest()}"

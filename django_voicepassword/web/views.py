@@ -1,0 +1,284 @@
+"""The pages of a login by phone. Each view parses, calls one verb and renders; no rule lives here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from math import ceil
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings as django_settings
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.shortcuts import resolve_url
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateformat import time_format
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.generic import View
+
+from django_voicepassword import logins, presentation, verifications
+from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
+from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.web import journey
+from django_voicepassword.web.forms import CodeForm, PhoneForm
+
+NEXT = "next"
+
+
+# A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS' transaction.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(sensitive_post_parameters("phone", "code"), name="dispatch")
+@method_decorator(never_cache, name="dispatch")
+@method_decorator(csrf_protect, name="dispatch")
+@method_decorator(login_not_required, name="dispatch")
+class Page(View):
+    """What the pages share: ``template_name``, the address to go to afterwards, and how an error is told."""
+
+    template_name = ""
+
+    @property
+    def next(self) -> str:
+        """Where to go after the login, "" where nothing safe was asked for."""
+        wanted = self.request.POST.get(NEXT) or self.request.GET.get(NEXT) or ""
+        is_safe = url_has_allowed_host_and_scheme(
+            wanted, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
+        )
+        return wanted if is_safe else ""
+
+    def address(self, name: str) -> str:
+        """The page of this name, with ``next`` in its query."""
+        query = f"?{urlencode({NEXT: self.next})}" if self.next else ""
+        return f"{reverse(f'{self.request.resolver_match.namespace}:{name}')}{query}"  # type: ignore[union-attr]
+
+    def go(self, name: str) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.address(name))
+
+    def leave(self) -> HttpResponseRedirect:
+        """To where the person wanted to go."""
+        return HttpResponseRedirect(self.next or resolve_url(django_settings.LOGIN_REDIRECT_URL))
+
+    def is_logged_in(self) -> bool:
+        return bool(self.request.user.is_authenticated)
+
+    def page(self, error: VerificationError | None = None, status: int = 200, **context: Any) -> HttpResponse:
+        """The page; with ``error`` its status and, where it carries one, Retry-After."""
+        response = TemplateResponse(
+            self.request,
+            self.template_name,
+            {"next": self.next, "error": error, **context},
+            status=presentation.http_status(error) if error else status,
+        )
+        if error is not None and hasattr(error, "retry_after"):
+            response["Retry-After"] = str(error.retry_after)
+        return response
+
+
+class LoginView(Page):
+    """The phone. A verification that this browser has open for it is gone on with; nobody is rung twice."""
+
+    template_name = "voicepassword/login.html"
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        return self.leave() if self.is_logged_in() else self.ask(PhoneForm())
+
+    @sensitive_variables("form", "given")
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        if self.is_logged_in():
+            return self.leave()
+        form = PhoneForm(request.POST)
+        if not form.is_valid():
+            return self.ask(form, status=400)
+        given = form.cleaned_data
+        try:
+            journey.begin(request, given["phone"], given["channel"] or None)
+        except VerificationError as error:
+            if not isinstance(error, InvalidPhone):
+                # A whole number is never sent back in a page.
+                form.data = {}
+            form.add_error("phone", presentation.error_text(error))
+            return self.ask(form, error=error)
+        return self.go("code")
+
+    def ask(self, form: PhoneForm, **context: Any) -> HttpResponse:
+        first, *others = settings.CHANNELS
+        return self.page(
+            form=form,
+            explanation=explanation(first),
+            first_action=first_action(first),
+            other_channels=[
+                {"name": name, "label": first_action(name)} for name in others if name != CallRequest.Channel.SMS
+            ],
+            **context,
+        )
+
+
+class CodePage(Page):
+    """What the views of the second page share."""
+
+    template_name = "voicepassword/code.html"
+
+    def verification(self) -> Verification | None:
+        """The one that this browser is at; None also where it was canceled: there is nothing to type then."""
+        found = journey.current(self.request)
+        return None if found is None or found.status == Verification.Status.CANCELED else found
+
+    def ask(self, verification: Verification, form: CodeForm | None = None, **context: Any) -> HttpResponse:
+        description = presentation.describe(verification)
+        return self.page(
+            form=form or CodeForm(description=description),
+            verification=description,
+            is_open=description.status == Verification.Status.PENDING,
+            channels=[
+                {
+                    "name": name,
+                    "label": presentation.channel_action(name),
+                    "is_offered": name in description.next_channels,
+                }
+                for name in settings.CHANNELS
+            ],
+            resend_in=seconds_until(description.resend_at),
+            resend_clock=clock(description.resend_at),
+            expires_clock=clock(description.expires_at),
+            addresses={name: self.address(name) for name in ("login", "code", "resend", "cancel", "state")},
+            **context,
+        )
+
+
+class CodeView(CodePage):
+    """The code. The right one logs in."""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        if self.is_logged_in():
+            return self.leave()
+        verification = self.verification()
+        return self.go("login") if verification is None else self.ask(verification)
+
+    @sensitive_variables("form")
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        if self.is_logged_in():
+            return self.leave()
+        verification = self.verification()
+        if verification is None:
+            return self.go("login")
+        form = CodeForm(request.POST, description=presentation.describe(verification))
+        if not form.is_valid():
+            return self.ask(verification, form, status=400)
+        try:
+            user = logins.authenticate_phone(request, verification.id, form.cleaned_data["code"])
+        except Verification.DoesNotExist:
+            return self.go("login")
+        except VerificationError as error:
+            return self.tell(verification, form, error)
+        journey.forget(request)
+        logins.log_in_session(request, user)
+        return self.leave()
+
+    def tell(self, verification: Verification, form: CodeForm, error: VerificationError) -> HttpResponse:
+        if isinstance(error, Refused):
+            # The code was right and is spent: this way ends here.
+            journey.forget(self.request)
+        verification.refresh_from_db()
+        form.add_error("code", presentation.error_text(error))
+        return self.ask(verification, form, error=error)
+
+
+class ResendView(CodePage):
+    """The code once more, by the channel whose button was pressed."""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        return self.go("code")
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        verification = self.verification()
+        if verification is None or self.is_logged_in():
+            return self.go("code")
+        try:
+            verifications.resend(verification.id, request.POST.get("channel") or None, request)
+        except Verification.DoesNotExist:
+            return self.go("login")
+        except VerificationError as error:
+            verification.refresh_from_db()
+            return self.ask(verification, error=error, resend_error=presentation.error_text(error))
+        return self.go("code")
+
+
+class CancelView(Page):
+    """Wrong number: nothing more is called for it, and another may be entered."""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        return self.go("code")
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        verification = journey.current(request)
+        if verification is not None:
+            verifications.cancel(verification.id)
+        return self.go("login")
+
+
+class StateView(Page):
+    """The verification of this browser as the API tells it, for the live state of the page."""
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        verification = journey.current(request)
+        if verification is None:
+            return JsonResponse({"code": "not_found", "detail": _("Not found.")}, status=404)
+        return JsonResponse(asdict(presentation.describe(verification)))
+
+
+class LogoutView(Page):
+    """Log out by POST; GET asks."""
+
+    template_name = "voicepassword/logout.html"
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        return self.page() if self.is_logged_in() else self.go("login")
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        logout(request)
+        if self.next:
+            return HttpResponseRedirect(self.next)
+        home = django_settings.LOGOUT_REDIRECT_URL
+        return HttpResponseRedirect(resolve_url(home)) if home else self.go("login")
+
+
+def explanation(channel: str) -> str:
+    """What will happen after the phone is sent."""
+    if channel == CallRequest.Channel.VOICE:
+        return _("A robot will call you and say the code.")
+    digits = presentation.code_length(channel)
+    return ngettext(
+        "We will call you. Do not answer: the code is the last %(digits)d digit of the number that calls.",
+        "We will call you. Do not answer: the code is the last %(digits)d digits of the number that calls.",
+        digits,
+    ) % {"digits": digits}
+
+
+def first_action(channel: str) -> str:
+    """What a button says that starts with ``channel``."""
+    return _("Let a robot call and say the code") if channel == CallRequest.Channel.VOICE else _("Call me")
+
+
+def seconds_until(moment: datetime | None) -> int | None:
+    """Whole seconds from now, 0 for a moment that is past."""
+    return None if moment is None else max(ceil((moment - timezone.now()).total_seconds()), 0)
+
+
+def clock(moment: datetime | None) -> str:
+    """A time of day in the current time zone; the script writes it anew in the browser's own."""
+    if moment is None:
+        return ""
+    local = timezone.template_localtime(moment)
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), time_format(local, "H:i:s"))
