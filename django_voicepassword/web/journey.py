@@ -1,4 +1,4 @@
-"""The verification of one browser: started once however often the form is sent, and remembered by its id alone."""
+"""The verification of one browser: started once however often its form is sent, remembered by its id."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def current(request: HttpRequest) -> Verification | None:
 def begin(request: HttpRequest, phone: str, channel: str | None = None) -> Verification:
     """The open verification of this browser for ``phone``, or a new one; remembered either way.
 
-    Reload, back button and double submit get the one that is there and ring nobody. Another phone closes it. Raises
-    what ``verifications.start`` raises.
+    Reload, back button and double submit get the one that is there and ring nobody. Another phone closes it.
+    Raises what ``verifications.start`` raises.
     """
     number = phones.normalize(phone)
     earlier = current(request)
     if earlier is not None and earlier.phone == number and earlier.is_open():
         return earlier
-    verification = _start_once(request, number, channel, earlier)
+    verification = _start_once(request, f"+{number}", channel, earlier)
     if earlier is not None and earlier.phone != number:
         # Its call may still wait in the queue: nobody is at the other end any more.
         verifications.cancel(earlier.id)
@@ -56,8 +56,9 @@ def _start_once(
 ) -> Verification:
     """Start a verification; of two submits at once by one browser, one starts it and the other finds it.
 
-    They cannot see each other in the session, which neither has written yet: they meet in Django's cache. It holds
-    the id under a keyed digest for a minute. A cache that forgets (the dummy one) costs only this protection.
+    They cannot see each other in the session, which neither has written yet: they meet in Django's cache. It
+    holds the id under a keyed digest for a minute. A cache that keeps nothing (the dummy one) costs only this
+    protection.
     """
     key = _meeting_place(request, number, earlier)
     if key is None:
@@ -88,9 +89,10 @@ def _found(verification_id: str | None) -> Verification | None:
 
 
 def _meeting_place(request: HttpRequest, number: str, earlier: Verification | None) -> str | None:
-    """Where submits of one browser, one number and one state of the way meet; None for a browser without a cookie."""
+    """Where the submits of one browser for one number meet, anew after each verification. None: no cookie."""
     browser = request.META.get("CSRF_COOKIE") or request.session.session_key
     if not browser:
         return None
     place = f"{browser}:{number}:{earlier.id if earlier else ''}"
-    return f"voicepassword:start:{salted_hmac('django_voicepassword.web.journey', place, algorithm='sha256').hexdigest()}"
+    digest = salted_hmac("django_voicepassword.web.journey", place, algorithm="sha256").hexdigest()
+    return f"voicepassword:start:{digest}"

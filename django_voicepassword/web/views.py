@@ -119,7 +119,9 @@ class LoginView(Page):
             explanation=explanation(first),
             first_action=first_action(first),
             other_channels=[
-                {"name": name, "label": first_action(name)} for name in others if name != CallRequest.Channel.SMS
+                {"name": name, "label": first_action(name)}
+                for name in others
+                if name != CallRequest.Channel.SMS
             ],
             **context,
         )
