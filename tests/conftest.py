@@ -1,0 +1,63 @@
+"""What every test may use, and the rule for services: skipped on a user's machine, failed in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from django_voicepassword.testing import Sent
+from django_voicepassword.testing import outbox as sent
+
+PORTS = {"postgresql": 5432, "mariadb": 3306, "redis": 6379, "rabbitmq": 5672}
+
+
+def _is_up(service: str) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", PORTS[service]), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def _chromium() -> str | None:
+    return next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+
+
+def _missing(item: pytest.Item) -> str | None:
+    for marker in item.iter_markers("service"):
+        for service in marker.args:
+            if not _is_up(service):
+                return f"{service} does not answer on 127.0.0.1:{PORTS[service]}"
+    if item.get_closest_marker("browser") and _chromium() is None:
+        return "Chromium is not installed"
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    missing = _missing(item)
+    if missing is None:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"CI must have it: {missing}", pytrace=False)
+    pytest.skip(missing)
+
+
+@pytest.fixture
+def outbox() -> Iterator[list[Sent]]:
+    """What the memory transport would have sent."""
+    sent.clear()
+    yield sent
+    sent.clear()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser's executable."""
+    path = _chromium()
+    assert path is not None
+    return Path(path)
