@@ -1,0 +1,107 @@
+"""Reports: callbacks, the answer to ``state``, the rows of ``daily``. Untrusted text becomes one Report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django_voicepassword.exceptions import UnreadableReply
+from django_voicepassword.protocol import words
+from django_voicepassword.protocol.decoding import decode_json
+from django_voicepassword.protocol.masking import mask_payload, mask_text
+from django_voicepassword.protocol.values import read_date, read_duration, read_price, read_text, strip_keys
+
+#: A callback is some 150 bytes; more than this is no callback.
+MAX_CALLBACK_BYTES = 65536
+
+_MAX_FIELDS = 50
+_KEYS = frozenset({"id", "number", "state", "duration", "price", "date", "service"})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the provider says of one request; what is absent is None. ``date`` is naive, as written; seconds; roubles."""
+
+    id: str | None = None
+    number: str | None = field(default=None, repr=False)
+    state: str | None = None
+    raw_state: str | None = None
+    duration: int | None = None
+    price: Decimal | None = None
+    date: datetime | None = None
+    service: str | None = None
+    #: What was written, code and number masked.
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def kind(self) -> str | None:
+        """``call``, ``sms``, or None where neither the word nor the service tells."""
+        return words.kind_of(self.raw_state, self.service)
+
+
+def parse_report(payload: Any) -> Report:
+    """One object of the provider's. Raises UnreadableReply for what has none of a report's keys."""
+    if not isinstance(payload, dict):
+        raise UnreadableReply("a report must be a JSON object")
+    values = strip_keys(payload)
+    if not any(read_text(values.get(key), 64) for key in _KEYS):
+        raise UnreadableReply("a report must have at least one of id, number, state, duration, price and date")
+    word = read_text(values.get("state"), 64)
+    number = read_text(values.get("number"), 20)
+    service = read_text(values.get("service"), 64)
+    return Report(
+        id=read_text(values.get("id"), 64),
+        number="".join(filter(str.isdigit, number)) or None if number else None,
+        state=words.read_state(word) if word else None,
+        raw_state=mask_text(word, number, length=64) if word else None,
+        duration=read_duration(values.get("duration")),
+        price=read_price(values.get("price")),
+        date=read_date(values.get("date")),
+        service=mask_text(service, number, length=64) if service else None,
+        raw=mask_payload(payload),
+    )
+
+
+def parse_callback(body: bytes, content_type: str = "") -> Report:
+    """A callback's body: a JSON object or a form, whatever ``content_type`` says (the document names none).
+
+    Raises UnreadableReply.
+    """
+    if len(body) > MAX_CALLBACK_BYTES:
+        raise UnreadableReply(f"a callback has at most {MAX_CALLBACK_BYTES} bytes")
+    if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
+        return parse_report(decode_json(body))
+    if content_type.strip().casefold().startswith("multipart/"):
+        return parse_report(_read_multipart(body, content_type))
+    return parse_report(_read_form(body))
+
+
+def _read_form(body: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(body.decode("utf-8"), max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        raise UnreadableReply("the body is neither JSON nor a form") from None
+    return dict(pairs)
+
+
+def _read_multipart(body: bytes, content_type: str) -> dict[str, str]:
+    head = f"Content-Type: {content_type[:300]}".replace("\r", " ").replace("\n", " ")
+    try:
+        message = BytesParser(policy=HTTP).parsebytes(head.encode("latin-1", "replace") + b"\r\n\r\n" + body)
+        parts = list(message.iter_parts()) if message.is_multipart() else []
+        fields = {}
+        for part in parts[:_MAX_FIELDS]:
+            name = part.get_param("name", header="content-disposition")
+            value = part.get_payload(decode=True)
+            if isinstance(name, str) and isinstance(value, bytes):
+                fields[name] = value.decode("utf-8", "replace")
+    except Exception:
+        # The parser of the standard library was not written for hostile input: whatever it raises means this.
+        raise UnreadableReply("the multipart body cannot be read") from None
+    return fields
