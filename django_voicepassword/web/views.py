@@ -32,6 +32,7 @@ from django_voicepassword import logins, presentation, verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.presentation import Description
 from django_voicepassword.web import journey
 from django_voicepassword.web.forms import CodeForm, PhoneForm
 
@@ -151,6 +152,7 @@ class CodePage(Page):
                 }
                 for name in settings.CHANNELS
             ],
+            hint=hint(description),
             resend_in=seconds_until(description.resend_at),
             resend_clock=clock(description.resend_at),
             expires_clock=clock(description.expires_at),
@@ -271,6 +273,13 @@ def explanation(channel: str) -> str:
 def first_action(channel: str) -> str:
     """What a button says that starts with ``channel``."""
     return _("Let a robot call and say the code") if channel == CallRequest.Channel.VOICE else _("Call me")
+
+
+def hint(description: Description) -> str:
+    """The sentence for the person as HTML, with its masked phone in one piece."""
+    phone = format_html('<strong class="vp-phone">{}</strong>', description.phone)
+    before, found, after = description.hint.partition(description.phone)
+    return format_html("{}{}{}", before, phone if found else "", after)
 
 
 def seconds_until(moment: datetime | None) -> int | None:

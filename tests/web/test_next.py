@@ -65,9 +65,7 @@ def test_an_unsafe_next_in_the_form_is_dropped(at_code, path, address):
 
 def test_an_http_next_is_not_followed_from_https(db, settings):
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    person = Person(
-        HTTP_HOST="testserver", HTTP_X_FORWARDED_PROTO="https", HTTP_REFERER="https://testserver/"
-    )
+    person = Person(HTTP_HOST="testserver", HTTP_X_FORWARDED_PROTO="https", HTTP_REFERER="https://testserver/")
     assert log_in(person, "/auth/login/?next=http://testserver/wanted/") == "/home/"
 
 

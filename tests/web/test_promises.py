@@ -190,9 +190,7 @@ def _break(*args: object) -> None:
     raise RuntimeError("the page cannot be made")
 
 
-@pytest.mark.parametrize(
-    "path", ["login/", "login/code/", "login/code/resend/", "login/code/cancel/", "logout/"]
-)
+@pytest.mark.parametrize("path", ["login/", "login/code/", "login/code/resend/", "login/code/cancel/", "logout/"])
 def test_a_form_without_its_token_is_refused(at_code, path):
     data = {"phone": "+79990000002", "code": outbox[-1].code, "channel": "voice"}
     assert at_code.client.post(f"/auth/{path}", data).status_code == 403

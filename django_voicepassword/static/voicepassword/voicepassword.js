@@ -81,6 +81,21 @@ function followResend(form) {
   };
 }
 
+// The sentence for the person, its masked phone in one piece. Written only when it is new: it is read aloud.
+function writeHint(element, { hint, phone }) {
+  if (element.textContent === hint) {
+    return;
+  }
+  const [before, ...after] = hint.split(phone);
+  element.replaceChildren(before);
+  if (after.length) {
+    const strong = document.createElement("strong");
+    strong.className = "vp-phone";
+    strong.textContent = phone;
+    element.append(strong, after.join(phone));
+  }
+}
+
 // The state of the call, asked for ever more seldom until nothing changes any more; not while nobody looks.
 function followCall(journey) {
   const hint = document.querySelector("[data-vp-hint]");
@@ -95,9 +110,7 @@ function followCall(journey) {
   };
 
   const show = (verification, now) => {
-    if (hint.textContent !== verification.hint) {
-      hint.textContent = verification.hint;
-    }
+    writeHint(hint, verification);
     resend(verification, now);
     const isMoving = MOVING.includes(verification.delivery);
     icon?.classList.toggle("vp-icon-calling", isMoving);
