@@ -11,6 +11,7 @@ is sent. No request is ever sent twice.
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
 import json
 import math
@@ -19,7 +20,6 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from datetime import date as Date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -104,7 +104,7 @@ class Client:
         """What became of one request."""
         return protocol.parse_state(self._read(self._post("get/", protocol.encode_state(request_id))), self._api_key)
 
-    def daily(self, date: Date) -> DailyReport:
+    def daily(self, date: datetime.date) -> DailyReport:
         """The statistics of one day of the provider, streamed: iterate once."""
         return DailyReport(self._post("get/", protocol.encode_daily(date)), self._api_key)
 

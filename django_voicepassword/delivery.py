@@ -96,7 +96,8 @@ def _send_claimed(
         if not error.may_have_rung:
             return _try_later(call, last_try)
         logger.error("call %s: no readable answer, it may have rung: %s", call.pk, error)
-        _persist(lambda: _lose(call, error.code))
+        reason = error.code
+        _persist(lambda: _lose(call, reason))
     except ValueError as error:
         # Refused by the protocol before anything was sent.
         logger.error("call %s: not sent: %s", call.pk, error)

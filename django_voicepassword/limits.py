@@ -60,7 +60,7 @@ class Rate:
 def parse_rate(text: str) -> Rate:
     """``"3/10m"`` is three in ten minutes. Raises ValueError that says the form."""
     match = _RATE.fullmatch(text) if isinstance(text, str) else None
-    if match is None or match[2] and int(match[2]) == 0:
+    if match is None or (match[2] and int(match[2]) == 0):
         raise ValueError(f'{text!r} is no rate: write "N/Pu", N events in P units of s, m, h or d, as "3/10m" or "20/h"')
     return Rate(int(match[1]), int(match[2] or 1) * _UNITS[match[3]])
 
@@ -253,11 +253,12 @@ def _upsert(
     conflict = connection.ops.on_conflict_suffix_sql(
         fields,
         OnConflict.UPDATE,
-        [meta.get_field("key").column],
         [meta.get_field(name).column for name in update],
+        [meta.get_field("key").column],
     )
     placeholders = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
-    sql = f"INSERT INTO {quote(meta.db_table)} ({', '.join(map(quote, names))}) VALUES {placeholders} {conflict}"
+    columns = ", ".join(map(quote, names))
+    sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES {placeholders} {conflict}"  # noqa: S608 (names only)
     can_return = connection.features.can_return_rows_from_bulk_insert
     if returning and can_return:
         sql += f" RETURNING {', '.join(map(quote, returning))}"

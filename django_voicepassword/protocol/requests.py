@@ -5,8 +5,8 @@ Sections "Описание параметров JSON запроса" and "Зап
 
 from __future__ import annotations
 
+import datetime
 import re
-from datetime import date as Date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,9 +66,9 @@ def encode_state(request_id: str) -> Body:
     return {"request": "state", "id": _request_id(request_id)}
 
 
-def encode_daily(date: Date) -> Body:
+def encode_daily(date: datetime.date) -> Body:
     """``date``: the provider's day, written dd.mm.yyyy."""
-    if not isinstance(date, Date):
+    if not isinstance(date, datetime.date):
         raise InvalidRequest("date must be a datetime.date")
     return {"request": "daily", "date": f"{date.day:02}.{date.month:02}.{date.year:04}"}
 
