@@ -1,4 +1,4 @@
-"""A row talks to the provider: ``place`` sends it, ``record`` keeps what is reported, ``refresh`` asks.
+"""A row talks to the provider: ``place`` sends it, ``record`` keeps what is reported.
 
 A request that may have left is never sent again: ``place`` claims its row first (QUEUED -> PLACING, for one worker),
 and whatever happens after that ends in PLACED, REFUSED or UNKNOWN, or back in QUEUED when the connection was refused.
@@ -30,8 +30,6 @@ from django_voicepassword.protocol import Report, SendReply
 
 logger = logging.getLogger(__name__)
 
-#: Seconds beyond the read timeout after which a call in PLACING has surely lost its worker.
-ABANDONED_MARGIN = 30
 #: Seconds to wait before the first new try of a refused connection, and at most.
 FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
 #: Times that a result is written again when the database just went away: what rang must not be forgotten.
@@ -138,49 +136,11 @@ def record(call_id: int, report: Report, source: str, payload: dict[str, Any] | 
             if moved or not values:
                 status.save(force_insert=True)
         if moved:
-            _announce(signals.call_state_changed, call, old_state=old_state, new_state=call.state, source=source)
+            announce(signals.call_state_changed, call, old_state=old_state, new_state=call.state, source=source)
         if moved or not values:
             return status
         # Another report moved it between our read and our write. States only move forward, so this ends.
         call.refresh_from_db()
-
-
-def refresh(call_id: int) -> CallStatus | None:
-    """Ask the provider for the state of one call request and keep the answer.
-
-    Raises ProviderError; ValueError where the provider never told an id.
-    """
-    call = CallRequest.objects.get(pk=call_id)
-    if not call.provider_id:
-        raise ValueError("the provider never told an id for this call: only the daily statistics can find it")
-    report = provider.client().state(call.provider_id)
-    return record(call_id, report, CallStatus.Source.POLL)
-
-
-def lose_abandoned(now: datetime | None = None) -> list[int]:
-    """PLACING -> UNKNOWN for every call whose worker must have died: older than the read timeout and a margin."""
-    now = now or timezone.now()
-    patience = timedelta(seconds=sum(settings.TIMEOUT) + ABANDONED_MARGIN)
-    lost = CallRequest.lose_abandoned(now - patience, now)
-    for pk in lost:
-        call = CallRequest.objects.get(pk=pk)
-        logger.error("call %s lost its worker: it may have rung, and is not placed again", pk)
-        _announce(
-            signals.call_state_changed,
-            call,
-            old_state=CallRequest.State.PLACING,
-            new_state=call.state,
-            source=CallStatus.Source.SEND,
-        )
-    return lost
-
-
-def forgotten_in_queue(now: datetime | None = None) -> list[int]:
-    """Calls that are QUEUED longer than any retry takes: their task was lost, and claiming makes a second one safe."""
-    now = now or timezone.now()
-    before = now - timedelta(seconds=2 * LONGEST_RETRY)
-    waiting = CallRequest.objects.filter(state=CallRequest.State.QUEUED, created_at__lt=before)
-    return list(waiting.order_by("created_at").values_list("pk", flat=True)[:1000])
 
 
 def callback_url(call: CallRequest) -> str | None:
@@ -261,9 +221,9 @@ def _keep_reply(call: CallRequest, reply: SendReply) -> None:
         )
     if reply.price is not None:
         _settle(call, reply.price, now)
-    _announce(signals.call_placed, call)
+    announce(signals.call_placed, call)
     if moved:
-        _announce(
+        announce(
             signals.call_state_changed,
             call,
             old_state=CallRequest.State.PLACING,
@@ -302,7 +262,7 @@ def _refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
             payload={"result": "error", "error_code": error_code[:200]},
         )
         _return_budgets(call, give_back)
-    _announce(
+    announce(
         signals.call_state_changed,
         call,
         old_state=old_state,
@@ -328,7 +288,7 @@ def _return_budgets(call: CallRequest, give_back: bool) -> None:
 def _lose(call: CallRequest, error_code: str) -> None:
     """PLACING -> UNKNOWN."""
     if call.mark_unknown(timezone.now(), error_code):
-        _announce(
+        announce(
             signals.call_state_changed,
             call,
             old_state=CallRequest.State.PLACING,
@@ -426,7 +386,7 @@ def _persist(write: Callable[[], object]) -> None:
             time.sleep(attempt / 2)
 
 
-def _announce(signal: Signal, call: CallRequest, **values: Any) -> None:
+def announce(signal: Signal, call: CallRequest, **values: Any) -> None:
     """Tell the host project after the rows are committed; a receiver that raises is logged and stops nothing."""
     if not signal.has_listeners(CallRequest):
         return

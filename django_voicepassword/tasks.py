@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 
 from celery import shared_task
+from django.utils import timezone
 
-from django_voicepassword import delivery
+from django_voicepassword import delivery, polling
 from django_voicepassword.exceptions import Unavailable
-from django_voicepassword.models import Verification
 
 logger = logging.getLogger(__name__)
 
@@ -32,3 +32,13 @@ def enqueue(call_id: int) -> None:
         logger.exception("call %s: the broker does not take the task", call_id)
         delivery.give_up(call_id, delivery.NOT_QUEUED)
         raise Unavailable("the broker does not take the call") from error
+
+
+@shared_task(name="django_voicepassword.tasks.poll_calls", ignore_result=True)
+def poll_calls() -> None:
+    """Notice calls whose worker died, hand in lost ones again, and ask for states that nobody reported."""
+    polling.lose_abandoned()
+    Verification.expire_old(timezone.now())
+    for pk in polling.forgotten_in_queue():
+        place_call.apply_async((pk,), retry=False)
+    polling.poll_due()

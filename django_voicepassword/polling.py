@@ -1,0 +1,94 @@
+"""Asking for what nobody reported: calls without a final state, calls whose worker died, calls whose task was lost."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db.models import F
+from django.utils import timezone
+
+from django_voicepassword import delivery, provider, signals
+from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import AccountRefused, ProviderError
+from django_voicepassword.models import CallRequest, CallStatus
+
+logger = logging.getLogger(__name__)
+
+#: Seconds beyond the read timeout after which a call in PLACING has surely lost its worker.
+ABANDONED_MARGIN = 30
+#: Calls asked for in one run: the next run takes the rest.
+BATCH = 200
+
+
+def poll_due(now: datetime | None = None) -> int:
+    """Ask for the state of every call whose time has come, oldest first; how many were asked for.
+
+    Each is claimed by moving its ``next_poll_at`` before it is asked for, so that several workers ask once. Stops where
+    the account is refused, with one alarm in the log: the next one would be refused too.
+    """
+    now = now or timezone.now()
+    due = CallRequest.objects.filter(next_poll_at__lte=now).order_by("next_poll_at")[:BATCH]
+    asked = 0
+    for call in due:
+        if not _claim_poll(call, now):
+            continue
+        asked += 1
+        try:
+            refresh(call.pk)
+        except AccountRefused as error:
+            logger.error("polling stops: the provider refuses the account: %s", error.error_code)
+            break
+        except ProviderError as error:
+            logger.warning("call %s: its state cannot be read: %s", call.pk, error)
+    return asked
+
+
+def _claim_poll(call: CallRequest, now: datetime) -> bool:
+    delays = settings.POLL_DELAYS
+    done = call.polls + 1
+    begin = call.placed_at or call.created_at
+    following = begin + timedelta(seconds=delays[done]) if done < len(delays) else None
+    if following is not None and following <= now:
+        # A worker that slept for long asks once, not once for each delay that passed.
+        following = now + timedelta(seconds=delays[0])
+    moved = CallRequest.objects.filter(pk=call.pk, next_poll_at=call.next_poll_at)
+    return bool(moved.update(next_poll_at=following, polls=F("polls") + 1))
+
+
+def refresh(call_id: int) -> CallStatus | None:
+    """Ask the provider for the state of one call request and keep the answer.
+
+    Raises ProviderError; ValueError where the provider never told an id.
+    """
+    call = CallRequest.objects.get(pk=call_id)
+    if not call.provider_id:
+        raise ValueError("the provider never told an id for this call: only the daily statistics can find it")
+    report = provider.client().state(call.provider_id)
+    return delivery.record(call_id, report, CallStatus.Source.POLL)
+
+
+def lose_abandoned(now: datetime | None = None) -> list[int]:
+    """PLACING -> UNKNOWN for every call whose worker must have died: older than the read timeout and a margin."""
+    now = now or timezone.now()
+    patience = timedelta(seconds=sum(settings.TIMEOUT) + ABANDONED_MARGIN)
+    lost = CallRequest.lose_abandoned(now - patience, now)
+    for pk in lost:
+        call = CallRequest.objects.get(pk=pk)
+        logger.error("call %s lost its worker: it may have rung, and is not placed again", pk)
+        delivery.announce(
+            signals.call_state_changed,
+            call,
+            old_state=CallRequest.State.PLACING,
+            new_state=call.state,
+            source=CallStatus.Source.SEND,
+        )
+    return lost
+
+
+def forgotten_in_queue(now: datetime | None = None) -> list[int]:
+    """Calls that are QUEUED longer than any retry takes: their task was lost, and claiming makes a second one safe."""
+    now = now or timezone.now()
+    before = now - timedelta(seconds=2 * delivery.LONGEST_RETRY)
+    waiting = CallRequest.objects.filter(state=CallRequest.State.QUEUED, created_at__lt=before)
+    return list(waiting.order_by("created_at").values_list("pk", flat=True)[:1000])
