@@ -7,6 +7,7 @@ import time
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
 
 from django_voicepassword import phones, verifications
 from django_voicepassword.exceptions import Unavailable, VerificationError
@@ -28,6 +29,7 @@ def current(request: HttpRequest) -> Verification | None:
         return None
 
 
+@sensitive_variables("phone", "number")
 def begin(request: HttpRequest, phone: str, channel: str | None = None) -> Verification:
     """The open verification of this browser for ``phone``, or a new one; remembered either way.
 
@@ -51,9 +53,8 @@ def forget(request: HttpRequest) -> None:
     request.session.pop(SESSION_KEY, None)
 
 
-def _start_once(
-    request: HttpRequest, number: str, channel: str | None, earlier: Verification | None
-) -> Verification:
+@sensitive_variables("number", "key")
+def _start_once(request: HttpRequest, number: str, channel: str | None, earlier: Verification | None) -> Verification:
     """Start a verification; of two submits at once by one browser, one starts it and the other finds it.
 
     They cannot see each other in the session, which neither has written yet: they meet in Django's cache. It
@@ -88,6 +89,7 @@ def _found(verification_id: str | None) -> Verification | None:
         return None
 
 
+@sensitive_variables("number", "browser", "place")
 def _meeting_place(request: HttpRequest, number: str, earlier: Verification | None) -> str | None:
     """Where the submits of one browser for one number meet, anew after each verification. None: no cookie."""
     browser = request.META.get("CSRF_COOKIE") or request.session.session_key

@@ -120,9 +120,7 @@ class LoginView(Page):
             explanation=explanation(first),
             first_action=first_action(first),
             other_channels=[
-                {"name": name, "label": first_action(name)}
-                for name in others
-                if name != CallRequest.Channel.SMS
+                {"name": name, "label": first_action(name)} for name in others if name != CallRequest.Channel.SMS
             ],
             **context,
         )
@@ -291,5 +289,5 @@ def clock(moment: datetime | None) -> str:
     """A time of day in the current time zone; the script writes it anew in the browser's own."""
     if moment is None:
         return ""
-    local = timezone.template_localtime(moment)
+    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), time_format(local, "H:i:s"))
