@@ -71,7 +71,9 @@ def refresh(call_id: int) -> CallStatus | None:
 def lose_abandoned(now: datetime | None = None) -> list[int]:
     """PLACING -> UNKNOWN for every call whose worker must have died: older than the read timeout and a margin."""
     now = now or timezone.now()
-    patience = timedelta(seconds=sum(settings.TIMEOUT) + ABANDONED_MARGIN)
+    connect, read = settings.TIMEOUT
+    # The client reads a dripping answer for twice the read timeout.
+    patience = timedelta(seconds=connect + 2 * read + ABANDONED_MARGIN)
     lost = CallRequest.lose_abandoned(now - patience, now)
     for pk in lost:
         call = CallRequest.objects.get(pk=pk)

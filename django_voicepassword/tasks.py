@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from django_voicepassword import delivery, polling
 from django_voicepassword.exceptions import Unavailable
+from django_voicepassword.models import Verification
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,65 @@
+"""The magic numbers: what happens to a call, told by the number that is called. This table is all there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``states``: words of the callbacks in their order, the last is final. ``reply``: how the request is answered."""
+
+    about: str
+    states: tuple[str, ...] = ("NO ANSWER",)
+    #: ok, error:<code>, slow, silent, drop, 500, html, truncated, no_code, number_id
+    reply: str = "ok"
+    #: once, twice, never, early, late, form
+    callbacks: str = "once"
+    sms_states: tuple[str, ...] = ("QUEUED", "SEND", "DELIVERED")
+
+
+#: A number that is not in the table: a flash call rings out, a voice call is answered.
+ORDINARY = Outcome("any other number: a flash call rings out, a voice call is answered, an SMS is delivered")
+
+OUTCOMES: dict[str, Outcome] = {
+    "79990000101": Outcome("answered", ("ANSWERED",)),
+    "79990000102": Outcome("no answer", ("NO ANSWER",)),
+    "79990000103": Outcome("busy", ("BUSY",)),
+    "79990000104": Outcome("canceled", ("CANCEL",)),
+    "79990000105": Outcome("failed: nothing rings", ("FAIL",)),
+    "79990000106": Outcome("a state that the document does not know", ("TELEPORTED",)),
+    "79990000107": Outcome("two different final states", ("NO ANSWER", "ANSWERED")),
+    "79990000108": Outcome("the SMS is not delivered", sms_states=("QUEUED", "SEND", "NOT DELIVERED")),
+    "79990000201": Outcome("error number_not_valid", reply="error:number_not_valid"),
+    "79990000202": Outcome("error number_not_permitted", reply="error:number_not_permitted"),
+    "79990000203": Outcome("error number_in_spam_list", reply="error:number_in_spam_list"),
+    "79990000204": Outcome("error number_is_empty", reply="error:number_is_empty"),
+    "79990000205": Outcome("error not_enough_money", reply="error:not_enough_money"),
+    "79990000206": Outcome("error authorisation_failed", reply="error:authorisation_failed"),
+    "79990000207": Outcome("error user_disabled", reply="error:user_disabled"),
+    "79990000208": Outcome("error unknown_request", reply="error:unknown_request"),
+    "79990000209": Outcome("error ani_phone_not_valid", reply="error:ani_phone_not_valid"),
+    "79990000210": Outcome("error code_not_valid", reply="error:code_not_valid"),
+    "79990000211": Outcome("an error in words of no table", reply="error:Сервис временно недоступен"),
+    "79990000301": Outcome("the answer takes 5 seconds", reply="slow"),
+    "79990000302": Outcome("it rings, and no answer comes for a minute", reply="silent"),
+    "79990000303": Outcome("it rings, and the connection is dropped", reply="drop"),
+    "79990000304": Outcome("it rings, and the answer is HTTP 500", reply="500"),
+    "79990000305": Outcome("it rings, and the answer is an HTML page", reply="html"),
+    "79990000306": Outcome("it rings, and the answer is half a JSON", reply="truncated"),
+    "79990000307": Outcome("the answer has no code", reply="no_code"),
+    "79990000308": Outcome("the id is a JSON number", reply="number_id"),
+    "79990000401": Outcome("every callback comes twice", callbacks="twice"),
+    "79990000402": Outcome("no callback comes", callbacks="never"),
+    "79990000403": Outcome("the callback comes before the answer", callbacks="early"),
+    "79990000404": Outcome("the callback comes 10 seconds late", callbacks="late"),
+    "79990000405": Outcome("the callback is a form, not JSON", callbacks="form"),
+}
+
+
+def outcome_of(number: str, channel: str) -> Outcome:
+    """What happens to a call of ``channel`` to ``number``."""
+    known = OUTCOMES.get(number)
+    if known is not None:
+        return known
+    return Outcome(ORDINARY.about, ("ANSWERED",)) if channel == "voice" else ORDINARY

@@ -1,0 +1,184 @@
+"""HTTP of the sandbox: the provider's two addresses, the pages, and the controls that tests use."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import sys
+import time
+from decimal import Decimal, InvalidOperation
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django_voicepassword.sandbox import pages
+from django_voicepassword.sandbox.exchange import Exchange, Refusal
+
+API = "/api/voice-password/"
+MAX_BODY = 65536
+#: Seconds that a held answer waits at most.
+LONGEST_HOLD = 60.0
+SLOW = 5.0
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; img-src 'self'"
+STATIC = {
+    "/static/sandbox.css": ("sandbox.css", "text/css; charset=utf-8"),
+    "/static/sandbox.js": ("sandbox.js", "text/javascript; charset=utf-8"),
+}
+
+
+class Server(ThreadingHTTPServer):
+    """Each connection has a thread; ``exchange`` is shared."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], exchange: Exchange, quiet: bool = False) -> None:
+        super().__init__(address, Handler)
+        self.exchange = exchange
+        self.quiet = quiet
+
+    @property
+    def url(self) -> str:
+        host, port = self.server_address[:2]
+        return f"http://{host if isinstance(host, str) else host.decode()}:{port}/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 75
+    server: Server
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        number = parse_qs(parts.query).get("number", [""])[0]
+        exchange = self.server.exchange
+        if parts.path == "/":
+            self._answer(pages.front_page(f"{self.server.url}{API[1:]}"))
+        elif parts.path == "/phone/":
+            self._answer(pages.phone_page(exchange.ledger(number)["calls"], number))
+        elif parts.path == "/phone/calls/":
+            self._answer(pages.phone_rows(exchange.ledger(number)["calls"]))
+        elif parts.path == "/control/ledger.json":
+            self._answer_json(exchange.ledger(number))
+        elif parts.path in STATIC:
+            name, kind = STATIC[parts.path]
+            self._answer((Path(__file__).parent / "static" / name).read_text("utf-8"), kind=kind)
+        else:
+            self._answer("Not found", 404, "text/plain; charset=utf-8")
+
+    def do_POST(self) -> None:
+        body = self._read()
+        if body is None:
+            return
+        path = urlsplit(self.path).path
+        if path in (f"{API}send/", f"{API}get/"):
+            self._serve_api(path, body)
+        elif path.startswith("/control/"):
+            self._control(path, body)
+        else:
+            self._answer("Not found", 404, "text/plain; charset=utf-8")
+
+    def _serve_api(self, path: str, body: Any) -> None:
+        exchange = self.server.exchange
+        try:
+            if not isinstance(body, dict):
+                raise Refusal("unknown_request")
+            security = body.get("security")
+            in_body = str(security.get("apiKey", "")) if isinstance(security, dict) else ""
+            key = self.headers.get("Authorization") or in_body
+            if not hmac.compare_digest(key.encode(), exchange.key.encode()):
+                raise Refusal("authorisation_failed")
+            if path.endswith("get/"):
+                self._answer_json(exchange.get(body))
+                return
+            reply, how = exchange.send(body)
+        except Refusal as refusal:
+            # The provider tells errors with HTTP 200.
+            self._answer_json({"result": "error", "error_code": str(refusal)})
+            return
+        exchange.answers_flow.wait(LONGEST_HOLD)
+        self._answer_send(reply, how)
+
+    def _answer_send(self, reply: dict[str, Any], how: str) -> None:
+        text = json.dumps(reply, ensure_ascii=False)
+        if how == "slow":
+            time.sleep(SLOW)
+        elif how == "silent":
+            time.sleep(LONGEST_HOLD)
+        if how == "drop":
+            self.close_connection = True
+            self.connection.close()
+        elif how == "500":
+            self._answer("Internal Server Error", 500, "text/plain; charset=utf-8")
+        elif how == "html":
+            self._answer("<html><body>Bad gateway</body></html>")
+        elif how == "truncated":
+            self._answer(text[: len(text) // 2], kind="application/json")
+        else:
+            self._answer(text, kind="application/json")
+
+    def _control(self, path: str, body: Any) -> None:
+        exchange = self.server.exchange
+        if self.headers.get("Origin"):
+            self._answer_json({"error": "not from a page"}, 403)
+            return
+        if path == "/control/reset":
+            exchange.reset()
+        elif path == "/control/hold":
+            exchange.answers_flow.clear()
+        elif path == "/control/release":
+            exchange.answers_flow.set()
+        elif path == "/control/balance":
+            try:
+                exchange.balance = Decimal(str(body["balance"]))
+            except (InvalidOperation, KeyError, TypeError):
+                self._answer_json({"error": 'send {"balance": "10.00"}'}, 400)
+                return
+        else:
+            self._answer_json({"error": "no such control"}, 404)
+            return
+        self._answer_json({"result": "ok"})
+
+    def _read(self) -> Any:
+        """The JSON body; ``""`` for what is none; None where an answer was given already."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit() or int(length[:9]) > MAX_BODY:
+            self.close_connection = True
+            self._answer("Content-Length is needed, 64 KiB at most", 413, "text/plain; charset=utf-8")
+            return None
+        raw = self.rfile.read(int(length))
+        try:
+            return json.loads(raw) if raw else {}
+        except (ValueError, RecursionError):
+            return ""
+
+    def _answer_json(self, value: Any, status: int = 200) -> None:
+        self._answer(json.dumps(value, ensure_ascii=False), status, "application/json")
+
+    def _answer(self, text: str, status: int = 200, kind: str = "text/html; charset=utf-8") -> None:
+        body = text.encode()
+        self.send_response(status)
+        for name, value in (
+            ("Content-Type", kind),
+            ("Content-Length", str(len(body))),
+            ("Content-Security-Policy", POLICY),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Cache-Control", "no-store"),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except OSError:
+            # Who asked went away.
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        if not self.server.quiet and self.command == "POST":
+            sys.stderr.write(f"{self.log_date_time_string()} {self.requestline} {args[1] if len(args) > 1 else ''}\n")

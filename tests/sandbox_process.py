@@ -1,0 +1,66 @@
+"""The sandbox as a real process, for tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from typing import Any
+
+
+class SandboxProcess:
+    """``with SandboxProcess() as sandbox: … sandbox.api_url``; options become command line arguments."""
+
+    key = "sandbox-key"
+
+    def __init__(self, **options: Any) -> None:
+        self._arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+
+    def __enter__(self) -> SandboxProcess:
+        command = [sys.executable, "-m", "django_voicepassword.sandbox", "--port=0", "--quiet", *self._arguments]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        line = self._process.stdout.readline()
+        assert line.startswith("sandbox listening on "), line
+        self.url = line.split()[-1]
+        self.api_url = f"{self.url}api/voice-password/"
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+    def ledger(self, number: str = "") -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}control/ledger.json?number={number}", timeout=10) as answer:
+            return json.load(answer)
+
+    def calls(self, number: str = "") -> list[dict[str, Any]]:
+        return self.ledger(number)["calls"]
+
+    def reset(self) -> None:
+        self._control("reset")
+
+    def hold(self) -> None:
+        self._control("hold")
+
+    def release(self) -> None:
+        self._control("release")
+
+    def set_balance(self, balance: str) -> None:
+        self._control("balance", {"balance": balance})
+
+    def wait_for_call(self, number: str, channel: str | None = None, timeout: float = 10) -> dict[str, Any]:
+        ends = time.monotonic() + timeout
+        while time.monotonic() < ends:
+            calls = [call for call in self.calls(number) if channel in (None, call["channel"])]
+            if calls:
+                return calls[-1]
+            time.sleep(0.05)
+        raise AssertionError("no call came")
+
+    def _control(self, name: str, body: dict[str, str] | None = None) -> None:
+        data = json.dumps(body or {}).encode()
+        with urllib.request.urlopen(f"{self.url}control/{name}", data=data, timeout=10) as answer:
+            assert answer.status == 200
