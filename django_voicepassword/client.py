@@ -229,7 +229,7 @@ class DailyReport:
                 if prefix == inside and event in ("end_map", "end_array"):
                     yield "row", builder.value
                     builder = None
-            elif (prefix in ("data", "data.item") and event == "start_map") or (prefix == "data.item" and event == "start_array"):
+            elif event in ("start_map", "start_array") and (prefix == "data.item" or (prefix, event) == ("data", "start_map")):
                 builder, inside = ijson.ObjectBuilder(), prefix
                 builder.event(event, value)
             elif prefix == "data.item" and event in ("string", "number", "boolean", "null"):

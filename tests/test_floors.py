@@ -1,0 +1,107 @@
+"""The house: a module imports only from floors below its own. Parsed, not run."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "django_voicepassword"
+
+#: DESIGN, section 2. The longest prefix counts.
+FLOORS = {
+    "": 0,
+    "exceptions": 1,
+    "signals": 1,
+    "conf": 1,
+    "phones": 1,
+    "codes": 1,
+    "addresses": 1,
+    "tokens": 1,
+    "protocol": 2,
+    "models": 3,
+    "client": 3,
+    "testing": 3,
+    "console": 3,
+    "limits": 4,
+    "provider": 4,
+    "delivery": 5,
+    "polling": 5,
+    "tasks": 6,
+    "schedule": 6,
+    "verifications": 7,
+    "presentation": 7.5,
+    "users": 7.5,
+    "logins": 8,
+    "backends": 8,
+    "callback": 8,
+    "checks": 8,
+    "apps": 9,
+    "web": 8,
+    "api": 8,
+    "management": 8,
+    "urls": 9,
+    "api.urls": 9,
+    "migrations": 3,
+    "sandbox": 0,
+}
+#: Neighbours of one floor that may lean on each other.
+SAME_FLOOR = {1, 2, 3, 5, 8, 9}
+
+
+def _floor(module: str) -> float:
+    parts = module.split(".")
+    while parts:
+        if ".".join(parts) in FLOORS:
+            return FLOORS[".".join(parts)]
+        parts.pop()
+    return FLOORS[""]
+
+
+def _modules() -> list[tuple[str, Path]]:
+    return [
+        (".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."), path)
+        for path in sorted(PACKAGE.rglob("*.py"))
+    ]
+
+
+def _imports(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{name.name}" for name in node.names]
+    own = "django_voicepassword."
+    return [name.removeprefix(own) for name in found if name.startswith(own)]
+
+
+@pytest.mark.parametrize(("module", "path"), _modules())
+def test_a_module_imports_only_from_below(module: str, path: Path) -> None:
+    if module.startswith(("sandbox", "management.commands.voicepassword_sandbox")):
+        assert all(name.startswith("sandbox") for name in _imports(path))
+        return
+    own = _floor(module)
+    for name in _imports(path):
+        assert _floor(name) < own or (_floor(name) == own and own in SAME_FLOOR), f"{module} imports {name}"
+
+
+def test_every_module_has_a_floor() -> None:
+    tops = {module.split(".")[0] for module, _ in _modules()}
+    assert tops <= set(FLOORS)
+
+
+def test_protocol_and_client_need_no_django() -> None:
+    program = (
+        "import sys\n"
+        "class Blocker:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('django', 'rest_framework', 'celery'):\n"
+        "            raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Blocker())\n"
+        "import django_voicepassword.client, django_voicepassword.protocol, django_voicepassword.sandbox.server\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
