@@ -29,7 +29,8 @@ def current(request: HttpRequest) -> Verification | None:
         return None
 
 
-@sensitive_variables("phone", "number")
+# With no names it hides the variables of all that is called from here as well.
+@sensitive_variables()
 def begin(request: HttpRequest, phone: str, channel: str | None = None) -> Verification:
     """The open verification of this browser for ``phone``, or a new one; remembered either way.
 
@@ -53,7 +54,6 @@ def forget(request: HttpRequest) -> None:
     request.session.pop(SESSION_KEY, None)
 
 
-@sensitive_variables("number", "key")
 def _start_once(request: HttpRequest, number: str, channel: str | None, earlier: Verification | None) -> Verification:
     """Start a verification; of two submits at once by one browser, one starts it and the other finds it.
 
@@ -89,7 +89,6 @@ def _found(verification_id: str | None) -> Verification | None:
         return None
 
 
-@sensitive_variables("number", "browser", "place")
 def _meeting_place(request: HttpRequest, number: str, earlier: Verification | None) -> str | None:
     """Where the submits of one browser for one number meet, anew after each verification. None: no cookie."""
     browser = request.META.get("CSRF_COOKIE") or request.session.session_key

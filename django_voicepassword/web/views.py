@@ -95,7 +95,7 @@ class LoginView(Page):
     def get(self, request: HttpRequest) -> HttpResponseBase:
         return self.leave() if self.is_logged_in() else self.ask(PhoneForm())
 
-    @sensitive_variables("form", "given")
+    @sensitive_variables("given")
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if self.is_logged_in():
             return self.leave()
@@ -168,7 +168,6 @@ class CodeView(CodePage):
         verification = self.verification()
         return self.go("login") if verification is None else self.ask(verification)
 
-    @sensitive_variables("form")
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if self.is_logged_in():
             return self.leave()

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings as django_settings
+from django.test import override_settings
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
 
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.testing import outbox
+from tests.web.csp import POLICY
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -29,8 +33,16 @@ LOOKS = [
 
 @pytest.fixture(autouse=True)
 def _world(settings) -> None:
-    settings.MIDDLEWARE = ["tests.web.csp.StrictPolicy", *settings.MIDDLEWARE]
     settings.LOGIN_REDIRECT_URL = "/auth/logout/"
+
+
+@pytest.fixture(scope="module")
+def live_server(django_db_setup: None) -> Iterator[LiveServer]:
+    """pytest-django's own, with the strict policy: a server has the middleware that it was started with."""
+    with override_settings(MIDDLEWARE=["tests.web.csp.StrictPolicy", *django_settings.MIDDLEWARE]):
+        server = LiveServer("localhost")
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +59,7 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture
-def visit(browser: Browser, live_server: Any) -> Iterator[Open]:
+def visit(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
     """``visit("/auth/login/", **context)`` opens a page in a new context; no page may complain."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
@@ -59,7 +71,9 @@ def visit(browser: Browser, live_server: Any) -> Iterator[Open]:
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.extend(_complaint(message)))
-        page.goto(f"{live_server.url}{path}")
+        answer = page.goto(f"{live_server.url}{path}")
+        assert answer is not None
+        assert answer.header_value("content-security-policy") == POLICY
         return page
 
     yield open_page

@@ -37,7 +37,7 @@ def pages(person, configure) -> list[Page]:
     seen.append(person.press("Log in", code=""))
     seen.append(person.press("Log in", code=other_than(outbox[-1].code)))
     token = person.page.forms[0].fields["csrfmiddlewaretoken"]
-    early = person.client.post("/auth/login/code/resend/", {"channel": "sms", "csrfmiddlewaretoken": token})
+    early = person.client.post("/auth/login/code/resend/", {"channel": "sms", "next": "/x/", "csrfmiddlewaretoken": token})
     seen.append(Page(early.content.decode()))
     with freeze_time(timezone.now() + timedelta(seconds=61)):
         seen.append(person.reload())
@@ -72,6 +72,12 @@ def test_no_inline_script_or_style(pages):
             if tag == "script":
                 assert attributes["src"] == "/static/voicepassword/voicepassword.js"
         assert not any(tag == "script" and "src" not in attributes for tag, attributes in page.elements)
+
+
+def test_every_form_carries_next(pages):
+    for page in pages[:-2]:
+        for form in page.forms:
+            assert form.fields["next"] == "/x/"
 
 
 def test_every_field_has_a_label_and_every_id_is_one(pages):
@@ -196,6 +202,7 @@ def _break(*args: object) -> None:
 def test_a_form_without_its_token_is_refused(at_code, settings, path, has_middleware):
     if not has_middleware:
         settings.MIDDLEWARE = [one for one in settings.MIDDLEWARE if "Csrf" not in one]
+        at_code.client.handler.load_middleware()
     data = {"phone": "+79990000002", "code": outbox[-1].code, "channel": "voice"}
     assert at_code.client.post(f"/auth/{path}", data).status_code == 403
     assert len(outbox) == 1
