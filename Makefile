@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 help:
+	@echo "make demo    a site with phone login, a worker, beat and the sandbox; Ctrl-C ends all"
 	@echo "make test    install what the tests need into $(VENV) and run them"
 	@echo "make lint    ruff and mypy"
 	@echo "make clean   remove $(VENV) and what was built"
@@ -21,6 +22,9 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+demo: $(VENV)/.installed
+	@$(BIN)/python example_project/demo.py
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -28,4 +32,4 @@ lint: $(VENV)/.installed
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help test lint clean
+.PHONY: help demo test lint clean

@@ -229,7 +229,7 @@ class DailyReport:
                 if prefix == inside and event in ("end_map", "end_array"):
                     yield "row", builder.value
                     builder = None
-            elif event in ("start_map", "start_array") and (prefix == "data.item" or (prefix, event) == ("data", "start_map")):
+            elif (prefix, event) == ("data", "start_map") or (prefix == "data.item" and event in ("start_map", "start_array")):
                 builder, inside = ijson.ObjectBuilder(), prefix
                 builder.event(event, value)
             elif prefix == "data.item" and event in ("string", "number", "boolean", "null"):
