@@ -40,6 +40,8 @@ MAX_ANSWER_BYTES = 65536
 MAX_UNREADABLE_KEPT = 20
 
 _CHUNK = 65536
+#: Where a row of ``daily`` begins: in the list, or in place of it.
+_ROW_STARTS = {("data", "start_map"), ("data.item", "start_map"), ("data.item", "start_array")}
 
 
 class ConfigurationError(ValueError):
@@ -229,7 +231,7 @@ class DailyReport:
                 if prefix == inside and event in ("end_map", "end_array"):
                     yield "row", builder.value
                     builder = None
-            elif (prefix, event) == ("data", "start_map") or (prefix == "data.item" and event in ("start_map", "start_array")):
+            elif (prefix, event) in _ROW_STARTS:
                 builder, inside = ijson.ObjectBuilder(), prefix
                 builder.event(event, value)
             elif prefix == "data.item" and event in ("string", "number", "boolean", "null"):

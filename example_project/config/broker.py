@@ -6,7 +6,6 @@ writer dies of half a JSON. It is for development; production has RabbitMQ or Re
 
 from __future__ import annotations
 
-import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,10 @@ class Channel(filesystem.Channel):
     def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
         folder = Path(self.data_folder_out)
         # The same form of name as the stock transport's: workers take files in the order of their names.
-        name = f"{int(round(filesystem.monotonic() * 1000))}_{uuid.uuid4()}.{queue}.msg"
+        name = f"{round(filesystem.monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         aside = folder / f".{uuid.uuid4().hex}"
         aside.write_bytes(str_to_bytes(dumps(payload)))
-        os.replace(aside, folder / name)
+        aside.replace(folder / name)
 
 
 class Transport(filesystem.Transport):
