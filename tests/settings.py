@@ -1,6 +1,8 @@
 """A small host project. DATABASE_URL chooses another database than SQLite."""
 
 import os
+import tempfile
+from pathlib import Path
 from urllib.parse import urlsplit
 
 SECRET_KEY = "only-for-the-tests"
@@ -59,7 +61,9 @@ _ENGINES = {"postgres": "postgresql", "postgresql": "postgresql", "mysql": "mysq
 def _database(address: str) -> dict:
     if not address:
         # A plain SQLite file, no IMMEDIATE: the bursts must survive what most projects have.
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "OPTIONS": {"timeout": 20}}
+        test = {"NAME": str(Path(tempfile.mkdtemp()) / "test.sqlite3")}
+        options = {"timeout": 20}
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "OPTIONS": options, "TEST": test}
     parts = urlsplit(address)
     engine = _ENGINES[parts.scheme]
     if engine == "mysql":
