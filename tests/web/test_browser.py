@@ -291,3 +291,21 @@ def test_an_animation_is_not_shown_to_who_wants_none(visit):
     assert page.evaluate(name) == "none"
     calm = page.evaluate("document.querySelector('[data-vp-icon]').classList.contains('vp-icon-calling')")
     assert calm is True
+
+
+def test_the_pages_stand_in_a_layout_of_the_project(visit, settings, tmp_path):
+    (tmp_path / "voicepassword").mkdir()
+    (tmp_path / "voicepassword" / "base.html").write_text(
+        "<!DOCTYPE html>{% load static %}<html lang=en><title>Mine</title>"
+        "<meta name=viewport content='width=device-width'>"
+        "<link rel=stylesheet href=\"{% static 'voicepassword/voicepassword.css' %}\">"
+        "<script type=module src=\"{% static 'voicepassword/voicepassword.js' %}\"></script>"
+        "<body><main>{% block content %}{% endblock %}</main>"
+    )
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [str(tmp_path)]}]
+    page = visit("/auth/login/", viewport={"width": 320, "height": 640})
+    assert page.title() == "Mine"
+    give_phone(page)
+    assert_fine(page)
+    expect(page.get_by_role("button", name="Call me again")).to_be_hidden()
+    expect(page.get_by_role("button", name="Let a robot say the code")).to_be_visible()

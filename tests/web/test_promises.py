@@ -253,3 +253,13 @@ def test_a_project_restyles_by_its_own_base(person, settings, tmp_path):
     response = person.client.get("/auth/login/")
     assert b"<b>mine</b>" in response.content
     assert b'name="phone"' in response.content
+
+
+def test_a_base_may_extend_the_one_it_stands_in_front_of(person, settings, tmp_path):
+    (tmp_path / "voicepassword").mkdir()
+    (tmp_path / "voicepassword" / "base.html").write_text(
+        '{% extends "voicepassword/base.html" %}{% block header %}<b>mine</b>{% endblock %}'
+    )
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [str(tmp_path)]}]
+    html = person.client.get("/auth/login/").content
+    assert html.index(b"voicepassword.css") < html.index(b"<b>mine</b>") < html.index(b'name="phone"')
