@@ -40,6 +40,7 @@ FLOORS = {
     "callback": 8,
     "checks": 8,
     "apps": 9,
+    "admin": 8,
     "web": 8,
     "api": 8,
     "management": 8,
