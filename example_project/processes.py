@@ -1,0 +1,210 @@
+"""The example as processes: sandbox, web, worker and beat, with one log. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+#: Seconds that each may take to answer, and to end when it is asked to.
+START_PATIENCE, END_PATIENCE = 60, 8
+
+#: The times of runserver, the sandbox and Celery: the log has its own.
+_TIME = re.compile(r"^\[?(\d{4}-\d\d-\d\d|\d\d/\w{3}/\d{4}) \d\d:\d\d:\d\d(,\d+)?\]? ?")
+#: Banners that say nothing which the demo does not say itself.
+_BANNERS = (
+    "Performing system checks",
+    "System check identified no issues",
+    "Django version",
+    "Starting development server",
+    "Quit the server",
+    "WARNING: This is a development server",
+    "For more information on production servers",
+)
+_CELERY = [sys.executable, "-m", "celery", "--quiet", "--app", "config"]
+
+
+class StartError(Exception):
+    """A part of the example did not start; the message says what to do."""
+
+
+class Site:
+    """``with Site(var, web_port, sandbox_port) as site: …``: everything runs inside, and nothing afterwards.
+
+    ``overrides`` are keys of VOICEPASSWORD. With ``sandbox=False`` one that runs already is used.
+    """
+
+    def __init__(
+        self,
+        var: Path,
+        web_port: int,
+        sandbox_port: int,
+        overrides: dict[str, Any] | None = None,
+        sandbox: bool = True,
+        log: Any = sys.stdout,
+    ) -> None:
+        self.var = var
+        self.web_url = f"http://127.0.0.1:{web_port}"
+        self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
+        self._log_file = log
+        self._ports = {"sandbox": sandbox_port, "web": web_port} if sandbox else {"web": web_port}
+        given = {
+            "API_URL": f"{self.sandbox_url}/api/voice-password/",
+            "CALLBACK_BASE_URL": self.web_url,
+            **(overrides or {}),
+            **json.loads(os.environ.get("VOICEPASSWORD", "{}")),
+        }
+        self.environment = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "VAR_DIR": str(var),
+            "VOICEPASSWORD": json.dumps(given),
+        }
+        worker = ["worker", "--loglevel=INFO", "--concurrency=2", "--without-mingle", "--without-gossip"]
+        self._commands = {
+            "sandbox": [sys.executable, "-m", "django_voicepassword.sandbox", f"--port={sandbox_port}"],
+            "web": [sys.executable, "manage.py", "runserver", "--noreload", str(web_port)],
+            "worker": [*_CELERY, *worker],
+            "beat": [*_CELERY, "beat", "--loglevel=WARNING", f"--pidfile={var / 'beat.pid'}"],
+        }
+        if not sandbox:
+            del self._commands["sandbox"]
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+
+    def __enter__(self) -> Site:
+        self.var.mkdir(parents=True, exist_ok=True)
+        # A demo that was killed could not remove it.
+        (self.var / "beat.pid").unlink(missing_ok=True)
+        for name, port in self._ports.items():
+            if not is_free(port):
+                variable = f"{name.upper()}_PORT"
+                raise StartError(f"port {port} is taken: choose another one with {variable}=…")
+        self.manage("migrate", "--verbosity=0")
+        try:
+            for name, command in self._commands.items():
+                self._processes[name] = self._start(name, command)
+            self._wait()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def manage(self, *arguments: str, **environment: str) -> str:
+        """Run a management command; what it printed. Raises StartError where it fails."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=HERE,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if done.returncode:
+            raise StartError(f"manage.py {arguments[0]} failed:\n{done.stderr.strip()}")
+        return done.stdout
+
+    def admin_password(self) -> str:
+        """Make the user ``admin`` where there is none; the password is kept beside the database."""
+        path = self.var / "admin_password"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(9))
+        program = (
+            "import os; from django.contrib.auth import get_user_model as m; "
+            "u, _ = m().objects.get_or_create(username='admin', defaults={'is_staff': True, 'is_superuser': True}); "
+            "p = os.environ['ADMIN_PASSWORD']; u.check_password(p) or (u.set_password(p), u.save())"
+        )
+        self.manage("shell", "--command", program, ADMIN_PASSWORD=path.read_text())
+        return path.read_text()
+
+    def ended(self) -> str | None:
+        """The name of a process that is not there any more."""
+        return next((name for name, process in self._processes.items() if process.poll() is not None), None)
+
+    def _start(self, name: str, command: list[str]) -> subprocess.Popen[str]:
+        # A group of its own: Ctrl-C reaches us alone, and we end each with its children.
+        process = subprocess.Popen(
+            command,
+            cwd=HERE,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        threading.Thread(target=self._log, args=(name, process), daemon=True).start()
+        return process
+
+    def _log(self, name: str, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout or ():
+            text = _TIME.sub("", line.rstrip())
+            if text.strip() and not text.startswith(_BANNERS) and not text.startswith(time.strftime("%B ")):
+                self._log_file.write(f"{time.strftime('%H:%M:%S')} {name:>7} | {text}\n")
+                self._log_file.flush()
+
+    def _wait(self) -> None:
+        """Until sandbox and web answer and the worker is there."""
+        ends = time.monotonic() + START_PATIENCE
+        for name, port in self._ports.items():
+            while is_free(port):
+                ended = self.ended()
+                if ended:
+                    raise StartError(f"{ended} did not start: see its lines above")
+                if time.monotonic() > ends:
+                    raise StartError(f"{name} does not answer on port {port}")
+                time.sleep(0.1)
+
+    def _end(self) -> None:
+        # Each is asked first: a worker ends its own children. What is left of the groups after that is killed.
+        processes = list(self._processes.values())
+        for process in processes:
+            process.terminate()
+        ends = time.monotonic() + END_PATIENCE
+        for process in processes:
+            try:
+                process.wait(max(ends - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                pass
+        for process in processes:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait(END_PATIENCE)
+        self._processes.clear()
+
+
+def is_free(port: int) -> bool:
+    """Does nobody listen there?"""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
