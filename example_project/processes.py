@@ -112,8 +112,7 @@ class Site:
             [sys.executable, "manage.py", *arguments],
             cwd=HERE,
             env={**self.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
         )
         if done.returncode:
