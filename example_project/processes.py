@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 HERE = Path(__file__).resolve().parent
 #: Seconds that each may take to answer, and to end when it is asked to.
@@ -42,7 +42,7 @@ class StartError(Exception):
 class Site:
     """``with Site(var, web_port, sandbox_port) as site: …``: everything runs inside, and nothing afterwards.
 
-    ``overrides`` are keys of VOICEPASSWORD. With ``sandbox=False`` one that runs already is used.
+    ``overrides`` are keys of VOICEPASSWORD; ``environment`` is added to that of the processes.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Site:
         web_port: int,
         sandbox_port: int,
         overrides: dict[str, Any] | None = None,
-        sandbox: bool = True,
         log: Any = sys.stdout,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.var = var
         self.web_url = f"http://127.0.0.1:{web_port}"
         self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
         self._log_file = log
-        self._ports = {"sandbox": sandbox_port, "web": web_port} if sandbox else {"web": web_port}
+        self._ports = {"sandbox": sandbox_port, "web": web_port}
         given = {
             "API_URL": f"{self.sandbox_url}/api/voice-password/",
             "CALLBACK_BASE_URL": self.web_url,
@@ -71,6 +71,7 @@ class Site:
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "VAR_DIR": str(var),
             "VOICEPASSWORD": json.dumps(given),
+            **(environment or {}),
         }
         worker = ["worker", "--loglevel=INFO", "--concurrency=2", "--without-mingle", "--without-gossip"]
         self._commands = {
@@ -79,9 +80,8 @@ class Site:
             "worker": [*_CELERY, *worker],
             "beat": [*_CELERY, "beat", "--loglevel=WARNING", f"--pidfile={var / 'beat.pid'}"],
         }
-        if not sandbox:
-            del self._commands["sandbox"]
         self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._logs: list[threading.Thread] = []
 
     def __enter__(self) -> Site:
         self.var.mkdir(parents=True, exist_ok=True)
@@ -93,8 +93,8 @@ class Site:
                 raise StartError(f"port {port} is taken: choose another one with {variable}=…")
         self.manage("migrate", "--verbosity=0")
         try:
-            for name, command in self._commands.items():
-                self._processes[name] = self._start(name, command)
+            for name in self._commands:
+                self.start(name)
             self._wait()
         except BaseException:
             self._end()
@@ -137,7 +137,17 @@ class Site:
         """The name of a process that is not there any more."""
         return next((name for name, process in self._processes.items() if process.poll() is not None), None)
 
-    def _start(self, name: str, command: list[str]) -> subprocess.Popen[str]:
+    def kill(self, name: str) -> None:
+        """End a process and its children at once, as a crash does."""
+        process = self._processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(END_PATIENCE)
+
+    def start(self, name: str) -> None:
+        """Start a process that does not run: ``sandbox``, ``web``, ``worker`` or ``beat``."""
+        self._processes[name] = self._start(self._commands[name], name)
+
+    def _start(self, command: list[str], name: str) -> subprocess.Popen[str]:
         # A group of its own: Ctrl-C reaches us alone, and we end each with its children.
         process = subprocess.Popen(
             command,
@@ -149,15 +159,18 @@ class Site:
             errors="replace",
             start_new_session=True,
         )
-        threading.Thread(target=self._log, args=(name, process), daemon=True).start()
+        thread = threading.Thread(target=self._log, args=(name, process.stdout), daemon=True)
+        thread.start()
+        self._logs.append(thread)
         return process
 
-    def _log(self, name: str, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            text = _TIME.sub("", line.rstrip())
-            if text.strip() and not text.startswith(_BANNERS) and not text.startswith(time.strftime("%B ")):
-                self._log_file.write(f"{time.strftime('%H:%M:%S')} {name:>7} | {text}\n")
-                self._log_file.flush()
+    def _log(self, name: str, output: IO[str]) -> None:
+        with output:
+            for line in output:
+                text = _TIME.sub("", line.rstrip())
+                if text.strip() and not text.startswith(_BANNERS) and not text.startswith(time.strftime("%B ")):
+                    self._log_file.write(f"{time.strftime('%H:%M:%S')} {name:>7} | {text}\n")
+                    self._log_file.flush()
 
     def _wait(self) -> None:
         """Until sandbox and web answer and the worker is there."""
@@ -189,6 +202,8 @@ class Site:
                 pass
             process.wait(END_PATIENCE)
         self._processes.clear()
+        for thread in self._logs:
+            thread.join(END_PATIENCE)
 
 
 def is_free(port: int) -> bool:

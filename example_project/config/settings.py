@@ -76,6 +76,7 @@ elif "mysql" in DATABASES["default"]["ENGINE"]:
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", default="filesystem://localhost/")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = env("CELERY_TASK_DEFAULT_QUEUE", default="celery")
 if CELERY_BROKER_URL.startswith("filesystem"):
     _queue, _control = VAR / "broker" / "queue", VAR / "broker" / "control"
     for _folder in (_queue, _control):

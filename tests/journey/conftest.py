@@ -1,0 +1,73 @@
+"""The example project as processes, on each set of servers that a host project may have."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from kombu import Connection
+from processes import Site, free_port
+
+from tests.sandbox_process import SandboxProcess
+
+POSTGRESQL = "postgres://postgres@127.0.0.1:5432"
+MARIADB = "mysql://root@127.0.0.1:3306"
+REDIS = "redis://127.0.0.1:6379/0"
+RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(("", ""), id="embedded"),
+        pytest.param((POSTGRESQL, REDIS), id="postgresql-redis", marks=pytest.mark.service("postgresql", "redis")),
+        pytest.param((MARIADB, RABBITMQ), id="mariadb-rabbitmq", marks=pytest.mark.service("mariadb", "rabbitmq")),
+    ],
+)
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Web, worker, beat and sandbox; the database and the queue are its own and gone afterwards."""
+    database, broker = request.param
+    name = f"voicepassword_journey_{uuid.uuid4().hex[:8]}"
+    environment = {"CELERY_TASK_DEFAULT_QUEUE": name}
+    if database:
+        _run(database, f"CREATE DATABASE {name}")
+        environment |= {"DATABASE_URL": f"{database}/{name}", "CELERY_BROKER_URL": broker}
+    var = tmp_path_factory.mktemp("var")
+    overrides = {"RESEND_AFTER": 0, "TIMEOUT": [2, 30], "LIMITS": {"ip": []}}
+    try:
+        with (
+            (var / "log").open("w") as log,
+            Site(var, free_port(), free_port(), overrides, log=log, environment=environment) as site,
+        ):
+            yield site
+    finally:
+        if database:
+            _run(database, f"DROP DATABASE {name}")
+            _forget(broker, name)
+
+
+@pytest.fixture
+def sandbox(site: Site) -> SandboxProcess:
+    """The controls of the site's sandbox."""
+    controls = SandboxProcess()
+    controls.url = f"{site.sandbox_url}/"
+    return controls
+
+
+def _run(database: str, statement: str) -> None:
+    if database == POSTGRESQL:
+        import psycopg
+
+        with psycopg.connect(f"{database}/postgres", autocommit=True) as connection:
+            connection.execute(f"{statement} WITH (FORCE)" if statement.startswith("DROP") else statement)
+    else:
+        import pymysql
+
+        with pymysql.connect(host="127.0.0.1", user="root") as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+def _forget(broker: str, queue: str) -> None:
+    with Connection(broker) as connection:
+        connection.default_channel.queue_delete(queue)
