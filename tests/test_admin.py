@@ -35,3 +35,28 @@ def test_history_cannot_be_deleted(admin_client: Client, outbox: list[Sent]) -> 
     call = verifications.start("79990000001").calls.get()
     address = reverse("admin:django_voicepassword_callrequest_delete", args=[call.pk])
     assert admin_client.post(address, {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", ["callrequest", "verification"])
+def test_a_list_asks_the_database_no_more_for_more_rows(
+    admin_client: Client, outbox: list[Sent], settings, django_assert_num_queries, model: str
+) -> None:
+    settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "LIMITS": {"phone": [], "prefix": [], "ip": []}}
+    address = reverse(f"admin:django_voicepassword_{model}_changelist")
+    for _ in range(5):
+        for number in range(5):
+            verifications.start(f"7999000000{number}")
+        # Session, user, the paginator's count, the rows.
+        with django_assert_num_queries(4):
+            admin_client.get(address)
+
+
+@pytest.mark.django_db
+def test_a_call_shows_its_verification_and_every_report(admin_client: Client, outbox: list[Sent]) -> None:
+    verification = verifications.start("79990000001")
+    call = verification.calls.get()
+    page = admin_client.get(reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])).content.decode()
+    assert reverse("admin:django_voicepassword_verification_change", args=[verification.pk]) in page
+    assert '<span class="vp-badge vp-badge-wait">placed</span>' in page
+    assert "reply to sending" in page

@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import localize
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from django_voicepassword.models import CallRequest, CallStatus, Verification, VerifiedPhone
+
+#: State or status -> the colour that it is shown in, beside its word: good, bad, wait or plain.
+TONES = {
+    "answered": "good",
+    "no_answer": "good",
+    "busy": "good",
+    "canceled": "good",
+    "delivered": "good",
+    "approved": "good",
+    "refused": "bad",
+    "unknown": "bad",
+    "failed": "bad",
+    "not_delivered": "bad",
+    "max_attempts": "bad",
+    "queued": "wait",
+    "placing": "wait",
+    "placed": "wait",
+    "dialing": "wait",
+    "sms_queued": "wait",
+    "sms_sent": "wait",
+    "pending": "wait",
+}
+
+
+def badge(value: str, words: str) -> str:
+    """A state in its word and colour."""
+    return format_html('<span class="vp-badge vp-badge-{}">{}</span>', TONES.get(value, "plain"), words)
+
+
+def rubles(price: Decimal | None) -> str:
+    """An amount without the zeros that the column has beyond two places."""
+    if price is None:
+        return ""
+    return str(localize(price.quantize(Decimal("0.01")) if price == round(price, 2) else price))
 
 
 class HistoryAdmin(admin.ModelAdmin):
@@ -15,6 +55,9 @@ class HistoryAdmin(admin.ModelAdmin):
 
     show_full_result_count = False
     list_per_page = 50
+
+    class Media:
+        css = {"all": ["voicepassword/admin.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -25,10 +68,33 @@ class HistoryAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    @admin.display(description=gettext_lazy("phone"), ordering="phone")
+    def phone_masked(self, row: Any) -> str:
+        return format_html('<span class="vp-phone">{}</span>', row.masked_phone)
 
-class CallStatusInline(admin.TabularInline):
+
+class StatusBadges:
+    """What rows of calls and of their reports share."""
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_badge(self, row: CallRequest | CallStatus) -> str:
+        return badge(row.state, row.get_state_display())
+
+    @admin.display(description=gettext_lazy("price"), ordering="price")
+    def price_short(self, row: CallRequest | CallStatus) -> str:
+        return rubles(row.price)
+
+    @admin.display(description=gettext_lazy("duration"), ordering="duration")
+    def duration_seconds(self, row: CallRequest | CallStatus) -> str:
+        return "" if row.duration is None else ngettext("%d s", "%d s", row.duration) % row.duration
+
+
+class ReportInline(StatusBadges, admin.TabularInline):
+    """Everything that was reported of a call, in its order."""
+
     model = CallStatus
-    fields = ("received_at", "source", "state", "raw_state", "occurred_at", "duration", "price")
+    verbose_name_plural = gettext_lazy("what was reported")
+    fields = ("received_at", "source", "state_badge", "raw_state", "occurred_at", "duration_seconds", "price_short")
     readonly_fields = fields
     can_delete = False
     extra = 0
@@ -38,39 +104,74 @@ class CallStatusInline(admin.TabularInline):
 
 
 @admin.register(CallRequest)
-class CallRequestAdmin(HistoryAdmin):
-    list_display = ("created_at", "masked_phone", "channel", "state", "price", "duration", "error_code", "origin")
+class CallRequestAdmin(StatusBadges, HistoryAdmin):
+    list_display = (
+        "created_at",
+        "phone_masked",
+        "channel",
+        "state_badge",
+        "approval",
+        "price_short",
+        "duration_seconds",
+        "error_code",
+        "origin",
+    )
     list_filter = ("state", "channel", "origin")
     search_fields = ("phone__startswith", "provider_id__exact")
-    list_select_related = False
-    fields = (
-        "masked_phone",
-        "channel",
-        "state",
-        "error_code",
-        "service",
-        "provider_id",
-        "price",
-        "duration",
-        "origin",
-        "created_at",
-        "placed_at",
-        "finished_at",
-        "occurred_at",
+    list_select_related = ("verification",)
+    fieldsets = (
+        (None, {"fields": ("phone_masked", "channel", "state_badge", "error_code", "verification_link", "origin")}),
+        (gettext_lazy("Provider"), {"fields": ("provider_id", "service", "price_short", "duration_seconds")}),
+        (gettext_lazy("Times"), {"fields": ("created_at", "placed_at", "finished_at", "occurred_at")}),
     )
-    inlines = (CallStatusInline,)
+    readonly_fields = ("phone_masked", "state_badge", "verification_link", "price_short", "duration_seconds")
+    inlines = (ReportInline,)
+
+    @admin.display(description=gettext_lazy("verification"))
+    def approval(self, call: CallRequest) -> str:
+        verification = call.verification
+        return "" if verification is None else badge(verification.status, verification.get_status_display())
+
+    @admin.display(description=gettext_lazy("verification"))
+    def verification_link(self, call: CallRequest) -> str:
+        verification = call.verification
+        if verification is None:
+            return "–"
+        address = reverse("admin:django_voicepassword_verification_change", args=[verification.pk])
+        told = _("%(purpose)s, attempts: %(attempts)d, sends: %(sends)d") % {
+            "purpose": verification.purpose,
+            "attempts": verification.attempts,
+            "sends": verification.sends,
+        }
+        state = badge(verification.status, verification.get_status_display())
+        return format_html('{} <a href="{}">{}</a>', state, address, told)
+
+
+class CallInline(StatusBadges, admin.TabularInline):
+    """The calls and texts of a verification, in their order."""
+
+    model = CallRequest
+    fields = ("created_at", "channel", "state_badge", "error_code", "price_short", "duration_seconds")
+    readonly_fields = fields
+    ordering = ("id",)
+    can_delete = False
+    extra = 0
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(Verification)
 class VerificationAdmin(HistoryAdmin):
-    list_display = ("created_at", "masked_phone", "purpose", "status", "attempts", "sends", "user", "ip")
+    list_display = ("created_at", "phone_masked", "purpose", "status_badge", "attempts", "sends", "user", "ip")
     list_filter = ("status",)
     search_fields = ("phone__startswith",)
     list_select_related = ("user",)
     fields = (
-        "masked_phone",
+        "phone_masked",
         "purpose",
-        "status",
+        "status_badge",
         "attempts",
         "sends",
         "user",
@@ -79,11 +180,18 @@ class VerificationAdmin(HistoryAdmin):
         "expires_at",
         "approved_at",
     )
+    readonly_fields = ("phone_masked", "status_badge")
+    inlines = (CallInline,)
+
+    @admin.display(description=gettext_lazy("status"), ordering="status")
+    def status_badge(self, verification: Verification) -> str:
+        return badge(verification.status, verification.get_status_display())
 
 
 @admin.register(VerifiedPhone)
 class VerifiedPhoneAdmin(HistoryAdmin):
-    list_display = ("verified_at", "masked_phone", "user")
+    list_display = ("verified_at", "phone_masked", "user")
     search_fields = ("phone__startswith",)
     list_select_related = ("user",)
-    fields = ("masked_phone", "user", "verified_at")
+    fields = ("phone_masked", "user", "verified_at")
+    readonly_fields = ("phone_masked",)
