@@ -1,0 +1,96 @@
+"""What is built has everything in it, and works away from the sources."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+#: One of each kind that a project would miss.
+PARTS = [
+    "py.typed",
+    "migrations/0001_initial.py",
+    "templates/voicepassword/login.html",
+    "static/voicepassword/voicepassword.css",
+    "static/voicepassword/voicepassword.js",
+    "static/voicepassword/admin.css",
+    "sandbox/static/sandbox.js",
+    "management/commands/voicepassword_sandbox.py",
+    "locale/ru/LC_MESSAGES/django.mo",
+    "locale/ru/LC_MESSAGES/django.po",
+]
+
+PROGRAM = """
+import django
+from django.conf import settings
+
+settings.configure(
+    SECRET_KEY="only-for-the-tests",
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "django_voicepassword"],
+    AUTHENTICATION_BACKENDS=["django_voicepassword.backends.PhoneBackend"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
+    VOICEPASSWORD={"TRANSPORT": "memory"},
+)
+django.setup()
+from django.core.management import call_command
+from django.template.loader import get_template
+from django_voicepassword import verifications
+from django_voicepassword.testing import outbox
+
+call_command("check")
+call_command("migrate", verbosity=0)
+get_template("voicepassword/login.html")
+verification = verifications.start("+7 999 000-00-01")
+print(verifications.check(verification.id, outbox[-1].code).status, django.__file__, verifications.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the sdist, and the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_is_in_the_wheel_and_in_the_sdist(built: Path, part: str) -> None:
+    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        assert f"django_voicepassword/{part}" in archive.namelist()
+    with tarfile.open(sdist) as archive:
+        assert any(name.endswith(f"/django_voicepassword/{part}") for name in archive.getnames())
+
+
+def test_nothing_of_the_tests_is_installed(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.split("/")[0] for name in archive.namelist()}
+        assert not [name for name in archive.namelist() if "__pycache__" in name]
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"django_voicepassword"}
+
+
+def test_what_is_installed_proves_a_number(built: Path, tmp_path: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "DJANGO_SETTINGS_MODULE": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    words = done.stdout.split()
+    assert words[-3] == "approved"
+    assert words[-1].startswith(str(tmp_path))
