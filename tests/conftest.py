@@ -35,6 +35,10 @@ def _missing(item: pytest.Item) -> str | None:
                 return f"{service} does not answer on 127.0.0.1:{PORTS[service]}"
     if item.get_closest_marker("browser") and _chromium() is None:
         return "Chromium is not installed"
+    for marker in item.iter_markers("program"):
+        for program in marker.args:
+            if shutil.which(program) is None:
+                return f"{program} is not installed"
     return None
 
 
