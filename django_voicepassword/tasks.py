@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from django_voicepassword import delivery, polling
+from django_voicepassword import broker, delivery, polling
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import Verification
 
@@ -27,7 +27,7 @@ def place_call(call_id: int) -> None:
 def enqueue(call_id: int) -> None:
     """Hand a call request to a worker, or raise Unavailable within seconds: the broker is down, the row says so."""
     try:
-        place_call.apply_async((call_id,), retry=False)
+        broker.publish(place_call, call_id)
     except Exception as error:
         # Each broker has errors of its own, and none of them means that the person should wait.
         logger.exception("call %s: the broker does not take the task", call_id)
@@ -37,9 +37,10 @@ def enqueue(call_id: int) -> None:
 
 @shared_task(name="django_voicepassword.tasks.poll_calls", ignore_result=True)
 def poll_calls() -> None:
-    """Notice calls whose worker died, hand in lost ones again, and ask for states that nobody reported."""
+    """Notice calls whose worker died, ask for states that nobody reported, and hand in lost calls again."""
     polling.lose_abandoned()
     Verification.expire_old(timezone.now())
-    for pk in polling.forgotten_in_queue():
-        place_call.apply_async((pk,), retry=False)
     polling.poll_due()
+    for pk in polling.forgotten_in_queue():
+        # Claiming makes a second task for one call harmless.
+        broker.publish(place_call, pk)

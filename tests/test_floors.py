@@ -28,6 +28,7 @@ FLOORS = {
     "console": 3,
     "limits": 4,
     "provider": 4,
+    "broker": 5,
     "delivery": 5,
     "polling": 5,
     "tasks": 6,
