@@ -14,20 +14,27 @@ MAX_INPUT_LENGTH = 40
 def normalize(text: object, region: str | None = None) -> str:
     """Read a number as a person writes it: ``8 (999) 123-45-67`` in region RU is ``79991234567``.
 
-    ``region`` (default DEFAULT_REGION) is how a number without its country code is read. Raises InvalidPhone.
+    ``region`` (default DEFAULT_REGION) is how a number without its country code is read; what is no number there is
+    read with its country code, so that our own spelling of any number is one. Raises InvalidPhone.
     """
     written = str(text).strip() if text is not None else ""
     # phonenumbers reads letters as the keys of a telephone, "8-800-FLOWERS": here they are a slip.
     if not written or len(written) > MAX_INPUT_LENGTH or any(character.isalpha() for character in written):
         raise InvalidPhone
-    try:
-        number = phonenumbers.parse(written, region or settings.DEFAULT_REGION)
-    except phonenumbers.NumberParseException:
-        # `from None`: the parser's message repeats what was typed.
-        raise InvalidPhone from None
-    if number.extension or not phonenumbers.is_valid_number(number):
+    number = _parse(written, region or settings.DEFAULT_REGION)
+    if number is None and written.isascii() and written.isdigit():
+        number = _parse(f"+{written}", None)
+    if number is None:
         raise InvalidPhone
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
+
+
+def _parse(written: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(written, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return None if number.extension or not phonenumbers.is_valid_number(number) else number
 
 
 def check_allowed(phone: str) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from math import ceil
 from typing import Any, TypeVar
 from uuid import UUID
@@ -24,7 +23,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
-from django_voicepassword import addresses, codes, delivery, limits, phones, provider, signals, tasks, tokens
+from django_voicepassword import addresses, codes, dispatch, limits, phones, signals, tokens
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     ChannelUnavailable,
@@ -32,7 +31,6 @@ from django_voicepassword.exceptions import (
     RateLimited,
     Refused,
     TooManyAttempts,
-    Unavailable,
     VerificationClosed,
     VerificationExpired,
     WrongCode,
@@ -43,8 +41,6 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-#: Pauses before the second and the third try of a refused connection when the request itself waits (DISPATCH inline).
-INLINE_PAUSES = (0.3, 1.0)
 #: How often a whole transaction is begun anew when the database chose it as the victim of a deadlock.
 TRANSACTION_TRIES = 5
 
@@ -61,6 +57,7 @@ class Proof:
         return f"<Proof {self.purpose}>"
 
 
+@sensitive_variables("phone", "number", "fixed_code")
 def start(
     phone: str,
     purpose: str = "login",
@@ -100,10 +97,11 @@ def start(
         verification.save(force_insert=True)
         return _queue_call(verification, channel, now, price)
 
-    _dispatch(_in_transaction(open_books))
+    dispatch.dispatch(_in_transaction(open_books))
     return verification
 
 
+@sensitive_variables("fixed_code")
 def resend(verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None) -> Verification:
     """Send the code once more, by ``channel`` or the next one of CHANNELS.
 
@@ -130,7 +128,7 @@ def resend(verification_id: UUID | str, channel: str | None = None, request: Htt
 
     call = _in_transaction(open_books)
     if call is not None and fixed_code is None:
-        _dispatch(call)
+        dispatch.dispatch(call)
     verification.refresh_from_db()
     if call is None:
         raise _why_not_sent(verification, now)
@@ -310,30 +308,6 @@ def _queue_call(verification: Verification, channel: str, now: datetime, price: 
     return CallRequest.objects.create(
         verification=verification, phone=verification.phone, channel=channel, created_at=now, reserved_price=price
     )
-
-
-def _dispatch(call: CallRequest) -> None:
-    """Have a QUEUED call placed: once the rows are committed, so that nothing is paid that a rollback would forget."""
-    if settings.dispatch == "celery":
-        transaction.on_commit(partial(tasks.enqueue, call.pk), using=_database())
-    elif provider.is_pretended():
-        # Nothing rings: it need not wait, and the test of a host project, which never commits, sees its call.
-        _place_inline(call.pk)
-    else:
-        transaction.on_commit(partial(_place_inline, call.pk), using=_database())
-
-
-def _place_inline(call_id: int) -> None:
-    """Place a call while the request waits. Raises Unavailable where the provider cannot be reached."""
-    for pause in INLINE_PAUSES:
-        if delivery.place(call_id) is None:
-            break
-        time.sleep(pause)
-    else:
-        delivery.place(call_id, last_try=True)
-    placed = CallRequest.objects.get(pk=call_id)
-    if placed.state == CallRequest.State.REFUSED and placed.error_code == delivery.UNREACHABLE:
-        raise Unavailable("the provider cannot be reached")
 
 
 def _pretend(verification: Verification, channel: str, code: str, insert: bool) -> CallRequest:

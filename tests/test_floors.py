@@ -33,6 +33,7 @@ FLOORS = {
     "polling": 5,
     "tasks": 6,
     "schedule": 6,
+    "dispatch": 6.5,
     "verifications": 7,
     "presentation": 7.5,
     "users": 7.5,

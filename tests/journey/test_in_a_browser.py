@@ -73,6 +73,7 @@ def test_type_a_number_see_the_phone_ring_type_the_digits_and_be_logged_in(site:
     _keep(admin, "7-admin-list")
     admin.locator("#result_list tbody th a").first.click()
     expect(admin.get_by_text("+7 *** ***-**-77").first).to_be_visible()
-    assert code not in admin.locator("#content").inner_text()
+    # A code may happen to read like the year of a date.
+    assert code not in re.sub(r"\b\d{4}, ", "", admin.locator("#content").inner_text())
     _keep(admin, "8-admin-call")
     assert complaints == []
