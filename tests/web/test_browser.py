@@ -124,17 +124,22 @@ def test_without_script(visit):
 
 def test_by_keyboard_alone(visit):
     page = visit("/auth/login/")
+    # The address is there before autofocus is: what is typed earlier goes to the page.
+    expect(page.get_by_label("Phone number")).to_be_focused()
     page.keyboard.type(PHONE)
     page.keyboard.press("Enter")
     page.wait_for_url("**/login/code/")
+    expect(page.get_by_label("Code")).to_be_focused()
     page.keyboard.type(other_than(outbox[-1].code))
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert").filter(has_text="4 attempts are left")).to_be_visible()
+    expect(page.get_by_label("Code")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Log in")).to_be_focused()
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
     assert outline == "3px"
     page.keyboard.press("Shift+Tab")
+    expect(page.get_by_label("Code")).to_be_focused()
     page.keyboard.type(outbox[-1].code)
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
