@@ -71,9 +71,7 @@ def _is_money(value: Any) -> bool:
 
 
 def _is_prefixes(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(
-        isinstance(one, str) and one.isascii() and one.isdigit() for one in value
-    )
+    return isinstance(value, (list, tuple)) and all(isinstance(one, str) and one.isascii() and one.isdigit() for one in value)
 
 
 def _is_url(value: Any) -> bool:
@@ -193,9 +191,7 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckM
     wrong = [key for key in RULES if key in given and not _holds(key, given[key])]
     messages += [
         # The value is not repeated: it may be the key itself.
-        checks.Error(
-            f'VOICEPASSWORD["{key}"] is wrong.', hint=f"It must be {RULES[key][1]}.", id="voicepassword.E003"
-        )
+        checks.Error(f'VOICEPASSWORD["{key}"] is wrong.', hint=f"It must be {RULES[key][1]}.", id="voicepassword.E003")
         for key in wrong
     ]
     if not wrong:

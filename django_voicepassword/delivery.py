@@ -189,9 +189,7 @@ def _ask(client: Client, call: CallRequest, code: str | None, earlier: CallReque
         return client.sms(earlier.provider_id)
     address = callback_url(call)
     if call.channel == CallRequest.Channel.VOICE:
-        return client.voice_call(
-            call.phone, code=code, repeat=settings.VOICE_REPEAT, ani=settings.ANI, callback_url=address
-        )
+        return client.voice_call(call.phone, code=code, repeat=settings.VOICE_REPEAT, ani=settings.ANI, callback_url=address)
     if code is not None:
         return client.flash_call(call.phone, code=code, callback_url=address)
     return client.flash_call(call.phone, capacity=settings.CODE_LENGTH, callback_url=address)
@@ -275,9 +273,7 @@ def _return_budgets(call: CallRequest, give_back: bool) -> None:
     verification = call.verification
     if give_back and verification is not None:
         Verification.return_send(verification.id)
-        limits.release(
-            limits.send_subjects(call.phone, verification.ip), at=call.created_at, price=call.reserved_price
-        )
+        limits.release(limits.send_subjects(call.phone, verification.ip), at=call.created_at, price=call.reserved_price)
         return
     if verification is not None:
         Verification.allow_next_send(verification.id)

@@ -164,9 +164,7 @@ def provider_day(moment: datetime) -> str:
 
 def _wanted(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
     limits = settings.limits
-    return {
-        f"{name}:{subject}": (name, list(limits[name])) for name, subject in subjects.items() if limits.get(name)
-    }
+    return {f"{name}:{subject}": (name, list(limits[name])) for name, subject in subjects.items() if limits.get(name)}
 
 
 def _live(entries: list[list[int]], rate: Rate, moment: int) -> list[list[int]]:
@@ -225,11 +223,7 @@ def _lock(keys: list[str], now: datetime) -> dict[str, tuple[Events, Decimal]]:
     rows = [(key, "{}", Decimal(0), now) for key in keys]
     returned = _upsert(rows, update=("updated_at",), returning=("key", "events", "amount"))
     if returned is None:
-        returned = (
-            LimitCounter.objects.select_for_update()
-            .filter(key__in=keys)
-            .values_list("key", "events", "amount")
-        )
+        returned = LimitCounter.objects.select_for_update().filter(key__in=keys).values_list("key", "events", "amount")
     return {key: (json.loads(events), Decimal(str(amount))) for key, events, amount in returned}
 
 
@@ -262,9 +256,7 @@ def _upsert(
     can_return = connection.features.can_return_rows_from_bulk_insert
     if returning and can_return:
         sql += f" RETURNING {', '.join(map(quote, returning))}"
-    parameters = [
-        field.get_db_prep_save(value, connection) for row in rows for field, value in zip(fields, row, strict=True)
-    ]
+    parameters = [field.get_db_prep_save(value, connection) for row in rows for field, value in zip(fields, row, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         if returning and can_return:

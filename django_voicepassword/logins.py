@@ -73,9 +73,7 @@ def _session_answer(request: HttpRequest, user: Any, verification: Verification)
 
 def _token_answer(kind: str) -> Answer:
     if not apps.is_installed("rest_framework.authtoken"):
-        raise ImproperlyConfigured(
-            f'VOICEPASSWORD["LOGIN"] is "{kind}": put "rest_framework.authtoken" into INSTALLED_APPS'
-        )
+        raise ImproperlyConfigured(f'VOICEPASSWORD["LOGIN"] is "{kind}": put "rest_framework.authtoken" into INSTALLED_APPS')
     token_model = apps.get_model("authtoken", "Token")
 
     def answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
@@ -89,13 +87,10 @@ def _jwt_answer(kind: str) -> Answer:
     try:
         from rest_framework_simplejwt.tokens import RefreshToken
     except ImportError:
-        raise ImproperlyConfigured(
-            f'VOICEPASSWORD["LOGIN"] is "{kind}": install djangorestframework-simplejwt'
-        ) from None
+        raise ImproperlyConfigured(f'VOICEPASSWORD["LOGIN"] is "{kind}": install djangorestframework-simplejwt') from None
 
     def answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
         refresh = RefreshToken.for_user(user)
         return {"access": str(refresh.access_token), "refresh": str(refresh)}
 
     return answer
-

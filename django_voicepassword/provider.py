@@ -41,9 +41,7 @@ def _timeout() -> tuple[float, float]:
         connect, read = timeout
         return float(connect), float(read)
     except (TypeError, ValueError):
-        raise ImproperlyConfigured(
-            'VOICEPASSWORD["TIMEOUT"] must be two numbers of seconds: (connect, read)'
-        ) from None
+        raise ImproperlyConfigured('VOICEPASSWORD["TIMEOUT"] must be two numbers of seconds: (connect, read)') from None
 
 
 @lru_cache(maxsize=8)

@@ -1,6 +1,6 @@
 """The beat schedule, ready for CELERY_BEAT_SCHEDULE; importing it does nothing else.
 
-    CELERY_BEAT_SCHEDULE = {**BEAT_SCHEDULE, …}
+CELERY_BEAT_SCHEDULE = {**BEAT_SCHEDULE, …}
 """
 
 from __future__ import annotations

@@ -360,9 +360,7 @@ def _announce(signal: Signal, verification: Verification, request: HttpRequest |
     """Tell the host project after the commit; a receiver that raises is logged and stops no login."""
 
     def send() -> None:
-        outcomes = signal.send_robust(
-            sender=Verification, verification=verification, user=verification.user, request=request
-        )
+        outcomes = signal.send_robust(sender=Verification, verification=verification, user=verification.user, request=request)
         for receiver, outcome in outcomes:
             if isinstance(outcome, Exception):
                 logger.error("a receiver of a signal failed: %r", receiver, exc_info=outcome)

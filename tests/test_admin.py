@@ -12,9 +12,7 @@ from django_voicepassword.testing import Sent
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("model", ["callrequest", "verification", "verifiedphone"])
-def test_a_list_and_a_page_show_no_whole_number_and_no_code(
-    admin_client: Client, outbox: list[Sent], model: str
-) -> None:
+def test_a_list_and_a_page_show_no_whole_number_and_no_code(admin_client: Client, outbox: list[Sent], model: str) -> None:
     verification = verifications.start("79990000001")
     verifications.check(verification.id, outbox[0].code)
     key = {"callrequest": verification.calls.get().pk, "verification": verification.pk}.get(model)

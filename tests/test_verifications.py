@@ -66,9 +66,7 @@ def test_spellings_of_a_number_share_one_budget(outbox: list[Sent]) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("phone", "error"), [("12", InvalidPhone), ("+1 202 555 0123", PrefixNotAllowed)])
-def test_a_number_that_cannot_be_called_costs_nothing(
-    outbox: list[Sent], phone: str, error: type[VerificationError]
-) -> None:
+def test_a_number_that_cannot_be_called_costs_nothing(outbox: list[Sent], phone: str, error: type[VerificationError]) -> None:
     with pytest.raises(error):
         verifications.start(phone)
     assert not outbox

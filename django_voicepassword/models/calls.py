@@ -99,18 +99,14 @@ class CallRequest(models.Model):
     #: HMAC of the code that this call carries (``codes.digest``); empty where none was carried.
     code_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     #: Money reserved in DAILY_BUDGET before the price was known.
-    reserved_price = models.DecimalField(
-        max_digits=12, decimal_places=4, null=True, blank=True, editable=False
-    )
+    reserved_price = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("call request")
         verbose_name_plural = _("call requests")
         ordering = ["-created_at", "-id"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(channel__in=["flashcall", "voice", "sms"]), name="voicepassword_call_channel"
-            ),
+            models.CheckConstraint(condition=Q(channel__in=["flashcall", "voice", "sms"]), name="voicepassword_call_channel"),
             models.CheckConstraint(
                 condition=Q(
                     state__in=[
@@ -134,9 +130,7 @@ class CallRequest(models.Model):
                 name="voicepassword_call_state",
             ),
             models.CheckConstraint(condition=Q(origin__in=["app", "imported"]), name="voicepassword_call_origin"),
-            models.CheckConstraint(
-                condition=Q(price__isnull=True) | Q(price__gte=0), name="voicepassword_call_price"
-            ),
+            models.CheckConstraint(condition=Q(price__isnull=True) | Q(price__gte=0), name="voicepassword_call_price"),
             models.CheckConstraint(
                 condition=Q(state="queued") | Q(origin="imported") | Q(claimed_at__isnull=False) | Q(state="refused"),
                 name="voicepassword_call_claimed",
@@ -171,9 +165,7 @@ class CallRequest(models.Model):
 
     def claim(self, code_digest: str, now: datetime) -> bool:
         """QUEUED -> PLACING, for exactly one worker. Only who gets True may ask the provider."""
-        return self._move(
-            [self.State.QUEUED], state=self.State.PLACING, claimed_at=now, code_digest=code_digest
-        )
+        return self._move([self.State.QUEUED], state=self.State.PLACING, claimed_at=now, code_digest=code_digest)
 
     def unclaim(self) -> bool:
         """PLACING -> QUEUED: the request surely did not leave and will be tried again."""
@@ -259,12 +251,8 @@ class CallStatus(models.Model):
     #: A word that is not in the vocabulary: kept raw, it moves nothing.
     OTHER = "other"
 
-    call = models.ForeignKey(
-        CallRequest, verbose_name=_("call request"), on_delete=models.CASCADE, related_name="statuses"
-    )
-    state = models.CharField(
-        _("state"), max_length=13, choices=[*CallRequest.State.choices, (OTHER, _("other"))]
-    )
+    call = models.ForeignKey(CallRequest, verbose_name=_("call request"), on_delete=models.CASCADE, related_name="statuses")
+    state = models.CharField(_("state"), max_length=13, choices=[*CallRequest.State.choices, (OTHER, _("other"))])
     raw_state = models.CharField(_("provider's word"), max_length=64, blank=True, default="")
     source = models.CharField(_("source"), max_length=8, choices=Source.choices)
     occurred_at = models.DateTimeField(_("provider's date"), null=True, blank=True)

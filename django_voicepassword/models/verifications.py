@@ -62,9 +62,7 @@ class Verification(models.Model):
                 | (~Q(status="approved") & Q(approved_at__isnull=True)),
                 name="voicepassword_verification_approved_at",
             ),
-            models.CheckConstraint(
-                condition=Q(expires_at__gt=F("created_at")), name="voicepassword_verification_lifetime"
-            ),
+            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="voicepassword_verification_lifetime"),
         ]
         indexes = [
             models.Index(fields=["created_at"], name="voicepassword_ver_created"),

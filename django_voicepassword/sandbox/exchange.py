@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
 import json
-import queue
 import random
 import threading
 import time
@@ -12,6 +12,7 @@ import urllib.parse
 import urllib.request
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from django_voicepassword.sandbox.outcomes import outcome_of
@@ -52,7 +53,8 @@ class Exchange:
         self._random = random.Random()  # noqa: S311  (imitated codes)
         self.answers_flow = threading.Event()
         self.answers_flow.set()
-        self._due: queue.PriorityQueue[tuple[float, int, Row]] = queue.PriorityQueue()
+        self._due: list[tuple[float, int, Row]] = []
+        self._is_due = threading.Condition(self._lock)
         self._sequence = 0
         self.reset()
         threading.Thread(target=self._deliver, daemon=True).start()
@@ -61,7 +63,10 @@ class Exchange:
         with self._lock:
             self.balance = self._first_balance
             self.calls: list[Row] = []
+            self._by_id: dict[str, list[Row]] = {}
             self.callbacks: list[Row] = []
+            self.requests: list[Row] = []
+            self._due.clear()
             self.answers_flow.set()
 
     def send(self, body: Row) -> tuple[Row, str]:
@@ -70,8 +75,10 @@ class Exchange:
         if isinstance(sms, dict) and "number" not in body:
             return self._send_sms(sms)
         number = "".join(filter(str.isdigit, str(body.get("number", ""))))
-        if not 10 <= len(number) <= 15:
+        if not number:
             raise Refusal("number_is_empty")
+        if not 10 <= len(number) <= 15:
+            raise Refusal("number_not_valid")
         voice, flashcall = body.get("voice"), body.get("flashcall")
         if voice is not None and flashcall is not None:
             raise Refusal("unknown_request")
@@ -99,9 +106,10 @@ class Exchange:
         earlier = self._find(str(sms.get("id", "")))
         if earlier is None:
             raise Refusal("ID_Not_Found")
-        row = self._ring("sms", earlier["number"], earlier["code"], earlier["callback_url"])
+        outcome = outcome_of(earlier["number"], "sms")
+        request_id = None if outcome.sms_has_own_id else earlier["id"]
+        row = self._ring("sms", earlier["number"], earlier["code"], earlier["callback_url"], request_id)
         row |= {"text": f"Ваш код: {row['code']}", "follows": earlier["id"]}
-        outcome = outcome_of(row["number"], "sms")
         self._schedule(row, outcome.sms_states, outcome.callbacks)
         # The slip of the document: a leading space in the key.
         return {
@@ -118,7 +126,7 @@ class Exchange:
         if kind == "balance":
             return {"result": "ok", "balance": f"{self.balance:.2f}", "currency": "Rub"}
         if kind == "state":
-            row = self._find(str(body.get("id", "")))
+            row = self._find(str(body.get("id", "")), newest=True)
             if row is None:
                 raise Refusal("ID_Not_Found")
             return {"result": "ok", "data": self._statistics_row(row)}
@@ -131,13 +139,30 @@ class Exchange:
             return {"result": "ok", "rows": str(len(rows)), "data": rows}
         raise Refusal("unknown_request")
 
-    def ledger(self, number: str = "") -> Row:
-        """Everything that rang, newest last, whether or not its asker got an answer."""
+    def note(self, address: str, body: Any, result: str) -> None:
+        """Keep that a request came: also one that was refused, which no call tells of."""
+        asked = body if isinstance(body, dict) else {}
         with self._lock:
-            calls = [
-                {**row, "date": row["date"].isoformat()} for row in self.calls if not number or row["number"] == number
-            ]
-            return {"balance": f"{self.balance:.2f}", "calls": calls, "callbacks": [dict(one) for one in self.callbacks]}
+            self.requests.append({"address": address, "number": str(asked.get("number", "")), "result": result})
+
+    def ledger(self, number: str = "") -> Row:
+        """Everything that came and rang, oldest first, whether or not its asker got an answer."""
+        with self._lock:
+            return {
+                "balance": f"{self.balance:.2f}",
+                "requests": [dict(one) for one in self.requests if not number or one["number"] == number],
+                "calls": self._shown(number, len(self.calls)),
+                "callbacks": [dict(one) for one in self.callbacks],
+            }
+
+    def newest(self, number: str = "", limit: int = 50) -> list[Row]:
+        """The last calls and texts to a number or to any, oldest first."""
+        with self._lock:
+            return self._shown(number, limit)
+
+    def _shown(self, number: str, limit: int) -> list[Row]:
+        chosen = (row for row in reversed(self.calls) if not number or row["number"] == number)
+        return [{**row, "date": row["date"].isoformat()} for row in islice(chosen, limit)][::-1]
 
     def _code(self, section: Row, flashcall: Any, body: Row) -> str:
         if "code" in section:
@@ -161,7 +186,7 @@ class Exchange:
             return "7495" + "".join(self._random.choices("0123456789", k=7))
         return ("7495" + "".join(self._random.choices("0123456789", k=7)))[: 11 - len(code)] + code
 
-    def _ring(self, channel: str, number: str, code: str, callback_url: Any) -> Row:
+    def _ring(self, channel: str, number: str, code: str, callback_url: Any, request_id: str | None = None) -> Row:
         with self._lock:
             price = PRICES[channel]
             if self.balance < price:
@@ -169,7 +194,7 @@ class Exchange:
             self.balance -= price
             self._sequence += 1
             row = {
-                "id": str(100000 + self._sequence),
+                "id": request_id or str(100000 + self._sequence),
                 "number": number,
                 "channel": channel,
                 "code": code,
@@ -184,11 +209,14 @@ class Exchange:
                 "follows": None,
             }
             self.calls.append(row)
+            self._by_id.setdefault(row["id"], []).append(row)
             return row
 
-    def _find(self, request_id: str) -> Row | None:
+    def _find(self, request_id: str, newest: bool = False) -> Row | None:
+        """The call of this id; where an SMS shares it, the first of them or the ``newest``."""
         with self._lock:
-            return next((row for row in self.calls if row["id"] == request_id), None)
+            rows = self._by_id.get(request_id)
+            return rows[-1 if newest else 0] if rows else None
 
     def _statistics_row(self, row: Row) -> Row:
         return {
@@ -205,32 +233,36 @@ class Exchange:
         if how == "early":
             self._report({"row": row, "state": states[-1], "how": how, "tries": 0})
             return
+        if how == "reversed":
+            # A call has one report: an older one is made up for it, so that there is an order to break.
+            states = states[::-1] if row["channel"] == "sms" else (*states[::-1], "DIALING")
         delay = self.callback_delay + (10 if how == "late" else 0)
         for step, state in enumerate(states, start=1):
-            self._later(delay * step, {"row": row, "state": state, "how": how, "tries": 0})
-            if how == "twice":
+            for _ in range(2 if how == "twice" else 1):
                 self._later(delay * step, {"row": row, "state": state, "how": how, "tries": 0})
 
     def _later(self, seconds: float, report: Row) -> None:
-        with self._lock:
+        with self._is_due:
             self._sequence += 1
-            self._due.put((time.monotonic() + seconds, self._sequence, report))
+            heapq.heappush(self._due, (time.monotonic() + seconds, self._sequence, report))
+            self._is_due.notify()
 
     def _deliver(self) -> None:
         while True:
-            due, sequence, report = self._due.get()
-            wait = due - time.monotonic()
-            if wait > 0:
-                self._due.put((due, sequence, report))
-                time.sleep(min(wait, 0.05))
-                continue
+            with self._is_due:
+                wait = self._due[0][0] - time.monotonic() if self._due else None
+                if wait is None or wait > 0:
+                    self._is_due.wait(wait)
+                    continue
+                report = heapq.heappop(self._due)[2]
             threading.Thread(target=self._report, args=(report,), daemon=True).start()
 
     def _report(self, report: Row) -> None:
         row, state = report["row"], report["state"]
         with self._lock:
-            row["state"] = state
-            row["duration"] = 4 if state == "ANSWERED" else 0
+            if report["how"] != "reversed" or row["state"] in ("DIALING", "QUEUED"):
+                row["state"] = state
+            row["duration"] = 4 if row["state"] == "ANSWERED" else 0
         if not row["callback_url"] or report["how"] == "never":
             return
         body = {"id": row["id"], "number": row["number"], "duration": str(row["duration"]), "state": state}

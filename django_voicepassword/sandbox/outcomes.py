@@ -13,9 +13,11 @@ class Outcome:
     states: tuple[str, ...] = ("NO ANSWER",)
     #: ok, error:<code>, slow, silent, drop, 500, html, truncated, no_code, number_id
     reply: str = "ok"
-    #: once, twice, never, early, late, form
+    #: once, twice, never, early, late, form, reversed
     callbacks: str = "once"
     sms_states: tuple[str, ...] = ("QUEUED", "SEND", "DELIVERED")
+    #: The SMS answers with the id of the call that it follows: the document does not say which it is.
+    sms_has_own_id: bool = True
 
 
 #: A number that is not in the table: a flash call rings out, a voice call is answered.
@@ -30,6 +32,7 @@ OUTCOMES: dict[str, Outcome] = {
     "79990000106": Outcome("a state that the document does not know", ("TELEPORTED",)),
     "79990000107": Outcome("two different final states", ("NO ANSWER", "ANSWERED")),
     "79990000108": Outcome("the SMS is not delivered", sms_states=("QUEUED", "SEND", "NOT DELIVERED")),
+    "79990000109": Outcome("the SMS has the id of its call", sms_has_own_id=False),
     "79990000201": Outcome("error number_not_valid", reply="error:number_not_valid"),
     "79990000202": Outcome("error number_not_permitted", reply="error:number_not_permitted"),
     "79990000203": Outcome("error number_in_spam_list", reply="error:number_in_spam_list"),
@@ -54,6 +57,15 @@ OUTCOMES: dict[str, Outcome] = {
     "79990000403": Outcome("the callback comes before the answer", callbacks="early"),
     "79990000404": Outcome("the callback comes 10 seconds late", callbacks="late"),
     "79990000405": Outcome("the callback is a form, not JSON", callbacks="form"),
+    "79990000406": Outcome("callbacks come in reverse: the final state first, then the older ones", callbacks="reversed"),
+}
+
+#: What the first digit of the last four stands for.
+GROUPS = {
+    "1": "What becomes of the call",
+    "2": "The provider refuses: nothing rings, nothing is paid",
+    "3": "Answers that are slow, lost or odd",
+    "4": "Callbacks",
 }
 
 

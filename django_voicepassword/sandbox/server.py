@@ -24,7 +24,24 @@ POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src '
 STATIC = {
     "/static/sandbox.css": ("sandbox.css", "text/css; charset=utf-8"),
     "/static/sandbox.js": ("sandbox.js", "text/javascript; charset=utf-8"),
+    "/static/sandbox.svg": ("sandbox.svg", "image/svg+xml"),
 }
+
+
+def canonical(number: str) -> str:
+    """The digits of a number as a person writes it: ``8 (999) 000-00-01`` is ``79990000001``."""
+    digits = "".join(character for character in number if character in "0123456789")
+    if len(digits) == 11 and digits[0] == "8":
+        return "7" + digits[1:]
+    return "7" + digits if len(digits) == 10 else digits
+
+
+def _amount(body: Any) -> Decimal | None:
+    try:
+        amount = Decimal(str(body["balance"]))
+    except (InvalidOperation, KeyError, TypeError):
+        return None
+    return amount if amount.is_finite() else None
 
 
 class Server(ThreadingHTTPServer):
@@ -53,14 +70,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        number = parse_qs(parts.query).get("number", [""])[0]
+        number = canonical(parse_qs(parts.query).get("number", [""])[0])
         exchange = self.server.exchange
         if parts.path == "/":
-            self._answer(pages.front_page(f"{self.server.url}{API[1:]}"))
+            self._answer(pages.front_page(f"{self.server.url}{API[1:]}", exchange))
         elif parts.path == "/phone/":
-            self._answer(pages.phone_page(exchange.ledger(number)["calls"], number))
+            self._answer(pages.phone_page(exchange.newest(number), number))
         elif parts.path == "/phone/calls/":
-            self._answer(pages.phone_rows(exchange.ledger(number)["calls"]))
+            self._answer(pages.phone_rows(exchange.newest(number), number))
         elif parts.path == "/control/ledger.json":
             self._answer_json(exchange.ledger(number))
         elif parts.path in STATIC:
@@ -92,12 +109,17 @@ class Handler(BaseHTTPRequestHandler):
             if not hmac.compare_digest(key.encode(), exchange.key.encode()):
                 raise Refusal("authorisation_failed")
             if path.endswith("get/"):
-                self._answer_json(exchange.get(body))
-                return
-            reply, how = exchange.send(body)
+                reply, how = exchange.get(body), "ok"
+            else:
+                reply, how = exchange.send(body)
         except Refusal as refusal:
+            exchange.note(path, body, str(refusal))
             # The provider tells errors with HTTP 200.
             self._answer_json({"result": "error", "error_code": str(refusal)})
+            return
+        exchange.note(path, body, how)
+        if path.endswith("get/"):
+            self._answer_json(reply)
             return
         exchange.answers_flow.wait(LONGEST_HOLD)
         self._answer_send(reply, how)
@@ -132,11 +154,11 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "/control/release":
             exchange.answers_flow.set()
         elif path == "/control/balance":
-            try:
-                exchange.balance = Decimal(str(body["balance"]))
-            except (InvalidOperation, KeyError, TypeError):
+            balance = _amount(body)
+            if balance is None:
                 self._answer_json({"error": 'send {"balance": "10.00"}'}, 400)
                 return
+            exchange.balance = balance
         else:
             self._answer_json({"error": "no such control"}, 404)
             return

@@ -1,0 +1,319 @@
+"""The wire of the sandbox as the provider's document has it, asked without our client."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_voicepassword.sandbox.outcomes import GROUPS, OUTCOMES
+from tests.sandbox_process import SandboxProcess
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "sandbox.md"
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[SandboxProcess]:
+    with SandboxProcess(callback_delay=0.1) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(process: SandboxProcess) -> SandboxProcess:
+    process.reset()
+    return process
+
+
+class Reports:
+    """Takes callbacks; answers with ``statuses`` in their order, then 200."""
+
+    def __init__(self) -> None:
+        self.came: list[dict[str, str]] = []
+        self.kinds: list[str] = []
+        self.statuses: list[int] = []
+        reports = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                kind = self.headers["Content-Type"]
+                reports.kinds.append(kind)
+                is_form = kind.startswith("application/x-www-form")
+                reports.came.append(dict(urllib.parse.parse_qsl(raw.decode())) if is_form else json.loads(raw))
+                self.send_response(reports.statuses.pop(0) if reports.statuses else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/callback/"
+
+    def wait_for(self, count: int, patience: float = 10) -> list[str]:
+        """The states that came, once there are ``count`` of them."""
+        ends = time.monotonic() + patience
+        while len(self.came) < count:
+            assert time.monotonic() < ends, self.came
+            time.sleep(0.02)
+        # One more than expected would come at once.
+        time.sleep(0.3)
+        return [report["state"] for report in self.came]
+
+
+@pytest.fixture
+def reports() -> Iterator[Reports]:
+    taker = Reports()
+    thread = threading.Thread(target=taker.server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield taker
+    taker.server.shutdown()
+    thread.join()
+    taker.server.server_close()
+
+
+def ask(sandbox: SandboxProcess, address: str, body: Any, key: str | None = "sandbox-key") -> dict[str, Any]:
+    status, text = raw(sandbox, "POST", f"/api/voice-password/{address}/", body, {"Authorization": key} if key else {})
+    assert status == 200
+    return json.loads(text)
+
+
+def raw(
+    sandbox: SandboxProcess, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(sandbox.url).netloc, timeout=20)
+    data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+    connection.request(method, path, data, headers or {})
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text
+
+
+@pytest.mark.parametrize(
+    ("body", "channel", "length"),
+    [
+        ({"number": "79990000001"}, "flashcall", 4),
+        ({"number": "79990000001", "capacity": "6"}, "flashcall", 6),
+        ({"number": "79990000001", "flashcall": {"code": "0042"}}, "flashcall", 4),
+        ({"number": "79990000001", "voice": {}}, "voice", 4),
+        ({"number": "79990000001", "voice": {"code": "0042", "repeat": "1", "ani": "74959999999"}}, "voice", 4),
+        # Seen: what is not understood becomes a flash call, and is paid.
+        ({"number": "79990000001", "sms": {}}, "flashcall", 4),
+    ],
+)
+def test_each_form_of_a_send(sandbox: SandboxProcess, body: dict[str, Any], channel: str, length: int) -> None:
+    reply = ask(sandbox, "send", body)
+    assert set(reply) == {"result", "id", "number", "price", "code"}
+    assert (reply["result"], reply["number"], reply["price"], len(reply["code"])) == ("ok", "79990000001", "0.35", length)
+    (call,) = sandbox.calls()
+    assert (call["channel"], call["code"], call["id"]) == (channel, reply["code"], reply["id"])
+
+
+def test_an_sms_answers_with_the_slip_of_the_document(sandbox: SandboxProcess) -> None:
+    call = ask(sandbox, "send", {"number": "79990000001", "flashcall": {"code": "0042"}})
+    reply = ask(sandbox, "send", {"sms": {"id": call["id"]}})
+    assert reply[" message"] == "Ваш код: 0042"
+    assert "code" not in reply
+    assert reply["id"] != call["id"]
+
+
+def test_an_sms_may_have_the_id_of_its_call(sandbox: SandboxProcess) -> None:
+    call = ask(sandbox, "send", {"number": "79990000109"})
+    assert ask(sandbox, "send", {"sms": {"id": call["id"]}})["id"] == call["id"]
+    assert [row["channel"] for row in sandbox.calls()] == ["flashcall", "sms"]
+    state = ask(sandbox, "get", {"request": "state", "id": call["id"]})
+    assert state["data"]["service"] == "SMS"
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "code"),
+    [
+        ("send", {}, "number_is_empty"),
+        ("send", {"number": "123"}, "number_not_valid"),
+        ("send", {"number": "79990000001", "flashcall": {"code": "12345"}}, "code_not_valid"),
+        ("send", {"number": "79990000001", "flashcall": {}}, "code_not_valid"),
+        ("send", {"number": "79990000001", "voice": {"code": "12a4"}}, "code_not_valid"),
+        ("send", {"number": "79990000001", "voice": {"ani": "me"}}, "ani_phone_not_valid"),
+        ("send", {"number": "79990000001", "voice": {}, "flashcall": {}}, "unknown_request"),
+        ("send", {"sms": {"id": "1"}}, "ID_Not_Found"),
+        ("send", [], "unknown_request"),
+        ("get", {"request": "state", "id": "1"}, "ID_Not_Found"),
+        ("get", {"request": "daily"}, "Date_is_Empty"),
+        ("get", {"request": "weather"}, "unknown_request"),
+    ],
+)
+def test_what_is_wrong_is_refused_and_costs_nothing(sandbox: SandboxProcess, address: str, body: Any, code: str) -> None:
+    assert ask(sandbox, address, body) == {"result": "error", "error_code": code}
+    ledger = sandbox.ledger()
+    assert (ledger["calls"], ledger["balance"]) == ([], "1000.00")
+    assert [request["result"] for request in ledger["requests"]] == [code]
+
+
+def test_every_error_number_answers_its_error(sandbox: SandboxProcess) -> None:
+    for number, outcome in OUTCOMES.items():
+        if outcome.reply.startswith("error:"):
+            code = outcome.reply.removeprefix("error:")
+            assert ask(sandbox, "send", {"number": number}) == {"result": "error", "error_code": code}
+    assert sandbox.calls() == []
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong", "Bearer sandbox-key"])
+def test_a_wrong_key_opens_nothing(sandbox: SandboxProcess, key: str | None) -> None:
+    answer = ask(sandbox, "get", {"request": "balance"}, key)
+    assert answer == {"result": "error", "error_code": "authorisation_failed"}
+
+
+def test_the_key_may_be_in_the_body(sandbox: SandboxProcess) -> None:
+    answer = ask(sandbox, "get", {"security": {"apiKey": "sandbox-key"}, "request": "balance"}, key=None)
+    assert answer == {"result": "ok", "balance": "1000.00", "currency": "Rub"}
+
+
+def test_the_balance_falls_to_not_enough_money(sandbox: SandboxProcess) -> None:
+    sandbox.set_balance("0.40")
+    assert ask(sandbox, "send", {"number": "79990000001"})["result"] == "ok"
+    assert ask(sandbox, "send", {"number": "79990000001"})["error_code"] == "not_enough_money"
+    assert sandbox.ledger()["balance"] == "0.05"
+
+
+def test_a_day_and_a_state_have_the_russian_words(sandbox: SandboxProcess) -> None:
+    call = ask(sandbox, "send", {"number": "79990000103"})
+    time.sleep(0.5)
+    row = ask(sandbox, "get", {"request": "state", "id": call["id"]})["data"]
+    assert (row["state"], row["service"], row["duration"]) == ("Занято", "Flash Call", "00:00")
+    day = row["date"].split()[0]
+    assert re.fullmatch(r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d", row["date"])
+    assert ask(sandbox, "get", {"request": "daily", "date": day}) == {"result": "ok", "rows": "1", "data": [row]}
+    assert ask(sandbox, "get", {"request": "daily", "date": "01.01.2020"})["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("number", "states"),
+    [
+        ("79990000101", ["ANSWERED"]),
+        ("79990000107", ["NO ANSWER", "ANSWERED"]),
+        ("79990000401", ["NO ANSWER", "NO ANSWER"]),
+        ("79990000402", []),
+        ("79990000405", ["NO ANSWER"]),
+        ("79990000406", ["NO ANSWER", "DIALING"]),
+    ],
+)
+def test_the_callbacks_of_a_call(sandbox: SandboxProcess, reports: Reports, number: str, states: list[str]) -> None:
+    call = ask(sandbox, "send", {"number": number, "callback_url": reports.url})
+    assert reports.wait_for(len(states)) == states
+    for report in reports.came:
+        assert set(report) == {"id", "number", "duration", "state", "price", "date"}
+        assert (report["id"], report["number"]) == (call["id"], number)
+    assert ("form" in "".join(reports.kinds)) is (number == "79990000405")
+
+
+@pytest.mark.parametrize(
+    ("number", "states"),
+    [
+        ("79990000001", ["QUEUED", "SEND", "DELIVERED"]),
+        ("79990000108", ["QUEUED", "SEND", "NOT DELIVERED"]),
+        ("79990000406", ["DELIVERED", "SEND", "QUEUED"]),
+    ],
+)
+def test_the_callbacks_of_an_sms_go_to_its_call(
+    sandbox: SandboxProcess, reports: Reports, number: str, states: list[str]
+) -> None:
+    call = ask(sandbox, "send", {"number": number, "callback_url": reports.url})
+    reports.wait_for(2 if number.endswith("406") else 1)
+    reports.came.clear()
+    text = ask(sandbox, "send", {"sms": {"id": call["id"]}})
+    assert reports.wait_for(3) == states
+    assert {report["id"] for report in reports.came} == {text["id"]}
+
+
+def test_a_callback_comes_before_the_answer(sandbox: SandboxProcess, reports: Reports) -> None:
+    ask(sandbox, "send", {"number": "79990000403", "callback_url": reports.url})
+    assert len(reports.came) == 1
+
+
+def test_a_callback_that_was_not_taken_comes_again(sandbox: SandboxProcess, reports: Reports) -> None:
+    reports.statuses = [500]
+    ask(sandbox, "send", {"number": "79990000001", "callback_url": reports.url})
+    assert reports.wait_for(2) == ["NO ANSWER", "NO ANSWER"]
+    assert [one["status"] for one in sandbox.ledger()["callbacks"]] == [500, 200]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/nowhere/", None, 404),
+        ("POST", "/nowhere/", {}, 404),
+        ("POST", "/control/nothing", {}, 404),
+        ("POST", "/control/balance", {"balance": "NaN"}, 400),
+        ("POST", "/control/balance", {"balance": "much"}, 400),
+        ("POST", "/control/balance", [], 400),
+        ("POST", "/api/voice-password/send/", b"x" * 70000, 413),
+    ],
+)
+def test_a_slip_is_told(sandbox: SandboxProcess, method: str, path: str, body: Any, status: int) -> None:
+    assert raw(sandbox, method, path, body)[0] == status
+    assert sandbox.ledger()["balance"] == "1000.00"
+
+
+def test_no_page_reaches_the_controls(sandbox: SandboxProcess) -> None:
+    assert raw(sandbox, "POST", "/control/reset", {}, {"Origin": "https://evil.example"})[0] == 403
+
+
+@pytest.mark.parametrize("spelling", ["79990000001", "8 (999) 000-00-01", "+7 999 000 00 01", "9990000001"])
+def test_the_phone_shows_one_number_in_any_spelling(sandbox: SandboxProcess, spelling: str) -> None:
+    for number in ("79990000001", "79990000002"):
+        ask(sandbox, "send", {"number": number, "flashcall": {"code": "0042"}})
+    _, page = raw(sandbox, "GET", f"/phone/?{urllib.parse.urlencode({'number': spelling})}")
+    assert page.count("<article") == 1
+    assert "Flash call to +7 999 000-00-01" in page
+    assert re.search(r"<mark[^>]*>0042</mark>", page)
+
+
+def test_the_phone_escapes_what_was_sent(sandbox: SandboxProcess) -> None:
+    _, page = raw(sandbox, "GET", "/phone/?number=%22%3E%3Cscript%3E")
+    assert "<script>" not in page
+    ask(sandbox, "send", {"number": "<b>79990000001"})
+    _, page = raw(sandbox, "GET", "/phone/")
+    assert "<b>" not in page
+
+
+def test_every_magic_number_is_on_the_front_page_and_in_the_document(sandbox: SandboxProcess) -> None:
+    _, page = raw(sandbox, "GET", "/")
+    document = DOCUMENT.read_text("utf-8")
+    for number, outcome in OUTCOMES.items():
+        assert f"number={number}" in page
+        assert number[-3] in GROUPS
+        assert f"| {number} | {outcome.about} |" in document
+    assert set(re.findall(r"^\| (\d{11}) ", document, re.MULTILINE)) == set(OUTCOMES)
+
+
+def test_every_option_is_in_the_document() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "django_voicepassword.sandbox", "--help"], capture_output=True, text=True, check=True
+    )
+    options = set(re.findall(r"--[a-z-]+", told.stdout)) - {"--help"}
+    assert options == set(re.findall(r"^\| `(--[a-z-]+)`", DOCUMENT.read_text("utf-8"), re.MULTILINE))
+
+
+def test_it_warns_off_loopback_and_says_when_the_port_is_taken(sandbox: SandboxProcess) -> None:
+    port = urllib.parse.urlsplit(sandbox.url).port
+    command = [sys.executable, "-m", "django_voicepassword.sandbox"]
+    taken = subprocess.run([*command, f"--port={port}"], capture_output=True, text=True, check=False)
+    assert taken.returncode == 2
+    assert "choose another --port" in taken.stderr
+    with subprocess.Popen([*command, "--port=0", "--host=0.0.0.0"], stdout=subprocess.PIPE, text=True) as open_to_all:
+        assert open_to_all.stdout is not None
+        lines = [open_to_all.stdout.readline() for _ in range(4)]
+        open_to_all.terminate()
+    assert "WARNING" in lines[3]
