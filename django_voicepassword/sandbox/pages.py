@@ -50,7 +50,7 @@ def front_page(api_url: str, exchange: Exchange) -> str:
 <p>Balance: {exchange.balance:.2f} ₽. It is set by
 <code>curl -d '{{"balance": "0.10"}}' {escape(api_url.partition("/api/")[0])}/control/balance</code></p>
 <h2>Magic numbers</h2>
-<p>What happens is told by the number that is called. {escape(ORDINARY.about.capitalize())}.</p>{groups}"""
+<p>What happens is told by the number that is called. {escape(ORDINARY.about[0].upper() + ORDINARY.about[1:])}.</p>{groups}"""
     return _PAGE.format(title="VoicePassword sandbox", head="", main=main, phone="", front=_CURRENT)
 
 
