@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from celery import Celery, Task
-from kombu import Connection, pools
+from kombu import pools
+from kombu.connection import Connection
 
 #: Seconds to connect, and to wait for each answer. In all a task is handed over, or refused, in three times as many.
 TIMEOUT = 1.5
@@ -45,4 +46,5 @@ def _connection(app: Celery, process: int) -> Connection:
     """How to connect; the pool that belongs to it connects. ``process``: no fork shares a connection with its parent."""
     usual = app.connection_for_write()
     options = {**(usual.transport_options or {}), **_OPTIONS.get(usual.transport_cls, {})}
-    return app.connection_for_write(connect_timeout=TIMEOUT).clone(transport_options=options)
+    connection: Connection = app.connection_for_write(connect_timeout=TIMEOUT).clone(transport_options=options)
+    return connection

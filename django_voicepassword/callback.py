@@ -10,7 +10,7 @@ import ipaddress
 import logging
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.http import UnreadablePostError
 from django.utils.decorators import method_decorator
 from rest_framework.exceptions import NotFound
@@ -25,6 +25,7 @@ from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.models import CallStatus
 from django_voicepassword.protocol import MAX_CALLBACK_BYTES, parse_callback
+from django_voicepassword.transactions import non_atomic_requests
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class AnyParser(BaseParser):
     media_type = "*/*"
 
 
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(non_atomic_requests, name="dispatch")
 class CallbackView(APIView):
     """200 for every well-formed report, 400 for an unreadable body, 404 for a bad token, never 500."""
 

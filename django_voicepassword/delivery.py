@@ -24,7 +24,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_voicepassword import codes, limits, provider, signals, tokens
 from django_voicepassword.client import Client
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import AccountRefused, ProviderError, ProviderRefused
+from django_voicepassword.exceptions import AccountRefused, ProviderError, ProviderRefused, Unreachable
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.protocol import Report, SendReply
 
@@ -37,6 +37,7 @@ WRITE_TRIES = 5
 
 # Error codes of our own, beside the provider's.
 UNREACHABLE = "unreachable"
+NO_REPLY = "no_reply"
 NOT_QUEUED = "broker_unavailable"
 MISCONFIGURED = "misconfigured"
 NO_EARLIER_CALL = "no_earlier_call"
@@ -94,7 +95,7 @@ def _send_claimed(
         if not error.may_have_rung:
             return _try_later(call, last_try)
         logger.error("call %s: no readable answer, it may have rung: %s", call.pk, error)
-        reason = error.code
+        reason = NO_REPLY if isinstance(error, Unreachable) else error.code
         _persist(lambda: _lose(call, reason))
     except ValueError as error:
         # Refused by the protocol before anything was sent.
@@ -174,8 +175,10 @@ def _our_code(call: CallRequest) -> str | None:
 
 def _earlier_call(call: CallRequest) -> CallRequest | None:
     """The call whose code an SMS repeats: the newest of the verification that the provider took."""
+    if call.verification_id is None:
+        return None
     return (
-        CallRequest.objects.filter(verification_id=call.verification_id, verification__isnull=False)
+        CallRequest.objects.filter(verification_id=call.verification_id)
         .exclude(channel=CallRequest.Channel.SMS)
         .exclude(provider_id="")
         .order_by("-id")

@@ -18,10 +18,11 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from math import ceil
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django.db import connections, router, transaction
-from django.db.models import F
+from django.db.models import F, Field
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
@@ -221,9 +222,10 @@ def _database() -> str:
 def _lock(keys: list[str], now: datetime) -> dict[str, tuple[Events, Decimal]]:
     """Lock the rows of ``keys`` (sorted), making those that are not there, and read them."""
     rows = [(key, "{}", Decimal(0), now) for key in keys]
-    returned = _upsert(rows, update=("updated_at",), returning=("key", "events", "amount"))
+    columns = ("key", "events", "amount")
+    returned: Iterable[tuple[str, str, Decimal]] | None = _upsert(rows, update=("updated_at",), returning=columns)
     if returned is None:
-        returned = LimitCounter.objects.select_for_update().filter(key__in=keys).values_list("key", "events", "amount")
+        returned = LimitCounter.objects.select_for_update().filter(key__in=keys).values_list(*columns)
     return {key: (json.loads(events), Decimal(str(amount))) for key, events, amount in returned}
 
 
@@ -242,13 +244,14 @@ def _upsert(
     connection = connections[_database()]
     meta = LimitCounter._meta
     names = ("key", "events", "amount", "updated_at")
-    fields = [meta.get_field(name) for name in names]
+    fields = [cast("Field[Any, Any]", meta.get_field(name)) for name in names]
+    column = {field.name: field.column for field in fields}
     quote = connection.ops.quote_name
     conflict = connection.ops.on_conflict_suffix_sql(
         fields,
         OnConflict.UPDATE,
-        [meta.get_field(name).column for name in update],
-        [meta.get_field("key").column],
+        [column[name] for name in update],
+        [column["key"]],
     )
     placeholders = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     columns = ", ".join(map(quote, names))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, cast
 from uuid import UUID
 
 from django.apps import apps
-from django.contrib.auth import authenticate, login
+from django.contrib.auth import authenticate, get_backends, login
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -15,6 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_voicepassword import verifications
 from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification
 
 
@@ -26,11 +28,14 @@ def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: 
     if user is not None:
         return user
     error = request.voicepassword_error  # type: ignore[attr-defined]
-    if error is None:
-        raise ImproperlyConfigured(
-            'no backend answered: put "django_voicepassword.backends.PhoneBackend" into AUTHENTICATION_BACKENDS'
-        )
-    raise error
+    if error is not None:
+        raise error
+    if any("voicepassword_code" in signature(backend.authenticate).parameters for backend in get_backends()):
+        # A backend before ours said that nobody may log in now, as those against password guessing do.
+        raise Refused("another authentication backend denied the login")
+    raise ImproperlyConfigured(
+        'no backend answered: put "django_voicepassword.backends.PhoneBackend" into AUTHENTICATION_BACKENDS'
+    )
 
 
 @sensitive_variables("code")
@@ -74,10 +79,10 @@ def _session_answer(request: HttpRequest, user: Any, verification: Verification)
 def _token_answer(kind: str) -> Answer:
     if not apps.is_installed("rest_framework.authtoken"):
         raise ImproperlyConfigured(f'VOICEPASSWORD["LOGIN"] is "{kind}": put "rest_framework.authtoken" into INSTALLED_APPS')
-    token_model = apps.get_model("authtoken", "Token")
+    from rest_framework.authtoken.models import Token
 
     def answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
-        token, _ = token_model.objects.get_or_create(user=user)
+        token, _ = Token.objects.get_or_create(user=user)
         return {"token": token.key}
 
     return answer

@@ -130,10 +130,14 @@ def _delivery_hint(call: CallRequest, phone: str) -> str:
             }
         if call.state == CallRequest.State.FAILED:
             return _("The call to %(phone)s failed. Try again or choose another way.") % {"phone": phone}
+        if call.state == CallRequest.State.ANSWERED:
+            return _("A robot called %(phone)s and said the code. Enter it here.") % {"phone": phone}
         return _("A robot calls %(phone)s. Answer, listen to the code and enter it here.") % {"phone": phone}
     if call.channel == CallRequest.Channel.SMS:
         if call.state in (CallRequest.State.NOT_DELIVERED, CallRequest.State.FAILED):
             return _("The SMS to %(phone)s was not delivered. Try again or choose another way.") % {"phone": phone}
+        if call.state == CallRequest.State.DELIVERED:
+            return _("The SMS with the code was delivered to %(phone)s.") % {"phone": phone}
         return _("An SMS with the code is on its way to %(phone)s.") % {"phone": phone}
     if call.state == CallRequest.State.FAILED:
         return _("The call to %(phone)s failed. If nobody called, try again or choose another way.") % {"phone": phone}

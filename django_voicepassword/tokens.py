@@ -5,6 +5,7 @@ Both are signed with SECRET_KEY; SECRET_KEY_FALLBACKS are honoured by Django's s
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.core import signing
@@ -36,8 +37,9 @@ def make_proof(verification_id: UUID) -> str:
 
 def parse_proof(proof: str, max_age: float | None = None) -> UUID:
     """The verification's id. Raises InvalidProof, or VerificationExpired when older than ``max_age`` seconds."""
+    limit = None if max_age is None else timedelta(seconds=max_age)
     try:
-        return UUID(signing.loads(proof, salt=_PROOF_SALT, max_age=max_age))
+        return UUID(signing.loads(proof, salt=_PROOF_SALT, max_age=limit))
     except signing.SignatureExpired:
         raise VerificationExpired("the proof is too old: prove the phone again") from None
     except (signing.BadSignature, ValueError, TypeError, AttributeError):

@@ -217,7 +217,7 @@ def read_proof(proof: str, max_age: float | None = None) -> Proof:
 
 def attempts_left(verification: Verification) -> int:
     """Guesses that remain."""
-    return max(settings.MAX_ATTEMPTS - verification.attempts, 0)
+    return max(int(settings.MAX_ATTEMPTS) - verification.attempts, 0)
 
 
 def next_channels(calls: list[CallRequest]) -> list[str]:

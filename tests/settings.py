@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 SECRET_KEY = "only-for-the-tests"
@@ -58,7 +59,7 @@ CELERY_BROKER_URL = "memory://"
 _ENGINES = {"postgres": "postgresql", "postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
 
 
-def _database(address: str) -> dict:
+def _database(address: str) -> dict[str, Any]:
     if not address:
         # A plain SQLite file, no IMMEDIATE: the bursts must survive what most projects have.
         test = {"NAME": str(Path(tempfile.mkdtemp()) / "test.sqlite3")}

@@ -21,6 +21,7 @@ FLOORS = {
     "codes": 1,
     "addresses": 1,
     "tokens": 1,
+    "transactions": 1,
     "protocol": 2,
     "models": 3,
     "client": 3,

@@ -36,6 +36,7 @@ def _body(error: Exception, response: Response) -> dict[str, Any]:
         return {"code": "not_found", "detail": _("Not found.")}
     code = error.get_codes() if isinstance(error, exceptions.APIException) else "error"
     body: dict[str, Any] = {"code": code if isinstance(code, str) else "error", "detail": response.data["detail"]}
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        body |= {"code": "rate_limited", "retry_after": int(error.wait) + 1, "limit": "requests"}
+    wait = getattr(error, "wait", None)
+    if isinstance(error, exceptions.Throttled) and wait is not None:
+        body |= {"code": "rate_limited", "retry_after": int(wait) + 1, "limit": "requests"}
     return body

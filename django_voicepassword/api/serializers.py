@@ -61,4 +61,6 @@ class ErrorSerializer(serializers.Serializer[None]):
     attempts_left = serializers.IntegerField(required=False)
     retry_after = serializers.IntegerField(required=False, help_text="Seconds; the header Retry-After says the same.")
     limit = serializers.CharField(required=False, help_text="The limit that was reached.")
-    fields = serializers.DictField(required=False, help_text="Field name -> what is wrong with it.")
+    fields = serializers.DictField(  # type: ignore[assignment]
+        required=False, help_text="Field name -> what is wrong with it."
+    )

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
-from django.db import transaction
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -16,16 +15,18 @@ from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from django_voicepassword import logins, presentation, verifications
 from django_voicepassword.api import serializers
 from django_voicepassword.api.errors import exception_handler
 from django_voicepassword.models import Verification
+from django_voicepassword.transactions import non_atomic_requests
 
 
 # A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS' transaction.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(non_atomic_requests, name="dispatch")
 @method_decorator(never_cache, name="dispatch")
 @method_decorator(sensitive_post_parameters("phone", "code"), name="dispatch")
 class VerificationAPIView(APIView):
@@ -43,7 +44,7 @@ class VerificationAPIView(APIView):
     def get_exception_handler(self) -> Any:
         return exception_handler
 
-    def read(self, serializer_class: type[serializers.serializers.Serializer[None]]) -> dict[str, Any]:
+    def read(self, serializer_class: type[Serializer[None]]) -> dict[str, Any]:
         serializer = serializer_class(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)

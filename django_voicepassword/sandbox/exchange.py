@@ -193,7 +193,7 @@ class Exchange:
                 raise Refusal("not_enough_money")
             self.balance -= price
             self._sequence += 1
-            row = {
+            row: Row = {
                 "id": request_id or str(100000 + self._sequence),
                 "number": number,
                 "channel": channel,

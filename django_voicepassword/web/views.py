@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from django.conf import settings as django_settings
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
@@ -33,6 +32,7 @@ from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.presentation import Description
+from django_voicepassword.transactions import non_atomic_requests
 from django_voicepassword.web import journey
 from django_voicepassword.web.forms import CodeForm, PhoneForm
 
@@ -40,7 +40,7 @@ NEXT = "next"
 
 
 # A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS' transaction.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(non_atomic_requests, name="dispatch")
 @method_decorator(sensitive_post_parameters("phone", "code"), name="dispatch")
 @method_decorator(never_cache, name="dispatch")
 @method_decorator(csrf_protect, name="dispatch")

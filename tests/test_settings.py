@@ -1,0 +1,225 @@
+"""VOICEPASSWORD: its defaults are documented, and every mistake is told with what to do about it."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import logging
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.core.checks import CheckMessage
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from django_voicepassword import checks
+from django_voicepassword.checks.rules import RULES
+from django_voicepassword.conf import DEFAULTS, settings
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
+HTTP = {"API_KEY": "secret-key", "TRANSPORT": "http", "CALLBACK_BASE_URL": "https://example.org"}
+
+
+@pytest.fixture(autouse=True)
+def _production(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.DEBUG = False
+    monkeypatch.setitem(current_app.conf, "broker_url", "memory://")
+
+
+def found(given: Any, deploy: bool = False) -> dict[str, CheckMessage]:
+    """Id -> message, for a project with ``VOICEPASSWORD = given``."""
+    with override_settings(VOICEPASSWORD=given):
+        messages = [*checks.check_settings(), *checks.check_project()]
+        messages += checks.check_deployment() if deploy else []
+    return {str(message.id): message for message in messages}
+
+
+def test_the_document_has_every_key_and_its_default() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| `(.*?)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    assert {key: ast.literal_eval(default) for key, default in rows} == DEFAULTS
+
+
+def test_every_key_has_a_rule_and_every_default_obeys_it() -> None:
+    assert set(RULES) == set(DEFAULTS)
+    assert [key for key, (holds, _) in RULES.items() if not holds(DEFAULTS[key])] == []
+
+
+def test_reading_changes_no_default() -> None:
+    before = copy.deepcopy(DEFAULTS)
+    with override_settings(VOICEPASSWORD={"LIMITS": {"phone": ["1/d"]}}):
+        limits = settings.limits
+    assert limits == {**DEFAULTS["LIMITS"], "phone": ["1/d"]}
+    assert before == DEFAULTS
+
+
+def test_what_is_right_is_silent() -> None:
+    assert found(HTTP, deploy=True) == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("API_KEY", None),
+        ("API_URL", "vp.voicepassword.ru"),
+        ("API_URL", "https://vp.voicepassword.ru:port/"),
+        ("API_AUTH", "both"),
+        ("TIMEOUT", 5),
+        ("TIMEOUT", (0, 5)),
+        ("TIMEOUT", ("1", "5")),
+        ("TRANSPORT", "memroy"),
+        ("DISPATCH", "thread"),
+        ("CHANNELS", []),
+        ("CHANNELS", ["sms", "voice"]),
+        ("CHANNELS", ["voice", "voice"]),
+        ("CHANNELS", "voice"),
+        ("CODE_SOURCE", "provider"),
+        ("CODE_LENGTH", 3),
+        ("CODE_LENGTH", 11),
+        ("CODE_LENGTH", "4"),
+        ("CODE_TTL", 0),
+        ("CODE_TTL", True),
+        ("MAX_ATTEMPTS", 0),
+        ("MAX_SENDS", 0),
+        ("RESEND_AFTER", -1),
+        ("LIMITS", []),
+        ("LIMITS", {"phones": ["1/d"]}),
+        ("LIMITS", {"phone": "1/d"}),
+        ("LIMITS", {"phone": ["1/week"]}),
+        ("LIMITS", {"phone": ["one/d"]}),
+        ("DAILY_BUDGET", 100.0),
+        ("DAILY_BUDGET", Decimal("NaN")),
+        ("ALLOWED_PREFIXES", "79"),
+        ("ALLOWED_PREFIXES", ["+79"]),
+        ("ALLOWED_PREFIXES", [79]),
+        ("DEFAULT_REGION", "Russia"),
+        ("CALLBACK_BASE_URL", "example.org"),
+        ("CALLBACK_ALLOWED_IPS", ["example.org"]),
+        ("CALLBACK_ALLOWED_IPS", "192.0.2.1"),
+        ("TRUSTED_PROXIES", -1),
+        ("ANI", "+74959999999"),
+        ("VOICE_REPEAT", "1"),
+        ("PROVIDER_TIME_ZONE", "Moscow"),
+        ("PROVIDER_TIME_ZONE", "../../etc/passwd"),
+        ("POLL_DELAYS", 15),
+        ("POLL_DELAYS", [0]),
+        ("LOW_BALANCE", "100"),
+        ("TEST_NUMBERS", ["79000000001"]),
+        ("TEST_NUMBERS", {"79000000001": 1234}),
+        ("TEST_NUMBERS", {"12": "1234"}),
+        ("RETENTION_DAYS", 0),
+        ("USER_PHONE_FIELD", "user.phone"),
+        ("CREATE_USERS", None),
+        ("LOGIN", "cookie"),
+        ("BEFORE_SEND", "veto"),
+    ],
+)
+def test_a_wrong_value_names_its_key_and_what_it_must_be(key: str, value: Any) -> None:
+    message = found({**HTTP, key: value})["voicepassword.E003"]
+    assert f'["{key}"]' in message.msg
+    assert message.hint
+    assert message.hint.startswith("It must be ")
+
+
+def test_a_wrong_key_is_never_repeated() -> None:
+    (message,) = found({"API_KEY": ["secret-key"]}).values()
+    assert "secret-key" not in f"{message.msg}{message.hint}"
+
+
+@pytest.mark.parametrize(
+    ("given", "id", "told"),
+    [
+        (["API_KEY"], "E001", "must be a dict"),
+        ({**HTTP, "CODE_TLL": 60}, "E002", 'Did you mean "CODE_TTL"?'),
+        ({**HTTP, "WEATHER": 60}, "E002", "The keys are: API_KEY,"),
+        ({"TRANSPORT": "http"}, "E004", "API_KEY"),
+        ({}, "E004", "API_KEY"),
+        ({**HTTP, "CODE_LENGTH": 6}, "E005", "CODE_SOURCE"),
+        ({**HTTP, "CODE_LENGTH": 6, "CODE_SOURCE": "service"}, "E005", "voice"),
+        ({**HTTP, "TRANSPORT": "nowhere.client"}, "E006", "nowhere"),
+        ({**HTTP, "LOGIN": "nowhere.login"}, "E006", "nowhere"),
+        ({**HTTP, "BEFORE_SEND": "tests.nothing"}, "E006", "tests"),
+        ({**HTTP, "USER_PHONE_FIELD": "mobile"}, "E006", "mobile"),
+        ({**HTTP, "API_URL": "http://vp.voicepassword.ru/api/"}, "E007", "https"),
+        ({**HTTP, "API_URL": "http://127.0.0.1.example.org/"}, "E007", "https"),
+        ({**HTTP, "CALLBACK_BASE_URL": "http://example.org"}, "W001", "https"),
+        ({**HTTP, "LIMITS": {"phone": []}}, "W005", "phone"),
+        ({**HTTP, "TEST_NUMBERS": {"79000000001": "1234"}}, "W008", "production"),
+        ({**HTTP, "CALLBACK_BASE_URL": None}, "I001", "polled"),
+    ],
+)
+def test_what_does_not_fit_is_told(given: Any, id: str, told: str) -> None:
+    message = found(given)[f"voicepassword.{id}"]
+    assert told in f"{message.msg} {message.hint}"
+    assert "secret-key" not in f"{message.msg} {message.hint}"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {**HTTP, "CODE_LENGTH": 6, "CODE_SOURCE": "service", "CHANNELS": ["flashcall", "sms"]},
+        {**HTTP, "API_URL": "http://127.0.0.1:8001/api/voice-password/"},
+        {**HTTP, "API_URL": "http://[::1]:8001/"},
+        {**HTTP, "CALLBACK_BASE_URL": "http://localhost:8000"},
+        {**HTTP, "LIMITS": {"site": ["100/m"]}},
+        {**HTTP, "DAILY_BUDGET": 500, "LOW_BALANCE": Decimal("99.90")},
+    ],
+)
+def test_what_is_rare_and_right_is_silent(given: dict[str, Any]) -> None:
+    assert found(given) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "id"),
+    [
+        ({**HTTP, "API_URL": "http://127.0.0.1:8001/api/voice-password/"}, "W010"),
+        ({"TRANSPORT": "console"}, "W011"),
+        ({"TRANSPORT": "memory"}, "W011"),
+    ],
+)
+def test_development_is_told_by_check_deploy_alone(given: dict[str, Any], id: str) -> None:
+    assert f"voicepassword.{id}" in found(given, deploy=True)
+    assert f"voicepassword.{id}" not in found(given)
+
+
+def test_the_backend_is_missing(settings: Any) -> None:
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+    assert "AUTHENTICATION_BACKENDS" in str(found(HTTP)["voicepassword.W002"])
+
+
+def test_a_rollback_of_a_foreign_view_would_uncount_guesses(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "ATOMIC_REQUESTS", True)
+    assert "non_atomic_requests" in str(found(HTTP)["voicepassword.W003"])
+
+
+def test_celery_has_no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(current_app.conf, "broker_url", None)
+    assert "CELERY_BROKER_URL" in str(found(HTTP)["voicepassword.W004"])
+
+
+def test_the_callback_is_not_routed(settings: Any) -> None:
+    settings.ROOT_URLCONF = "django.contrib.auth.urls"
+    assert "include" in str(found(HTTP)["voicepassword.W006"])
+
+
+def test_requests_are_logged_for_debugging(settings: Any) -> None:
+    logger = logging.getLogger("urllib3")
+    logger.setLevel(logging.DEBUG)
+    try:
+        assert "urllib3" in str(found(HTTP)["voicepassword.W009"])
+    finally:
+        logger.setLevel(logging.NOTSET)
+
+
+def test_without_a_key_development_prints(settings: Any) -> None:
+    settings.VOICEPASSWORD = {}
+    settings.DEBUG = True
+    from django_voicepassword.conf import settings as ours
+
+    assert (ours.transport, ours.dispatch) == ("console", "inline")
+    settings.DEBUG = False
+    with pytest.raises(ImproperlyConfigured, match="API_KEY"):
+        _ = ours.transport
