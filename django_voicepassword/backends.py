@@ -29,7 +29,7 @@ class PhoneBackend(ModelBackend):
     way of your own, subclass it, override ``create_user`` and name your class in AUTHENTICATION_BACKENDS.
     """
 
-    @sensitive_variables("voicepassword_code")
+    @sensitive_variables()
     def authenticate(  # type: ignore[override]
         self,
         request: HttpRequest | None,

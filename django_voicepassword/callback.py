@@ -13,6 +13,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.http import UnreadablePostError
 from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_variables
 from rest_framework.exceptions import NotFound
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
@@ -37,6 +38,7 @@ class AnyParser(BaseParser):
 
 
 @method_decorator(non_atomic_requests, name="dispatch")
+@method_decorator(sensitive_variables(), name="dispatch")
 class CallbackView(APIView):
     """200 for every well-formed report, 400 for an unreadable body, 404 for a bad token, never 500."""
 

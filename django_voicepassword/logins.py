@@ -20,7 +20,7 @@ from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification
 
 
-@sensitive_variables("code")
+@sensitive_variables()
 def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: str) -> Any:
     """The user whose number the right code proved. Raises what ``verifications.check`` raises, and Refused."""
     request.voicepassword_error = None  # type: ignore[attr-defined]
@@ -38,7 +38,7 @@ def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: 
     )
 
 
-@sensitive_variables("code")
+@sensitive_variables()
 def log_in(request: HttpRequest, verification_id: UUID | str, code: str) -> dict[str, Any]:
     """Check the code, log its holder in as LOGIN says, and give the JSON to answer."""
     answer = _answer()

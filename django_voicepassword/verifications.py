@@ -57,7 +57,7 @@ class Proof:
         return f"<Proof {self.purpose}>"
 
 
-@sensitive_variables("phone", "number", "fixed_code")
+@sensitive_variables()
 def start(
     phone: str,
     purpose: str = "login",
@@ -101,7 +101,7 @@ def start(
     return verification
 
 
-@sensitive_variables("fixed_code")
+@sensitive_variables()
 def resend(verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None) -> Verification:
     """Send the code once more, by ``channel`` or the next one of CHANNELS.
 
@@ -135,7 +135,7 @@ def resend(verification_id: UUID | str, channel: str | None = None, request: Htt
     return verification
 
 
-@sensitive_variables("code", "guess", "digests")
+@sensitive_variables()
 def check(
     verification_id: UUID | str,
     code: str,

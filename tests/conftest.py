@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 
 from django_voicepassword.testing import Sent
 from django_voicepassword.testing import outbox as sent
@@ -57,6 +59,16 @@ def outbox() -> Iterator[list[Sent]]:
     sent.clear()
     yield sent
     sent.clear()
+
+
+@pytest.fixture
+def configure(settings: Any) -> Callable[..., None]:
+    """``configure(CODE_TTL=60)`` changes keys of VOICEPASSWORD for one test."""
+
+    def change(**keys: Any) -> None:
+        settings.VOICEPASSWORD = {**django_settings.VOICEPASSWORD, **keys}
+
+    return change
 
 
 @pytest.fixture(scope="session")

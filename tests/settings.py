@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-SECRET_KEY = "only-for-the-tests"
+SECRET_KEY = "only-for-the-tests-and-long-enough-for-sha256"
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 USE_TZ = True
@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "rest_framework.authtoken",
     "django_voicepassword",
 ]
 MIDDLEWARE = [

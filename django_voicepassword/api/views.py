@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from django.conf import settings as django_settings
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 from django_voicepassword import logins, presentation, verifications
 from django_voicepassword.api import serializers
 from django_voicepassword.api.errors import exception_handler
+from django_voicepassword.api.parsers import BoundedJSONParser
 from django_voicepassword.models import Verification
 from django_voicepassword.transactions import non_atomic_requests
 
@@ -29,12 +30,14 @@ from django_voicepassword.transactions import non_atomic_requests
 @method_decorator(non_atomic_requests, name="dispatch")
 @method_decorator(never_cache, name="dispatch")
 @method_decorator(sensitive_post_parameters("phone", "code"), name="dispatch")
+# A report of a fault shows the variables of every frame: DRF's hold the phone and the code in a dozen forms.
+@method_decorator(sensitive_variables(), name="dispatch")
 class VerificationAPIView(APIView):
     """What these views share. Anybody may call them, without cookie and without CSRF token."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    parser_classes = (JSONParser, FormParser, MultiPartParser)
+    parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
     renderer_classes = (JSONRenderer,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -95,7 +95,7 @@ class LoginView(Page):
     def get(self, request: HttpRequest) -> HttpResponseBase:
         return self.leave() if self.is_logged_in() else self.ask(PhoneForm())
 
-    @sensitive_variables("given")
+    @sensitive_variables()
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if self.is_logged_in():
             return self.leave()

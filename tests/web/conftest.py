@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from django.conf import settings as django_settings
 from django.core.cache import cache
 
 from django_voicepassword.testing import outbox
@@ -18,16 +16,6 @@ def _fresh_world() -> Iterator[None]:
     yield
     outbox.clear()
     cache.clear()
-
-
-@pytest.fixture
-def configure(settings) -> Callable[..., None]:
-    """``configure(CODE_TTL=60)`` changes keys of VOICEPASSWORD for one test."""
-
-    def change(**keys: Any) -> None:
-        settings.VOICEPASSWORD = {**django_settings.VOICEPASSWORD, **keys}
-
-    return change
 
 
 @pytest.fixture
