@@ -35,6 +35,9 @@ FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
 #: Times that a result is written again when the database just went away: what rang must not be forgotten.
 WRITE_TRIES = 5
 
+#: A date outside of them is kept in the payload alone.
+PLAUSIBLE_YEARS = range(2000, 2200)
+
 # Error codes of our own, beside the provider's.
 UNREACHABLE = "unreachable"
 NO_REPLY = "no_reply"
@@ -158,13 +161,10 @@ def callback_url(call: CallRequest) -> str | None:
 
 
 def occurred_at(report: Report) -> datetime | None:
-    """The provider's own date, made aware in PROVIDER_TIME_ZONE."""
-    if report.date is None:
+    """The provider's own date, made aware in PROVIDER_TIME_ZONE; None for one that no call can have and no database holds."""
+    if report.date is None or report.date.year not in PLAUSIBLE_YEARS:
         return None
-    try:
-        return report.date.replace(tzinfo=ZoneInfo(settings.PROVIDER_TIME_ZONE))
-    except (OverflowError, ValueError):
-        return None
+    return report.date.replace(tzinfo=ZoneInfo(settings.PROVIDER_TIME_ZONE))
 
 
 def _our_code(call: CallRequest) -> str | None:

@@ -1,0 +1,307 @@
+"""The callback: it records whatever is well-formed, once per row that moves, and approves nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from django.urls import reverse
+
+from django_voicepassword import delivery, signals, tokens, verifications
+from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.testing import Sent
+
+pytestmark = pytest.mark.django_db
+SAMPLE = json.loads((Path(__file__).parent / "samples" / "callback.json").read_text("utf-8"))
+
+
+class Provider:
+    """Reports one call."""
+
+    def __init__(self, call: CallRequest) -> None:
+        self.call = call
+        self.client = Client(enforce_csrf_checks=True)
+        self.url = reverse("voicepassword:callback", args=[tokens.make_callback_token(call.pk)])
+
+    def post(self, body: Any, content_type: str = "application/json", **extra: Any) -> Any:
+        data = body if isinstance(body, (bytes, str)) else json.dumps(body)
+        return self.client.post(self.url, data, content_type, **extra)
+
+    def report(self, state: str, **values: Any) -> Any:
+        report = {"id": self.call.provider_id, "number": self.call.phone, "state": state, **values}
+        answer = self.post(report)
+        assert (answer.status_code, answer.json()) == (200, {"result": "ok"})
+        return answer
+
+    @property
+    def state(self) -> str:
+        return str(CallRequest.objects.get(pk=self.call.pk).state)
+
+    @property
+    def history(self) -> list[str]:
+        rows = CallStatus.objects.filter(call=self.call, source="callback").order_by("id")
+        return list(rows.values_list("state", flat=True))
+
+
+@pytest.fixture
+def verification(outbox: list[Sent]) -> Verification:
+    return verifications.start("79990000001")
+
+
+@pytest.fixture
+def provider(verification: Verification) -> Provider:
+    return Provider(verification.calls.get())
+
+
+def test_the_sample_of_the_document_is_kept(provider: Provider) -> None:
+    assert provider.post({**SAMPLE, "id": provider.call.provider_id}).status_code == 200
+    call = CallRequest.objects.get(pk=provider.call.pk)
+    assert (call.state, call.duration, call.price) == ("answered", 1, Decimal("0.35"))
+    # The document names no zone: Moscow is the setting's default.
+    assert call.occurred_at == datetime(2020, 2, 2, 12, 18, 48, tzinfo=timezone.utc)
+    status = call.statuses.get(source="callback")
+    assert (status.state, status.raw_state, status.occurred_at) == ("answered", "ANSWERED", call.occurred_at)
+    assert SAMPLE["number"] not in json.dumps(status.payload)
+    assert call.finished_at is not None
+    assert call.next_poll_at is None
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ('{"state": "BUSY"}', "application/json"),
+        ('{"state": "BUSY"}', "text/plain"),
+        ('{"state": "BUSY"}', ""),
+        ('{"state": "BUSY"}', "application/x-www-form-urlencoded"),
+        ('\ufeff  {"state": "BUSY"}', "application/json"),
+        ("state=BUSY&duration=0", "application/x-www-form-urlencoded"),
+        ("state=BUSY&duration=0", "application/json"),
+        ("state=BUSY", "nonsense"),
+        (
+            '--b\r\nContent-Disposition: form-data; name="state"\r\n\r\nBUSY\r\n--b--\r\n',
+            "multipart/form-data; boundary=b",
+        ),
+        ('{"state": "BUSY", "duration": 0, "price": 0.35, "id": null, "more": [1, {"a": 2}]}', "application/json"),
+        ('{" state ": " busy "}', "application/json"),
+    ],
+)
+def test_json_or_a_form_whatever_the_content_type_says(provider: Provider, body: str, content_type: str) -> None:
+    answer = provider.post(body.encode(), content_type)
+    assert (answer.status_code, answer.json()) == (200, {"result": "ok"})
+    assert provider.state == "busy"
+
+
+def test_a_report_in_the_query_is_taken(provider: Provider) -> None:
+    assert provider.client.get(f"{provider.url}?state=NO%20ANSWER").status_code == 200
+    assert provider.state == "no_answer"
+    assert provider.client.get(provider.url).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"BUSY",
+        b"null",
+        b'"BUSY"',
+        b'[{"state": "BUSY"}]',
+        b'{"state": "BUSY"',
+        b'{"state": ""}',
+        b'{"state": NaN}',
+        b"[" * 50000,
+        b'{"a":' * 9000,
+        b"\xff\xfe\x00",
+        b"<html></html>",
+        b"{\x00}",
+        b"a=b&c=d",
+    ],
+)
+def test_what_is_no_report_is_400_and_changes_nothing(provider: Provider, body: bytes) -> None:
+    answer = provider.post(body)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"code", "detail"}
+    assert (provider.state, provider.history) == ("placed", [])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"id": "9" * 500},
+        {"id": {"a": 1}},
+        {"price": "1e400"},
+        {"price": -5},
+        {"price": "99999999999999999999"},
+        {"price": "many"},
+        {"duration": "99999999999999999999"},
+        {"duration": "-1"},
+        {"duration": True},
+        {"date": "0001-01-01 00:00:00"},
+        {"date": "9999-12-31 23:59:59"},
+        {"date": "2020-02-30 00:00:00"},
+        {"date": 5},
+        {"note": "\x00"},
+        {"note": "\ud800"},
+        {"\x00": "\x00"},
+        {"service": "x" * 1000},
+        {"number": None},
+    ],
+)
+def test_odd_values_lose_no_report(provider: Provider, values: dict[str, Any]) -> None:
+    assert provider.post({"state": "BUSY", **values}).status_code == 200
+    assert provider.history == ["busy"]
+
+
+def test_64_kib_and_no_more(provider: Provider) -> None:
+    assert provider.post(b'{"state": "BUSY", "pad": "' + b"x" * 60000 + b'"}').status_code == 200
+    too_long = provider.post(b'{"state": "BUSY", "pad": "' + b"x" * 70000 + b'"}')
+    assert (too_long.status_code, too_long.json()["code"]) == (400, "too_large")
+
+
+def test_a_bad_token_is_404(provider: Provider) -> None:
+    good = tokens.make_callback_token(provider.call.pk)
+    other = tokens.make_callback_token(provider.call.pk + 1)
+    for token in ("x", "1.x", f"{good}x", good[:-1], f"{provider.call.pk}.{other.partition('.')[2]}", "٣.x"):
+        url = reverse("voicepassword:callback", args=[token])
+        assert provider.client.post(url, '{"state": "BUSY"}', "application/json").status_code == 404
+    assert provider.history == []
+
+
+def test_a_token_of_a_call_that_was_deleted_is_taken(provider: Provider) -> None:
+    provider.call.delete()
+    assert provider.post({"state": "BUSY"}).json() == {"result": "ok"}
+
+
+def test_a_token_lives_through_a_new_secret_key(provider: Provider, settings: Any) -> None:
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another-key-that-is-long-enough-for-it"
+    provider.report("BUSY")
+    assert provider.state == "busy"
+
+
+def test_states_move_only_forward_and_all_is_history(provider: Provider) -> None:
+    for word in ("Дозвон", "NO ANSWER", "NO ANSWER", "ANSWERED", "Дозвон", "TELEPORTED"):
+        provider.report(word)
+    assert provider.state == "no_answer"
+    assert provider.history == ["dialing", "no_answer", "no_answer", "answered", "dialing", "other"]
+    assert provider.call.statuses.filter(raw_state="TELEPORTED").count() == 1
+
+
+def test_a_report_that_names_another_id_moves_nothing(provider: Provider) -> None:
+    provider.report("BUSY", id="somebody-else")
+    assert (provider.state, provider.history) == ("placed", ["busy"])
+
+
+def test_a_report_may_come_before_the_reply(provider: Provider) -> None:
+    CallRequest.objects.filter(pk=provider.call.pk).update(state="placing", provider_id="", placed_at=None)
+    provider.report("NO ANSWER", id="early-1")
+    call = CallRequest.objects.get(pk=provider.call.pk)
+    assert (call.state, call.provider_id) == ("no_answer", "early-1")
+
+
+def test_it_informs_and_never_approves(provider: Provider, verification: Verification) -> None:
+    provider.report("ANSWERED", status="approved", code="1234")
+    verification.refresh_from_db()
+    assert (verification.status, verification.attempts) == ("pending", 0)
+
+
+@pytest.mark.parametrize("same_id", [True, False])
+def test_reports_of_an_sms_come_to_the_callback_of_its_call(
+    provider: Provider, verification: Verification, configure: Callable[..., None], same_id: bool
+) -> None:
+    configure(RESEND_AFTER=0)
+    provider.report("NO ANSWER")
+    verifications.resend(verification.id, channel="sms")
+    text = verification.calls.get(channel="sms")
+    if same_id:
+        CallRequest.objects.filter(pk=text.pk).update(provider_id=provider.call.provider_id)
+        text.refresh_from_db()
+    for word in ("QUEUED", "SEND", "DELIVERED"):
+        provider.report(word, id=text.provider_id)
+    text.refresh_from_db()
+    assert (text.state, provider.state) == ("delivered", "no_answer")
+    assert list(text.statuses.filter(source="callback").values_list("state", flat=True)) == [
+        "sms_queued",
+        "sms_sent",
+        "delivered",
+    ]
+
+
+@pytest.mark.parametrize("call_is_final", [True, False])
+def test_fail_is_in_both_vocabularies_and_the_id_tells(
+    provider: Provider, verification: Verification, configure: Callable[..., None], call_is_final: bool
+) -> None:
+    configure(RESEND_AFTER=0)
+    if call_is_final:
+        provider.report("NO ANSWER")
+    verifications.resend(verification.id, channel="sms")
+    text = verification.calls.get(channel="sms")
+    provider.report("FAIL", id=text.provider_id)
+    text.refresh_from_db()
+    assert (text.state, provider.state) == ("failed", "no_answer" if call_is_final else "placed")
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "proxies", "forwarded", "status"),
+    [
+        (["192.0.2.0/24"], "192.0.2.7", 0, "", 200),
+        (["192.0.2.0/24"], "198.51.100.1", 0, "", 404),
+        (["192.0.2.0/24"], "198.51.100.1", 0, "192.0.2.7", 404),
+        (["192.0.2.0/24"], "10.0.0.1", 1, "192.0.2.7", 200),
+        (["192.0.2.0/24"], "10.0.0.1", 1, "192.0.2.7, 198.51.100.1", 404),
+        (["2001:db8::/32"], "2001:db8::1", 0, "", 200),
+        (["192.0.2.7"], "::ffff:192.0.2.7", 0, "", 200),
+        (["192.0.2.7"], "", 0, "", 404),
+    ],
+)
+def test_only_some_networks_may_report(
+    provider: Provider,
+    configure: Callable[..., None],
+    networks: list[str],
+    address: str,
+    proxies: int,
+    forwarded: str,
+    status: int,
+) -> None:
+    configure(CALLBACK_ALLOWED_IPS=networks, TRUSTED_PROXIES=proxies)
+    answer = provider.post({"state": "BUSY"}, REMOTE_ADDR=address, HTTP_X_FORWARDED_FOR=forwarded)
+    assert answer.status_code == status
+
+
+def test_a_database_that_is_gone_is_503_and_not_500(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*args: Any, **kwargs: Any) -> None:
+        raise DatabaseError("the database is gone")
+
+    monkeypatch.setattr(delivery, "record", gone)
+    assert provider.post({"state": "BUSY"}).status_code == 503
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_project_hears_of_a_state_once_and_a_faulty_receiver_stops_nothing(provider: Provider) -> None:
+    heard = []
+
+    def hear(call: CallRequest, old_state: str, new_state: str, source: str, **kwargs: Any) -> None:
+        heard.append((call.pk, old_state, new_state, source))
+        raise RuntimeError("a fault of the project")
+
+    signals.call_state_changed.connect(hear, sender=CallRequest)
+    try:
+        provider.report("BUSY")
+        provider.report("BUSY")
+    finally:
+        signals.call_state_changed.disconnect(hear, sender=CallRequest)
+    assert heard == [(provider.call.pk, "placed", "busy", "callback")]
+
+
+def test_a_callback_costs_few_queries(provider: Provider, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(5):
+        # The call; a savepoint, the move, the history, its end.
+        provider.report("BUSY")
