@@ -1,0 +1,91 @@
+"""The commands: what they print, and the one line they fail with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from django_voicepassword import verifications
+from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.testing import Sent
+from tests.sandbox_process import SandboxProcess
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SandboxProcess]:
+    with SandboxProcess() as process:
+        yield process
+
+
+def run(name: str, *arguments: str) -> str:
+    out = StringIO()
+    call_command(f"voicepassword_{name}", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_balance(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+    configure(TRANSPORT="http", API_KEY=sandbox.key, API_URL=sandbox.api_url)
+    assert run("balance") == "1000.00 Rub\n"
+    configure(TRANSPORT="http", API_KEY="wrong", API_URL=sandbox.api_url)
+    with pytest.raises(CommandError, match="authorisation_failed"):
+        run("balance")
+    configure(TRANSPORT="http", API_KEY="wrong", API_URL="http://127.0.0.1:9/")
+    with pytest.raises(CommandError, match="refused"):
+        run("balance")
+
+
+def test_call(outbox: list[Sent]) -> None:
+    told = run("call", "8 (999) 000-00-01", "--channel", "voice", "--purpose", "support")
+    assert told.startswith("+7 *** ***-**-01: voice placed\n")
+    assert outbox[0].code not in told
+    assert (outbox[0].channel, Verification.objects.get().purpose) == ("voice", "support")
+
+
+@pytest.mark.parametrize(("phone", "told"), [("12", "not a phone number"), ("+1 202 555 0123", "not called")])
+def test_a_call_that_cannot_be(outbox: list[Sent], phone: str, told: str) -> None:
+    with pytest.raises(CommandError, match=told):
+        run("call", phone)
+    assert outbox == []
+
+
+def test_a_call_keeps_to_the_limits(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["1/h"]})
+    run("call", "79990000001")
+    with pytest.raises(CommandError, match="limit"):
+        run("call", "79990000001")
+
+
+def test_poll(outbox: list[Sent]) -> None:
+    assert run("poll") == "asked for 0, given up as unknown: 0\n"
+    call = verifications.start("79990000001").calls.get()
+    CallRequest.objects.filter(pk=call.pk).update(state="placing", claimed_at=timezone.now() - timedelta(hours=1))
+    assert run("poll") == "asked for 0, given up as unknown: 1\n"
+
+
+def test_the_sandbox_runs_as_a_command_without_a_database(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "django", "voicepassword_sandbox", "--settings=tests.settings", "--port=0", "--quiet"]
+    root = Path(__file__).parents[1]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("sandbox listening on http://127.0.0.1:")
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("name", ["balance", "call", "poll", "sandbox"])
+def test_every_command_says_what_it_does(name: str, capsys: Any) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(name, "--help")
+    assert caught.value.code == 0
+    assert len(capsys.readouterr().out) > 300

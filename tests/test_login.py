@@ -1,0 +1,207 @@
+"""From a right code to a user: the backend, whose number it is, and how a project makes its users."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import connections
+from django.http import HttpRequest
+from django.test import RequestFactory
+
+from django_voicepassword import logins, signals, users, verifications
+from django_voicepassword.backends import PhoneBackend
+from django_voicepassword.exceptions import Refused
+from django_voicepassword.models import Verification, VerifiedPhone
+from django_voicepassword.testing import Sent
+
+pytestmark = pytest.mark.django_db
+PHONE = "79990000001"
+User = get_user_model()
+
+
+def log_in(outbox: list[Sent], phone: str = PHONE, request: HttpRequest | None = None, **given: Any) -> Any:
+    verification = verifications.start(phone, **given)
+    return authenticate(request, verification=verification.id, voicepassword_code=outbox[-1].code)
+
+
+def test_a_first_login_makes_a_user_and_later_ones_find_it(outbox: list[Sent]) -> None:
+    user = log_in(outbox)
+    assert (user.is_active, user.is_staff, user.has_usable_password()) == (True, False, False)
+    assert PHONE not in user.get_username()
+    assert log_in(outbox) == user
+    assert VerifiedPhone.objects.get().user == user
+    assert Verification.objects.filter(user=user, status="approved").count() == 2
+
+
+def test_a_verified_phone_of_any_user_model_is_found(outbox: list[Sent]) -> None:
+    user = User.objects.create(username="someone")
+    users.assign(user, PHONE)
+    assert log_in(outbox, "8 (999) 000-00-01") == user
+
+
+def test_a_number_moves_to_its_new_user(outbox: list[Sent]) -> None:
+    old, new = (User.objects.create(username=name) for name in ("old", "new"))
+    users.assign(old, PHONE)
+    users.assign(new, PHONE)
+    assert log_in(outbox) == new
+    assert list(VerifiedPhone.objects.values_list("user__username", flat=True)) == ["new"]
+
+
+def test_a_number_may_be_proved_for_a_user_who_is_logged_in(outbox: list[Sent]) -> None:
+    user = User.objects.create(username="someone")
+    verification = verifications.start(PHONE, purpose="change-phone", user=user)
+    approved = verifications.check(verification.id, outbox[-1].code, purpose="change-phone")
+    assert approved.user == user
+    assert not VerifiedPhone.objects.exists()
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_nobody_may_log_in(outbox: list[Sent], configure: Callable[..., None], is_known: bool) -> None:
+    configure(CREATE_USERS=False)
+    if is_known:
+        users.assign(User.objects.create(username="someone", is_active=False), PHONE)
+    request = RequestFactory().post("/")
+    assert log_in(outbox, request=request) is None
+    assert isinstance(request.voicepassword_error, Refused)  # type: ignore[attr-defined]
+    # The code was right, and is spent.
+    assert Verification.objects.get().status == "approved"
+
+
+def test_it_needs_no_request_and_no_other_credentials(outbox: list[Sent]) -> None:
+    backend = PhoneBackend()
+    assert backend.authenticate(None) is None
+    assert backend.authenticate(None, username="someone", password="secret") is None
+    assert backend.authenticate(None, verification="no id", voicepassword_code="1234") is None
+
+
+def test_a_code_in_the_signal_of_a_failed_login_is_masked(outbox: list[Sent]) -> None:
+    heard = []
+
+    def hear(credentials: dict[str, Any], **kwargs: Any) -> None:
+        heard.append(str(credentials))
+
+    verification = verifications.start(PHONE)
+    code = outbox[-1].code
+    wrong = f"{(int(code) + 1) % 10000:04}"
+    user_login_failed.connect(hear)
+    try:
+        assert authenticate(None, verification=verification.id, voicepassword_code=wrong) is None
+    finally:
+        user_login_failed.disconnect(hear)
+    assert len(heard) == 1
+    assert f"'{wrong}'" not in heard[0]
+
+
+def test_a_login_counts_only_for_login(outbox: list[Sent]) -> None:
+    assert log_in(outbox, purpose="order") is None
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_right_guesses_at_once_make_one_user_and_one_login(outbox: list[Sent]) -> None:
+    ids = [verifications.start(PHONE).id for _ in range(2)]
+    codes = {sent.verification: sent.code for sent in outbox}
+    gate, got = threading.Barrier(6), []
+
+    def work(id: Any) -> None:
+        gate.wait(10)
+        try:
+            got.append((id, authenticate(None, verification=id, voicepassword_code=codes[id])))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(ids[number % 2],)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(got) == 6
+    logged_in = [id for id, user in got if user is not None]
+    assert sorted(logged_in, key=str) == sorted(ids, key=str)
+    assert User.objects.count() == VerifiedPhone.objects.count() == 1
+
+
+class OwnBackend(PhoneBackend):
+    def create_user(self, phone: str) -> Any:
+        return User.objects.create(username=f"customer-{phone[-2:]}", email="customer@example.org")
+
+
+class NoBackend(PhoneBackend):
+    def create_user(self, phone: str) -> Any:
+        return None
+
+
+def test_a_project_makes_users_in_its_own_way(outbox: list[Sent], settings: Any) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.OwnBackend"]
+    assert log_in(outbox).email == "customer@example.org"
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.NoBackend"]
+    assert log_in(outbox, "79990000002") is None
+
+
+@pytest.mark.parametrize("spelling", ["79990000001", "+79990000001"])
+def test_the_field_of_the_user_model_is_read_in_either_spelling(
+    outbox: list[Sent], configure: Callable[..., None], spelling: str
+) -> None:
+    configure(USER_PHONE_FIELD="last_name")
+    user = User.objects.create(username="someone", last_name=spelling)
+    assert log_in(outbox) == user
+    made = log_in(outbox, "79990000002")
+    assert made.last_name == spelling.replace(PHONE, "79990000002")
+    assert not VerifiedPhone.objects.exists()
+
+
+def test_several_users_with_one_number_are_nobody(
+    outbox: list[Sent], configure: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(USER_PHONE_FIELD="last_name")
+    for name in ("one", "two"):
+        User.objects.create(username=name, last_name=PHONE)
+    assert log_in(outbox) is None
+    assert "several users" in caplog.text
+    assert PHONE not in caplog.text
+
+
+def test_the_number_may_be_the_user_name(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(USER_PHONE_FIELD="username")
+    assert log_in(outbox).get_username() == PHONE
+
+
+class Veto:
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> Any:
+        raise PermissionDenied
+
+
+def test_a_veto_of_an_earlier_backend_is_refused(outbox: list[Sent], settings: Any) -> None:
+    verification = verifications.start(PHONE)
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Veto", *settings.AUTHENTICATION_BACKENDS]
+    with pytest.raises(Refused):
+        logins.authenticate_phone(RequestFactory().post("/"), verification.id, outbox[-1].code)
+    assert Verification.objects.get().attempts == 0
+
+
+def test_a_missing_backend_is_told(outbox: list[Sent], settings: Any) -> None:
+    verification = verifications.start(PHONE)
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+    with pytest.raises(ImproperlyConfigured, match="PhoneBackend"):
+        logins.authenticate_phone(RequestFactory().post("/"), verification.id, outbox[-1].code)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_project_hears_of_a_proof_once_with_its_user(outbox: list[Sent]) -> None:
+    heard = []
+
+    def hear(verification: Verification, user: Any, **kwargs: Any) -> None:
+        heard.append((verification.status, user))
+
+    signals.phone_verified.connect(hear)
+    try:
+        user = log_in(outbox)
+    finally:
+        signals.phone_verified.disconnect(hear)
+    assert heard == [("approved", user)]

@@ -1,0 +1,105 @@
+"""What the database itself refuses, and the indexes that the lists need."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from django_voicepassword.models import CallRequest, CallStatus, Verification, VerifiedPhone
+
+pytestmark = pytest.mark.django_db
+
+
+def verification(**values: Any) -> Verification:
+    now = timezone.now()
+    given = {"phone": "79990000001", "purpose": "login", "created_at": now, "expires_at": now + timedelta(minutes=5)}
+    return Verification.objects.create(**{**given, **values})
+
+
+def call(**values: Any) -> CallRequest:
+    return CallRequest.objects.create(**{"phone": "79990000001", "channel": "flashcall", **values})
+
+
+@pytest.mark.parametrize(
+    ("make", "values"),
+    [
+        (verification, {"status": "proved"}),
+        (verification, {"status": "approved", "approved_at": None}),
+        (verification, {"expires_at": timezone.now() - timedelta(days=1)}),
+        (call, {"channel": "pigeon"}),
+        (call, {"state": "lost"}),
+        (call, {"origin": "elsewhere"}),
+        (call, {"price": Decimal("-0.01")}),
+        # Nothing is with the provider that nobody claimed.
+        (call, {"state": "placing"}),
+        (call, {"state": "placed"}),
+        (call, {"state": "unknown"}),
+    ],
+)
+def test_the_database_refuses(make: Any, values: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make(**values)
+
+
+def test_a_number_has_one_user() -> None:
+    users = [get_user_model().objects.create(username=name) for name in ("one", "two")]
+    VerifiedPhone.objects.create(user=users[0], phone="79990000001")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        VerifiedPhone.objects.create(user=users[1], phone="79990000001")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        VerifiedPhone.objects.create(user=users[1], phone="")
+
+
+def test_a_status_has_a_source_that_is_known() -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        CallStatus.objects.create(call=call(), state="busy", source="rumour")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        lambda: CallRequest.objects.order_by("-created_at", "-id")[:50],
+        lambda: CallRequest.objects.filter(provider_id="1234").order_by(),
+        lambda: CallRequest.objects.filter(phone="79990000001").order_by("-created_at"),
+        lambda: CallRequest.objects.filter(next_poll_at__lte=timezone.now()).order_by("next_poll_at")[:200],
+        lambda: CallRequest.objects.filter(state="placing", claimed_at__lt=timezone.now()),
+        lambda: CallRequest.objects.filter(verification_id=uuid.uuid4()).order_by(),
+        lambda: CallStatus.objects.filter(call_id=1),
+        lambda: Verification.objects.filter(phone="79990000001").order_by("-created_at"),
+        lambda: Verification.objects.filter(status="pending", expires_at__lte=timezone.now()),
+        lambda: VerifiedPhone.objects.filter(phone="79990000001"),
+    ],
+)
+def test_every_list_and_lookup_has_an_index(query: Any) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("told by the planner of SQLite, which knows no statistics")
+    plan = query().explain()
+    assert "USING" in plan
+    assert "INDEX" in plan
+    assert "SCAN django_voicepassword_callrequest\n" not in f"{plan}\n"
+    assert "TEMP B-TREE" not in plan
+
+
+def test_no_repr_and_no_str_shows_a_number_a_code_or_an_id() -> None:
+    row = verification()
+    rows = [row, call(verification=row, code_digest="a" * 64), VerifiedPhone(phone=row.phone)]
+    for one in rows:
+        for text in (repr(one), str(one)):
+            assert "9990000001" not in text
+            assert str(row.id) not in text
+            assert "aaaa" not in text
+
+
+def test_the_models_have_no_migration_to_make() -> None:
+    out = StringIO()
+    call_command("makemigrations", "django_voicepassword", check=True, dry_run=True, stdout=out)
+    assert "No changes" in out.getvalue()
