@@ -129,6 +129,11 @@ def release(subjects: Mapping[str, str], at: datetime, price: Decimal | None = N
         adjust_budget(at, -price)
 
 
+def hold(key: str) -> None:
+    """Wait until no other transaction holds ``key``, and hold it to the end of this one."""
+    _lock([key], timezone.now())
+
+
 def adjust_budget(at: datetime, difference: Decimal) -> None:
     """The price of a call that was counted at ``at`` proved to be other than reserved, by ``difference``."""
     if difference:

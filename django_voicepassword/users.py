@@ -12,6 +12,7 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import IntegrityError, models, router, transaction
 from django.utils import timezone
 
+from django_voicepassword import limits
 from django_voicepassword.conf import settings
 from django_voicepassword.models import VerifiedPhone
 
@@ -39,9 +40,13 @@ def create(phone: str, make_user: Callable[[str], Any]) -> Any:
         return None
     try:
         with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
-            user = make_user(phone)
-            if user is not None:
-                assign(user, phone)
+            # The field of a project need not be unique: the lock makes one user of two first logins at once.
+            limits.hold(f"user:{phone}")
+            user = find(phone)
+            if user is None:
+                user = make_user(phone)
+                if user is not None:
+                    assign(user, phone)
             return user
     except IntegrityError:
         found = find(phone)

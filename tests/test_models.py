@@ -37,7 +37,7 @@ def call(**values: Any) -> CallRequest:
         (verification, {"expires_at": timezone.now() - timedelta(days=1)}),
         (call, {"channel": "pigeon"}),
         (call, {"state": "lost"}),
-        (call, {"origin": "elsewhere"}),
+        (call, {"origin": "other"}),
         (call, {"price": Decimal("-0.01")}),
         # Nothing is with the provider that nobody claimed.
         (call, {"state": "placing"}),
