@@ -281,11 +281,12 @@ def _check_url(base_url: Any) -> None:
         host, user, parts = None, None, urlsplit("")
     if not host or user or parts.query or parts.fragment or parts.scheme not in ("http", "https"):
         raise ConfigurationError("base_url must be an absolute address, as https://example.org/api/")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError("base_url must be https: the key would travel in the clear")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Is it this machine, where plain http is safe? Exact names and addresses only."""
     if host == "localhost":
         return True
     try:

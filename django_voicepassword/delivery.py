@@ -140,7 +140,7 @@ def record(call_id: int, report: Report, source: str, payload: dict[str, Any] | 
             if moved or not values:
                 status.save(force_insert=True)
         if moved:
-            announce(signals.call_state_changed, call, old_state=old_state, new_state=call.state, source=source)
+            announce_move(call, old_state, source)
         if moved or not values:
             return status
         # Another report moved it between our read and our write. States only move forward, so this ends.
@@ -224,13 +224,7 @@ def _keep_reply(call: CallRequest, reply: SendReply) -> None:
         _settle(call, reply.price, now)
     announce(signals.call_placed, call)
     if moved:
-        announce(
-            signals.call_state_changed,
-            call,
-            old_state=CallRequest.State.PLACING,
-            new_state=call.state,
-            source=CallStatus.Source.SEND,
-        )
+        announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
 
 
 def _first_poll(now: datetime) -> datetime | None:
@@ -263,13 +257,7 @@ def _refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
             payload={"result": "error", "error_code": error_code[:200]},
         )
         _return_budgets(call, give_back)
-    announce(
-        signals.call_state_changed,
-        call,
-        old_state=old_state,
-        new_state=call.state,
-        source=CallStatus.Source.SEND,
-    )
+    announce_move(call, old_state, CallStatus.Source.SEND)
 
 
 def _return_budgets(call: CallRequest, give_back: bool) -> None:
@@ -287,13 +275,7 @@ def _return_budgets(call: CallRequest, give_back: bool) -> None:
 def _lose(call: CallRequest, error_code: str) -> None:
     """PLACING -> UNKNOWN."""
     if call.mark_unknown(timezone.now(), error_code):
-        announce(
-            signals.call_state_changed,
-            call,
-            old_state=CallRequest.State.PLACING,
-            new_state=call.state,
-            source=CallStatus.Source.SEND,
-        )
+        announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
 
 
 def _try_later(call: CallRequest, last_try: bool) -> float | None:
@@ -396,3 +378,8 @@ def announce(signal: Signal, call: CallRequest, **values: Any) -> None:
                 logger.error("a receiver of a signal failed: %r", receiver, exc_info=outcome)
 
     transaction.on_commit(send, using=router.db_for_write(CallRequest))
+
+
+def announce_move(call: CallRequest, old_state: str, source: str) -> None:
+    """Tell the host project that a call is in another state now."""
+    announce(signals.call_state_changed, call, old_state=old_state, new_state=call.state, source=source)

@@ -258,9 +258,9 @@ def _upsert(
         [column[name] for name in update],
         [column["key"]],
     )
-    placeholders = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
+    values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     columns = ", ".join(map(quote, names))
-    sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES {placeholders} {conflict}"  # noqa: S608 (names only)
+    sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES {values} {conflict}"  # noqa: S608 (names only)
     can_return = connection.features.can_return_rows_from_bulk_insert
     if returning and can_return:
         sql += f" RETURNING {', '.join(map(quote, returning))}"

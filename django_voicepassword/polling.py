@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from django_voicepassword import delivery, provider, signals
+from django_voicepassword import delivery, provider
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError
 from django_voicepassword.models import CallRequest, CallStatus
@@ -78,13 +78,7 @@ def lose_abandoned(now: datetime | None = None) -> list[int]:
     for pk in lost:
         call = CallRequest.objects.get(pk=pk)
         logger.error("call %s lost its worker: it may have rung, and is not placed again", pk)
-        delivery.announce(
-            signals.call_state_changed,
-            call,
-            old_state=CallRequest.State.PLACING,
-            new_state=call.state,
-            source=CallStatus.Source.SEND,
-        )
+        delivery.announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
     return lost
 
 

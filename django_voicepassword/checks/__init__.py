@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import http.client
-import ipaddress
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -22,6 +21,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from django_voicepassword.checks.rules import RULES
+from django_voicepassword.client import is_loopback
 from django_voicepassword.conf import DEFAULTS, settings
 
 BACKEND = "django_voicepassword.backends.PhoneBackend"
@@ -235,10 +235,4 @@ def _is_plain(address: str) -> bool:
 
 
 def _is_loopback(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(urlsplit(address).hostname or "")
