@@ -264,7 +264,8 @@ def _return_budgets(call: CallRequest, give_back: bool) -> None:
     verification = call.verification
     if give_back and verification is not None:
         Verification.return_send(verification.id)
-        limits.release(limits.send_subjects(call.phone, verification.ip), at=call.created_at, price=call.reserved_price)
+        subjects = limits.send_subjects(call.phone, verification.ip, call.device)
+        limits.release(subjects, at=call.created_at, price=call.reserved_price)
         return
     if verification is not None:
         Verification.allow_next_send(verification.id)

@@ -33,6 +33,8 @@ from django_voicepassword.models import LimitCounter
 
 #: The limits that LIMITS may name.
 NAMES = ("phone", "phone_guesses", "ip", "prefix", "site")
+#: What a device that proved a number before may do with it when strangers have used up the number's own budget.
+DEVICE_LIMITS = {"device_sends": ["3/d"], "device_guesses": ["5/d"]}
 #: Rates of more events than this keep their times coarser.
 FINE = 100
 #: What a send is taken to cost until the provider has told a price (samples of its document), in its currency.
@@ -66,9 +68,13 @@ def parse_rate(text: str) -> Rate:
     return Rate(int(match[1]), int(match[2] or 1) * _UNITS[match[3]])
 
 
-def send_subjects(phone: str, ip: str | None) -> dict[str, str]:
-    """Which budgets one send to ``phone`` for the client ``ip`` draws on: limit name -> subject."""
-    subjects = {"phone": phone, "prefix": phone[:-4], "site": ""}
+def send_subjects(phone: str, ip: str | None, device: str = "") -> dict[str, str]:
+    """Which budgets one send to ``phone`` for the client ``ip`` draws on: limit name -> subject.
+
+    ``device``: one that proved the number before, and pays from its own budget instead of the number's.
+    """
+    subjects = {"prefix": phone[:-4], "site": ""}
+    subjects |= {"device_sends": f"{device}:{phone}"} if device else {"phone": phone}
     if ip:
         subjects["ip"] = addresses.subject(ip)
     return subjects
@@ -169,7 +175,7 @@ def provider_day(moment: datetime) -> str:
 
 
 def _wanted(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
-    limits = settings.limits
+    limits = {**settings.limits, **DEVICE_LIMITS}
     return {f"{name}:{subject}": (name, list(limits[name])) for name, subject in subjects.items() if limits.get(name)}
 
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from math import ceil
 from typing import Any, TypeVar
 from uuid import UUID
@@ -23,7 +22,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
-from django_voicepassword import addresses, codes, dispatch, limits, phones, signals, tokens
+from django_voicepassword import addresses, budgets, codes, dispatch, limits, phones, signals, tokens
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     ChannelUnavailable,
@@ -72,7 +71,7 @@ def start(
     when the call could be handed to nobody.
     """
     number = phones.normalize(phone)
-    fixed_code = _test_code(number)
+    fixed_code = phones.fixed_code(number)
     if fixed_code is None:
         phones.check_allowed(number)
     channel = _first_channel(channel)
@@ -93,9 +92,9 @@ def start(
     _ask_host(verification, channel, request)
 
     def open_books() -> CallRequest:
-        price = _reserve(verification, channel, now)
+        reserved = budgets.reserve_send(verification, channel, now, request)
         verification.save(force_insert=True)
-        return _queue_call(verification, channel, now, price)
+        return _queue_call(verification, channel, now, reserved)
 
     dispatch.dispatch(_in_transaction(open_books))
     return verification
@@ -113,7 +112,7 @@ def resend(verification_id: UUID | str, channel: str | None = None, request: Htt
     calls = _calls(verification)
     channel = _next_channel(calls) if channel is None else channel
     _check_channel(channel, calls)
-    fixed_code = _test_code(verification.phone)
+    fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
         _ask_host(verification, channel, request)
     now = timezone.now()
@@ -123,8 +122,8 @@ def resend(verification_id: UUID | str, channel: str | None = None, request: Htt
             return None
         if fixed_code is not None:
             return _pretend(verification, channel, fixed_code, insert=False)
-        price = _reserve(verification, channel, now)
-        return _queue_call(verification, channel, now, price)
+        reserved = budgets.reserve_send(verification, channel, now, request)
+        return _queue_call(verification, channel, now, reserved)
 
     call = _in_transaction(open_books)
     if call is not None and fixed_code is None:
@@ -166,11 +165,10 @@ def check(
     verification = get(key)
     if purpose is not None and verification.purpose != purpose:
         raise Refused("the verification was started for another purpose")
-    budget = {} if _test_code(verification.phone) is not None else {"phone_guesses": verification.phone}
-    _in_transaction(lambda: limits.reserve(budget, now))
+    guessed = _in_transaction(lambda: budgets.reserve_guess(verification, now, request))
     digests = [call.code_digest for call in _calls(verification) if call.may_have_rung]
     if codes.matches(verification.id, verification.phone, guess, digests):
-        limits.release(budget, now)
+        limits.release(guessed, now)
         if not verification.approve(timezone.now()):
             _check_open(get(key))
             raise VerificationClosed
@@ -298,15 +296,14 @@ def _ask_host(verification: Verification, channel: str, request: HttpRequest | N
     ask(verification, channel, request)
 
 
-def _reserve(verification: Verification, channel: str, now: datetime) -> Decimal | None:
-    price = limits.expected_price(channel) if settings.DAILY_BUDGET is not None else None
-    limits.reserve(limits.send_subjects(verification.phone, verification.ip), now, price)
-    return price
-
-
-def _queue_call(verification: Verification, channel: str, now: datetime, price: Decimal | None) -> CallRequest:
+def _queue_call(verification: Verification, channel: str, now: datetime, reserved: budgets.Reserved) -> CallRequest:
     return CallRequest.objects.create(
-        verification=verification, phone=verification.phone, channel=channel, created_at=now, reserved_price=price
+        verification=verification,
+        phone=verification.phone,
+        channel=channel,
+        created_at=now,
+        reserved_price=reserved.price,
+        device=reserved.device,
     )
 
 
@@ -331,13 +328,6 @@ def _pretend(verification: Verification, channel: str, code: str, insert: bool) 
         )
         CallStatus.objects.create(call=call, state=call.state, raw_state="test", source=CallStatus.Source.SEND)
     return call
-
-
-def _test_code(number: str) -> str | None:
-    for written, code in settings.TEST_NUMBERS.items():
-        if written == number or phones.normalize(written) == number:
-            return str(code)
-    return None
 
 
 def _in_transaction(work: Callable[[], Result]) -> Result:

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from django_voicepassword import logins, presentation, verifications
+from django_voicepassword import devices, logins, presentation, verifications
 from django_voicepassword.api import serializers
 from django_voicepassword.api.errors import exception_handler
 from django_voicepassword.api.parsers import BoundedJSONParser
@@ -75,14 +75,17 @@ class CheckView(VerificationAPIView):
     def post(self, request: Request, id: str) -> Response:
         given = self.read(serializers.CheckSerializer)
         verification = verifications.check(id, given["code"], request=request._request)
-        return Response({**_describe(verification), "proof": verifications.make_proof(verification)})
+        response = Response({**_describe(verification), "proof": verifications.make_proof(verification)})
+        devices.remember(request._request, response, verification.phone)
+        return response
 
 
 class LoginView(VerificationAPIView):
     def post(self, request: Request) -> Response:
         given = self.read(serializers.LoginSerializer)
-        answer = logins.log_in(request._request, given["verification"], given["code"])
-        return Response(answer)
+        response = Response(logins.log_in(request._request, given["verification"], given["code"]))
+        devices.remember(request._request, response, verifications.get(given["verification"]).phone)
+        return response
 
 
 def _describe(verification: Verification) -> dict[str, Any]:

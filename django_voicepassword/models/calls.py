@@ -98,6 +98,8 @@ class CallRequest(models.Model):
     polls = models.PositiveSmallIntegerField(_("polls"), default=0, editable=False)
     #: HMAC of the code that this call carries (``codes.digest``); empty where none was carried.
     code_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    #: The device that paid for this send from its own budget; empty: the number's budget did.
+    device = models.CharField(max_length=16, blank=True, default="", editable=False)
     #: Money reserved in DAILY_BUDGET before the price was known.
     reserved_price = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True, editable=False)
 

@@ -27,7 +27,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.generic import View
 
-from django_voicepassword import logins, presentation, verifications
+from django_voicepassword import devices, logins, presentation, verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import CallRequest, Verification
@@ -185,7 +185,9 @@ class CodeView(CodePage):
             return self.tell(verification, form, error)
         journey.forget(request)
         logins.log_in_session(request, user)
-        return self.leave()
+        response = self.leave()
+        devices.remember(request, response, verification.phone)
+        return response
 
     def tell(self, verification: Verification, form: CodeForm, error: VerificationError) -> HttpResponse:
         if isinstance(error, Refused):

@@ -1,0 +1,54 @@
+"""Which budget pays for a send or a guess: the number's, or that of a device which proved the number before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.http import HttpRequest
+
+from django_voicepassword import devices, limits, phones
+from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import RateLimited
+from django_voicepassword.models import Verification
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """What was set aside for one send: its price where DAILY_BUDGET counts, and the device that pays, if one does."""
+
+    price: Decimal | None
+    device: str = ""
+
+
+def reserve_send(verification: Verification, channel: str, now: datetime, request: HttpRequest | None) -> Reserved:
+    """Count one send. Raises RateLimited or BudgetExhausted and counts nothing. See ``limits.reserve``."""
+    price = limits.expected_price(channel) if settings.DAILY_BUDGET is not None else None
+    try:
+        limits.reserve(limits.send_subjects(verification.phone, verification.ip), now, price)
+        return Reserved(price)
+    except RateLimited as error:
+        device = devices.proved(request, verification.phone) if error.limit == "phone" else ""
+        if not device:
+            raise
+    limits.reserve(limits.send_subjects(verification.phone, verification.ip, device), now, price)
+    return Reserved(price, device)
+
+
+def reserve_guess(verification: Verification, now: datetime, request: HttpRequest | None) -> dict[str, str]:
+    """Count one guess; what was counted, for ``limits.release``. Raises RateLimited and counts nothing."""
+    phone = verification.phone
+    if phones.fixed_code(phone) is not None:
+        return {}
+    subjects = {"phone_guesses": phone}
+    try:
+        limits.reserve(subjects, now)
+        return subjects
+    except RateLimited:
+        device = devices.proved(request, phone)
+        if not device:
+            raise
+    subjects = {"device_guesses": f"{device}:{phone}"}
+    limits.reserve(subjects, now)
+    return subjects

@@ -1,0 +1,150 @@
+"""A stranger who uses up a number's budgets does not lock out the device that proved it before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import signing
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from django.utils import timezone
+from freezegun import freeze_time
+
+from django_voicepassword import delivery, devices, verifications
+from django_voicepassword.exceptions import RateLimited, WrongCode
+from django_voicepassword.models import CallRequest
+from django_voicepassword.testing import Sent
+from tests.web.person import Person
+
+pytestmark = pytest.mark.django_db
+PHONE = "79990000001"
+LIMITS = {"phone": ["3/h"], "phone_guesses": ["4/d"], "ip": []}
+
+
+def wrong(code: str) -> str:
+    return f"{(int(code) + 1) % 10000:04}"
+
+
+def known_device(*phones: str) -> Any:
+    """A request of a device that proved ``phones``."""
+    request = RequestFactory().get("/")
+    for phone in phones:
+        response = HttpResponse()
+        devices.remember(request, response, phone)
+        request.COOKIES[devices.COOKIE] = response.cookies[devices.COOKIE].value
+    return request
+
+
+def test_strangers_use_up_the_guesses_and_the_holder_still_gets_in(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(LIMITS={**LIMITS, "phone": []})
+    stranger = verifications.start(PHONE)
+    for _ in range(4):
+        with pytest.raises(WrongCode):
+            verifications.check(stranger.id, wrong(outbox[-1].code))
+    mine = verifications.start(PHONE)
+    with pytest.raises(RateLimited, match="phone_guesses"):
+        verifications.check(mine.id, outbox[-1].code)
+    with pytest.raises(RateLimited):
+        verifications.check(mine.id, outbox[-1].code, request=known_device("79990000002"))
+    assert verifications.check(mine.id, outbox[-1].code, request=known_device(PHONE)).status == "approved"
+
+
+def test_the_budget_of_a_device_is_small(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(LIMITS={**LIMITS, "phone": [], "phone_guesses": ["0/d"]})
+    request = known_device(PHONE)
+    errors = []
+    for _ in range(2):
+        verification = verifications.start(PHONE)
+        for _ in range(4):
+            try:
+                verifications.check(verification.id, wrong(outbox[-1].code), request=request)
+            except (WrongCode, RateLimited) as error:
+                errors.append(getattr(error, "limit", "wrong"))
+    assert errors == ["wrong"] * 5 + ["device_guesses"] * 3
+
+
+def test_strangers_use_up_the_sends_and_the_holder_is_still_called(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(LIMITS=LIMITS)
+    for _ in range(3):
+        verifications.start(PHONE)
+    with pytest.raises(RateLimited, match="phone"):
+        verifications.start(PHONE, request=known_device("79990000002"))
+    request = known_device(PHONE)
+    for _ in range(3):
+        verifications.start(PHONE, request=request)
+    with pytest.raises(RateLimited, match="device_sends"):
+        verifications.start(PHONE, request=request)
+    assert len(outbox) == 6
+    with freeze_time(timezone.now() + timedelta(hours=1, seconds=1)):
+        verifications.start(PHONE, request=request)
+
+
+def test_other_limits_hold_for_a_known_device_too(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(LIMITS={**LIMITS, "phone": ["1/h"], "site": ["1/h"]})
+    verifications.start(PHONE)
+    with pytest.raises(RateLimited, match="site"):
+        verifications.start(PHONE, request=known_device(PHONE))
+
+
+def test_what_a_device_paid_is_given_back_to_the_device(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(LIMITS={**LIMITS, "phone": ["0/h"]}, DISPATCH="celery", TRANSPORT="memory")
+    request = known_device(PHONE)
+    for _ in range(5):
+        call = verifications.start(PHONE, request=request).calls.get()
+        assert call.device
+        delivery.give_up(call.pk, delivery.NOT_QUEUED)
+    assert CallRequest.objects.filter(state="refused").count() == 5
+
+
+def test_the_cookie_tells_no_number_and_cannot_be_made(settings: Any) -> None:
+    request = known_device(PHONE, "79990000002")
+    cookie = request.COOKIES[devices.COOKIE]
+    device, marks = signing.loads(cookie, salt="django_voicepassword.devices")
+    assert PHONE not in f"{device}{marks}"
+    assert devices.proved(request, PHONE) == devices.proved(request, "79990000002") == device
+    assert devices.proved(request, "79990000003") == ""
+    for forged in (
+        "",
+        "x",
+        cookie[:-1],
+        signing.dumps([device, marks]),
+        signing.dumps(5, salt="django_voicepassword.devices"),
+    ):
+        request.COOKIES[devices.COOKIE] = forged
+        assert devices.proved(request, PHONE) == ""
+    request.COOKIES[devices.COOKIE] = cookie
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another-key-that-is-long-enough"
+    assert devices.proved(request, PHONE) == ""
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert devices.proved(request, PHONE) == device
+    assert devices.proved(None, PHONE) == ""
+
+
+def test_a_device_remembers_the_newest_numbers() -> None:
+    phones = [f"7999000000{digit}" for digit in range(7)]
+    request = known_device(*phones)
+    assert [bool(devices.proved(request, phone)) for phone in phones] == [False, False, *[True] * 5]
+
+
+def test_a_login_by_the_pages_and_by_the_api_makes_the_device_known(outbox: list[Sent]) -> None:
+    person = Person()
+    person.open("/auth/login/")
+    person.press("Call me", phone=PHONE)
+    assert devices.COOKIE not in person.client.cookies
+    person.press("Log in", code=outbox[-1].code)
+    program = Client()
+    id = program.post("/api/verifications/", {"phone": PHONE}).json()["id"]
+    program.post("/api/login/", {"verification": id, "code": outbox[-1].code})
+    for client in (person.client, program):
+        cookie = client.cookies[devices.COOKIE]
+        assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", devices.MAX_AGE)
+        request = RequestFactory().get("/")
+        request.COOKIES[devices.COOKIE] = cookie.value
+        assert devices.proved(request, PHONE)
