@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
-from django_voicepassword import verifications
+from django_voicepassword import confirmations, verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification
@@ -46,9 +46,10 @@ def log_in(request: HttpRequest, verification_id: UUID | str, code: str) -> dict
     return answer(request, user, verifications.get(verification_id))
 
 
-def log_in_session(request: HttpRequest, user: Any) -> None:
-    """Django's own login: a new session key, the user's language of rights, Django's signal."""
+def log_in_session(request: HttpRequest, user: Any, verification: Verification) -> None:
+    """Django's own login: a new session key and Django's signal; the session remembers that a number was proved."""
     login(request, user)
+    confirmations.remember(request, verification)
 
 
 Answer = Callable[[HttpRequest, Any, Verification], dict[str, Any]]
@@ -72,7 +73,7 @@ def _answer() -> Answer:
 
 
 def _session_answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
-    log_in_session(request, user)
+    log_in_session(request, user, verification)
     return {"user": {"id": user.pk, "username": user.get_username()}}
 
 

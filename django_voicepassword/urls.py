@@ -13,6 +13,7 @@ urlpatterns = [
     path("login/code/resend/", views.ResendView.as_view(), name="resend"),
     path("login/code/cancel/", views.CancelView.as_view(), name="cancel"),
     path("login/code/state/", views.StateView.as_view(), name="state"),
+    path("confirm/", views.ConfirmView.as_view(), name="confirm"),
     path("logout/", views.LogoutView.as_view(), name="logout"),
     path("callback/<str:token>/", CallbackView.as_view(), name="callback"),
 ]

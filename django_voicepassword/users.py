@@ -12,8 +12,9 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.db import IntegrityError, models, router, transaction
 from django.utils import timezone
 
-from django_voicepassword import limits
+from django_voicepassword import limits, phones
 from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import InvalidPhone, Refused
 from django_voicepassword.models import VerifiedPhone
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,32 @@ def assign(user: Any, phone: str) -> None:
     if getattr(user, field) != written:
         setattr(user, field, written)
         user.save(update_fields=[field])
+
+
+def take(user: Any, phone: str, holder: Any) -> None:
+    """Give a number that ``user`` proved just now to ``user``; ``holder``: whose it was so far, or None.
+
+    Raises Refused where the user model's own field says that it is somebody else's: only the project can move it.
+    """
+    if settings.USER_PHONE_FIELD is not None and holder is not None:
+        raise Refused("the number belongs to another user")
+    assign(user, phone)
+
+
+def phones_of(user: Any) -> list[str]:
+    """The numbers of a user (E.164 digits), the one that was proved last first."""
+    field = settings.USER_PHONE_FIELD
+    if field is None:
+        return list(VerifiedPhone.objects.filter(user=user).order_by("-verified_at").values_list("phone", flat=True))
+    try:
+        return [phones.normalize(getattr(user, field) or "")]
+    except InvalidPhone:
+        return []
+
+
+def has_verified(user: Any) -> bool:
+    """Did the user ever prove a number? A field of the user model alone does not tell."""
+    return settings.USER_PHONE_FIELD is None and VerifiedPhone.objects.filter(user=user).exists()
 
 
 def make(phone: str) -> Any:

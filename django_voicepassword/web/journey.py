@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -31,7 +32,7 @@ def current(request: HttpRequest) -> Verification | None:
 
 # With no names it hides the variables of all that is called from here as well.
 @sensitive_variables()
-def begin(request: HttpRequest, phone: str, channel: str | None = None) -> Verification:
+def begin(request: HttpRequest, phone: str, channel: str | None = None, purpose: str = "login") -> Verification:
     """The open verification of this browser for ``phone``, or a new one; remembered either way.
 
     Reload, back button and double submit get the one that is there and ring nobody. Another phone closes it.
@@ -39,10 +40,11 @@ def begin(request: HttpRequest, phone: str, channel: str | None = None) -> Verif
     """
     number = phones.normalize(phone)
     earlier = current(request)
-    if earlier is not None and earlier.phone == number and earlier.is_open():
+    is_same = earlier is not None and (earlier.phone, earlier.purpose) == (number, purpose)
+    if earlier is not None and is_same and earlier.is_open():
         return earlier
-    verification = _start_once(request, f"+{number}", channel, earlier)
-    if earlier is not None and earlier.phone != number:
+    verification = _start_once(request, f"+{number}", channel, purpose, earlier)
+    if earlier is not None and not is_same:
         # Its call may still wait in the queue: nobody is at the other end any more.
         verifications.cancel(earlier.id)
     request.session[SESSION_KEY] = str(verification.id)
@@ -54,16 +56,19 @@ def forget(request: HttpRequest) -> None:
     request.session.pop(SESSION_KEY, None)
 
 
-def _start_once(request: HttpRequest, number: str, channel: str | None, earlier: Verification | None) -> Verification:
+def _start_once(
+    request: HttpRequest, number: str, channel: str | None, purpose: str, earlier: Verification | None
+) -> Verification:
     """Start a verification; of two submits at once by one browser, one starts it and the other finds it.
 
     They cannot see each other in the session, which neither has written yet: they meet in Django's cache. It
     holds the id under a keyed digest for a minute. A cache that keeps nothing (the dummy one) costs only this
     protection.
     """
+    given: dict[str, Any] = {"purpose": purpose, "channel": channel, "request": request, "user": request.user}
     key = _meeting_place(request, number, earlier)
     if key is None:
-        return verifications.start(number, channel=channel, request=request)
+        return verifications.start(number, **given)
     deadline = time.monotonic() + PATIENCE
     while not cache.add(key, "", MEMORY):
         found = _found(cache.get(key))
@@ -73,7 +78,7 @@ def _start_once(request: HttpRequest, number: str, channel: str | None, earlier:
             raise Unavailable("the same form is still at work")
         time.sleep(PAUSE)
     try:
-        verification = verifications.start(number, channel=channel, request=request)
+        verification = verifications.start(number, **given)
     except VerificationError:
         # Nothing rang: the next submit may try.
         cache.delete(key)

@@ -27,7 +27,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.generic import View
 
-from django_voicepassword import devices, logins, presentation, verifications
+from django_voicepassword import confirmations, devices, logins, phones, presentation, users, verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import CallRequest, Verification
@@ -114,16 +114,39 @@ class LoginView(Page):
         return self.go("code")
 
     def ask(self, form: PhoneForm, **context: Any) -> HttpResponse:
-        first, *others = settings.CHANNELS
-        return self.page(
-            form=form,
-            explanation=explanation(first),
-            first_action=first_action(first),
-            other_channels=[
-                {"name": name, "label": first_action(name)} for name in others if name != CallRequest.Channel.SMS
-            ],
-            **context,
-        )
+        return self.page(form=form, **starting_with(), **context)
+
+
+class ConfirmView(Page):
+    """Who is logged in proves the phone once more, before an important step. See ``guards``."""
+
+    template_name = "voicepassword/confirm.html"
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        return self.ask(PhoneForm()) if self.is_logged_in() else self.go("login")
+
+    @sensitive_variables()
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        if not self.is_logged_in():
+            return self.go("login")
+        own = users.phones_of(request.user)
+        form = PhoneForm({**request.POST.dict(), "phone": f"+{own[0]}"} if own else request.POST)
+        if not form.is_valid():
+            return self.ask(form, status=400)
+        given = form.cleaned_data
+        try:
+            journey.begin(request, given["phone"], given["channel"] or None, confirmations.PURPOSE)
+        except VerificationError as error:
+            if own or not isinstance(error, InvalidPhone):
+                # A whole number is never sent back in a page.
+                form.data = {}
+            form.add_error("phone", presentation.error_text(error))
+            return self.ask(form, error=error)
+        return self.go("code")
+
+    def ask(self, form: PhoneForm, **context: Any) -> HttpResponse:
+        own = users.phones_of(self.request.user)
+        return self.page(form=form, phone=phones.mask(own[0]) if own else "", **starting_with(), **context)
 
 
 class CodePage(Page):
@@ -132,9 +155,20 @@ class CodePage(Page):
     template_name = "voicepassword/code.html"
 
     def verification(self) -> Verification | None:
-        """The one that this browser is at; None also where it was canceled: there is nothing to type then."""
+        """The one that this browser is at; None also where it was canceled: there is nothing to type then.
+
+        Who is logged in may only confirm a number, and who is not may only log in.
+        """
         found = journey.current(self.request)
-        return None if found is None or found.status == Verification.Status.CANCELED else found
+        if found is None or found.status == Verification.Status.CANCELED:
+            return None
+        if found.purpose == confirmations.PURPOSE:
+            return found if found.user_id is not None and found.user_id == self.request.user.pk else None
+        return None if self.is_logged_in() else found
+
+    def lost(self) -> HttpResponseRedirect:
+        """There is nothing to type."""
+        return self.leave() if self.is_logged_in() else self.go("login")
 
     def ask(self, verification: Verification, form: CodeForm | None = None, **context: Any) -> HttpResponse:
         description = presentation.describe(verification)
@@ -154,7 +188,11 @@ class CodePage(Page):
             resend_in=seconds_until(description.resend_at),
             resend_clock=clock(description.resend_at),
             expires_clock=clock(description.expires_at),
-            addresses={name: self.address(name) for name in ("login", "code", "resend", "cancel", "state")},
+            addresses={
+                "start": self.address("confirm" if self.is_logged_in() else "login"),
+                **{name: self.address(name) for name in ("code", "resend", "cancel", "state")},
+            },
+            action=_("Confirm") if self.is_logged_in() else _("Log in"),
             **context,
         )
 
@@ -163,28 +201,27 @@ class CodeView(CodePage):
     """The code. The right one logs in."""
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        if self.is_logged_in():
-            return self.leave()
         verification = self.verification()
-        return self.go("login") if verification is None else self.ask(verification)
+        return self.lost() if verification is None else self.ask(verification)
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        if self.is_logged_in():
-            return self.leave()
         verification = self.verification()
         if verification is None:
-            return self.go("login")
+            return self.lost()
         form = CodeForm(request.POST, description=presentation.describe(verification))
         if not form.is_valid():
             return self.ask(verification, form, status=400)
         try:
-            user = logins.authenticate_phone(request, verification.id, form.cleaned_data["code"])
+            if self.is_logged_in():
+                confirmations.confirm(request, verification.id, form.cleaned_data["code"])
+            else:
+                user = logins.authenticate_phone(request, verification.id, form.cleaned_data["code"])
+                logins.log_in_session(request, user, verification)
         except Verification.DoesNotExist:
-            return self.go("login")
+            return self.lost()
         except VerificationError as error:
             return self.tell(verification, form, error)
         journey.forget(request)
-        logins.log_in_session(request, user)
         response = self.leave()
         devices.remember(request, response, verification.phone)
         return response
@@ -206,12 +243,12 @@ class ResendView(CodePage):
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         verification = self.verification()
-        if verification is None or self.is_logged_in():
-            return self.go("code")
+        if verification is None:
+            return self.lost()
         try:
             verifications.resend(verification.id, request.POST.get("channel") or None, request)
         except Verification.DoesNotExist:
-            return self.go("login")
+            return self.lost()
         except VerificationError as error:
             verification.refresh_from_db()
             return self.ask(verification, error=error, resend_error=presentation.error_text(error))
@@ -228,7 +265,7 @@ class CancelView(Page):
         verification = journey.current(request)
         if verification is not None:
             verifications.cancel(verification.id)
-        return self.go("login")
+        return self.go("confirm" if self.is_logged_in() else "login")
 
 
 class StateView(Page):
@@ -255,6 +292,16 @@ class LogoutView(Page):
             return HttpResponseRedirect(self.next)
         home = django_settings.LOGOUT_REDIRECT_URL
         return HttpResponseRedirect(resolve_url(home)) if home else self.go("login")
+
+
+def starting_with() -> dict[str, Any]:
+    """What a page says that starts a call: what will happen, and its buttons."""
+    first, *others = settings.CHANNELS
+    return {
+        "explanation": explanation(first),
+        "first_action": first_action(first),
+        "other_channels": [{"name": name, "label": first_action(name)} for name in others if name != CallRequest.Channel.SMS],
+    }
 
 
 def explanation(channel: str) -> str:
