@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,3 +10,6 @@ class VoicePasswordConfig(AppConfig):
 
     def ready(self) -> None:
         from django_voicepassword import checks  # noqa: F401  (registers the system checks)
+
+        if apps.is_installed("drf_spectacular"):
+            from django_voicepassword.api import schema  # noqa: F401  (registers the descriptions of the views)

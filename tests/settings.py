@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "rest_framework.authtoken",
+    "drf_spectacular",
     "django_voicepassword",
 ]
 MIDDLEWARE = [
@@ -55,6 +56,9 @@ AUTHENTICATION_BACKENDS = [
     "django_voicepassword.backends.PhoneBackend",
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+# 3.1 says "null" as JSON Schema does, so that answers can be validated.
+SPECTACULAR_SETTINGS = {"OAS_VERSION": "3.1.0"}
 CELERY_BROKER_URL = "memory://"
 
 _ENGINES = {"postgres": "postgresql", "postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}

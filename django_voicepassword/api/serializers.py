@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from django_voicepassword.conf import DEFAULTS
 from django_voicepassword.models import CallRequest, Verification
 
 
@@ -16,13 +15,13 @@ class StartSerializer(serializers.Serializer[None]):
         r"^[a-z][a-z0-9_-]*$", max_length=32, default="login", help_text="What the number is to be proved for."
     )
     channel = serializers.ChoiceField(
-        choices=DEFAULTS["CHANNELS"], default=None, allow_null=True, help_text="Default: the first of CHANNELS."
+        choices=CallRequest.Channel.choices, default=None, allow_null=True, help_text="Default: the first of CHANNELS."
     )
 
 
 class ResendSerializer(serializers.Serializer[None]):
     channel = serializers.ChoiceField(
-        choices=DEFAULTS["CHANNELS"], default=None, allow_null=True, help_text="Default: the next of CHANNELS."
+        choices=CallRequest.Channel.choices, default=None, allow_null=True, help_text="Default: the next of CHANNELS."
     )
 
 

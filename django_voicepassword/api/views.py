@@ -33,7 +33,11 @@ from django_voicepassword.transactions import non_atomic_requests
 # A report of a fault shows the variables of every frame: DRF's hold the phone and the code in a dozen forms.
 @method_decorator(sensitive_variables(), name="dispatch")
 class VerificationAPIView(APIView):
-    """What these views share. Anybody may call them, without cookie and without CSRF token."""
+    """What these views share. Anybody may call them, without cookie and without CSRF token.
+
+    Throttles and versioning are the project's own (DEFAULT_THROTTLE_CLASSES, DEFAULT_VERSIONING_CLASS): ``kwargs`` may
+    hold a version from the address.
+    """
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -54,25 +58,25 @@ class VerificationAPIView(APIView):
 
 
 class StartView(VerificationAPIView):
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, **kwargs: Any) -> Response:
         given = self.read(serializers.StartSerializer)
         verification = verifications.start(request=request._request, user=getattr(request._request, "user", None), **given)
         return Response(_describe(verification), status=201)
 
 
 class VerificationView(VerificationAPIView):
-    def get(self, request: Request, id: str) -> Response:
+    def get(self, request: Request, id: str, **kwargs: Any) -> Response:
         return Response(_describe(verifications.get(id)))
 
 
 class ResendView(VerificationAPIView):
-    def post(self, request: Request, id: str) -> Response:
+    def post(self, request: Request, id: str, **kwargs: Any) -> Response:
         given = self.read(serializers.ResendSerializer)
         return Response(_describe(verifications.resend(id, request=request._request, **given)))
 
 
 class CheckView(VerificationAPIView):
-    def post(self, request: Request, id: str) -> Response:
+    def post(self, request: Request, id: str, **kwargs: Any) -> Response:
         given = self.read(serializers.CheckSerializer)
         verification = verifications.check(id, given["code"], request=request._request)
         response = Response({**_describe(verification), "proof": verifications.make_proof(verification)})
@@ -81,7 +85,7 @@ class CheckView(VerificationAPIView):
 
 
 class LoginView(VerificationAPIView):
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, **kwargs: Any) -> Response:
         given = self.read(serializers.LoginSerializer)
         response = Response(logins.log_in(request._request, given["verification"], given["code"]))
         devices.remember(request._request, response, verifications.get(given["verification"]).phone)

@@ -1,0 +1,136 @@
+"""The OpenAPI schema is valid, without a warning, and says what the API does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from django.test import Client
+
+from django_voicepassword.api.schema import ERRORS
+from django_voicepassword.presentation import HTTP_STATUS
+from django_voicepassword.testing import Sent
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    path = tmp_path_factory.mktemp("schema") / "schema.yaml"
+    command = [sys.executable, "-m", "django", "spectacular", "--settings=tests.settings"]
+    command += ["--validate", "--fail-on-warn", "--file", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    return dict(yaml.safe_load(path.read_text("utf-8")))
+
+
+def test_every_endpoint_is_there(schema: dict[str, Any]) -> None:
+    told = {(path, method) for path, methods in schema["paths"].items() for method in methods}
+    assert told == {
+        ("/api/verifications/", "post"),
+        ("/api/verifications/{id}/", "get"),
+        ("/api/verifications/{id}/resend/", "post"),
+        ("/api/verifications/{id}/check/", "post"),
+        ("/api/login/", "post"),
+    }
+
+
+def test_every_error_of_ours_has_its_status_and_words() -> None:
+    told = {code: status for status, codes in ERRORS.items() for code in codes}
+    for error, status in HTTP_STATUS.items():
+        if error.code != "invalid_proof":
+            # No endpoint reads a proof.
+            assert told[error.code] == status
+
+
+def test_retry_after_is_described_where_it_is_sent(schema: dict[str, Any]) -> None:
+    for methods in schema["paths"].values():
+        for operation in methods.values():
+            assert "Retry-After" in operation["responses"]["429"]["headers"]
+
+
+def check(schema: dict[str, Any], answer: Any, path: str, method: str = "post") -> None:
+    """The answer is one that the schema knows."""
+    described = schema["paths"][path][method]["responses"][str(answer.status_code)]
+    body = described["content"]["application/json"]["schema"]
+    jsonschema.validate(answer.json(), {**body, "components": schema["components"]})
+
+
+@pytest.mark.django_db
+def test_what_is_answered_is_what_is_described(
+    schema: dict[str, Any], outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    client = Client()
+
+    def post(path: str, body: dict[str, Any], **names: str) -> Any:
+        address = path.format(**names)
+        answer = client.post(address, json.dumps(body), "application/json")
+        check(schema, answer, path)
+        return answer.json()
+
+    post("/api/verifications/", {"phone": "12"})
+    post("/api/verifications/", {})
+    id = post("/api/verifications/", {"phone": "79990000001"})["id"]
+    check(schema, client.get(f"/api/verifications/{id}/"), "/api/verifications/{id}/", "get")
+    check(schema, client.get("/api/verifications/x/"), "/api/verifications/{id}/", "get")
+    post("/api/verifications/{id}/resend/", {}, id=id)
+    post("/api/verifications/{id}/check/", {"code": "x"}, id=id)
+    post("/api/verifications/{id}/check/", {"code": outbox[-1].code}, id=id)
+    post("/api/verifications/{id}/check/", {"code": outbox[-1].code}, id=id)
+    id = post("/api/verifications/", {"phone": "79990000001"})["id"]
+    post("/api/login/", {"verification": id, "code": outbox[-1].code})
+    configure(LIMITS={"phone": ["0/h"]})
+    post("/api/verifications/", {"phone": "79990000001"})
+
+
+def test_the_throttles_and_the_version_of_the_project_hold() -> None:
+    """In a process of its own: DRF reads these settings once."""
+    framework = {
+        "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+        "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
+        "DEFAULT_THROTTLE_RATES": {"anon": "1/hour"},
+        "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.URLPathVersioning",
+    }
+    program = f"""
+import django, json
+from django.conf import settings
+settings.REST_FRAMEWORK = {framework!r}
+settings.ROOT_URLCONF = "routes"
+django.setup()
+import sys, types
+from django.urls import include, re_path
+routes = types.ModuleType("routes")
+routes.urlpatterns = [re_path("^api/(?P<version>v1)/", include("django_voicepassword.api.urls"))]
+sys.modules["routes"] = routes
+from django.core.management import call_command
+from django.db import connection
+connection.settings_dict["NAME"] = ":memory:"
+call_command("migrate", verbosity=0)
+from django.test import Client
+client = Client()
+for _ in range(2):
+    answer = client.post("/api/v1/verifications/", {{"phone": "79990000001"}})
+    body = answer.json()
+    print(json.dumps([answer.status_code, body.get("code"), body.get("limit"), answer.headers.get("Retry-After")]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first[:2] == [201, None]
+    assert second[:3] == [429, "rate_limited", "requests"]
+    assert int(second[3]) > 3000
