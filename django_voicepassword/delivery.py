@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
@@ -25,10 +25,12 @@ from django_voicepassword import codes, limits, provider, signals, tokens
 from django_voicepassword.client import Client
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, ProviderRefused, Unreachable
-from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.protocol import Report, SendReply
 
 logger = logging.getLogger(__name__)
+
+Written = TypeVar("Written")
 
 #: Seconds to wait before the first new try of a refused connection, and at most.
 FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
@@ -109,7 +111,7 @@ def _send_claimed(
         _persist(lambda: _lose(call, "interrupted"))
         raise
     else:
-        _persist(lambda: _keep_reply(call, reply))
+        _keep_reply(call, reply)
     return None
 
 
@@ -209,19 +211,24 @@ def _keep_reply(call: CallRequest, reply: SendReply) -> None:
         else:
             problem = NO_CODE
             logger.error("call %s: the reply has no code, so none can be checked", call.pk)
-    with transaction.atomic(using=router.db_for_write(CallRequest)):
-        moved = call.mark_placed(reply.id, reply.price, carried, now, _first_poll(now), problem)
-        CallStatus.objects.create(
-            call=call,
-            state=CallRequest.State.PLACED,
-            raw_state="ok",
-            source=CallStatus.Source.SEND,
-            received_at=now,
-            price=reply.price,
-            payload={"result": "ok", "id": reply.id, "price": None if reply.price is None else str(reply.price)},
-        )
-    if reply.price is not None:
-        _settle(call, reply.price, now)
+
+    def write() -> bool:
+        with transaction.atomic(using=router.db_for_write(CallRequest)):
+            moved = call.mark_placed(reply.id, reply.price, carried, now, _first_poll(now), problem)
+            CallStatus.objects.create(
+                call=call,
+                state=CallRequest.State.PLACED,
+                raw_state="ok",
+                source=CallStatus.Source.SEND,
+                received_at=now,
+                price=reply.price,
+                payload={"result": "ok", "id": reply.id, "price": None if reply.price is None else str(reply.price)},
+            )
+        return moved
+
+    moved = _persist(write)
+    # Apart from the rows: what is written again must be written as a whole.
+    _persist(lambda: _settle(call, reply.price, now))
     announce(signals.call_placed, call)
     if moved:
         announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
@@ -232,12 +239,12 @@ def _first_poll(now: datetime) -> datetime | None:
     return now + timedelta(seconds=delays[0]) if delays else None
 
 
-def _settle(call: CallRequest, price: Decimal, now: datetime) -> None:
+def _settle(call: CallRequest, price: Decimal | None, now: datetime) -> None:
     """The price is known: correct what DAILY_BUDGET had reserved for it."""
-    if call.reserved_price is None:
+    if price is None or call.reserved_price is None or price == call.reserved_price:
         return
-    limits.adjust_budget(call.created_at, price - call.reserved_price)
-    if price != call.reserved_price:
+    with transaction.atomic(using=router.db_for_write(LimitCounter)):
+        limits.adjust_budget(call.created_at, price - call.reserved_price)
         limits.note_price(call.channel, price, now)
 
 
@@ -353,19 +360,19 @@ def _status(call: CallRequest, report: Report, source: str, payload: dict[str, A
     )
 
 
-def _persist(write: Callable[[], object]) -> None:
-    """Run ``write``, again when the database just went away: what the provider did must not be forgotten."""
+def _persist(write: Callable[[], Written]) -> Written:
+    """Run ``write``, one transaction, again when the database just went away: what the provider did is not forgotten."""
     connection = connections[router.db_for_write(CallRequest)]
     for attempt in range(1, WRITE_TRIES + 1):
         try:
-            write()
-            return
+            return write()
         except (OperationalError, InterfaceError):
             if attempt == WRITE_TRIES or connection.in_atomic_block:
                 raise
             logger.exception("the database went away, writing again")
             connection.close()
             time.sleep(attempt / 2)
+    raise AssertionError("unreachable")
 
 
 def announce(signal: Signal, call: CallRequest, **values: Any) -> None:

@@ -154,9 +154,7 @@ def expected_price(channel: str) -> Decimal:
 
 def note_price(channel: str, price: Decimal, now: datetime) -> None:
     """Remember what a send on ``channel`` cost."""
-    LimitCounter.objects.update_or_create(
-        key=f"price:{channel}", defaults={"amount": price, "updated_at": now, "events": "{}"}
-    )
+    _upsert([(f"price:{channel}", "{}", price, now)], update=("amount", "updated_at"))
 
 
 def forget(phone: str) -> int:

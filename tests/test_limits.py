@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -197,51 +193,3 @@ def test_no_period_ever_holds_more_than_its_events(count: int, seconds: int, gap
             taken.append(at)
         within = [one for one in taken if one > at - seconds * 1000]
         assert len(within) <= count
-
-
-PROGRAM = """
-import sys, django
-django.setup()
-from django.conf import settings
-from django.db import connection
-connection.settings_dict["NAME"] = sys.argv[1]
-from django_voicepassword import verifications
-from django_voicepassword.exceptions import VerificationError
-sys.stdin.readline()
-for _ in range(10):
-    try:
-        verifications.start("79990000001")
-        print("rang")
-    except VerificationError as error:
-        print(error.code)
-"""
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_burst_of_processes_rings_exactly_the_allowed_number(tmp_path: Path) -> None:
-    """Real processes, as web servers have them, on whichever database the tests run on."""
-    name = str(connection.settings_dict["NAME"])
-    root = Path(__file__).parents[1]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=root,
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-        )
-        for _ in range(4)
-    ]
-    told = []
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        output, _ = process.communicate(timeout=60)
-        assert process.returncode == 0
-        told += output.split()
-    assert told.count("rang") == 3
-    assert told.count("rate_limited") == 37
-    assert Verification.objects.count() == 3

@@ -9,10 +9,9 @@ import pytest
 from kombu import Connection
 from processes import Site, free_port
 
+from tests.databases import MARIADB, POSTGRESQL, execute
 from tests.sandbox_process import SandboxProcess
 
-POSTGRESQL = "postgres://postgres@127.0.0.1:5432"
-MARIADB = "mysql://root@127.0.0.1:3306"
 REDIS = "redis://127.0.0.1:6379/0"
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
 
@@ -31,7 +30,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     name = f"voicepassword_journey_{uuid.uuid4().hex[:8]}"
     environment = {"CELERY_TASK_DEFAULT_QUEUE": name}
     if database:
-        _run(database, f"CREATE DATABASE {name}")
+        execute(database, f"CREATE DATABASE {name}")
         environment |= {"DATABASE_URL": f"{database}/{name}", "CELERY_BROKER_URL": broker}
     var = tmp_path_factory.mktemp("var")
     overrides = {"RESEND_AFTER": 0, "TIMEOUT": [2, 30], "LIMITS": {"ip": []}}
@@ -43,7 +42,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             yield site
     finally:
         if database:
-            _run(database, f"DROP DATABASE {name}")
+            execute(database, f"DROP DATABASE {name}")
             _forget(broker, name)
 
 
@@ -53,19 +52,6 @@ def sandbox(site: Site) -> SandboxProcess:
     controls = SandboxProcess()
     controls.url = f"{site.sandbox_url}/"
     return controls
-
-
-def _run(database: str, statement: str) -> None:
-    if database == POSTGRESQL:
-        import psycopg
-
-        with psycopg.connect(f"{database}/postgres", autocommit=True) as connection:
-            connection.execute(f"{statement} WITH (FORCE)" if statement.startswith("DROP") else statement)
-    else:
-        import pymysql
-
-        with pymysql.connect(host="127.0.0.1", user="root") as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
 
 
 def _forget(broker: str, queue: str) -> None:

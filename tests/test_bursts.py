@@ -1,0 +1,40 @@
+"""Bursts from real processes on SQLite, PostgreSQL and MariaDB: see ``bursts.py``, which a person can run too."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.bursts import BURSTS, Bursts
+from tests.databases import MARIADB, POSTGRESQL, execute
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("", id="sqlite"),
+        pytest.param(POSTGRESQL, id="postgresql", marks=pytest.mark.service("postgresql")),
+        pytest.param(MARIADB, id="mariadb", marks=pytest.mark.service("mariadb")),
+    ],
+)
+def bursts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bursts]:
+    """Processes on a database of their own."""
+    if not request.param:
+        with Bursts("", str(tmp_path_factory.mktemp("bursts") / "bursts.sqlite3")) as processes:
+            yield processes
+        return
+    name = f"voicepassword_bursts_{uuid.uuid4().hex[:8]}"
+    execute(request.param, f"CREATE DATABASE {name}")
+    try:
+        with Bursts(f"{request.param}/{name}") as processes:
+            yield processes
+    finally:
+        execute(request.param, f"DROP DATABASE {name}")
+
+
+@pytest.mark.parametrize("title", BURSTS)
+def test_exactly_what_is_allowed_gets_through(bursts: Bursts, title: str) -> None:
+    what, expected = BURSTS[title]
+    assert bursts.run(what) == expected
