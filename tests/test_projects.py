@@ -1,0 +1,89 @@
+"""Projects with a user model of their own: found, made, and their numbers written as the project writes them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = """
+import json, sys
+import django
+from django.conf import settings
+
+given = json.loads(sys.argv[1])
+settings.configure(
+    SECRET_KEY="only-for-the-tests-and-long-enough-for-sha256",
+    INSTALLED_APPS=[
+        "django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "django_voicepassword", "tests.projects"
+    ],
+    AUTH_USER_MODEL="projects." + given["model"],
+    AUTHENTICATION_BACKENDS=[given.get("backend", "django_voicepassword.backends.PhoneBackend")],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    VOICEPASSWORD={"TRANSPORT": "memory", **given["settings"]},
+)
+django.setup()
+from django.contrib.auth import authenticate, get_user_model
+from django.core.management import call_command
+from django_voicepassword import verifications
+from django_voicepassword.testing import outbox
+
+call_command("check")
+call_command("migrate", run_syncdb=True, verbosity=0)
+User = get_user_model()
+if given.get("existing"):
+    User.objects.create(**given["existing"])
+told = []
+for phone in ("8 (999) 000-00-01", "79990000002", "+7 999 000-00-02"):
+    verification = verifications.start(phone)
+    try:
+        user = authenticate(None, verification=verification.id, voicepassword_code=outbox[-1].code)
+        told.append([user.pk, str(User.objects.values_list("phone", flat=True).get(pk=user.pk))] if user else None)
+    except Exception as error:
+        told.append(f"{type(error).__name__}: {error}")
+print(json.dumps(told))
+"""
+ROOT = Path(__file__).parents[1]
+FIELD = {"settings": {"USER_PHONE_FIELD": "phone"}}
+
+
+def log_in_thrice(**given: Any) -> list[Any]:
+    done = subprocess.run([sys.executable, "-c", PROGRAM, json.dumps(given)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_a_phone_number_field_that_names_the_user() -> None:
+    assert log_in_thrice(model="FieldUser", **FIELD) == [[1, "+79990000001"], [2, "+79990000002"], [2, "+79990000002"]]
+
+
+def test_a_user_who_was_there_before_is_found() -> None:
+    told = log_in_thrice(model="FieldUser", existing={"id": 5, "phone": "+79990000002"}, **FIELD)
+    assert [user[0] for user in told] == [6, 5, 5]
+
+
+def test_users_named_by_something_else_need_the_hook() -> None:
+    told = log_in_thrice(model="PlusUser", **FIELD)
+    assert all("override PhoneBackend.create_user" in one for one in told)
+    told = log_in_thrice(model="PlusUser", backend="tests.projects.backends.EmailBackend", **FIELD)
+    assert told == [[1, "+79990000001"], [2, "+79990000002"], [2, "+79990000002"]]
+
+
+@pytest.mark.parametrize(("is_active", "expected"), [(True, [5, 5]), (False, [None, None])])
+def test_without_new_users_only_active_ones_log_in(is_active: bool, expected: list[Any]) -> None:
+    told = log_in_thrice(
+        model="PlusUser",
+        existing={"id": 5, "email": "a@example.org", "phone": "+79990000002", "is_active": is_active},
+        settings={"USER_PHONE_FIELD": "phone", "CREATE_USERS": False},
+    )
+    assert [user[0] if user else None for user in told] == [None, *expected]
+
+
+def test_verified_phones_serve_any_user_model() -> None:
+    told = log_in_thrice(model="PlusUser", backend="tests.projects.backends.EmailBackend", settings={})
+    assert [user[0] for user in told] == [1, 2, 2]
