@@ -193,6 +193,7 @@ class CodePage(Page):
                 **{name: self.address(name) for name in ("code", "resend", "cancel", "state")},
             },
             action=_("Confirm") if self.is_logged_in() else _("Log in"),
+            is_number_fixed=self.is_logged_in() and bool(users.phones_of(self.request.user)),
             **context,
         )
 

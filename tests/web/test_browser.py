@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -173,6 +174,39 @@ def test_nothing_is_out_of_reach(visit, look):
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("link", name="Get a new code")).to_be_visible()
     assert_fine(page)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
+def test_a_step_is_confirmed(visit, look, locale):
+    page = visit("/auth/login/", locale=locale, **look)
+    submit = page.locator("main button:visible")
+    page.locator("input[type=tel]").fill(PHONE)
+    submit.first.click()
+    page.wait_for_url("**/login/code/")
+    page.locator("input[name=code]").fill(outbox[-1].code)
+    submit.first.click()
+    page.wait_for_url("**/auth/logout/")
+    assert_fine(page)
+    page.goto(page.url.replace("logout", "confirm"))
+    expect(page.get_by_text("+7 *** ***-**-01")).to_be_visible()
+    assert_fine(page)
+    _keep(page, f"confirm-{locale}-{look['viewport']['width']}-{look['color_scheme']}")
+    submit.first.click()
+    page.wait_for_url("**/login/code/")
+    assert_fine(page)
+    _keep(page, f"confirm-code-{locale}-{look['viewport']['width']}-{look['color_scheme']}")
+    page.locator("input[name=code]").fill(outbox[-1].code)
+    submit.first.click()
+    page.wait_for_url("**/auth/logout/")
+    assert len(outbox) == 2
+
+
+def _keep(page: Page, name: str) -> None:
+    """A picture to look at, where SCREENSHOTS names a folder."""
+    folder = os.environ.get("SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def assert_fine(page: Page) -> None:

@@ -94,6 +94,7 @@ def test_a_step_is_confirmed_and_gone_on_with(at_home: Person, address: str) -> 
     at_home.press("Call me")
     assert (len(outbox), outbox[-1].number) == (1, PHONE)
     assert "Confirm" in at_home.page.buttons
+    assert "Wrong number? Enter another one" not in at_home.page.buttons
     at_home.press("Confirm", code=outbox[-1].code)
     assert at_home.response.content in (b"withdrawn", b"transferred")
     assert at_home.path == f"{address}?sum=5"
@@ -127,6 +128,9 @@ def test_who_has_no_number_enters_one_and_it_is_theirs(person: Person, user: Any
     assert person.page.alerts
     person.press("Call me", phone="8 999 000-00-01")
     assert VerifiedPhone.objects.get().user == user
+    person.press("Wrong number? Enter another one")
+    assert person.path.startswith("/auth/confirm/")
+    person.press("Call me", phone="8 999 000-00-01")
     person.press("Confirm", code=outbox[-1].code)
     assert person.response.content == b"profile"
     assert VerifiedPhone.objects.get().user == other
