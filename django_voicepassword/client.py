@@ -19,8 +19,8 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import ijson
@@ -30,7 +30,7 @@ from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionErro
 
 from django_voicepassword import protocol
 from django_voicepassword.exceptions import ProviderError, Unreachable, UnreadableReply
-from django_voicepassword.protocol import Balance, Report, SendReply
+from django_voicepassword.protocol import Balance, DailyRow, Report, SendReply
 
 DEFAULT_URL = "https://vp.voicepassword.ru/api/voice-password/"
 DEFAULT_TIMEOUT = (3.05, 15)
@@ -40,6 +40,9 @@ MAX_ANSWER_BYTES = 65536
 MAX_UNREADABLE_KEPT = 20
 
 _CHUNK = 65536
+_SCALARS = frozenset({"string", "number", "boolean", "null"})
+
+Row = TypeVar("Row")
 #: Where a row of ``daily`` begins: in the list, or in place of it.
 _ROW_STARTS = {("data", "start_map"), ("data.item", "start_map"), ("data.item", "start_array")}
 
@@ -187,45 +190,63 @@ class DailyReport:
         self.unreadable_rows: list[dict[str, Any]] = []
 
     def __iter__(self) -> Iterator[Report]:
+        return self._read_all(protocol.parse_report)
+
+    def lean(self) -> Iterator[DailyRow]:
+        """The same as tuples, many times as fast."""
+        return self._read_all(protocol.RowReader().read)
+
+    def _read_all(self, read: Callable[[Any], Row]) -> Iterator[Row]:
+        """Each row as ``read`` makes it; what it cannot read is counted. Raises ProviderError."""
         head: dict[str, Any] = {}
         try:
-            for place, value in self._values():
-                if place == "row":
-                    report = self._read_row(value)
-                    if report is not None:
-                        yield report
+            for value in self._rows(head):
+                try:
+                    row = read(value)
+                except ProviderError:
+                    self._keep_unreadable(value)
                 else:
-                    head[place] = value
-                    if place == "rows" and str(value).strip().isdigit():
-                        self.rows = int(str(value).strip()[:12])
+                    self.read += 1
+                    yield row
         except (HTTPError, OSError):
             raise Unreachable("the connection broke while the statistics were read", may_have_rung=False) from None
         except (ijson.JSONError, ValueError):
             raise UnreadableReply("the statistics are no complete JSON") from None
         finally:
             self._response.close()
+        told = str(head.get("rows", "")).strip()
+        if told.isascii() and told.isdigit():
+            self.rows = int(told[:12])
         result = str(head.get("result", "")).strip().casefold()
         if result == "error":
             protocol.raise_refusal(head, self._api_key)
         if result != "ok":
             raise UnreadableReply('the statistics have neither result "ok" nor "error"')
 
-    def _read_row(self, value: Any) -> Report | None:
-        try:
-            report = protocol.parse_report(value)
-        except ProviderError:
-            self.unreadable += 1
-            if len(self.unreadable_rows) < MAX_UNREADABLE_KEPT:
-                raw = value if isinstance(value, dict) else {"row": value}
-                self.unreadable_rows.append(protocol.mask_payload(raw, self._api_key))
-            return None
-        self.read += 1
-        return report
+    def _keep_unreadable(self, value: Any) -> None:
+        self.unreadable += 1
+        if len(self.unreadable_rows) < MAX_UNREADABLE_KEPT:
+            raw = value if isinstance(value, dict) else {"row": value}
+            self.unreadable_rows.append(protocol.mask_payload(raw, self._api_key))
 
-    def _values(self) -> Iterator[tuple[str, Any]]:
+    def _rows(self, head: dict[str, Any]) -> Iterator[Any]:
+        """The values of ``data`` one by one; the scalars beside it go into ``head``."""
+        source = _Source(self._response.raw)
+        if _opens_list(source.first, head):
+            # The usual form: whole rows are built in C.
+            yield from ijson.items(source, "data.item", buf_size=_CHUNK)
+            _read_after_list(source.last, head)
+            return
+        for place, value in self._values(source):
+            if place == "row":
+                yield value
+            else:
+                head[place] = value
+
+    def _values(self, source: _Source) -> Iterator[tuple[str, Any]]:
         """``("row", one row)`` for each of ``data``, and ``(key, value)`` for the scalars beside it."""
         builder, inside = None, ""
-        for prefix, event, value in ijson.parse(self._response.raw, buf_size=_CHUNK):
+        for prefix, event, value in ijson.parse(source, buf_size=_CHUNK):
             if builder is not None:
                 builder.event(event, value)
                 if prefix == inside and event in ("end_map", "end_array"):
@@ -234,10 +255,56 @@ class DailyReport:
             elif (prefix, event) in _ROW_STARTS:
                 builder, inside = ijson.ObjectBuilder(), prefix
                 builder.event(event, value)
-            elif prefix == "data.item" and event in ("string", "number", "boolean", "null"):
+            elif prefix == "data.item" and event in _SCALARS:
                 yield "row", value
-            elif event in ("string", "number", "boolean", "null") and "." not in prefix:
+            elif event in _SCALARS and "." not in prefix:
                 yield prefix.strip().casefold(), value
+
+
+class _Source:
+    """A stream that keeps its first and its last bytes: what stands before and after the list of a day."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self.first = raw.read(_CHUNK) or b""
+        self._pending = self.first
+        self.last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        if size == 0:
+            return b""
+        chunk, self._pending = self._pending or self._raw.read(_CHUNK) or b"", b""
+        # Two chunks: a list may end with the one before.
+        self.last = (self.last + chunk)[-2 * _CHUNK :]
+        return chunk
+
+
+def _opens_list(first: bytes, head: dict[str, Any]) -> bool:
+    """Does a list ``data`` begin within ``first``? The scalars before it go into ``head``."""
+    events = ijson.sendable_list()
+    reader = ijson.parse_coro(events)
+    try:
+        reader.send(first)
+    except (ijson.JSONError, ValueError):
+        pass
+    scalars: dict[str, Any] = {}
+    for prefix, event, value in events:
+        if prefix == "data" and event == "start_array":
+            head.update(scalars)
+            return True
+        if event in _SCALARS and prefix and "." not in prefix:
+            scalars[prefix.strip().casefold()] = value
+    return False
+
+
+def _read_after_list(last: bytes, head: dict[str, Any]) -> None:
+    """What stands behind the list: ``], "rows": "2"}``. The list itself ends at the last bracket."""
+    rest = last[last.rfind(b"]") + 1 :].strip().lstrip(b",")
+    try:
+        values = json.loads(b"{" + rest)
+    except ValueError:
+        return
+    head.update({str(key).strip().casefold(): value for key, value in values.items()})
 
 
 def _make_session() -> requests.Session:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, connections, router, transaction
@@ -26,6 +25,7 @@ from django_voicepassword.client import Client
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, ProviderRefused, Unreachable
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
+from django_voicepassword.moments import Moments
 from django_voicepassword.protocol import Report, SendReply
 
 logger = logging.getLogger(__name__)
@@ -36,9 +36,6 @@ Written = TypeVar("Written")
 FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
 #: Times that a result is written again when the database just went away: what rang must not be forgotten.
 WRITE_TRIES = 5
-
-#: A date outside of them is kept in the payload alone.
-PLAUSIBLE_YEARS = range(2000, 2200)
 
 # Error codes of our own, beside the provider's.
 UNREACHABLE = "unreachable"
@@ -160,13 +157,6 @@ def callback_url(call: CallRequest) -> str | None:
         logger.error("CALLBACK_BASE_URL is set, but django_voicepassword.urls is not included: no callback is asked for")
         return None
     return f"{base.rstrip('/')}{path}"
-
-
-def occurred_at(report: Report) -> datetime | None:
-    """The provider's own date, made aware in PROVIDER_TIME_ZONE; None for one that no call can have and no database holds."""
-    if report.date is None or report.date.year not in PLAUSIBLE_YEARS:
-        return None
-    return report.date.replace(tzinfo=ZoneInfo(settings.PROVIDER_TIME_ZONE))
 
 
 def _our_code(call: CallRequest) -> str | None:
@@ -352,7 +342,7 @@ def _status(call: CallRequest, report: Report, source: str, payload: dict[str, A
         state=report.state or CallStatus.OTHER,
         raw_state=report.raw_state or "",
         source=source,
-        occurred_at=occurred_at(report),
+        occurred_at=Moments().field(report.date),
         received_at=timezone.now(),
         duration=report.duration,
         price=report.price,

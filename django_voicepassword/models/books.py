@@ -18,7 +18,13 @@ class DailyStatistics(models.Model):
     matched = models.PositiveIntegerField(_("matched"), default=0)
     imported = models.PositiveIntegerField(_("imported"), default=0)
     mismatched = models.PositiveIntegerField(_("mismatched"), default=0)
+    #: Calls of ours that the provider does not list.
     missing = models.PositiveIntegerField(_("missing"), default=0)
+    #: How many rows the provider said there are; None where it did not say.
+    told_rows = models.PositiveIntegerField(_("rows told"), null=True, blank=True)
+    #: Rows that could not be read, and the first of them, masked.
+    unreadable = models.PositiveIntegerField(_("unreadable"), default=0)
+    unreadable_rows = models.JSONField(_("unreadable rows"), default=list, blank=True)
     synced_at = models.DateTimeField(_("synced"), default=timezone.now)
 
     class Meta:

@@ -48,6 +48,11 @@ class CallRequest(models.Model):
         APP = "app", _("this site")
         IMPORTED = "imported", _("imported")
 
+    class Difference(models.IntegerChoices):
+        STATE = 1, _("state")
+        PRICE = 2, _("price")
+        DURATION = 4, _("duration")
+
     #: How far along a state is: a report moves a call only to a greater number.
     PROGRESS = {
         State.QUEUED: 0,
@@ -100,6 +105,10 @@ class CallRequest(models.Model):
     code_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     #: The device that paid for this send from its own budget; empty: the number's budget did.
     device = models.CharField(max_length=16, blank=True, default="", editable=False)
+    #: When the provider's daily statistics listed it first.
+    listed_at = models.DateTimeField(_("listed by the provider"), null=True, blank=True)
+    #: What the daily statistics said otherwise than we had it: a sum of ``Difference``. Their figure won.
+    difference = models.PositiveSmallIntegerField(_("difference"), default=0)
     #: Money reserved in DAILY_BUDGET before the price was known.
     reserved_price = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True, editable=False)
 
@@ -159,6 +168,11 @@ class CallRequest(models.Model):
     @property
     def is_final(self) -> bool:
         return self.state in self.FINAL_STATES
+
+    @property
+    def differences(self) -> list[str]:
+        """What the provider's statistics said otherwise: ``state``, ``price``, ``duration``."""
+        return [str(one.name).lower() for one in self.Difference if self.difference & one]
 
     @property
     def may_have_rung(self) -> bool:

@@ -24,12 +24,16 @@ from django_voicepassword.protocol.requests import (
     encode_state,
     encode_voice_call,
 )
+from django_voicepassword.protocol.statistics import DailyRow, RowReader, row_of
+from django_voicepassword.protocol.values import read_date
 
 __all__ = [
     "MAX_CALLBACK_BYTES",
     "Balance",
+    "DailyRow",
     "InvalidRequest",
     "Report",
+    "RowReader",
     "SendReply",
     "encode_balance",
     "encode_daily",
@@ -46,4 +50,6 @@ __all__ = [
     "parse_send",
     "parse_state",
     "raise_refusal",
+    "read_date",
+    "row_of",
 ]

@@ -76,6 +76,13 @@ def kind_of(word: str | None, service: str | None) -> str | None:
     return "sms" if "sms" in sold or "смс" in sold else "call"
 
 
+def channel_of(kind: str, service: str | None) -> str:
+    """Our channel for what was sold. "Voice Password" names the product as well: only a word for a flash call is sure."""
+    if kind == "sms":
+        return "sms"
+    return "flashcall" if "flash" in (service or "").casefold() else "voice"
+
+
 def refusal(error_code: str) -> ProviderRefused:
     """The error for an ``error_code``; unknown text is a plain ProviderRefused."""
     return ERROR_CODES.get(error_code.strip().casefold(), ProviderRefused)(error_code)

@@ -1,0 +1,66 @@
+"""Dates of the provider, which names no zone, as moments; what repeats is reckoned once."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
+
+from django.conf import settings as django_settings
+from django.utils import timezone as django_timezone
+
+from django_voicepassword.conf import settings
+from django_voicepassword.protocol import read_date
+
+_USUAL = re.compile(r"(\d\d\.\d\d\.\d{4} \d\d)(:[0-5]\d:[0-5]\d)", re.ASCII)
+#: A date outside of them is kept in the payload alone: no call can have it, and not every database holds it.
+PLAUSIBLE_YEARS = range(2000, 2200)
+
+
+class Moments:
+    """``text`` for a database, ``aware`` for Python."""
+
+    def __init__(self) -> None:
+        self._zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
+        self._hours: dict[str, str | None] = {}
+
+    def text(self, written: datetime | str | None) -> str | None:
+        """``YYYY-MM-DD hh:mm:ss`` as the database stores it: in UTC, or in the site's zone where USE_TZ is off."""
+        if isinstance(written, str):
+            match = _USUAL.fullmatch(written)
+            if match is not None:
+                hour, rest = match.groups()
+                if hour not in self._hours:
+                    self._hours[hour] = self._hour(hour)
+                prefix = self._hours[hour]
+                if prefix is not None:
+                    return prefix + rest
+        moment = self.aware(written)
+        return None if moment is None else stored(moment).strftime("%Y-%m-%d %H:%M:%S")
+
+    def aware(self, written: datetime | str | None) -> datetime | None:
+        """The moment; None for what is absent, no date or out of all reason."""
+        moment = read_date(written) if isinstance(written, str) else written
+        if moment is None or moment.year not in PLAUSIBLE_YEARS:
+            return None
+        return moment.replace(tzinfo=self._zone)
+
+    def field(self, written: datetime | None) -> datetime | None:
+        """The moment as a model's field takes it: naive where USE_TZ is off."""
+        moment = self.aware(written)
+        return moment if moment is None or django_settings.USE_TZ else stored(moment)
+
+    def _hour(self, hour: str) -> str | None:
+        """The beginning of every moment of an hour; None where it does not begin at a whole hour in the other zone."""
+        moment = self.aware(f"{hour}:00:00")
+        if moment is None:
+            return None
+        first = stored(moment)
+        return first.strftime("%Y-%m-%d %H") if first.minute == 0 else None
+
+
+def stored(moment: datetime) -> datetime:
+    """An aware moment without its zone, as the database stores it."""
+    if django_settings.USE_TZ:
+        return moment.astimezone(timezone.utc).replace(tzinfo=None)
+    return django_timezone.make_naive(moment)

@@ -1,0 +1,205 @@
+"""One day of the provider, agreed with ours: streamed, merged in bulk, run again at will.
+
+The rows come in chunks, each merged in a transaction of its own by ``merge``: memory stays flat in the length of the
+day, an interrupted run loses nothing, and a web request waits for a chunk at most. Each chunk holds the day's lock, so
+two runs at once do each chunk one after the other, and the second finds what the first has done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings as django_settings
+from django.db import connections, router, transaction
+from django.utils import timezone
+
+from django_voicepassword import limits, provider, signals
+from django_voicepassword.client import DailyReport
+from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import UnreadableReply
+from django_voicepassword.models import CallRequest, DailyStatistics
+from django_voicepassword.moments import Moments
+from django_voicepassword.protocol import DailyRow, row_of
+from django_voicepassword.statistics.merge import Merge, Totals
+
+logger = logging.getLogger(__name__)
+
+#: Rows merged in one transaction: some tenths of a second.
+CHUNK = 10_000
+#: A call without an id is one that the provider listed, if its time is at most this far from ours.
+BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=5)
+#: What a call is noted with that was found by number, time and channel.
+MATCHED_BY_TIME = "matched_by_time"
+
+
+@dataclass
+class DayReport:
+    """What became of one run: the day as it stands, and how many of its rows were written."""
+
+    statistics: DailyStatistics
+    written: int = 0
+
+
+@dataclass
+class _Lost:
+    """Calls of ours without an id, by number: their answer never came."""
+
+    by_number: dict[str, list[CallRequest]] = field(default_factory=lambda: defaultdict(list))
+
+
+def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayReport:
+    """Agree with the provider on one of its days (a date in PROVIDER_TIME_ZONE); may be run again, also for today.
+
+    ``progress`` is told the number of rows read so far. Raises ProviderError; what the day stood at before stays, and
+    what was merged already stays merged.
+    """
+    report: Any = provider.client().daily(day)
+    database = router.db_for_write(CallRequest)
+    merge = Merge(connections[database], timezone.now())
+    moments = Moments()
+    lost = _lost(day)
+    totals = Totals()
+    read = 0
+    for chunk in _chunks(_rows(report)):
+        _find_lost(lost, chunk, moments)
+        with transaction.atomic(using=database):
+            limits.hold(f"sync:{day.isoformat()}")
+            merge.chunk(_once(chunk), moments, totals)
+        read += len(chunk)
+        if progress is not None:
+            progress(read)
+    statistics = _keep(day, totals, read, report)
+    signals.daily_synced.send_robust(sender=DailyStatistics, statistics=statistics)
+    return DayReport(statistics, totals.written)
+
+
+def day_bounds(day: date) -> tuple[datetime, datetime]:
+    """The first moment of a provider's day and of the next one, aware."""
+    zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
+    return datetime.combine(day, time.min, zone), datetime.combine(day + timedelta(days=1), time.min, zone)
+
+
+def provider_today(now: datetime | None = None) -> date:
+    """The provider's date of now."""
+    return date.fromisoformat(limits.provider_day(now or timezone.now()))
+
+
+def _rows(report: Any) -> Iterator[DailyRow]:
+    if isinstance(report, DailyReport):
+        yield from report.lean()
+        return
+    # A client of the project's own gives Reports.
+    for one in report:
+        try:
+            yield row_of(one)
+        except UnreadableReply as error:
+            logger.warning("a row of the daily statistics cannot be read: %s", error)
+
+
+def _chunks(rows: Iterable[DailyRow]) -> Iterator[list[DailyRow]]:
+    source = iter(rows)
+    while chunk := list(islice(source, CHUNK)):
+        yield chunk
+
+
+def _once(chunk: list[DailyRow]) -> list[DailyRow]:
+    """Each request once, as told last: two rows of one request in one statement would be two calls."""
+    return list({(row.id, row.is_sms): row for row in chunk}.values())
+
+
+def _lost(day: date) -> _Lost:
+    begins, ends = day_bounds(day)
+    lost = _Lost()
+    calls = CallRequest.objects.filter(
+        provider_id="",
+        origin=CallRequest.Origin.APP,
+        state__in=[CallRequest.State.UNKNOWN, CallRequest.State.PLACING],
+        claimed_at__gte=_stored(begins - AFTER),
+        claimed_at__lt=_stored(ends + AFTER),
+    )
+    for call in calls.order_by("id").iterator(chunk_size=1000):
+        lost.by_number[call.phone].append(call)
+    return lost
+
+
+def _find_lost(lost: _Lost, chunk: list[DailyRow], moments: Moments) -> None:
+    """Give calls of ours without an id the id of the row that must be theirs: by number, channel and the nearest time."""
+    if not lost.by_number:
+        return
+    for row in chunk:
+        candidates = lost.by_number.get(row.number)
+        if not candidates:
+            continue
+        occurred = moments.aware(row.date)
+        fitting = [
+            call
+            for call in candidates
+            if (call.channel == CallRequest.Channel.SMS) == row.is_sms and _is_near(call.claimed_at, occurred)
+        ]
+        if not fitting or occurred is None:
+            continue
+        # Ours of this id are known already: this row is theirs, not the lost one's.
+        if any((known == CallRequest.Channel.SMS) == row.is_sms for known in _channels_of(row.id)):
+            continue
+        nearest = min(fitting, key=lambda call: abs((_aware(call.claimed_at) or occurred) - occurred))
+        CallRequest.objects.filter(pk=nearest.pk, provider_id="").update(provider_id=row.id, error_code=MATCHED_BY_TIME)
+        candidates.remove(nearest)
+
+
+def _channels_of(provider_id: str) -> list[str]:
+    return list(CallRequest.objects.filter(provider_id=provider_id).values_list("channel", flat=True))
+
+
+def _is_near(claimed: datetime | None, occurred: datetime | None) -> bool:
+    moment = _aware(claimed)
+    return moment is not None and occurred is not None and -BEFORE <= occurred - moment <= AFTER
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    """A moment as the database gives it: naive in the site's zone where USE_TZ is off."""
+    return moment if moment is None or timezone.is_aware(moment) else timezone.make_aware(moment)
+
+
+def _stored(moment: datetime) -> datetime:
+    """A moment as the database wants it."""
+    return moment if django_settings.USE_TZ else timezone.make_naive(moment)
+
+
+def _keep(day: date, totals: Totals, read: int, report: Any) -> DailyStatistics:
+    begins, ends = day_bounds(day)
+    # What rings, and what a test number only pretends to.
+    missing = CallRequest.objects.filter(
+        origin=CallRequest.Origin.APP,
+        listed_at__isnull=True,
+        claimed_at__isnull=False,
+        created_at__gte=_stored(begins),
+        created_at__lt=_stored(ends),
+    ).exclude(state__in=[*CallRequest.UNSENT_STATES, CallRequest.State.PLACING])
+    unreadable = getattr(report, "unreadable", 0)
+    told = getattr(report, "rows", None)
+    values = {
+        "rows": read,
+        "total_price": totals.price,
+        "counts": {channel: dict(states) for channel, states in totals.counts.items()},
+        "matched": totals.matched,
+        "imported": totals.imported,
+        "mismatched": totals.mismatched,
+        "missing": missing.exclude(service="test number").count(),
+        "told_rows": told,
+        "unreadable": unreadable,
+        "unreadable_rows": getattr(report, "unreadable_rows", []),
+        "synced_at": timezone.now(),
+    }
+    if unreadable:
+        logger.warning("statistics of %s: %s rows cannot be read", day, unreadable)
+    if told is not None and told != read + unreadable:
+        logger.warning("statistics of %s: the provider says %s rows and sends %s", day, told, read + unreadable)
+    statistics, _ = DailyStatistics.objects.update_or_create(date=day, defaults=values)
+    return statistics

@@ -1,0 +1,243 @@
+"""A chunk of the provider's rows merged into ours by a few statements: match, move, import, history, totals.
+
+The rows are loaded into a temporary table (PostgreSQL: COPY), and everything else happens in the database. The
+statements are one for all databases but for the loading, the UPDATE with a join, and the RETURNING of PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from django_voicepassword.models import CallRequest, CallStatus
+from django_voicepassword.moments import Moments, stored
+from django_voicepassword.protocol import DailyRow
+
+_LOADED, _MATCHED = "voicepassword_told", "voicepassword_matched"
+_FINAL = 9
+#: A loaded row: names that no column of ours has, so that no join is ambiguous.
+_COLUMNS = [
+    ("told_id", "varchar(64)"),
+    ("is_sms", "integer"),
+    ("told_channel", "varchar(9)"),
+    ("told_phone", "varchar(15)"),
+    ("told_state", "varchar(13)"),
+    ("told_progress", "integer"),
+    ("told_word", "varchar(64)"),
+    ("told_duration", "integer"),
+    ("told_price", "numeric(12, 4)"),
+    ("told_at", "{moment}"),
+    ("told_service", "varchar(64)"),
+    ("told_payload", "{json}"),
+]
+_NAMES = ", ".join(name for name, _ in _COLUMNS)
+
+
+@dataclass
+class Totals:
+    """The figures of a day, chunk by chunk."""
+
+    price: Decimal = Decimal(0)
+    #: Channel -> state -> how many.
+    counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    matched: int = 0
+    imported: int = 0
+    mismatched: int = 0
+    #: Calls of ours that were changed, and calls that were imported, in this run.
+    written: int = 0
+
+
+class Merge:
+    """Merges the chunks of one run on one connection. ``now``: when the calls are noted as listed."""
+
+    def __init__(self, connection: BaseDatabaseWrapper, now: datetime) -> None:
+        self._connection = connection
+        self._vendor = connection.vendor
+        self._now = stored(now) if now.tzinfo else now
+        self._calls = connection.ops.quote_name(CallRequest._meta.db_table)
+        self._statuses = connection.ops.quote_name(CallStatus._meta.db_table)
+        self._types = {
+            "postgresql": {"moment": "timestamp with time zone", "json": "jsonb"},
+            "mysql": {"moment": "datetime(6)", "json": "longtext"},
+        }.get(self._vendor, {"moment": "datetime", "json": "text"})
+        if self._vendor == "postgresql" and now.tzinfo is None:
+            self._types["moment"] = "timestamp without time zone"
+        self._zone = "+00" if self._vendor == "postgresql" and now.tzinfo else ""
+        self._final = ", ".join(f"'{state.value}'" for state in CallRequest.FINAL_STATES)
+
+    def chunk(self, rows: list[DailyRow], moments: Moments, totals: Totals) -> None:
+        """Merge one chunk in the transaction that is open."""
+        with self._connection.cursor() as cursor:
+            self._load(cursor, rows, moments)
+            self._match(cursor)
+            totals.written += self._move(cursor)
+            totals.written += self._import(cursor)
+            self._add_up(cursor, totals)
+            cursor.execute(f"DROP TABLE {_MATCHED}")
+            cursor.execute(f"DELETE FROM {_LOADED}")  # noqa: S608  (names only, here and below)
+
+    def _load(self, cursor: Any, rows: list[DailyRow], moments: Moments) -> None:
+        columns = ", ".join(f"{name} {kind.format(**self._types)}" for name, kind in _COLUMNS)
+        cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {_LOADED} ({columns})")
+        progress: dict[str | None, int] = {str(state.value): number for state, number in CallRequest.PROGRESS.items()}
+        text, zone = moments.text, self._zone
+        values = [
+            (
+                row.id,
+                int(row.is_sms),
+                row.channel,
+                row.number,
+                row.state,
+                progress.get(row.state, 0),
+                row.raw_state,
+                row.duration,
+                None if row.price is None else str(row.price),
+                None if (at := text(row.date)) is None else at + zone,
+                row.service,
+                row.payload,
+            )
+            for row in rows
+        ]
+        if self._vendor == "postgresql":
+            _copy(cursor, values)
+            return
+        marks = ", ".join(["%s"] * len(_COLUMNS))
+        cursor.executemany(f"INSERT INTO {_LOADED} ({_NAMES}) VALUES ({marks})", values)  # noqa: S608
+
+    def _match(self, cursor: Any) -> None:
+        """Which of our calls each row is, and what it would change there."""
+        progress = " ".join(f"WHEN '{state.value}' THEN {number}" for state, number in CallRequest.PROGRESS.items())
+        state, price, duration = (one.value for one in CallRequest.Difference)
+        cursor.execute(f"""
+            CREATE TEMPORARY TABLE {_MATCHED} AS
+            SELECT found.*,
+                CASE WHEN call_id IS NOT NULL AND (
+                    is_first = 1 OR fresh_difference > 0 OR (told_state IS NOT NULL AND told_progress > our_progress)
+                    OR (told_price IS NOT NULL AND our_price IS NULL)
+                    OR (told_duration IS NOT NULL AND our_duration IS NULL)
+                ) THEN 1 ELSE 0 END AS is_changed
+            FROM (
+                SELECT t.*, c.id AS call_id, c.price AS our_price, c.duration AS our_duration, c.origin AS our_origin,
+                    COALESCE(c.channel, t.told_channel) AS real_channel, c.difference AS our_difference,
+                    CASE c.state {progress} ELSE 0 END AS our_progress,
+                    CASE WHEN c.listed_at IS NULL THEN 1 ELSE 0 END AS is_first,
+                    CASE WHEN c.state IN ({self._final}) AND t.told_progress = {_FINAL} AND c.state <> t.told_state
+                        THEN {state} ELSE 0 END
+                    + CASE WHEN c.price <> t.told_price THEN {price} ELSE 0 END
+                    + CASE WHEN c.duration <> t.told_duration THEN {duration} ELSE 0 END AS fresh_difference
+                FROM {_LOADED} t LEFT JOIN {self._calls} c ON c.id = (
+                    SELECT MAX(x.id + 0) FROM {self._calls} x
+                    WHERE x.provider_id = t.told_id
+                        AND CASE WHEN x.channel = 'sms' THEN 1 ELSE 0 END = t.is_sms
+                )
+            ) found
+        """)  # noqa: S608
+
+    def _move(self, cursor: Any) -> int:
+        """The provider's figures win; each call that changed gets its line of history. How many changed."""
+        cursor.execute(
+            f"""
+            INSERT INTO {self._statuses} (call_id, {_HISTORY})
+            SELECT call_id, {self._told()} FROM {_MATCHED} WHERE is_changed = 1
+            """,  # noqa: S608
+            [self._now],
+        )
+        changed = int(cursor.rowcount)
+        if not changed:
+            return 0
+        ends = f"told_progress = {_FINAL}"
+        values = f"""
+            state = CASE WHEN told_state IS NOT NULL AND (told_progress > our_progress OR {ends})
+                THEN told_state ELSE state END,
+            price = COALESCE(told_price, price),
+            duration = COALESCE(told_duration, duration),
+            service = CASE WHEN told_service <> '' THEN told_service ELSE service END,
+            occurred_at = COALESCE(told_at, occurred_at),
+            finished_at = CASE WHEN {ends} THEN COALESCE(finished_at, %s) ELSE finished_at END,
+            next_poll_at = CASE WHEN {ends} THEN NULL ELSE next_poll_at END,
+            difference = difference | fresh_difference,
+            listed_at = COALESCE(listed_at, %s)
+        """
+        where = f"{_MATCHED}.call_id = {self._calls}.id AND is_changed = 1"
+        if self._vendor == "mysql":
+            statement = f"UPDATE {self._calls}, {_MATCHED} SET {values} WHERE {where}"  # noqa: S608
+        else:
+            statement = f"UPDATE {self._calls} SET {values} FROM {_MATCHED} WHERE {where}"  # noqa: S608
+        cursor.execute(statement, [self._now, self._now])
+        return changed
+
+    def _import(self, cursor: Any) -> int:
+        """What we did not send: other systems use the same account. How many there are."""
+        insert = f"""
+            INSERT INTO {self._calls} (phone, channel, state, provider_id, service, price, duration, origin, error_code,
+                created_at, placed_at, finished_at, occurred_at, polls, code_digest, device, listed_at, difference)
+            SELECT told_phone, told_channel, COALESCE(told_state, 'placed'), told_id, told_service, told_price,
+                told_duration, 'imported', '', COALESCE(told_at, %s), told_at,
+                CASE WHEN told_progress = {_FINAL} THEN told_at ELSE NULL END, told_at, 0, '', '', %s, 0
+            FROM {_MATCHED} WHERE call_id IS NULL
+        """  # noqa: S608
+        parameters: list[Any] = [self._now, self._now]
+        same = "n.provider_id = told_id AND CASE WHEN n.channel = 'sms' THEN 1 ELSE 0 END = is_sms"
+        history = f"INSERT INTO {self._statuses} (call_id, {_HISTORY}) SELECT n.id, {self._told()} FROM"
+        if self._vendor == "postgresql":
+            cursor.execute(
+                f"WITH n AS ({insert} RETURNING id, provider_id, channel) {history} n JOIN {_MATCHED} ON {same}",
+                [*parameters, self._now],
+            )
+            return int(cursor.rowcount)
+        cursor.execute(insert, parameters)
+        imported = int(cursor.rowcount)
+        if imported:
+            cursor.execute(f"{history} {_MATCHED} JOIN {self._calls} n ON {same} WHERE call_id IS NULL", [self._now])
+        return imported
+
+    def _add_up(self, cursor: Any, totals: Totals) -> None:
+        cursor.execute(f"""
+            SELECT real_channel, COALESCE(told_state, 'other'), COUNT(*), COALESCE(SUM(told_price), 0),
+                SUM(CASE WHEN our_origin = 'app' THEN 1 ELSE 0 END),
+                SUM(CASE WHEN our_difference | fresh_difference > 0 THEN 1 ELSE 0 END)
+            FROM {_MATCHED} GROUP BY 1, 2
+        """)  # noqa: S608
+        for channel, state, count, price, matched, mismatched in cursor.fetchall():
+            totals.counts[channel][state] += count
+            totals.price += Decimal(str(price)).quantize(Decimal("0.0001"))
+            totals.matched += int(matched)
+            totals.imported += count - int(matched)
+            totals.mismatched += int(mismatched)
+
+    def _told(self) -> str:
+        """What a line of history says, in the order of ``_HISTORY``."""
+        return "COALESCE(told_state, 'other'), told_word, 'daily', told_at, %s, told_duration, told_price, told_payload"
+
+
+_HISTORY = "state, raw_state, source, occurred_at, received_at, duration, price, payload"
+
+
+def _copy(cursor: Any, values: list[tuple[Any, ...]]) -> None:
+    """COPY in its text form: the fastest way into PostgreSQL, with either driver."""
+    text = "".join("\t".join([_escape(value) for value in row]) + "\n" for row in values)
+    statement = f"COPY {_LOADED} ({_NAMES}) FROM STDIN"
+    driver = cursor.cursor
+    if hasattr(driver, "copy"):
+        with driver.copy(statement) as copy:
+            copy.write(text)
+    else:
+        driver.copy_expert(statement, io.StringIO(text))
+
+
+def _escape(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    if isinstance(value, int):
+        return str(value)
+    text: str = value
+    if "\\" in text or "\t" in text or "\n" in text or "\r" in text:
+        for raw, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+            text = text.replace(raw, escaped)
+    return text

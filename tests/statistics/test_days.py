@@ -1,0 +1,368 @@
+"""A day of the provider agreed with ours."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone as django_timezone
+
+from django_voicepassword import delivery, signals, statistics, verifications
+from django_voicepassword.client import DailyReport
+from django_voicepassword.exceptions import ProviderError, UnreadableReply
+from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics
+from django_voicepassword.statistics import days
+from tests.sandbox_process import SandboxProcess
+
+pytestmark = pytest.mark.django_db
+DAY = date(2026, 3, 10)
+NOON = datetime(2026, 3, 10, 9, 0, tzinfo=timezone.utc)
+ROW = {
+    "id": "1000",
+    "number": "79990000001",
+    "date": "10.03.2026 12:00:05",
+    "duration": "00:04",
+    "price": "0.35",
+    "service": "Voice Password",
+    "state": "Успешно",
+}
+ANSWER: dict[str, Any] = {}
+
+
+class Response:
+    def __init__(self, body: bytes) -> None:
+        self.raw = io.BytesIO(body)
+
+    def close(self) -> None:
+        pass
+
+
+class Provider:
+    """A client whose day is ``ANSWER``."""
+
+    def daily(self, day: date) -> DailyReport:
+        assert day == DAY
+        return DailyReport(Response(json.dumps(ANSWER, ensure_ascii=False).encode()), "key")  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def tell(configure: Callable[..., None]) -> Callable[..., None]:
+    """``tell(row, row)``: what the provider lists."""
+    configure(TRANSPORT=f"{__name__}.Provider")
+
+    def change(*rows: Any, **head: Any) -> None:
+        ANSWER.clear()
+        ANSWER.update({"result": "ok", "rows": str(len(rows)), "data": list(rows), **head})
+
+    change()
+    return change
+
+
+def ours(**values: Any) -> CallRequest:
+    """A call of ours that was placed at noon."""
+    given: dict[str, Any] = {
+        "phone": "79990000001",
+        "channel": "flashcall",
+        "state": "placed",
+        "provider_id": "1000",
+        "price": Decimal("0.35"),
+        "created_at": NOON,
+        "claimed_at": NOON,
+        "placed_at": NOON,
+    }
+    return CallRequest.objects.create(**{**given, **values})
+
+
+def sync() -> statistics.DayReport:
+    return statistics.sync_day(DAY)
+
+
+def figures(day: DailyStatistics) -> tuple[int, ...]:
+    return (day.rows, day.matched, day.imported, day.mismatched, day.missing)
+
+
+def history(call: CallRequest) -> list[tuple[str, str]]:
+    return list(call.statuses.order_by("id").values_list("source", "state"))
+
+
+def test_a_call_of_ours_is_matched_and_moved(tell: Callable[..., None]) -> None:
+    call = ours(next_poll_at=NOON)
+    tell(ROW)
+    day = sync().statistics
+    assert figures(day) == (1, 1, 0, 0, 0)
+    assert (day.total_price, day.counts) == (Decimal("0.35"), {"flashcall": {"answered": 1}})
+    call.refresh_from_db()
+    assert (call.state, call.duration, call.service, call.difference) == ("answered", 4, "Voice Password", 0)
+    # Noon in Moscow and five seconds.
+    assert call.occurred_at == NOON + timedelta(seconds=5)
+    assert (call.next_poll_at, call.listed_at is not None, call.finished_at is not None) == (None, True, True)
+    status = call.statuses.get()
+    assert (status.source, status.raw_state, status.occurred_at) == ("daily", "Успешно", call.occurred_at)
+    assert status.payload == {**ROW, "number": "***01"}
+
+
+def test_a_second_run_writes_only_what_changed(tell: Callable[..., None]) -> None:
+    call, other = ours(), ours(provider_id="1001", phone="79990000002")
+    rows = [ROW, {**ROW, "id": "1001", "state": "Дозвон"}, {**ROW, "id": "7", "number": "79990000003"}]
+    tell(*rows)
+    first = sync()
+    second = sync()
+    assert (first.written, second.written) == (3, 0)
+    assert figures(first.statistics) == figures(second.statistics) == (3, 2, 1, 0, 0)
+    assert DailyStatistics.objects.count() == 1
+    rows[1]["state"] = "Занято"
+    tell(*rows)
+    third = sync()
+    assert third.written == 1
+    assert history(other) == [("daily", "dialing"), ("daily", "busy")]
+    assert len(history(call)) == 1
+    imported = CallRequest.objects.get(provider_id="7")
+    assert (imported.origin, len(history(imported))) == ("imported", 1)
+
+
+def test_what_the_app_did_not_send_is_imported(tell: Callable[..., None]) -> None:
+    tell({**ROW, "service": "Flash Call"}, {**ROW, "id": "1001", "service": "SMS", "state": "Доставлено", "price": "3.30"})
+    assert figures(sync().statistics) == (2, 0, 2, 0, 0)
+    call, text = CallRequest.objects.order_by("provider_id")
+    assert (call.origin, call.channel, call.state, call.price) == ("imported", "flashcall", "answered", Decimal("0.35"))
+    assert (text.channel, text.state, text.price) == ("sms", "delivered", Decimal("3.30"))
+    assert call.created_at == call.placed_at == call.finished_at == NOON + timedelta(seconds=5)
+    assert (call.verification, call.code_digest) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("values", "differences"),
+    [
+        ({"state": "busy"}, ["state"]),
+        ({"price": Decimal("0.30")}, ["price"]),
+        ({"duration": 9}, ["duration"]),
+        ({"state": "busy", "price": Decimal("1"), "duration": 0}, ["state", "price", "duration"]),
+        ({"state": "answered", "duration": 4}, []),
+        ({"state": "placed", "price": None}, []),
+        ({"state": "unknown", "error_code": "no_reply"}, []),
+    ],
+)
+def test_differences_are_noted_the_providers_figure_wins_and_both_are_history(
+    tell: Callable[..., None], values: dict[str, Any], differences: list[str]
+) -> None:
+    call = ours(**values)
+    CallStatus.objects.create(call=call, state=call.state, price=call.price, duration=call.duration, source="callback")
+    tell(ROW)
+    for _ in range(2):
+        assert figures(sync().statistics) == (1, 1, 0, int(bool(differences)), 0)
+    call.refresh_from_db()
+    assert (call.state, call.price, call.duration) == ("answered", Decimal("0.35"), 4)
+    assert call.differences == differences
+    kept = list(call.statuses.order_by("id").values_list("source", "state", "price", "duration"))
+    assert kept[1:] == [("daily", "answered", Decimal("0.35"), 4)]
+
+
+def test_a_call_and_its_sms_may_share_one_id(tell: Callable[..., None]) -> None:
+    call, text = ours(), ours(channel="sms", price=Decimal("3.30"))
+    tell(ROW, {**ROW, "service": "SMS", "state": "Не доставлено", "price": "3.30", "duration": "00:00"})
+    assert figures(sync().statistics) == (2, 2, 0, 0, 0)
+    call.refresh_from_db()
+    text.refresh_from_db()
+    assert (call.state, text.state) == ("answered", "not_delivered")
+
+
+def test_an_unknown_call_is_found_by_number_time_and_channel(tell: Callable[..., None]) -> None:
+    lost = ours(provider_id="", state="unknown", error_code="no_reply", price=None)
+    far = ours(provider_id="", state="unknown", claimed_at=NOON - timedelta(hours=2), error_code="no_reply")
+    text = ours(provider_id="", state="unknown", channel="sms", error_code="no_reply")
+    tell(ROW)
+    assert figures(sync().statistics) == (1, 1, 0, 0, 2)
+    lost.refresh_from_db()
+    assert (lost.provider_id, lost.state, lost.error_code) == ("1000", "answered", "matched_by_time")
+    for other in (far, text):
+        other.refresh_from_db()
+        assert (other.provider_id, other.error_code) == ("", "no_reply")
+    assert sync().written == 0
+
+
+def test_two_unknown_calls_of_a_number_take_the_nearest_rows(tell: Callable[..., None]) -> None:
+    first = ours(provider_id="", state="unknown")
+    second = ours(provider_id="", state="unknown", claimed_at=NOON + timedelta(seconds=60))
+    known = ours(provider_id="5", claimed_at=NOON + timedelta(seconds=62))
+    tell(
+        {**ROW, "id": "5", "date": "10.03.2026 12:01:02"},
+        {**ROW, "id": "6", "date": "10.03.2026 12:01:01"},
+        {**ROW, "id": "7", "date": "10.03.2026 12:00:01"},
+    )
+    sync()
+    for call, id in ((first, "7"), (second, "6"), (known, "5")):
+        call.refresh_from_db()
+        assert call.provider_id == id
+
+
+def test_what_the_provider_does_not_list_is_missing(tell: Callable[..., None]) -> None:
+    ours()
+    ours(provider_id="1001")
+    ours(provider_id="", state="unknown", phone="79990000005")
+    ours(provider_id="", state="refused")
+    ours(provider_id="", state="queued", claimed_at=None)
+    ours(provider_id="test", state="answered", service="test number")
+    ours(provider_id="1002", created_at=NOON - timedelta(days=1))
+    tell(ROW)
+    assert sync().statistics.missing == 2
+
+
+def test_rows_that_cannot_be_read_are_counted_kept_and_told(
+    tell: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = [{}, "text", None, {**ROW, "id": ""}, {**ROW, "number": ""}, {**ROW, "id": "1", "state": "", "service": ""}]
+    tell(*bad, ROW, rows="99")
+    with caplog.at_level(logging.WARNING):
+        day = sync().statistics
+    assert (day.rows, day.imported, day.unreadable, day.told_rows) == (1, 1, 6, 99)
+    assert day.unreadable_rows[4] == {**ROW, "number": "***"}
+    assert "6 rows cannot be read" in caplog.text
+    assert "the provider says 99 rows and sends 7" in caplog.text
+    assert "79990000001" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"state": "TELEPORTED"},
+        {"date": "yesterday"},
+        {"date": "31.02.2026 12:00:00"},
+        {"date": "10.03.0001 12:00:00"},
+        {"date": None},
+        {"price": "many"},
+        {"price": 0.35},
+        {"duration": "99:99:99:99"},
+        {"id": 1000},
+        {"id": "a" * 64},
+        {"service": 'Voice "Password"\t\\N\n'},
+        {"state": "Успешно\x00"},
+        {"number": "+7 (999) 000-00-01"},
+        {"number": 79990000001},
+        {"more": "79990000001"},
+    ],
+)
+def test_an_odd_row_is_kept(tell: Callable[..., None], odd: dict[str, Any]) -> None:
+    # The usual rows around it: what repeats is remembered.
+    tell({**ROW, "id": "1"}, {**ROW, **odd}, {**ROW, "id": "2"}, {**ROW, **odd, "id": "3"})
+    for _ in range(2):
+        assert sync().statistics.rows == 4
+    assert CallRequest.objects.count() == 4
+    call = CallRequest.objects.get(provider_id=str(odd.get("id", "1000")))
+    assert (call.phone, call.channel) == ("79990000001", "voice")
+    assert "79990000001" not in json.dumps(call.statuses.get().payload)
+    if "state" in odd and odd["state"] == "TELEPORTED":
+        assert (call.state, call.statuses.get().raw_state) == ("placed", "TELEPORTED")
+
+
+def test_a_row_that_comes_twice_is_one_call(tell: Callable[..., None]) -> None:
+    tell(ROW, {**ROW, "state": "Занято"})
+    sync()
+    assert CallRequest.objects.get().state == "busy"
+
+
+def test_a_day_goes_through_in_chunks(tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(days, "CHUNK", 7)
+    told = []
+    tell(*({**ROW, "id": str(number), "number": f"7999{number:07}"} for number in range(50)))
+    day = statistics.sync_day(DAY, progress=told.append).statistics
+    assert figures(day) == (50, 0, 50, 0, 0)
+    assert day.total_price == Decimal("17.50")
+    assert told == [*range(7, 50, 7), 50]
+
+
+def test_a_failure_keeps_the_old_figures_and_what_was_merged(
+    tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(days, "CHUNK", 5)
+    tell(*({**ROW, "id": str(number)} for number in range(10)))
+    before = sync().statistics
+    tell(*({**ROW, "id": str(number)} for number in range(20)), result="maybe")
+    with pytest.raises(UnreadableReply):
+        sync()
+    assert figures(DailyStatistics.objects.get()) == figures(before)
+    assert CallRequest.objects.count() == 20
+    tell(*({**ROW, "id": str(number)} for number in range(20)))
+    again = sync()
+    assert (again.statistics.rows, again.written) == (20, 0)
+    tell(result="error", error_code="Date_is_Empty")
+    with pytest.raises(ProviderError):
+        sync()
+
+
+def test_the_project_hears_of_the_day(tell: Callable[..., None]) -> None:
+    heard = []
+
+    def hear(statistics: DailyStatistics, **kwargs: Any) -> None:
+        heard.append(statistics.date)
+
+    signals.daily_synced.connect(hear)
+    try:
+        sync()
+    finally:
+        signals.daily_synced.disconnect(hear)
+    assert heard == [DAY]
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_the_day_is_the_providers_in_either_use_of_zones(tell: Callable[..., None], settings: Any, use_tz: bool) -> None:
+    settings.USE_TZ = use_tz
+    settings.TIME_ZONE = "Asia/Vladivostok"
+    ends = datetime(2026, 3, 10, 20, 59, 59, tzinfo=timezone.utc)
+    late = ends if use_tz else django_timezone.make_naive(ends)
+    call = ours(created_at=late, claimed_at=late, placed_at=late, provider_id="9")
+    missed = ours(provider_id="", state="unknown", created_at=late, claimed_at=late, placed_at=late, phone="79990000009")
+    tell(
+        {**ROW, "id": "9", "date": "10.03.2026 23:59:59"},
+        {**ROW, "id": "10", "number": "79990000009", "date": "11.03.2026 00:00:01"},
+    )
+    assert figures(sync().statistics) == (2, 2, 0, 0, 0)
+    call.refresh_from_db()
+    missed.refresh_from_db()
+    assert call.occurred_at == late
+    assert missed.provider_id == "10"
+    tell()
+    CallRequest.objects.update(listed_at=None)
+    assert sync().statistics.missing == 2
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SandboxProcess]:
+    with SandboxProcess(callback_delay=0.1) as process:
+        yield process
+
+
+def test_a_day_of_the_sandbox_agrees_with_ours(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+    configure(
+        TRANSPORT="http", DISPATCH="celery", API_KEY=sandbox.key, API_URL=sandbox.api_url, TIMEOUT=(1, 2), RESEND_AFTER=0
+    )
+    for number in ("79990000101", "79990000103", "79990000303", "79990000201"):
+        call = verifications.start(number).calls.get()
+        delivery.place(call.pk)
+    verification = verifications.start("79990000102")
+    delivery.place(verification.calls.get().pk)
+    verifications.resend(verification.id, channel="sms")
+    delivery.place(verification.calls.get(channel="sms").pk)
+    for _ in range(100):
+        if sandbox.calls()[-1]["state"] == "DELIVERED":
+            break
+        time.sleep(0.05)
+    day = statistics.sync_day(days.provider_today()).statistics
+    assert figures(day) == (5, 5, 0, 0, 0)
+    states = dict(CallRequest.objects.values_list("phone", "state").exclude(channel="sms"))
+    assert states == {
+        "79990000101": "answered",
+        "79990000103": "busy",
+        # Its answer was dropped.
+        "79990000303": "no_answer",
+        "79990000201": "refused",
+        "79990000102": "no_answer",
+    }
+    assert CallRequest.objects.get(channel="sms").state == "delivered"
+    assert day.total_price == Decimal("4.70")
