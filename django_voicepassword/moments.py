@@ -12,7 +12,7 @@ from django.utils import timezone as django_timezone
 from django_voicepassword.conf import settings
 from django_voicepassword.protocol import read_date
 
-_USUAL = re.compile(r"(\d\d\.\d\d\.\d{4} \d\d)(:[0-5]\d:[0-5]\d)", re.ASCII)
+_USUAL = re.compile(r"\d\d\.\d\d\.\d{4} \d\d:[0-5]\d:[0-5]\d", re.ASCII)
 #: A date outside of them is kept in the payload alone: no call can have it, and not every database holds it.
 PLAUSIBLE_YEARS = range(2000, 2200)
 
@@ -23,13 +23,18 @@ class Moments:
     def __init__(self) -> None:
         self._zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
         self._hours: dict[str, str | None] = {}
+        #: What was seen behind an hour: ``:34:39``.
+        self._rests: set[str] = set()
 
     def text(self, written: datetime | str | None) -> str | None:
         """``YYYY-MM-DD hh:mm:ss`` as the database stores it: in UTC, or in the site's zone where USE_TZ is off."""
         if isinstance(written, str):
-            match = _USUAL.fullmatch(written)
-            if match is not None:
-                hour, rest = match.groups()
+            hour, rest = written[:13], written[13:]
+            prefix = self._hours.get(hour)
+            if prefix is not None and rest in self._rests:
+                return prefix + rest
+            if _USUAL.fullmatch(written):
+                self._rests.add(rest)
                 if hour not in self._hours:
                     self._hours[hour] = self._hour(hour)
                 prefix = self._hours[hour]

@@ -69,51 +69,85 @@ class Merge:
         if self._vendor == "postgresql" and now.tzinfo is None:
             self._types["moment"] = "timestamp without time zone"
         self._zone = "+00" if self._vendor == "postgresql" and now.tzinfo else ""
+        self._known: dict[Any, tuple[Any, ...]] = {}
+        self._parts: dict[Any, tuple[str, str, str]] = {}
         self._final = ", ".join(f"'{state.value}'" for state in CallRequest.FINAL_STATES)
 
     def chunk(self, rows: list[DailyRow], moments: Moments, totals: Totals) -> None:
         """Merge one chunk in the transaction that is open."""
         with self._connection.cursor() as cursor:
+            if self._vendor == "postgresql":
+                # It knows nothing of a temporary table's size, and would rather read all of our calls for each chunk.
+                cursor.execute("SET LOCAL enable_seqscan = off")
+                # What that setting makes of the estimates would have every statement compiled.
+                cursor.execute("SET LOCAL jit = off")
+                # A chunk that a crash forgets is merged again by the next run; the day's figures are written last.
+                cursor.execute("SET LOCAL synchronous_commit = off")
             self._load(cursor, rows, moments)
             self._match(cursor)
             totals.written += self._move(cursor)
             totals.written += self._import(cursor)
             self._add_up(cursor, totals)
-            cursor.execute(f"DROP TABLE {_MATCHED}")
+            # On MySQL a DROP TABLE that does not say TEMPORARY ends the transaction.
+            cursor.execute(f"DROP {'TEMPORARY ' if self._vendor == 'mysql' else ''}TABLE {_MATCHED}")
             cursor.execute(f"DELETE FROM {_LOADED}")  # noqa: S608  (names only, here and below)
 
     def _load(self, cursor: Any, rows: list[DailyRow], moments: Moments) -> None:
         columns = ", ".join(f"{name} {kind.format(**self._types)}" for name, kind in _COLUMNS)
         cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {_LOADED} ({columns})")
-        progress: dict[str | None, int] = {str(state.value): number for state, number in CallRequest.PROGRESS.items()}
-        text, zone = moments.text, self._zone
-        values = [
-            (
-                row.id,
-                int(row.is_sms),
-                row.channel,
-                row.number,
-                row.state,
-                progress.get(row.state, 0),
-                row.raw_state,
-                row.duration,
-                None if row.price is None else str(row.price),
-                None if (at := text(row.date)) is None else at + zone,
-                row.service,
-                row.payload,
-            )
-            for row in rows
-        ]
         if self._vendor == "postgresql":
-            _copy(cursor, values)
+            _copy(cursor, "".join([self._line(row, moments) for row in rows]))
             return
+        values = []
+        for row in rows:
+            is_sms, channel, state, progress, word, duration, price, service = self._repeated(row)
+            moment = moments.text(row.date)
+            told = (state, progress, word, duration, price, moment, service, row.payload)
+            values.append((row.id, is_sms, channel, row.number, *told))
         marks = ", ".join(["%s"] * len(_COLUMNS))
         cursor.executemany(f"INSERT INTO {_LOADED} ({_NAMES}) VALUES ({marks})", values)  # noqa: S608
+
+    def _repeated(self, row: DailyRow) -> tuple[Any, ...]:
+        """What many rows have in common, as it is loaded."""
+        key = row[3:10]
+        known = self._known.get(key)
+        if known is None:
+            progress = CallRequest.PROGRESS.get(row.state, 0)  # type: ignore[call-overload]
+            price = None if row.price is None else str(row.price)
+            known = (int(row.is_sms), row.channel, row.state, progress, row.raw_state, row.duration, price, row.service)
+            self._known[key] = known
+        return known
+
+    def _line(self, row: DailyRow, moments: Moments) -> str:
+        """A row in the text form of COPY."""
+        key = row[3:10]
+        parts = self._parts.get(key)
+        if parts is None:
+            is_sms, channel, *told, service = map(_escape, self._repeated(row))
+            parts = (f"\t{is_sms}\t{channel}\t", "\t{}\t".format("\t".join(told)), f"\t{service}\t")
+            self._parts[key] = parts
+        head, middle, tail = parts
+        moment = moments.text(row.date)
+        at = "\\N" if moment is None else moment + self._zone
+        return f"{_escape(row.id)}{head}{row.number}{middle}{at}{tail}{_escape(row.payload)}\n"
 
     def _match(self, cursor: Any) -> None:
         """Which of our calls each row is, and what it would change there."""
         progress = " ".join(f"WHEN '{state.value}' THEN {number}" for state, number in CallRequest.PROGRESS.items())
         state, price, duration = (one.value for one in CallRequest.Difference)
+        # The newest of ours, where two texts share an id. "+ 0": no walk down the primary key instead of the lookup.
+        same = "x.provider_id = told_id AND CASE WHEN x.channel = 'sms' THEN 1 ELSE 0 END = is_sms"
+        if self._vendor == "postgresql":
+            taken = "t.*, c.id AS call_id"
+            newest = f"SELECT x.* FROM {self._calls} x WHERE {same} ORDER BY x.id + 0 DESC LIMIT 1"  # noqa: S608
+            source = f"{_LOADED} t LEFT JOIN LATERAL ({newest}) c ON true"
+        else:
+            taken = "t.*"
+            newest = f"SELECT MAX(x.id + 0) FROM {self._calls} x WHERE {same}"  # noqa: S608
+            source = (
+                f"(SELECT {_LOADED}.*, ({newest}) AS call_id FROM {_LOADED}) t "  # noqa: S608
+                f"LEFT JOIN {self._calls} c ON c.id = t.call_id"
+            )
         cursor.execute(f"""
             CREATE TEMPORARY TABLE {_MATCHED} AS
             SELECT found.*,
@@ -123,7 +157,7 @@ class Merge:
                     OR (told_duration IS NOT NULL AND our_duration IS NULL)
                 ) THEN 1 ELSE 0 END AS is_changed
             FROM (
-                SELECT t.*, c.id AS call_id, c.price AS our_price, c.duration AS our_duration, c.origin AS our_origin,
+                SELECT {taken}, c.price AS our_price, c.duration AS our_duration, c.origin AS our_origin,
                     COALESCE(c.channel, t.told_channel) AS real_channel, c.difference AS our_difference,
                     CASE c.state {progress} ELSE 0 END AS our_progress,
                     CASE WHEN c.listed_at IS NULL THEN 1 ELSE 0 END AS is_first,
@@ -131,11 +165,7 @@ class Merge:
                         THEN {state} ELSE 0 END
                     + CASE WHEN c.price <> t.told_price THEN {price} ELSE 0 END
                     + CASE WHEN c.duration <> t.told_duration THEN {duration} ELSE 0 END AS fresh_difference
-                FROM {_LOADED} t LEFT JOIN {self._calls} c ON c.id = (
-                    SELECT MAX(x.id + 0) FROM {self._calls} x
-                    WHERE x.provider_id = t.told_id
-                        AND CASE WHEN x.channel = 'sms' THEN 1 ELSE 0 END = t.is_sms
-                )
+                FROM {source}
             ) found
         """)  # noqa: S608
 
@@ -219,9 +249,8 @@ class Merge:
 _HISTORY = "state, raw_state, source, occurred_at, received_at, duration, price, payload"
 
 
-def _copy(cursor: Any, values: list[tuple[Any, ...]]) -> None:
+def _copy(cursor: Any, text: str) -> None:
     """COPY in its text form: the fastest way into PostgreSQL, with either driver."""
-    text = "".join("\t".join([_escape(value) for value in row]) + "\n" for row in values)
     statement = f"COPY {_LOADED} ({_NAMES}) FROM STDIN"
     driver = cursor.cursor
     if hasattr(driver, "copy"):

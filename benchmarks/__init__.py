@@ -1,0 +1,1 @@
+"""Measurements, each beside a floor of the same run. They assert nothing."""

@@ -1,0 +1,221 @@
+"""The daily statistics: rows a second of ``sync_day`` beside a floor of the same database, and its memory.
+
+    python -m benchmarks.daily_sync                                    # SQLite
+    python -m benchmarks.daily_sync --rows 1000000 postgres://postgres@127.0.0.1:5432/bench
+    python -m benchmarks.daily_sync mysql://root@127.0.0.1:3306/bench
+
+The database must be empty. The floor writes rows that are read already: PostgreSQL by COPY into a temporary table and
+one INSERT of calls and statuses from it; SQLite and MariaDB by ``executemany`` of an upsert of the calls alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+DAY = datetime.date(2026, 3, 10)
+CHUNK = 10_000
+STATES = ["Успешно", "Занято", "Нет ответа", "Отменен", "Ошибка"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("address", nargs="?", default="", help="of an empty database; SQLite without one")
+    parser.add_argument("--rows", type=int, default=200_000)
+    given = parser.parse_args()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    os.environ["DATABASE_URL"] = given.address
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connection
+
+    with tempfile.TemporaryDirectory() as folder:
+        if not given.address:
+            connection.settings_dict["NAME"] = str(Path(folder) / "bench.sqlite3")
+            connection.settings_dict["OPTIONS"] = {**connection.settings_dict["OPTIONS"], "init_command": PRAGMAS}
+        call_command("migrate", verbosity=0)
+        path = Path(folder) / "day.json"
+        write_answer(path, given.rows)
+        measure(given.rows, path)
+    return 0
+
+
+PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
+
+
+def measure(count: int, path: Path) -> None:
+    from django.conf import settings
+    from django.db import connection
+
+    from benchmarks import daily_sync
+    from django_voicepassword import statistics
+    from django_voicepassword.models import CallRequest
+
+    settings.VOICEPASSWORD = {"TRANSPORT": "benchmarks.daily_sync.Provider"}
+    # Run by -m, this module is another one than the one that the setting names.
+    daily_sync.Provider.path = path
+    print(f"{connection.vendor}, {count:,} rows", flush=True)
+
+    floor_count = min(count, 200_000)
+    floor = timed("floor: rows in hand, written", floor_count, lambda: write_floor(floor_count))
+    empty()
+    before = peak()
+
+    def run() -> None:
+        statistics.sync_day(DAY)
+
+    rates = {"first run: every row imported": timed("first run: every row imported", count, run)}
+    rates["second run: nothing changed"] = timed("second run: nothing changed", count, run)
+    # A tenth of the day stood otherwise with us.
+    CallRequest.objects.filter(provider_id__endswith="3").update(
+        price="0.10", origin="app", claimed_at="2026-03-10T09:00:00Z"
+    )
+    rates["third run: a tenth differs"] = timed("third run: a tenth differs", count, run)
+    for name, rate in rates.items():
+        print(f"  {rate / floor:5.2f} of the floor: {name}")
+    print(f"  memory: {peak() - before:.0f} MB above {before:.0f} MB before")
+
+
+def timed(name: str, count: int, work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    rate = count / (time.perf_counter() - began)
+    print(f"  {rate:9,.0f} rows/s  {name}", flush=True)
+    return rate
+
+
+def peak() -> float:
+    """Megabytes that the process has held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def row(number: int) -> dict[str, str]:
+    return {
+        "id": str(10_000_000 + number),
+        "number": f"7999{number % 10_000_000:07}",
+        "date": f"10.03.2026 {number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}",
+        "duration": f"00:{number % 20:02}",
+        "price": "0.35",
+        "service": "Voice Password" if number % 3 else "Flash Call",
+        "state": STATES[number % 5],
+    }
+
+
+def write_answer(path: Path, count: int) -> None:
+    """The provider's answer, as it would come over the wire."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f'{{"result": "ok", "rows": "{count}", "data": [')
+        for number in range(count):
+            file.write(("," if number else "") + json.dumps(row(number), ensure_ascii=False))
+        file.write("]}")
+
+
+class Response:
+    def __init__(self, path: Path) -> None:
+        self.raw = path.open("rb")
+
+    def close(self) -> None:
+        self.raw.close()
+
+
+class Provider:
+    path = Path()
+
+    def daily(self, day: datetime.date) -> Any:
+        from django_voicepassword.client import DailyReport
+
+        return DailyReport(Response(self.path), "key")  # type: ignore[arg-type]
+
+
+def empty() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for table in ("django_voicepassword_callstatus", "django_voicepassword_callrequest"):
+            cursor.execute(f"DELETE FROM {table}")
+        if connection.vendor == "sqlite":
+            cursor.execute("DROP INDEX floor_key")
+        elif connection.vendor == "mysql":
+            cursor.execute("DROP INDEX floor_key ON django_voicepassword_callrequest")
+
+
+_COLUMNS = (
+    "phone, channel, state, provider_id, service, price, duration, origin, error_code, created_at, placed_at,"
+    " finished_at, occurred_at, polls, code_digest, device, listed_at, difference"
+)
+
+
+def write_floor(count: int) -> None:
+    from django.db import connection, transaction
+
+    moment = "2026-03-10 09:00:00"
+    states = ["answered", "busy", "no_answer", "canceled", "failed"]
+    rows = [
+        (
+            "79990000001",
+            "voice",
+            states[n % 5],
+            str(10000000 + n),
+            "Voice Password",
+            "0.35",
+            n % 20,
+            "imported",
+            "",
+            moment,
+            moment,
+            moment,
+            moment,
+            0,
+            "",
+            "",
+            moment,
+            0,
+        )
+        for n in range(count)
+    ]
+    chunks = [rows[start : start + CHUNK] for start in range(0, count, CHUNK)]
+    payload = json.dumps(row(1))
+    with connection.cursor() as cursor:
+        if connection.vendor != "postgresql":
+            cursor.execute("CREATE UNIQUE INDEX floor_key ON django_voicepassword_callrequest (provider_id, channel)")
+    for chunk in chunks:
+        with transaction.atomic(), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute(
+                    "CREATE TEMPORARY TABLE floor ON COMMIT DROP AS "
+                    f"SELECT {_COLUMNS} FROM django_voicepassword_callrequest WHERE false"
+                )
+                text = "".join("\t".join(map(str, one)) + "\n" for one in chunk)
+                with cursor.cursor.copy(f"COPY floor ({_COLUMNS}) FROM STDIN") as copy:
+                    copy.write(text)
+                cursor.execute(
+                    f"WITH n AS (INSERT INTO django_voicepassword_callrequest ({_COLUMNS}) SELECT {_COLUMNS} FROM floor"
+                    " RETURNING id, state) INSERT INTO django_voicepassword_callstatus"
+                    " (call_id, state, raw_state, source, received_at, payload)"
+                    " SELECT id, state, '', 'daily', now(), %s FROM n",
+                    [payload],
+                )
+                continue
+            marks = ", ".join(["%s"] * len(chunk[0]))
+            conflict = (
+                "ON DUPLICATE KEY UPDATE state = VALUES(state), price = VALUES(price)"
+                if connection.vendor == "mysql"
+                else "ON CONFLICT (provider_id, channel) DO UPDATE SET state = excluded.state, price = excluded.price"
+            )
+            statement = f"INSERT INTO django_voicepassword_callrequest ({_COLUMNS}) VALUES ({marks}) {conflict}"
+            cursor.executemany(statement, chunk)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
