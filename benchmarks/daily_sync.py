@@ -2,6 +2,7 @@
 
     python -m benchmarks.daily_sync                                    # SQLite
     python -m benchmarks.daily_sync --rows 1000000 postgres://postgres@127.0.0.1:5432/bench
+    python -m benchmarks.daily_sync --memory --rows 1000000
     python -m benchmarks.daily_sync mysql://root@127.0.0.1:3306/bench
 
 The database must be empty. The floor writes rows that are read already: PostgreSQL by COPY into a temporary table and
@@ -31,6 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("address", nargs="?", default="", help="of an empty database; SQLite without one")
     parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--memory", action="store_true", help="one run alone: its peak above the process before it")
     given = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     os.environ["DATABASE_URL"] = given.address
@@ -47,7 +49,7 @@ def main() -> int:
         call_command("migrate", verbosity=0)
         path = Path(folder) / "day.json"
         write_answer(path, given.rows)
-        measure(given.rows, path)
+        (weigh if given.memory else measure)(given.rows, path)
     return 0
 
 
@@ -70,7 +72,6 @@ def measure(count: int, path: Path) -> None:
     floor_count = min(count, 200_000)
     floor = timed("floor: rows in hand, written", floor_count, lambda: write_floor(floor_count))
     empty()
-    before = peak()
 
     def run() -> None:
         statistics.sync_day(DAY)
@@ -84,7 +85,20 @@ def measure(count: int, path: Path) -> None:
     rates["third run: a tenth differs"] = timed("third run: a tenth differs", count, run)
     for name, rate in rates.items():
         print(f"  {rate / floor:5.2f} of the floor: {name}")
-    print(f"  memory: {peak() - before:.0f} MB above {before:.0f} MB before")
+
+
+def weigh(count: int, path: Path) -> None:
+    """The memory of one run, in a process that has done nothing else."""
+    from django.conf import settings
+
+    from benchmarks import daily_sync
+    from django_voicepassword import statistics
+
+    settings.VOICEPASSWORD = {"TRANSPORT": "benchmarks.daily_sync.Provider"}
+    daily_sync.Provider.path = path
+    before = peak()
+    timed(f"{count:,} rows imported", count, lambda: statistics.sync_day(DAY))
+    print(f"  memory: {peak() - before:.0f} MB above the {before:.0f} MB of the process before")
 
 
 def timed(name: str, count: int, work: Callable[[], None]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -21,6 +22,8 @@ from django_voicepassword.protocol import DailyRow
 
 _LOADED, _MATCHED = "voicepassword_told", "voicepassword_matched"
 _FINAL = 9
+#: Rows in one statement for MySQL: far below the packet that it takes.
+_PART = 2000
 #: A loaded row: names that no column of ours has, so that no join is ambiguous.
 _COLUMNS = [
     ("told_id", "varchar(64)"),
@@ -96,16 +99,24 @@ class Merge:
         columns = ", ".join(f"{name} {kind.format(**self._types)}" for name, kind in _COLUMNS)
         cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {_LOADED} ({columns})")
         if self._vendor == "postgresql":
-            _copy(cursor, "".join([self._line(row, moments) for row in rows]))
-            return
-        values = []
-        for row in rows:
-            is_sms, channel, state, progress, word, duration, price, service = self._repeated(row)
-            moment = moments.text(row.date)
-            told = (state, progress, word, duration, price, moment, service, row.payload)
-            values.append((row.id, is_sms, channel, row.number, *told))
-        marks = ", ".join(["%s"] * len(_COLUMNS))
-        cursor.executemany(f"INSERT INTO {_LOADED} ({_NAMES}) VALUES ({marks})", values)  # noqa: S608
+            _copy(cursor, "".join([self._written(row, moments, _escape, "\\N", "\t", "\n") for row in rows]))
+        elif self._vendor == "mysql":
+            # Its drivers escape every parameter of every row in Python: here what repeats is escaped once.
+            quote = _literal(self._connection)
+            for start in range(0, len(rows), _PART):
+                part = rows[start : start + _PART]
+                told = "".join([self._written(row, moments, quote, "NULL", ",", "),(") for row in part])[:-3]
+                cursor.execute(f"INSERT INTO {_LOADED} ({_NAMES}) VALUES ({told})")  # noqa: S608
+        else:
+            marks = ", ".join(["%s"] * len(_COLUMNS))
+            values = [self._values(row, moments) for row in rows]
+            cursor.executemany(f"INSERT INTO {_LOADED} ({_NAMES}) VALUES ({marks})", values)  # noqa: S608
+
+    def _values(self, row: DailyRow, moments: Moments) -> tuple[Any, ...]:
+        """A row as it is loaded, in the order of ``_COLUMNS``."""
+        is_sms, channel, state, progress, word, duration, price, service = self._repeated(row)
+        told = (state, progress, word, duration, price, moments.text(row.date), service, row.payload)
+        return (row.id, is_sms, channel, row.number, *told)
 
     def _repeated(self, row: DailyRow) -> tuple[Any, ...]:
         """What many rows have in common, as it is loaded."""
@@ -118,18 +129,18 @@ class Merge:
             self._known[key] = known
         return known
 
-    def _line(self, row: DailyRow, moments: Moments) -> str:
-        """A row in the text form of COPY."""
+    def _written(self, row: DailyRow, moments: Moments, quote: Callable[[Any], str], null: str, comma: str, end: str) -> str:
+        """A row as text, its values quoted by ``quote``."""
         key = row[3:10]
         parts = self._parts.get(key)
         if parts is None:
-            is_sms, channel, *told, service = map(_escape, self._repeated(row))
-            parts = (f"\t{is_sms}\t{channel}\t", "\t{}\t".format("\t".join(told)), f"\t{service}\t")
+            is_sms, channel, *told, service = map(quote, self._repeated(row))
+            parts = (f"{comma}{is_sms}{comma}{channel}{comma}", comma.join(["", *told, ""]), f"{comma}{service}{comma}")
             self._parts[key] = parts
         head, middle, tail = parts
         moment = moments.text(row.date)
-        at = "\\N" if moment is None else moment + self._zone
-        return f"{_escape(row.id)}{head}{row.number}{middle}{at}{tail}{_escape(row.payload)}\n"
+        at = null if moment is None else quote(moment + self._zone)
+        return f"{quote(row.id)}{head}{quote(row.number)}{middle}{at}{tail}{quote(row.payload)}{end}"
 
     def _match(self, cursor: Any) -> None:
         """Which of our calls each row is, and what it would change there."""
@@ -258,6 +269,23 @@ def _copy(cursor: Any, text: str) -> None:
             copy.write(text)
     else:
         driver.copy_expert(statement, io.StringIO(text))
+
+
+def _literal(connection: BaseDatabaseWrapper) -> Callable[[Any], str]:
+    """How a value is written into a statement of MySQL, its text escaped by the driver."""
+    driver = connection.connection
+
+    def quote(value: Any) -> str:
+        if value is None:
+            return "NULL"
+        if isinstance(value, int):
+            return str(value)
+        if hasattr(driver, "escape_string"):
+            # mysqlclient; PyMySQL has the quotes in it.
+            return f"'{driver.escape_string(value).decode()}'"
+        return str(driver.escape(value))
+
+    return quote
 
 
 def _escape(value: Any) -> str:
