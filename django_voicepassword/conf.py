@@ -39,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "LOW_BALANCE": None,
     "TEST_NUMBERS": {},
     "RETENTION_DAYS": None,
+    "RETENTION": "delete",
     "USER_PHONE_FIELD": None,
     "CREATE_USERS": True,
     "LOGIN": "session",

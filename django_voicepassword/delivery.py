@@ -20,7 +20,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from django_voicepassword import codes, limits, provider, signals, tokens
+from django_voicepassword import codes, limits, provider, signals, statistics, tokens
 from django_voicepassword.client import Client
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, ProviderRefused, Unreachable
@@ -93,6 +93,8 @@ def _send_claimed(
     except ProviderRefused as error:
         logger.error("call %s: the provider refused: %s", call.pk, error.error_code)
         _refuse(call, error.error_code, give_back=isinstance(error, AccountRefused))
+        if error.error_code.strip().casefold() == "not_enough_money":
+            statistics.alarm()
     except ProviderError as error:
         if not error.may_have_rung:
             return _try_later(call, last_try)

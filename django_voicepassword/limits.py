@@ -21,8 +21,8 @@ from math import ceil
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from django.db import connections, router, transaction
-from django.db.models import F, Field
+from django.db import IntegrityError, connections, router, transaction
+from django.db.models import F, Field, Q
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
@@ -164,7 +164,30 @@ def forget(phone: str) -> int:
 
 def purge(before: datetime) -> int:
     """Delete what has not been used since ``before``; the prices stay. Call it with more than the longest period."""
-    return LimitCounter.objects.filter(updated_at__lt=before).exclude(key__startswith="price:").delete()[0]
+    kept = Q(key__startswith="price:") | Q(key__startswith="alarm:")
+    return LimitCounter.objects.filter(updated_at__lt=before).exclude(kept).delete()[0]
+
+
+def longest_period() -> timedelta:
+    """The longest period that any rate counts over."""
+    rates = [rate for limit in {**settings.limits, **DEVICE_LIMITS}.values() for rate in limit]
+    return timedelta(seconds=max((parse_rate(rate).seconds for rate in rates), default=86400))
+
+
+def raise_alarm(name: str) -> bool:
+    """Note an alarm; True for exactly one of all who raise it, until it is cleared."""
+    now = timezone.now()
+    try:
+        with transaction.atomic(using=_database()):
+            LimitCounter.objects.create(key=f"alarm:{name}", updated_at=now)
+    except IntegrityError:
+        return False
+    return True
+
+
+def clear_alarm(name: str) -> None:
+    """The reason is gone: the alarm may be raised again."""
+    LimitCounter.objects.filter(key=f"alarm:{name}").delete()
 
 
 def provider_day(moment: datetime) -> str:

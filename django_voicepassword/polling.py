@@ -10,13 +10,15 @@ from django.utils import timezone
 
 from django_voicepassword import delivery, provider
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import AccountRefused, ProviderError
+from django_voicepassword.exceptions import AccountRefused, ProviderError, RequestRefused
 from django_voicepassword.models import CallRequest, CallStatus
 
 logger = logging.getLogger(__name__)
 
 #: Seconds beyond the read timeout after which a call in PLACING has surely lost its worker.
 ABANDONED_MARGIN = 30
+#: The error code of a call that was asked for at every delay and never had a final state.
+NO_FINAL_STATE = "no_final_state"
 #: Calls asked for in one run: the next run takes the rest.
 BATCH = 200
 
@@ -39,9 +41,23 @@ def poll_due(now: datetime | None = None) -> int:
         except AccountRefused as error:
             logger.error("polling stops: the provider refuses the account: %s", error.error_code)
             break
+        except RequestRefused as error:
+            # ID_Not_Found: asking again tells nothing else.
+            logger.warning("call %s: the provider does not know it: %s", call.pk, error.error_code)
+            _give_up(call.pk, error.error_code, now)
         except ProviderError as error:
             logger.warning("call %s: its state cannot be read: %s", call.pk, error)
+        if call.polls + 1 >= len(settings.POLL_DELAYS):
+            _give_up(call.pk, NO_FINAL_STATE, now)
     return asked
+
+
+def _give_up(call_id: int, error_code: str, now: datetime) -> None:
+    """Nobody tells how it ended: UNKNOWN, and why. A late callback and the daily statistics still move it."""
+    call = CallRequest.objects.get(pk=call_id)
+    old_state = call.state
+    if call.mark_silent(error_code[:200], now):
+        delivery.announce_move(call, old_state, CallStatus.Source.POLL)
 
 
 def _claim_poll(call: CallRequest, now: datetime) -> bool:

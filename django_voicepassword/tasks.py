@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
+from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
 
-from django_voicepassword import broker, delivery, polling
+from django_voicepassword import broker, delivery, polling, retention, statistics
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import Verification
 
@@ -33,6 +35,27 @@ def enqueue(call_id: int) -> None:
         logger.exception("call %s: the broker does not take the task", call_id)
         delivery.give_up(call_id, delivery.NOT_QUEUED)
         raise Unavailable("the broker does not take the call") from error
+
+
+@shared_task(name="django_voicepassword.tasks.sync_daily", ignore_result=True)
+def sync_daily(date: str | None = None) -> None:
+    """Agree with the provider on one of its days (ISO text), or on yesterday and today."""
+    today = statistics.provider_today()
+    days = [today - timedelta(days=1), today] if date is None else [datetime.date.fromisoformat(date)]
+    for day in days:
+        statistics.sync_day(day)
+
+
+@shared_task(name="django_voicepassword.tasks.check_balance", ignore_result=True)
+def check_balance() -> None:
+    """Read the balance; tell the project where it is low."""
+    statistics.read_balance()
+
+
+@shared_task(name="django_voicepassword.tasks.purge", ignore_result=True)
+def purge() -> None:
+    """Delete or mask what is older than RETENTION_DAYS."""
+    retention.purge()
 
 
 @shared_task(name="django_voicepassword.tasks.poll_calls", ignore_result=True)

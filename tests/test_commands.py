@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from django_voicepassword import verifications
-from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword import tasks, verifications
+from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics, Verification
+from django_voicepassword.schedule import BEAT_SCHEDULE
 from django_voicepassword.testing import Sent
 from tests.sandbox_process import SandboxProcess
 
@@ -83,7 +86,44 @@ def test_the_sandbox_runs_as_a_command_without_a_database(tmp_path: Path) -> Non
         assert process.wait(10) == 0
 
 
-@pytest.mark.parametrize("name", ["balance", "call", "poll", "sandbox"])
+def test_sync(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+    configure(TRANSPORT="http", API_KEY=sandbox.key, API_URL=sandbox.api_url)
+    line = r"\d{4}-\d\d-\d\d: 0 rows, 0 matched, 0 imported, 0 with differences, 0 missing, 0 unreadable; 0 written\n"
+    assert re.fullmatch(line * 2, run("sync"))
+    assert re.fullmatch(line * 3, run("sync", "--days", "3"))
+    assert run("sync", "--date", "2026-03-10").startswith("2026-03-10: 0 rows")
+    for wrong in (["--date", "10.03.2026"], ["--days", "0"]):
+        with pytest.raises(CommandError):
+            run("sync", *wrong)
+    configure(TRANSPORT="http", API_KEY="wrong", API_URL=sandbox.api_url)
+    with pytest.raises(CommandError, match=r"2026-03-10: .*authorisation_failed; the figures of before stay"):
+        run("sync", "--date", "2026-03-10")
+
+
+def test_purge(configure: Callable[..., None]) -> None:
+    assert "history is kept" in run("purge")
+    configure(RETENTION_DAYS=1)
+    assert run("purge") == "0 rows deleted\n"
+
+
+def test_the_tasks_do_what_the_commands_do(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+    configure(TRANSPORT="http", API_KEY=sandbox.key, API_URL=sandbox.api_url)
+    tasks.sync_daily()
+    assert DailyStatistics.objects.count() == 2
+    tasks.sync_daily("2026-03-10")
+    assert DailyStatistics.objects.filter(date="2026-03-10").exists()
+    tasks.check_balance()
+    assert BalanceReading.objects.count() == 1
+    tasks.purge()
+
+
+def test_the_schedule_names_tasks_that_are_there() -> None:
+    names = {entry["task"] for entry in BEAT_SCHEDULE.values()}
+    assert names == {f"django_voicepassword.tasks.{name}" for name in ("poll_calls", "sync_daily", "check_balance", "purge")}
+    assert names <= set(current_app.tasks)
+
+
+@pytest.mark.parametrize("name", ["balance", "call", "poll", "purge", "sandbox", "sync"])
 def test_every_command_says_what_it_does(name: str, capsys: Any) -> None:
     with pytest.raises(SystemExit) as caught:
         run(name, "--help")

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django_voicepassword import broker, delivery, limits, polling, tasks, verifications
 from django_voicepassword.exceptions import RateLimited, Unavailable
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
+from django_voicepassword.protocol import parse_report
 from django_voicepassword.sandbox.outcomes import OUTCOMES
 from tests.sandbox_process import SandboxProcess
 
@@ -357,10 +358,29 @@ def _until_final(sandbox: SandboxProcess, state: str) -> None:
 
 def test_a_final_state_is_not_asked_for(sandbox: SandboxProcess) -> None:
     call = place(start())
-    from django_voicepassword.protocol import parse_report
-
     delivery.record(call.pk, parse_report({"state": "NO ANSWER"}), "callback")
     assert polling.poll_due(timezone.now() + timedelta(days=1)) == 0
+
+
+def test_silence_ends_as_unknown_and_a_late_report_moves_it_still(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
+    use(configure, sandbox, POLL_DELAYS=[15, 60])
+    call = place(start("79990000106"))
+    _until_final(sandbox, "TELEPORTED")
+    assert [poll_at(call, seconds) for seconds in (16, 61, 3600)] == [1, 1, 0]
+    call = fresh(call)
+    assert (call.state, call.error_code, call.next_poll_at) == ("unknown", "no_final_state", None)
+    delivery.record(call.pk, parse_report({"state": "BUSY"}), "callback")
+    assert fresh(call).state == "busy"
+
+
+def test_an_id_that_the_provider_does_not_know_is_not_asked_for_again(sandbox: SandboxProcess) -> None:
+    call = place(start())
+    CallRequest.objects.filter(pk=call.pk).update(provider_id="gone")
+    assert poll_at(call, 16) == 1
+    assert (fresh(call).state, fresh(call).error_code) == ("unknown", "ID_Not_Found")
+    assert poll_at(call, 3600) == 0
 
 
 def test_a_refused_account_stops_polling_with_one_alarm(

@@ -36,6 +36,7 @@ FLOORS = {
     "delivery": 5,
     "polling": 5,
     "statistics": 5,
+    "retention": 5,
     "tasks": 6,
     "schedule": 6,
     "dispatch": 6.5,

@@ -111,6 +111,7 @@ def test_what_is_right_is_silent() -> None:
         ("TEST_NUMBERS", {"79000000001": 1234}),
         ("TEST_NUMBERS", {"12": "1234"}),
         ("RETENTION_DAYS", 0),
+        ("RETENTION", "forget"),
         ("USER_PHONE_FIELD", "user.phone"),
         ("CREATE_USERS", None),
         ("LOGIN", "cookie"),

@@ -151,6 +151,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "LOW_BALANCE": (_is_money, "None or a Decimal, 0 or more"),
     "TEST_NUMBERS": (_is_test_numbers, 'a dict of phone numbers to codes, as {"79000000001": "1234"}'),
     "RETENTION_DAYS": (lambda value: value is None or _is_count(value, 1), "None or a number of days, 1 or more"),
+    "RETENTION": (lambda value: value in ("delete", "mask"), '"delete" or "mask"'),
     "USER_PHONE_FIELD": (
         lambda value: value is None or (isinstance(value, str) and value.isidentifier()),
         "None or the name of a field of the user model",

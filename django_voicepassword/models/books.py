@@ -51,4 +51,6 @@ class BalanceReading(models.Model):
         indexes = [models.Index(fields=["read_at"], name="voicepassword_balance_read")]
 
     def __str__(self) -> str:
-        return f"{self.balance.normalize():f} {self.currency}".strip()
+        exact = self.balance.normalize()
+        shown = f"{self.balance:.2f}" if exact == round(exact, 2) else f"{exact:f}"
+        return f"{shown} {self.currency}".strip()

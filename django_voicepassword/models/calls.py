@@ -201,6 +201,11 @@ class CallRequest(models.Model):
         """PLACING -> UNKNOWN: no readable answer came, it may have rung; its code still counts."""
         return self._move([self.State.PLACING], state=self.State.UNKNOWN, placed_at=now, error_code=error_code)
 
+    def mark_silent(self, error_code: str, now: datetime) -> bool:
+        """Whatever is not final -> UNKNOWN: nobody tells how it ended. A report that comes after all moves it still."""
+        open_states = [self.State.PLACED, self.State.DIALING, self.State.SMS_QUEUED, self.State.SMS_SENT]
+        return self._move(open_states, state=self.State.UNKNOWN, error_code=error_code, finished_at=now, next_poll_at=None)
+
     def mark_placed(
         self,
         provider_id: str,

@@ -1,0 +1,25 @@
+"""``manage.py voicepassword_purge``: what the beat task purge does, with progress."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from django_voicepassword import retention
+from django_voicepassword.conf import settings
+
+
+class Command(BaseCommand):
+    help = "Deletes or masks (RETENTION) what is older than RETENTION_DAYS."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.RETENTION_DAYS is None:
+            self.stdout.write("RETENTION_DAYS is not set: history is kept")
+        done = retention.purge(progress=self._progress if self.stderr.isatty() else None)
+        verb = "masked" if settings.RETENTION == "mask" else "deleted"
+        self.stdout.write(f"{done} rows {verb}")
+
+    def _progress(self, rows: int) -> None:
+        self.stderr.write(f"\r{rows:,} rows", ending="\r")
+        self.stderr.flush()

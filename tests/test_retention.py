@@ -1,0 +1,103 @@
+"""What is old goes, or keeps its figures without its number; what is open stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from django_voicepassword import limits, phones, retention
+from django_voicepassword.models import BalanceReading, CallRequest, CallStatus, DailyStatistics, LimitCounter, Verification
+
+pytestmark = pytest.mark.django_db
+PHONE = "79991234567"
+
+
+def history(days: float, lifetime: timedelta = timedelta(minutes=5), **values: Any) -> CallRequest:
+    at = timezone.now() - timedelta(days=days)
+    verification = Verification.objects.create(
+        phone=PHONE, purpose="login", created_at=at, expires_at=at + lifetime, ip="192.0.2.1"
+    )
+    given = {"phone": PHONE, "channel": "flashcall", "state": "busy", "created_at": at, "claimed_at": at, **values}
+    call = CallRequest.objects.create(verification=verification, price=Decimal("0.35"), **given)
+    CallStatus.objects.create(call=call, state="busy", source="callback", payload={"number": "***67"})
+    return call
+
+
+def test_without_a_number_of_days_history_is_kept() -> None:
+    history(1000)
+    assert retention.purge() == 0
+    assert CallRequest.objects.count() == 1
+
+
+def test_what_is_old_is_deleted_in_batches(configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(RETENTION_DAYS=30)
+    monkeypatch.setattr(retention, "BATCH", 4)
+    for _ in range(10):
+        history(31)
+    young = history(29)
+    told: list[int] = []
+    assert retention.purge(progress=told.append) == 20
+    assert told == [4, 8, 10, 14, 18, 20]
+    assert list(CallRequest.objects.all()) == [young]
+    assert list(Verification.objects.all()) == [young.verification]
+    assert CallStatus.objects.count() == 1
+    assert retention.purge() == 0
+
+
+def test_what_is_open_stays(configure: Callable[..., None]) -> None:
+    configure(RETENTION_DAYS=1)
+    kept = [
+        history(2, state="queued", claimed_at=None),
+        history(2, state="placing"),
+        history(2, lifetime=timedelta(days=9)),
+    ]
+    retention.purge()
+    assert set(CallRequest.objects.all()) == set(kept)
+    assert {call.verification for call in kept} == set(Verification.objects.all())
+
+
+def test_the_newest_balance_and_the_days_stay(configure: Callable[..., None]) -> None:
+    configure(RETENTION_DAYS=30)
+    old = timezone.now() - timedelta(days=99)
+    for _ in range(3):
+        BalanceReading.objects.create(balance=1, read_at=old)
+    DailyStatistics.objects.create(date=old.date())
+    assert retention.purge() == 2
+    assert BalanceReading.objects.count() == DailyStatistics.objects.count() == 1
+
+
+@pytest.mark.parametrize("again", [0, 2])
+def test_numbers_are_masked_and_figures_stay(configure: Callable[..., None], again: int) -> None:
+    configure(RETENTION_DAYS=30, RETENTION="mask")
+    old, young = history(31), history(29)
+    imported = CallRequest.objects.create(
+        phone="12025550123", channel="voice", state="busy", origin="imported", created_at=old.created_at
+    )
+    assert retention.purge() == 3
+    assert sum(retention.purge() for _ in range(again)) == 0
+    for row in (old, young, imported):
+        row.refresh_from_db()
+    assert (old.phone, old.price, old.state, young.phone) == ("7999123****", Decimal("0.35"), "busy", PHONE)
+    assert imported.phone == "1202555****"
+    assert old.verification is not None
+    assert (old.verification.phone, old.verification.ip) == ("7999123****", None)
+    assert phones.mask(old.phone) == "+7 *** ***-**-**"
+    assert phones.mask(imported.phone)
+
+
+def test_counters_go_when_no_rate_reaches_back_to_them(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["10/30d"]})
+    limits.reserve({"phone": PHONE}, timezone.now())
+    limits.raise_alarm("balance_low")
+    limits.note_price("sms", Decimal("3.30"), timezone.now())
+    LimitCounter.objects.update(updated_at=timezone.now() - timedelta(days=31))
+    retention.purge()
+    assert LimitCounter.objects.count() == 3
+    LimitCounter.objects.update(updated_at=timezone.now() - timedelta(days=33))
+    retention.purge()
+    assert sorted(key.partition(":")[0] for key in LimitCounter.objects.values_list("pk", flat=True)) == ["alarm", "price"]
