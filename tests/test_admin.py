@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from django_voicepassword import verifications
+from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics
 from django_voicepassword.testing import Sent
 
 
@@ -58,3 +59,25 @@ def test_a_call_shows_its_verification_and_every_report(admin_client: Client, ou
     assert reverse("admin:django_voicepassword_verification_change", args=[verification.pk]) in page
     assert '<span class="vp-badge vp-badge-wait">placed</span>' in page
     assert "reply to sending" in page
+
+
+@pytest.mark.django_db
+def test_the_books_are_read_and_not_written(admin_client: Client) -> None:
+    day = DailyStatistics.objects.create(
+        date="2026-03-10", rows=5, total_price="1.75", counts={"voice": {"busy": 2, "answered": 3}}, mismatched=1
+    )
+    reading = BalanceReading.objects.create(balance="100.5", currency="Rub")
+    for row, told in ((day, "voice call</strong> busy: 2, answered: 3"), (reading, "100.50 Rub")):
+        name = f"admin:django_voicepassword_{row._meta.model_name}"
+        assert admin_client.get(reverse(f"{name}_changelist")).status_code == 200
+        assert told in admin_client.get(reverse(f"{name}_change", args=[row.pk])).content.decode()
+        assert admin_client.get(reverse(f"{name}_add")).status_code == 403
+        assert admin_client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.django_db
+def test_a_call_tells_what_the_statistics_said_otherwise(admin_client: Client, outbox: list[Sent]) -> None:
+    call = verifications.start("79990000001").calls.get()
+    CallRequest.objects.update(difference=3)
+    page = admin_client.get(reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])).content.decode()
+    assert "state, price" in page

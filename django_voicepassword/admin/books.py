@@ -1,0 +1,64 @@
+"""The days and the balance as the provider told them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.html import format_html_join
+from django.utils.translation import gettext_lazy
+
+from django_voicepassword.admin.base import HistoryAdmin, rubles
+from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics
+
+
+@admin.register(DailyStatistics)
+class DailyStatisticsAdmin(HistoryAdmin):
+    list_display = (
+        "date",
+        "rows",
+        "total",
+        "matched",
+        "imported",
+        "mismatched",
+        "missing",
+        "unreadable",
+        "synced_at",
+    )
+    fields = (
+        "date",
+        "rows",
+        "told_rows",
+        "total",
+        "by_channel",
+        "matched",
+        "imported",
+        "mismatched",
+        "missing",
+        "unreadable",
+        "unreadable_rows",
+        "synced_at",
+    )
+    readonly_fields = ("total", "by_channel")
+
+    @admin.display(description=gettext_lazy("total price"), ordering="total_price")
+    def total(self, day: DailyStatistics) -> str:
+        return rubles(day.total_price)
+
+    @admin.display(description=gettext_lazy("counts by channel and state"))
+    def by_channel(self, day: DailyStatistics) -> str:
+        channels, states = dict(CallRequest.Channel.choices), dict(CallRequest.State.choices)
+        lines = [
+            (channels.get(channel, channel), ", ".join(f"{states.get(state, state)}: {n}" for state, n in told.items()))
+            for channel, told in sorted(day.counts.items())
+        ]
+        return format_html_join("", "<div><strong>{}</strong> {}</div>", lines) or "–"
+
+
+@admin.register(BalanceReading)
+class BalanceReadingAdmin(HistoryAdmin):
+    list_display = ("read_at", "amount")
+    fields = ("read_at", "amount")
+    readonly_fields = ("amount",)
+
+    @admin.display(description=gettext_lazy("balance"), ordering="balance")
+    def amount(self, reading: BalanceReading) -> str:
+        return str(reading)
