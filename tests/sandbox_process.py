@@ -51,6 +51,12 @@ class SandboxProcess:
     def set_balance(self, balance: str) -> None:
         self._control("balance", {"balance": balance})
 
+    def generate(self, date: str, rows: int) -> None:
+        self._control("generate", {"date": date, "rows": rows})
+
+    def age(self) -> None:
+        self._control("age")
+
     def wait_for_call(self, number: str, channel: str | None = None, timeout: float = 10) -> dict[str, Any]:
         ends = time.monotonic() + timeout
         while time.monotonic() < ends:
@@ -60,7 +66,7 @@ class SandboxProcess:
             time.sleep(0.05)
         raise AssertionError("no call came")
 
-    def _control(self, name: str, body: dict[str, str] | None = None) -> None:
+    def _control(self, name: str, body: dict[str, Any] | None = None) -> None:
         data = json.dumps(body or {}).encode()
         with urllib.request.urlopen(f"{self.url}control/{name}", data=data, timeout=10) as answer:
             assert answer.status == 200

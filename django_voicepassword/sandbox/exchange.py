@@ -66,6 +66,8 @@ class Exchange:
             self._by_id: dict[str, list[Row]] = {}
             self.callbacks: list[Row] = []
             self.requests: list[Row] = []
+            #: Date (dd.mm.yyyy) -> how many made-up rows its statistics have beside what rang.
+            self.generated: dict[str, int] = {}
             self._due.clear()
             self.answers_flow.set()
 
@@ -138,6 +140,12 @@ class Exchange:
                 rows = [self._statistics_row(row) for row in self.calls if row["date"].strftime("%d.%m.%Y") == date]
             return {"result": "ok", "rows": str(len(rows)), "data": rows}
         raise Refusal("unknown_request")
+
+    def age(self, days: int) -> None:
+        """Everything that rang was so many days earlier."""
+        with self._lock:
+            for row in self.calls:
+                row["date"] -= timedelta(days=days)
 
     def note(self, address: str, body: Any, result: str) -> None:
         """Keep that a request came: also one that was refused, which no call tells of."""

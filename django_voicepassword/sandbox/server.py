@@ -6,13 +6,14 @@ import hmac
 import json
 import sys
 import time
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from django_voicepassword.sandbox import pages
+from django_voicepassword.sandbox import generated, pages
 from django_voicepassword.sandbox.exchange import Exchange, Refusal
 
 API = "/api/voice-password/"
@@ -44,6 +45,14 @@ def _amount(body: Any) -> Decimal | None:
     return amount if amount.is_finite() else None
 
 
+def _day(body: Any) -> tuple[str, int]:
+    """A date of the provider and a number of rows; "" where they are none."""
+    date, rows = (body.get("date"), body.get("rows")) if isinstance(body, dict) else (None, None)
+    if not (isinstance(date, str) and len(date) == 10 and type(rows) is int and 0 <= rows <= 10_000_000):
+        return "", 0
+    return date, rows
+
+
 class Server(ThreadingHTTPServer):
     """Each connection has a thread; ``exchange`` is shared."""
 
@@ -65,6 +74,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    # Head and body are two writes: without this the second waits 40 ms for the client's word on the first.
+    disable_nagle_algorithm = True
     timeout = 75
     server: Server
 
@@ -119,7 +130,11 @@ class Handler(BaseHTTPRequestHandler):
             return
         exchange.note(path, body, how)
         if path.endswith("get/"):
-            self._answer_json(reply)
+            made_up = exchange.generated.get(str(body.get("date", ""))) if body.get("request") == "daily" else None
+            if made_up is None:
+                self._answer_json(reply)
+            else:
+                self._stream(generated.answer(str(body["date"]), made_up, reply["data"]))
             return
         exchange.answers_flow.wait(LONGEST_HOLD)
         self._answer_send(reply, how)
@@ -153,6 +168,14 @@ class Handler(BaseHTTPRequestHandler):
             exchange.answers_flow.clear()
         elif path == "/control/release":
             exchange.answers_flow.set()
+        elif path == "/control/generate":
+            date, rows = _day(body)
+            if not date:
+                self._answer_json({"error": 'send {"date": "10.03.2026", "rows": 1000000}'}, 400)
+                return
+            exchange.generated[date] = rows
+        elif path == "/control/age":
+            exchange.age(1)
         elif path == "/control/balance":
             balance = _amount(body)
             if balance is None:
@@ -176,6 +199,16 @@ class Handler(BaseHTTPRequestHandler):
             return json.loads(raw) if raw else {}
         except (ValueError, RecursionError):
             return ""
+
+    def _stream(self, parts: Iterable[bytes]) -> None:
+        """An answer whose length nobody knows before: chunked."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for part in parts:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        self.wfile.write(b"0\r\n\r\n")
 
     def _answer_json(self, value: Any, status: int = 200) -> None:
         self._answer(json.dumps(value, ensure_ascii=False), status, "application/json")

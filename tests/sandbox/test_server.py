@@ -198,6 +198,19 @@ def test_a_day_and_a_state_have_the_russian_words(sandbox: SandboxProcess) -> No
     assert ask(sandbox, "get", {"request": "daily", "date": "01.01.2020"})["data"] == []
 
 
+def test_a_day_may_be_made_up_and_a_call_a_day_older(sandbox: SandboxProcess) -> None:
+    ask(sandbox, "send", {"number": "79990000001"})
+    row = ask(sandbox, "get", {"request": "state", "id": sandbox.calls()[0]["id"]})["data"]
+    today = row["date"].split()[0]
+    sandbox.generate(today, 2500)
+    day = ask(sandbox, "get", {"request": "daily", "date": today})
+    assert (day["rows"], len(day["data"]), day["data"][0]["id"]) == ("2501", 2501, row["id"])
+    assert len({one["id"] for one in day["data"]}) == 2501
+    assert set(day["data"][-1]) == set(row)
+    sandbox.age()
+    assert len(ask(sandbox, "get", {"request": "daily", "date": today})["data"]) == 2500
+
+
 @pytest.mark.parametrize(
     ("number", "states"),
     [
@@ -258,6 +271,8 @@ def test_a_callback_that_was_not_taken_comes_again(sandbox: SandboxProcess, repo
         ("POST", "/control/balance", {"balance": "NaN"}, 400),
         ("POST", "/control/balance", {"balance": "much"}, 400),
         ("POST", "/control/balance", [], 400),
+        ("POST", "/control/generate", {"date": "today", "rows": 5}, 400),
+        ("POST", "/control/generate", {"date": "10.03.2026", "rows": "5"}, 400),
         ("POST", "/api/voice-password/send/", b"x" * 70000, 413),
     ],
 )
