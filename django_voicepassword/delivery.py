@@ -311,8 +311,12 @@ def _meant(call: CallRequest, report: Report) -> CallRequest:
     # FAIL is in both vocabularies: the id tells, and where both share it, the one that is still open.
     if own is not None and own.provider_id != call.provider_id:
         return own
-    shared = report.id in (None, call.provider_id) and call.is_final and not newest.is_final
-    return newest if shared else call
+    if not call.is_final or newest.is_final or report.id not in (None, call.provider_id):
+        return call
+    if newest.provider_id == call.provider_id:
+        return newest
+    # The text has an id of its own, or none yet: a call that failed already is told of once more.
+    return call if newest.provider_id or call.state == CallRequest.State.FAILED else newest
 
 
 def _changes(call: CallRequest, report: Report, status: CallStatus) -> dict[str, Any]:

@@ -60,7 +60,10 @@ def assign(user: Any, phone: str) -> None:
     """From now on this number is this user's, and no other's."""
     field = settings.USER_PHONE_FIELD
     if field is None:
-        VerifiedPhone.objects.update_or_create(phone=phone, defaults={"user": user, "verified_at": timezone.now()})
+        with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
+            # A transaction that begins with a read cannot wait for a writer on SQLite.
+            limits.hold(f"user:{phone}")
+            VerifiedPhone.objects.update_or_create(phone=phone, defaults={"user": user, "verified_at": timezone.now()})
         return
     written = _spelling(phone)
     if getattr(user, field) != written:

@@ -249,6 +249,25 @@ def test_fail_is_in_both_vocabularies_and_the_id_tells(
     assert (text.state, provider.state) == ("failed", "no_answer" if call_is_final else "placed")
 
 
+def test_a_repeated_fail_of_a_call_is_not_the_fail_of_its_text(
+    provider: Provider, verification: Verification, configure: Callable[..., None]
+) -> None:
+    configure(RESEND_AFTER=0)
+    provider.report("FAIL")
+    verifications.resend(verification.id, channel="sms")
+    text = verification.calls.get(channel="sms")
+    # Its answer was lost: nobody knows its id.
+    CallRequest.objects.filter(pk=text.pk).update(state="unknown", provider_id="")
+    provider.report("FAIL")
+    text.refresh_from_db()
+    assert (text.state, text.provider_id, provider.history) == ("unknown", "", ["failed", "failed"])
+    # The other way round: the text shares the id of its call.
+    CallRequest.objects.filter(pk=text.pk).update(state="placed", provider_id=provider.call.provider_id)
+    provider.report("FAIL")
+    text.refresh_from_db()
+    assert text.state == "failed"
+
+
 @pytest.mark.parametrize(
     ("networks", "address", "proxies", "forwarded", "status"),
     [

@@ -70,7 +70,7 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     for chunk in _chunks(_rows(report)):
         _find_lost(lost, chunk, moments)
         with transaction.atomic(using=database):
-            limits.hold(f"sync:{day.isoformat()}")
+            _hold(day)
             merge.chunk(_once(chunk), moments, totals)
         read += len(chunk)
         if progress is not None:
@@ -201,5 +201,13 @@ def _keep(day: date, totals: Totals, read: int, report: Any) -> DailyStatistics:
         logger.warning("statistics of %s: %s rows cannot be read", day, unreadable)
     if told is not None and told != read + unreadable:
         logger.warning("statistics of %s: the provider says %s rows and sends %s", day, told, read + unreadable)
-    statistics, _ = DailyStatistics.objects.update_or_create(date=day, defaults=values)
+    with transaction.atomic(using=router.db_for_write(DailyStatistics)):
+        # A transaction that begins with a read cannot wait for a writer on SQLite.
+        _hold(day)
+        statistics, _ = DailyStatistics.objects.update_or_create(date=day, defaults=values)
     return statistics
+
+
+def _hold(day: date) -> None:
+    """Runs of one day take turns."""
+    limits.hold(f"sync:{day.isoformat()}")
