@@ -32,7 +32,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("address", nargs="?", default="", help="of an empty database; SQLite without one")
     parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--memory", action="store_true", help="one run alone: its peak above the process before it")
+    parser.add_argument(
+        "--memory",
+        action="store_true",
+        help="one run alone, over HTTP from the sandbox: its peak above the process before it",
+    )
     given = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     os.environ["DATABASE_URL"] = given.address
@@ -48,7 +52,8 @@ def main() -> int:
             connection.settings_dict["OPTIONS"] = {**connection.settings_dict["OPTIONS"], "init_command": PRAGMAS}
         call_command("migrate", verbosity=0)
         path = Path(folder) / "day.json"
-        write_answer(path, given.rows)
+        if not given.memory:
+            write_answer(path, given.rows)
         (weigh if given.memory else measure)(given.rows, path)
     return 0
 
@@ -88,17 +93,18 @@ def measure(count: int, path: Path) -> None:
 
 
 def weigh(count: int, path: Path) -> None:
-    """The memory of one run, in a process that has done nothing else."""
+    """The memory of one run over HTTP, in a process that has done nothing else; the sandbox makes the day up."""
     from django.conf import settings
 
-    from benchmarks import daily_sync
     from django_voicepassword import statistics
+    from tests.sandbox_process import SandboxProcess
 
-    settings.VOICEPASSWORD = {"TRANSPORT": "benchmarks.daily_sync.Provider"}
-    daily_sync.Provider.path = path
-    before = peak()
-    timed(f"{count:,} rows imported", count, lambda: statistics.sync_day(DAY))
-    print(f"  memory: {peak() - before:.0f} MB above the {before:.0f} MB of the process before")
+    with SandboxProcess() as sandbox:
+        settings.VOICEPASSWORD = {"TRANSPORT": "http", "API_KEY": sandbox.key, "API_URL": sandbox.api_url}
+        sandbox.generate(f"{DAY:%d.%m.%Y}", count)
+        before = peak()
+        timed(f"{count:,} rows of the sandbox imported", count, lambda: statistics.sync_day(DAY))
+        print(f"  memory: {peak() - before:.0f} MB above the {before:.0f} MB of the process before")
 
 
 def timed(name: str, count: int, work: Callable[[], None]) -> float:
