@@ -10,7 +10,7 @@ import io
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,8 @@ from django_voicepassword.protocol import DailyRow
 
 _LOADED, _MATCHED = "voicepassword_told", "voicepassword_matched"
 _FINAL = 9
+#: A row as young as this that is no call of ours is left to the next run: the reply to our request may be on its way.
+YOUNG = timedelta(minutes=5)
 #: Rows in one statement for MySQL: far below the packet that it takes.
 _PART = 2000
 #: A loaded row: names that no column of ours has, so that no join is ambiguous.
@@ -62,7 +64,6 @@ class Merge:
     def __init__(self, connection: BaseDatabaseWrapper, now: datetime) -> None:
         self._connection = connection
         self._vendor = connection.vendor
-        self._now = stored(now) if now.tzinfo else now
         self._calls = connection.ops.quote_name(CallRequest._meta.db_table)
         self._statuses = connection.ops.quote_name(CallStatus._meta.db_table)
         self._types = {
@@ -72,6 +73,7 @@ class Merge:
         if self._vendor == "postgresql" and now.tzinfo is None:
             self._types["moment"] = "timestamp without time zone"
         self._zone = "+00" if self._vendor == "postgresql" and now.tzinfo else ""
+        self._now, self._young = (self._text(moment) for moment in (now, now - YOUNG))
         self._known: dict[Any, tuple[Any, ...]] = {}
         self._parts: dict[Any, tuple[str, str, str]] = {}
         self._final = ", ".join(f"'{state.value}'" for state in CallRequest.FINAL_STATES)
@@ -88,12 +90,17 @@ class Merge:
                 cursor.execute("SET LOCAL synchronous_commit = off")
             self._load(cursor, rows, moments)
             self._match(cursor)
+            cursor.execute(f"DELETE FROM {_MATCHED} WHERE call_id IS NULL AND told_at >= %s", [self._young])  # noqa: S608
             totals.written += self._move(cursor)
             totals.written += self._import(cursor)
             self._add_up(cursor, totals)
             # On MySQL a DROP TABLE that does not say TEMPORARY ends the transaction.
             cursor.execute(f"DROP {'TEMPORARY ' if self._vendor == 'mysql' else ''}TABLE {_MATCHED}")
             cursor.execute(f"DELETE FROM {_LOADED}")  # noqa: S608  (names only, here and below)
+
+    def _text(self, moment: datetime) -> str:
+        """A moment as the database stores it, beside those of the rows."""
+        return f"{stored(moment) if moment.tzinfo else moment:%Y-%m-%d %H:%M:%S}{self._zone}"
 
     def _load(self, cursor: Any, rows: list[DailyRow], moments: Moments) -> None:
         columns = ", ".join(f"{name} {kind.format(**self._types)}" for name, kind in _COLUMNS)

@@ -15,7 +15,7 @@ import pytest
 from django.utils import timezone as django_timezone
 
 from django_voicepassword import delivery, signals, statistics, verifications
-from django_voicepassword.client import DailyReport
+from django_voicepassword.client import Client, DailyReport
 from django_voicepassword.exceptions import ProviderError, UnreadableReply
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics
 from django_voicepassword.statistics import days
@@ -336,6 +336,20 @@ def test_the_day_is_the_providers_in_either_use_of_zones(tell: Callable[..., Non
 def sandbox() -> Iterator[SandboxProcess]:
     with SandboxProcess(callback_delay=0.1) as process:
         yield process
+
+
+def test_a_young_row_of_somebody_else_is_left_to_the_next_run(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
+    """The reply to a request of ours may be on its way: imported now, the call would be there twice."""
+    configure(TRANSPORT="http", API_KEY=sandbox.key, API_URL=sandbox.api_url)
+    sandbox.reset()
+    Client(sandbox.key, base_url=sandbox.api_url).flash_call("79990000001", code="1234")
+    today = days.provider_today()
+    assert figures(statistics.sync_day(today).statistics) == (1, 0, 0, 0, 0)
+    assert not CallRequest.objects.exists()
+    sandbox.age()
+    assert figures(statistics.sync_day(today - timedelta(days=1)).statistics) == (1, 0, 1, 0, 0)
 
 
 def test_a_day_of_the_sandbox_agrees_with_ours(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
