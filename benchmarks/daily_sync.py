@@ -23,9 +23,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from django_voicepassword.sandbox import generated
+
 DAY = datetime.date(2026, 3, 10)
 CHUNK = 10_000
-STATES = ["Успешно", "Занято", "Нет ответа", "Отменен", "Ошибка"]
 
 
 def main() -> int:
@@ -120,25 +121,10 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def row(number: int) -> dict[str, str]:
-    return {
-        "id": str(10_000_000 + number),
-        "number": f"7999{number % 10_000_000:07}",
-        "date": f"10.03.2026 {number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}",
-        "duration": f"00:{number % 20:02}",
-        "price": "0.35",
-        "service": "Voice Password" if number % 3 else "Flash Call",
-        "state": STATES[number % 5],
-    }
-
-
 def write_answer(path: Path, count: int) -> None:
     """The provider's answer, as it would come over the wire."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write(f'{{"result": "ok", "rows": "{count}", "data": [')
-        for number in range(count):
-            file.write(("," if number else "") + json.dumps(row(number), ensure_ascii=False))
-        file.write("]}")
+    with path.open("wb") as file:
+        file.writelines(generated.answer(f"{DAY:%d.%m.%Y}", count, []))
 
 
 class Response:
@@ -205,7 +191,7 @@ def write_floor(count: int) -> None:
         for n in range(count)
     ]
     chunks = [rows[start : start + CHUNK] for start in range(0, count, CHUNK)]
-    payload = json.dumps(row(1))
+    payload = json.dumps(generated.row(f"{DAY:%d.%m.%Y}", 1))
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             cursor.execute("CREATE UNIQUE INDEX floor_key ON django_voicepassword_callrequest (provider_id, channel)")
