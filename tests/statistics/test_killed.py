@@ -1,0 +1,59 @@
+"""A sync that is killed in the middle of a day loses nothing and is run again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.sandbox_process import SandboxProcess
+
+ROWS = 20_000
+PROGRAM = """
+import datetime, sys, django
+from django.conf import settings
+django.setup()
+from django.core.management import call_command
+from django.db import connection
+from django_voicepassword import statistics
+from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics
+from django_voicepassword.statistics import days
+
+file, address, chunk = sys.argv[1:]
+connection.settings_dict["NAME"] = file
+settings.VOICEPASSWORD = {"TRANSPORT": "http", "API_KEY": "sandbox-key", "API_URL": address}
+days.CHUNK = int(chunk)
+call_command("migrate", verbosity=0)
+report = statistics.sync_day(datetime.date(2026, 3, 10), progress=lambda rows: print(rows, flush=True))
+calls, statuses = CallRequest.objects.count(), CallStatus.objects.count()
+print("end", report.written, calls, statuses, report.statistics.rows, report.statistics.total_price)
+"""
+
+
+def _start(file: Path, address: str, chunk: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(file), address, str(chunk)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": ""},
+    )
+
+
+def test_a_sync_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    with SandboxProcess() as sandbox:
+        sandbox.generate("10.03.2026", ROWS)
+        file = tmp_path / "killed.sqlite3"
+        with _start(file, sandbox.api_url, 200) as first:
+            assert first.stdout is not None
+            while int(first.stdout.readline()) < 2000:
+                pass
+            first.kill()
+        with _start(file, sandbox.api_url, 5000) as second:
+            output, _ = second.communicate(timeout=60)
+    word, written, calls, statuses, rows, price = output.splitlines()[-1].split()
+    assert word == "end"
+    # Something was there already, and nothing was written twice.
+    assert 0 < int(written) <= ROWS - 2000
+    assert (int(calls), int(statuses), int(rows), price) == (ROWS, ROWS, ROWS, "7000.0000")
