@@ -39,11 +39,12 @@ def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: 
 
 
 @sensitive_variables()
-def log_in(request: HttpRequest, verification_id: UUID | str, code: str) -> dict[str, Any]:
-    """Check the code, log its holder in as LOGIN says, and give the JSON to answer."""
+def log_in(request: HttpRequest, verification_id: UUID | str, code: str) -> tuple[dict[str, Any], Verification]:
+    """Check the code, log its holder in as LOGIN says, and give the JSON to answer and what was approved."""
     answer = _answer()
     user = authenticate_phone(request, verification_id, code)
-    return answer(request, user, verifications.get(verification_id))
+    verification = verifications.get(verification_id)
+    return answer(request, user, verification), verification
 
 
 def log_in_session(request: HttpRequest, user: Any, verification: Verification) -> None:

@@ -30,16 +30,11 @@ class Moments:
         """``YYYY-MM-DD hh:mm:ss`` as the database stores it: in UTC, or in the site's zone where USE_TZ is off."""
         if isinstance(written, str):
             hour, rest = written[:13], written[13:]
+            if hour not in self._hours or rest not in self._rests:
+                self._learn(written, hour, rest)
             prefix = self._hours.get(hour)
             if prefix is not None and rest in self._rests:
                 return prefix + rest
-            if _USUAL.fullmatch(written):
-                self._rests.add(rest)
-                if hour not in self._hours:
-                    self._hours[hour] = self._hour(hour)
-                prefix = self._hours[hour]
-                if prefix is not None:
-                    return prefix + rest
         moment = self.aware(written)
         return None if moment is None else stored(moment).strftime("%Y-%m-%d %H:%M:%S")
 
@@ -53,7 +48,13 @@ class Moments:
     def field(self, written: datetime | None) -> datetime | None:
         """The moment as a model's field takes it: naive where USE_TZ is off."""
         moment = self.aware(written)
-        return moment if moment is None or django_settings.USE_TZ else stored(moment)
+        return None if moment is None else for_field(moment)
+
+    def _learn(self, written: str, hour: str, rest: str) -> None:
+        if _USUAL.fullmatch(written):
+            self._rests.add(rest)
+            if hour not in self._hours:
+                self._hours[hour] = self._hour(hour)
 
     def _hour(self, hour: str) -> str | None:
         """The beginning of every moment of an hour; None where it does not begin at a whole hour in the other zone."""
@@ -69,3 +70,8 @@ def stored(moment: datetime) -> datetime:
     if django_settings.USE_TZ:
         return moment.astimezone(timezone.utc).replace(tzinfo=None)
     return django_timezone.make_naive(moment)
+
+
+def for_field(moment: datetime) -> datetime:
+    """An aware moment as a model's field takes it: naive in the site's zone where USE_TZ is off."""
+    return moment if django_settings.USE_TZ else stored(moment)

@@ -32,6 +32,11 @@ class SandboxProcess:
         self._process.wait(10)
         self._process.stdout.close()
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """VOICEPASSWORD of a project that calls through it; calls are queued, and placed by the test."""
+        return {"TRANSPORT": "http", "DISPATCH": "celery", "API_KEY": self.key, "API_URL": self.api_url}
+
     def ledger(self, number: str = "") -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.url}control/ledger.json?number={number}", timeout=10) as answer:
             return json.load(answer)

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from django_voicepassword import broker, delivery, limits, polling, tasks, verifications
@@ -18,6 +17,7 @@ from django_voicepassword.exceptions import RateLimited, Unavailable
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.protocol import parse_report
 from django_voicepassword.sandbox.outcomes import OUTCOMES
+from tests.at_once import at_once
 from tests.sandbox_process import SandboxProcess
 
 # Nothing is committed in most of these tests, so nothing is dispatched: each places its calls itself.
@@ -39,15 +39,7 @@ def sandbox(process: SandboxProcess, configure: Callable[..., None]) -> SandboxP
 
 
 def use(configure: Callable[..., None], process: SandboxProcess, **keys: Any) -> None:
-    configure(
-        TRANSPORT="http",
-        DISPATCH="celery",
-        API_KEY=process.key,
-        API_URL=keys.pop("API_URL", process.api_url),
-        TIMEOUT=(1, 2),
-        RESEND_AFTER=0,
-        **keys,
-    )
+    configure(**{**process.settings, "TIMEOUT": (1, 2), "RESEND_AFTER": 0, **keys})
 
 
 def start(number: str = "79990000001", **given: Any) -> CallRequest:
@@ -201,20 +193,7 @@ def test_a_refused_connection_waits_longer_each_time_and_ends_with_the_verificat
 def test_several_workers_with_one_task_ring_once(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
     use(configure, sandbox)
     call = CallRequest.objects.create(verification=_verification(), phone="79990000001", channel="flashcall")
-    gate = threading.Barrier(6)
-
-    def work() -> None:
-        gate.wait(10)
-        try:
-            delivery.place(call.pk)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    assert at_once([lambda: delivery.place(call.pk)] * 6) == [None] * 6
     assert fresh(call).state == "placed"
     assert len(sandbox.calls()) == 1
 

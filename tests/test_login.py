@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db import connections
 from django.http import HttpRequest
 from django.test import RequestFactory
 
@@ -19,6 +17,7 @@ from django_voicepassword.backends import PhoneBackend
 from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification, VerifiedPhone
 from django_voicepassword.testing import Sent
+from tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 PHONE = "79990000001"
@@ -111,21 +110,14 @@ def test_two_right_guesses_at_once_make_one_user_and_one_login(
     configure(USER_PHONE_FIELD=field)
     ids = [verifications.start(PHONE).id for _ in range(2)]
     codes = {sent.verification: sent.code for sent in outbox}
-    gate, got = threading.Barrier(6), []
 
-    def work(id: Any) -> None:
-        gate.wait(10)
-        try:
-            got.append((id, authenticate(None, verification=id, voicepassword_code=codes[id])))
-        finally:
-            connections.close_all()
+    def log_in_with(id: Any) -> Callable[[], object]:
+        return lambda: authenticate(None, verification=id, voicepassword_code=codes[id])
 
-    threads = [threading.Thread(target=work, args=(ids[number % 2],)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert len(got) == 6
+    tried = [ids[number % 2] for number in range(6)]
+    users_or_errors = at_once([log_in_with(id) for id in tried])
+    assert not [one for one in users_or_errors if isinstance(one, Exception)]
+    got = list(zip(tried, users_or_errors, strict=True))
     logged_in = [id for id, user in got if user is not None]
     assert sorted(logged_in, key=str) == sorted(ids, key=str)
     assert User.objects.count() == 1

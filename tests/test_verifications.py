@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from django_voicepassword import verifications
 from django_voicepassword.exceptions import (
@@ -21,6 +18,7 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.testing import Sent
+from tests.at_once import at_once
 
 PHONE = "+7 999 000-00-01"
 
@@ -93,35 +91,11 @@ def test_the_code_is_nowhere_in_the_database(outbox: list[Sent]) -> None:
     assert len(call.code_digest) == 64
 
 
-def _burst(count: int, work: Callable[[], object]) -> list[object]:
-    """``work`` in ``count`` threads that begin together; each result or error."""
-    gate, results, lock = threading.Barrier(count), [], threading.Lock()
-
-    def run() -> None:
-        try:
-            gate.wait(20)
-            outcome: object = work()
-        except Exception as error:
-            outcome = error
-        finally:
-            connections.close_all()
-        with lock:
-            results.append(outcome)
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(results) == count
-    return results
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_burst_of_guesses_gets_exactly_the_allowed_number(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
     wrong = _wrong(outbox[0].code)
-    results = _burst(20, lambda: verifications.check(verification.id, wrong))
+    results = at_once([lambda: verifications.check(verification.id, wrong)] * 20)
     assert sorted(type(one).__name__ for one in results) == ["TooManyAttempts"] * 15 + ["WrongCode"] * 5
     verification.refresh_from_db()
     assert verification.attempts == 5
@@ -131,12 +105,12 @@ def test_a_burst_of_guesses_gets_exactly_the_allowed_number(outbox: list[Sent]) 
 def test_two_right_guesses_at_once_approve_once(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
     code = outbox[0].code
-    results = _burst(4, lambda: verifications.check(verification.id, code))
+    results = at_once([lambda: verifications.check(verification.id, code)] * 4)
     assert sum(isinstance(one, Verification) for one in results) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_burst_of_starts_rings_exactly_the_allowed_number(outbox: list[Sent]) -> None:
-    results = _burst(20, lambda: verifications.start(PHONE))
+    results = at_once([lambda: verifications.start(PHONE)] * 20)
     assert sorted(type(one).__name__ for one in results) == ["RateLimited"] * 17 + ["Verification"] * 3
     assert len(outbox) == CallRequest.objects.count() == 3, connection.vendor

@@ -87,8 +87,9 @@ class CheckView(VerificationAPIView):
 class LoginView(VerificationAPIView):
     def post(self, request: Request, **kwargs: Any) -> Response:
         given = self.read(serializers.LoginSerializer)
-        response = Response(logins.log_in(request._request, given["verification"], given["code"]))
-        devices.remember(request._request, response, verifications.get(given["verification"]).phone)
+        answer, verification = logins.log_in(request._request, given["verification"], given["code"])
+        response = Response(answer)
+        devices.remember(request._request, response, verification.phone)
         return response
 
 

@@ -43,7 +43,7 @@ class DailyRow(NamedTuple):
 
 
 class RowReader:
-    """Reads the rows of one day. ``secrets`` are in no payload."""
+    """Reads the rows of one day; what repeats in them is read once."""
 
     def __init__(self) -> None:
         self._known: dict[Any, tuple[Any, ...]] = {}

@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings as django_settings
 from django.db import connections, router, transaction
 from django.utils import timezone
 
@@ -25,7 +24,7 @@ from django_voicepassword.client import DailyReport
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.models import CallRequest, DailyStatistics
-from django_voicepassword.moments import Moments
+from django_voicepassword.moments import Moments, for_field
 from django_voicepassword.protocol import DailyRow, row_of
 from django_voicepassword.statistics.merge import Merge, Totals
 
@@ -47,11 +46,8 @@ class DayReport:
     written: int = 0
 
 
-@dataclass
-class _Lost:
-    """Calls of ours without an id, by number: their answer never came."""
-
-    by_number: dict[str, list[CallRequest]] = field(default_factory=lambda: defaultdict(list))
+#: Number -> calls of ours to it without an id: their answer never came.
+_Lost = dict[str, list[CallRequest]]
 
 
 def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayReport:
@@ -116,25 +112,25 @@ def _once(chunk: list[DailyRow]) -> list[DailyRow]:
 
 def _lost(day: date) -> _Lost:
     begins, ends = day_bounds(day)
-    lost = _Lost()
+    lost: _Lost = defaultdict(list)
     calls = CallRequest.objects.filter(
         provider_id="",
         origin=CallRequest.Origin.APP,
         state__in=[CallRequest.State.UNKNOWN, CallRequest.State.PLACING],
-        claimed_at__gte=_stored(begins - AFTER),
-        claimed_at__lt=_stored(ends + AFTER),
+        claimed_at__gte=for_field(begins - AFTER),
+        claimed_at__lt=for_field(ends + AFTER),
     )
     for call in calls.order_by("id").iterator(chunk_size=1000):
-        lost.by_number[call.phone].append(call)
+        lost[call.phone].append(call)
     return lost
 
 
 def _find_lost(lost: _Lost, chunk: list[DailyRow], moments: Moments) -> None:
     """Give calls of ours without an id the id of the row that must be theirs: by number, channel and the nearest time."""
-    if not lost.by_number:
+    if not lost:
         return
     for row in chunk:
-        candidates = lost.by_number.get(row.number)
+        candidates = lost.get(row.number)
         if not candidates:
             continue
         occurred = moments.aware(row.date)
@@ -167,11 +163,6 @@ def _aware(moment: datetime | None) -> datetime | None:
     return moment if moment is None or timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
-def _stored(moment: datetime) -> datetime:
-    """A moment as the database wants it."""
-    return moment if django_settings.USE_TZ else timezone.make_naive(moment)
-
-
 def _keep(day: date, totals: Totals, read: int, report: Any) -> DailyStatistics:
     begins, ends = day_bounds(day)
     # What rings, and what a test number only pretends to.
@@ -179,8 +170,8 @@ def _keep(day: date, totals: Totals, read: int, report: Any) -> DailyStatistics:
         origin=CallRequest.Origin.APP,
         listed_at__isnull=True,
         claimed_at__isnull=False,
-        created_at__gte=_stored(begins),
-        created_at__lt=_stored(ends),
+        created_at__gte=for_field(begins),
+        created_at__lt=for_field(ends),
     ).exclude(state__in=[*CallRequest.UNSENT_STATES, CallRequest.State.PLACING])
     unreadable = getattr(report, "unreadable", 0)
     told = getattr(report, "rows", None)

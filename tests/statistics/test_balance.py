@@ -31,8 +31,7 @@ def sandbox(process: SandboxProcess, configure: Callable[..., None]) -> SandboxP
 
 
 def use(configure: Callable[..., None], sandbox: SandboxProcess, **keys: Any) -> None:
-    given = {"TRANSPORT": "http", "DISPATCH": "celery", "API_KEY": sandbox.key, "API_URL": sandbox.api_url}
-    configure(**{**given, "LOW_BALANCE": Decimal("100"), **keys})
+    configure(**{**sandbox.settings, "LOW_BALANCE": Decimal("100"), **keys})
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -12,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.db.models import F, Sum
 from django.utils import timezone
 
@@ -20,6 +19,7 @@ from django_voicepassword import delivery, polling, statistics, verifications
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics, Verification
 from django_voicepassword.protocol import parse_callback
 from django_voicepassword.sandbox.outcomes import OUTCOMES, outcome_of
+from tests.at_once import at_once
 from tests.sandbox_process import SandboxProcess
 
 #: Calls a day; a person may want more: WEEK_CALLS=2000.
@@ -48,10 +48,7 @@ def process() -> Iterator[SandboxProcess]:
 def sandbox(process: SandboxProcess, configure: Callable[..., None]) -> SandboxProcess:
     process.reset()
     configure(
-        TRANSPORT="http",
-        DISPATCH="celery",
-        API_KEY=process.key,
-        API_URL=process.api_url,
+        **process.settings,
         TIMEOUT=(1, 5),
         RESEND_AFTER=0,
         MAX_SENDS=10,
@@ -168,22 +165,7 @@ def _was_contradicted(row: dict[str, Any]) -> bool:
 def test_two_syncs_of_one_day_at_once_do_not_collide(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django_voicepassword.statistics.days.CHUNK", 300)
     sandbox.generate("10.03.2026", 2000)
-    gate, results = threading.Barrier(3), []
-
-    def work() -> None:
-        gate.wait(10)
-        try:
-            results.append(statistics.sync_day(date(2026, 3, 10)))
-        except Exception as error:
-            results.append(error)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    results: list[Any] = at_once([lambda: statistics.sync_day(date(2026, 3, 10))] * 3)
     assert [type(one).__name__ for one in results] == ["DayReport"] * 3, results
     assert sum(report.written for report in results) == 2000
     assert CallRequest.objects.count() == CallStatus.objects.count() == 2000
