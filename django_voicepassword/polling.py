@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from django_voicepassword import delivery, provider
+from django_voicepassword import delivery, limits, provider
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, RequestRefused
 from django_voicepassword.models import CallRequest, CallStatus
@@ -21,17 +21,22 @@ ABANDONED_MARGIN = 30
 NO_FINAL_STATE = "no_final_state"
 #: Calls asked for in one run: the next run takes the rest.
 BATCH = 200
+#: Seconds after which a call is asked for again where the account was refused.
+REFUSED_PAUSE = 60
+#: The alarm that was given and not yet taken back.
+_ALARM = "account_refused"
 
 
 def poll_due(now: datetime | None = None) -> int:
     """Ask for the state of every call whose time has come, oldest first; how many were asked for.
 
     Each is claimed by moving its ``next_poll_at`` before it is asked for, so that several workers ask once. Stops where
-    the account is refused, with one alarm in the log: the next one would be refused too.
+    the account is refused, since the next one would be refused too, with one alarm in the log until the provider answers
+    again; what was asked for in vain is asked for again.
     """
     now = now or timezone.now()
     due = CallRequest.objects.filter(next_poll_at__lte=now).order_by("next_poll_at")[:BATCH]
-    asked = 0
+    asked, answered = 0, False
     for call in due:
         if not _claim_poll(call, now):
             continue
@@ -39,7 +44,9 @@ def poll_due(now: datetime | None = None) -> int:
         try:
             refresh(call.pk)
         except AccountRefused as error:
-            logger.error("polling stops: the provider refuses the account: %s", error.error_code)
+            if limits.raise_alarm(_ALARM):
+                logger.error("polling stops: the provider refuses the account: %s", error.error_code)
+            _unclaim_poll(call, now)
             break
         except RequestRefused as error:
             # ID_Not_Found: asking again tells nothing else.
@@ -47,8 +54,12 @@ def poll_due(now: datetime | None = None) -> int:
             _give_up(call.pk, error.error_code, now)
         except ProviderError as error:
             logger.warning("call %s: its state cannot be read: %s", call.pk, error)
+        else:
+            answered = True
         if call.polls + 1 >= len(settings.POLL_DELAYS):
             _give_up(call.pk, NO_FINAL_STATE, now)
+    if answered:
+        limits.clear_alarm(_ALARM)
     return asked
 
 
@@ -70,6 +81,14 @@ def _claim_poll(call: CallRequest, now: datetime) -> bool:
         following = now + timedelta(seconds=delays[0])
     moved = CallRequest.objects.filter(pk=call.pk, next_poll_at=call.next_poll_at)
     return bool(moved.update(next_poll_at=following, polls=F("polls") + 1))
+
+
+def _unclaim_poll(call: CallRequest, now: datetime) -> None:
+    """The account is refused, whatever was asked: the same question again after a minute."""
+    later = now + timedelta(seconds=REFUSED_PAUSE)
+    CallRequest.objects.filter(pk=call.pk).exclude(state__in=CallRequest.FINAL_STATES).update(
+        next_poll_at=later, polls=F("polls") - 1
+    )
 
 
 def refresh(call_id: int) -> CallStatus | None:

@@ -39,11 +39,17 @@ def enqueue(call_id: int) -> None:
 
 @shared_task(name="django_voicepassword.tasks.sync_daily", ignore_result=True)
 def sync_daily(date: str | None = None) -> None:
-    """Agree with the provider on one of its days (ISO text), or on yesterday and today."""
+    """Agree with the provider on one of its days (ISO text), or on yesterday and today; count the figures of the pages."""
     today = statistics.provider_today()
     days = [today - timedelta(days=1), today] if date is None else [datetime.date.fromisoformat(date)]
-    for day in days:
-        statistics.sync_day(day)
+    try:
+        for day in days:
+            statistics.sync_day(day)
+    finally:
+        # Our own calls are counted whether or not the provider tells of them.
+        for day in days:
+            statistics.refresh_figures(day)
+        statistics.fill_figures(today)
 
 
 @shared_task(name="django_voicepassword.tasks.check_balance", ignore_result=True)

@@ -319,7 +319,7 @@ def _pretend(verification: Verification, channel: str, code: str, insert: bool) 
             channel=channel,
             state=CallRequest.State.DELIVERED if channel == "sms" else CallRequest.State.ANSWERED,
             provider_id="test",
-            service="test number",
+            service=CallRequest.TEST_SERVICE,
             created_at=now,
             claimed_at=now,
             placed_at=now,

@@ -371,6 +371,18 @@ def test_a_refused_account_stops_polling_with_one_alarm(
     assert poll_at(calls[-1], 20) == 1
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "authorisation_failed" in caplog.text
+    # The next runs are refused too, silently, and no call is given up for it.
+    for seconds in range(100, 2500, 100):
+        assert poll_at(calls[-1], seconds) == 1
+    assert len(caplog.records) == 1
+    assert {fresh(call).state for call in calls} == {"placed"}
+    configure(**sandbox.settings)
+    assert poll_at(calls[-1], 5000) == 3
+    # Refused anew: that is another alarm.
+    other = place(start("79990000007"))
+    configure(TRANSPORT="http", API_KEY="another-key", API_URL=sandbox.api_url, TIMEOUT=(1, 2))
+    assert poll_at(other, 20) == 1
+    assert [record.levelname for record in caplog.records if record.levelname == "ERROR"] == ["ERROR", "ERROR"]
 
 
 def test_a_worker_that_died_leaves_a_call_unknown_and_it_is_not_placed_again(sandbox: SandboxProcess) -> None:

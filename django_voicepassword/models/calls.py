@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Concat, Left, Right
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -74,6 +75,8 @@ class CallRequest(models.Model):
     FINAL_STATES = frozenset(state for state, progress in PROGRESS.items() if progress == 9)
     #: Not yet with the provider: money is not spent.
     UNSENT_STATES = frozenset({State.QUEUED, State.REFUSED})
+    #: The service of a call to one of TEST_NUMBERS: it only pretends.
+    TEST_SERVICE = "test number"
 
     verification = models.ForeignKey(
         Verification,
@@ -84,6 +87,14 @@ class CallRequest(models.Model):
         related_name="calls",
     )
     phone = models.CharField(_("phone"), max_length=15)
+    #: The last four digits, the last one first: what people remember of a number, found by its beginning in an index.
+    phone_ending = models.GeneratedField(
+        expression=Concat(
+            Right("phone", 1), Left(Right("phone", 2), 1), Left(Right("phone", 3), 1), Left(Right("phone", 4), 1)
+        ),
+        output_field=models.CharField(max_length=4),
+        db_persist=True,
+    )
     channel = models.CharField(_("channel"), max_length=9, choices=Channel.choices)
     state = models.CharField(_("state"), max_length=13, choices=State.choices, default=State.QUEUED)
     #: The provider's id. A call and its SMS may share one: it is not unique.
@@ -147,12 +158,20 @@ class CallRequest(models.Model):
                 name="voicepassword_call_claimed",
             ),
         ]
+        # Partial indexes, which not every database has, are made by the migration 0002.
         indexes = [
             models.Index(fields=["created_at", "id"], name="voicepassword_call_created"),
             models.Index(fields=["phone", "created_at"], name="voicepassword_call_phone"),
             models.Index(fields=["state", "created_at"], name="voicepassword_call_state"),
             models.Index(fields=["provider_id"], name="voicepassword_call_provider"),
             models.Index(fields=["next_poll_at"], name="voicepassword_call_poll"),
+            models.Index(fields=["phone_ending", "created_at"], name="voicepassword_call_ending"),
+        ]
+        permissions = [
+            ("view_full_phone", _("Can see whole phone numbers")),
+            ("ask_provider", _("Can ask the provider for the state of a call")),
+            ("send_sms", _("Can send the code by SMS")),
+            ("send_voice", _("Can have a robot call and say the code")),
         ]
 
     def __str__(self) -> str:

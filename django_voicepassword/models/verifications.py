@@ -69,6 +69,7 @@ class Verification(models.Model):
             models.Index(fields=["phone", "created_at"], name="voicepassword_ver_phone"),
             models.Index(fields=["ip", "created_at"], name="voicepassword_ver_ip"),
         ]
+        permissions = [("cancel_verification", _("Can cancel a verification"))]
 
     def __str__(self) -> str:
         return f"{phones.mask(self.phone)}, {self.get_status_display()}"

@@ -1,6 +1,20 @@
 """The books: a day of the provider's statistics, the balance, and what the pages read of both."""
 
 from django_voicepassword.statistics.balance import Forecast, alarm, forecast, read_balance
-from django_voicepassword.statistics.days import DayReport, provider_today, sync_day
+from django_voicepassword.statistics.counting import fill_figures, refresh_figures
+from django_voicepassword.statistics.days import DayReport, day_bounds, provider_today, sync_day
+from django_voicepassword.statistics.figures import Figures
 
-__all__ = ["DayReport", "Forecast", "alarm", "forecast", "provider_today", "read_balance", "sync_day"]
+__all__ = [
+    "DayReport",
+    "Figures",
+    "Forecast",
+    "alarm",
+    "day_bounds",
+    "fill_figures",
+    "forecast",
+    "provider_today",
+    "read_balance",
+    "refresh_figures",
+    "sync_day",
+]

@@ -182,7 +182,7 @@ def _keep(day: date, totals: Totals, read: int, report: Any) -> DailyStatistics:
         "matched": totals.matched,
         "imported": totals.imported,
         "mismatched": totals.mismatched,
-        "missing": missing.exclude(service="test number").count(),
+        "missing": missing.exclude(service=CallRequest.TEST_SERVICE).count(),
         "told_rows": told,
         "unreadable": unreadable,
         "unreadable_rows": getattr(report, "unreadable_rows", []),

@@ -26,6 +26,7 @@ class Command(BaseCommand):
                 report = statistics.sync_day(day, self._progress(day))
             except (ProviderError, ImproperlyConfigured) as error:
                 raise CommandError(f"{day}: {error}; the figures of before stay") from None
+            statistics.refresh_figures(day)
             told = report.statistics
             self.stdout.write(
                 f"{day}: {told.rows} rows, {told.matched} matched, {told.imported} imported, {told.mismatched} with "
