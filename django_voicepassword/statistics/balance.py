@@ -16,7 +16,7 @@ from django_voicepassword.models import BalanceReading, DailyStatistics
 logger = logging.getLogger(__name__)
 
 #: The alarm that was given and not yet taken back.
-_ALARM = "balance_low"
+ALARM = "balance_low"
 #: Days whose spending the forecast goes by.
 FORECAST_DAYS = 7
 
@@ -40,7 +40,7 @@ def read_balance() -> BalanceReading:
     reading = BalanceReading.objects.create(balance=balance.amount, currency=balance.currency, read_at=timezone.now())
     threshold = settings.LOW_BALANCE
     if balance.amount > (threshold or 0):
-        limits.clear_alarm(_ALARM)
+        limits.clear_alarm(ALARM)
     elif threshold is not None:
         alarm(balance.amount, balance.currency)
     return reading
@@ -51,7 +51,7 @@ def alarm(balance: Decimal | None = None, currency: str = "") -> None:
 
     ``balance`` None: nobody told it, a send was refused for it.
     """
-    if not limits.raise_alarm(_ALARM):
+    if not limits.raise_alarm(ALARM):
         return
     threshold = settings.LOW_BALANCE
     told = "not enough for a send" if balance is None else f"{balance} {currency}"

@@ -1,6 +1,6 @@
-"""What the pages read: the figures of a period from rows counted before, and of today from today's calls alone.
+"""What the pages read: the figures of a period from rows counted before, and of today's last hours from their calls.
 
-The work of a page does not grow with the calls: a year is 366 rows by day and channel.
+The work of a page does not grow with the history: a year is 366 rows by day and channel.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Model, QuerySet, Sum
+from django.utils import timezone
 
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, DayFigures, HourFigures, PrefixFigures
-from django_voicepassword.statistics.counting import ALL, Counted, count
+from django_voicepassword.statistics.counting import ALL, CHANNELS, Counted, count
 from django_voicepassword.statistics.days import provider_today
 from django_voicepassword.statistics.figures import ADDITIVE, Figures, read_seconds
 
@@ -76,7 +77,7 @@ class Period:
 
     @cached_property
     def _live(self) -> Counted:
-        return count(self.today)
+        return today(timezone.now())
 
     def _kept(self, model: type[Model], *channels: str) -> QuerySet[Any]:
         """The rows of the full days; today is counted live."""
@@ -86,15 +87,39 @@ class Period:
         return kept.exclude(date=self.today)
 
 
+def today(now: datetime) -> Counted:
+    """The provider's running day up to ``now`` (aware).
+
+    The hours that had settled when the day was last counted are read, what came after them is counted; by prefix what was
+    counted last stands, an hour old at most where beat runs. A day that was not counted yet is counted as a whole.
+    """
+    moment = now.astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE))
+    day = moment.date()
+    kept = DayFigures.objects.filter(channel=ALL, date=day).first()
+    # Codes are typed, and states come, for some time after a call: the hour before the count had not settled.
+    settled = 0 if kept is None else _clock(kept.counted_at).hour - 1
+    if settled <= 0:
+        return count(day, ends=moment)
+    found = count(day, moment.replace(hour=settled, minute=0, second=0, microsecond=0), moment)
+    found.prefixes.clear()
+    for hour in HourFigures.objects.filter(channel__in=CHANNELS, date=day, hour__lt=settled):
+        figures = _of(hour)
+        found.days[hour.channel].include(figures)
+        found.hours[hour.channel, hour.hour].include(figures)
+    for prefix in PrefixFigures.objects.filter(channel__in=CHANNELS, date=day):
+        found.prefixes[prefix.channel, prefix.prefix].include(_of(prefix))
+    return found
+
+
 def until(now: datetime, days_ago: int, channel: str = ALL) -> Figures:
-    """The figures of a provider's day from midnight to the same time as ``now``, ``days_ago`` days before.
+    """The figures of a provider's day from midnight to the same time as ``now``, ``days_ago`` days before (0: today).
 
     Full hours are read, the hour that has begun is counted.
     """
+    if days_ago == 0:
+        return today(now).days[channel]
     moment = now.astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE)) - timedelta(days=days_ago)
     day = moment.date()
-    if days_ago == 0:
-        return count(day, ends=moment).days[channel]
     found = Figures()
     for row in HourFigures.objects.filter(channel=channel, date=day, hour__lt=moment.hour):
         found.include(_of(row))
@@ -106,6 +131,12 @@ def until(now: datetime, days_ago: int, channel: str = ALL) -> Figures:
 def oldest_day() -> date | None:
     """The first day that has figures."""
     return DayFigures.objects.filter(channel=ALL).order_by("date").values_list("date", flat=True).first()
+
+
+def _clock(moment: datetime) -> datetime:
+    """A stored moment on the provider's clock."""
+    aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    return aware.astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE))
 
 
 def _of(row: Any) -> Figures:

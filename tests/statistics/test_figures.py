@@ -269,10 +269,10 @@ def test_a_period_is_read_and_today_is_counted_live(django_assert_num_queries: A
             moment = at(15, number) - timedelta(days=days_ago)
             called(moment, verified(moment, approved_after=20), channel="voice" if number else "flashcall")
     statistics.fill_figures()
-    statistics.refresh_figures(DAY)
     called(at(15, 29))
     period = reading.Period(DAY - timedelta(days=7), DAY)
-    with django_assert_num_queries(5):
+    # The days, and of today when it was counted, and the four that count.
+    with django_assert_num_queries(6):
         days = period.by_day()
     assert [(day, one.calls) for day, one in days if one.calls] == [
         (DAY - timedelta(days=7), 1),
@@ -308,3 +308,31 @@ def test_the_same_time_of_an_earlier_day() -> None:
     now = timezone.now()
     assert (reading.until(now, 0).calls, reading.until(now, 1).calls, reading.until(now, 7).calls) == (1, 2, 0)
     assert reading.until(now, 1, "voice").calls == 0
+
+
+def test_of_a_day_that_was_counted_only_the_last_hours_are_counted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(3)
+    for minutes in range(0, 15 * 60, 7):
+        moment = at(0) + timedelta(minutes=minutes)
+        verification = verified(moment, approved_after=chance.choice([None, 30]))
+        called(moment, verification, channel=chance.choice(["flashcall", "voice"]), state="placed")
+    with freeze_time(at(14, 17)):
+        statistics.refresh_figures(DAY)
+    # Since then: the calls of the last two hours have ended, one of the morning was corrected by nobody.
+    CallRequest.objects.filter(created_at__gte=at(13)).update(state="no_answer")
+    now = at(15, 30)
+    whole = counting.count(DAY, ends=now)
+    read = reading.today(now)
+    assert read.days == whole.days
+    assert read.hours == whole.hours
+    # Prefixes stand as they were counted.
+    assert read.prefixes["", "7999"].calls == counting.count(DAY, ends=at(15)).days[""].calls
+    bounds = []
+    monkeypatch.setattr(
+        reading, "count", lambda day, begins=None, ends=None: bounds.append((begins, ends)) or counting.Counted()
+    )
+    reading.today(now)
+    assert bounds == [(at(13), now)]
+    DayFigures.objects.all().delete()
+    reading.today(now)
+    assert bounds[1] == (None, now)
