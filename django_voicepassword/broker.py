@@ -36,15 +36,15 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 def publish(task: Task, *args: int) -> None:
     """Hand ``task`` to its broker. Raises whatever the broker's library raises when it does not take it in time."""
-    producers = pools.producers[_connection(task.app, os.getpid())]
+    producers = pools.producers[connection_of(task.app, os.getpid())]
     with producers.acquire(block=True, timeout=TIMEOUT) as producer:
         task.apply_async(args, producer=producer, retry=True, retry_policy=_RETRY_POLICY)
 
 
 @lru_cache(maxsize=8)
-def _connection(app: Celery, process: int) -> Connection:
+def connection_of(app: Celery, process: int) -> Connection:
     """How to connect; the pool that belongs to it connects. ``process``: no fork shares a connection with its parent."""
     usual = app.connection_for_write()
     options = {**(usual.transport_options or {}), **_OPTIONS.get(usual.transport_cls, {})}
-    connection: Connection = app.connection_for_write(connect_timeout=TIMEOUT).clone(transport_options=options)
-    return connection
+    limited: Connection = app.connection_for_write(connect_timeout=TIMEOUT).clone(transport_options=options)
+    return limited

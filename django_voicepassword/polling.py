@@ -24,7 +24,7 @@ BATCH = 200
 #: Seconds after which a call is asked for again where the account was refused.
 REFUSED_PAUSE = 60
 #: The alarm that was given and not yet taken back.
-_ALARM = "account_refused"
+ALARM = "account_refused"
 
 
 def poll_due(now: datetime | None = None) -> int:
@@ -44,7 +44,7 @@ def poll_due(now: datetime | None = None) -> int:
         try:
             refresh(call.pk)
         except AccountRefused as error:
-            if limits.raise_alarm(_ALARM):
+            if limits.raise_alarm(ALARM):
                 logger.error("polling stops: the provider refuses the account: %s", error.error_code)
             _unclaim_poll(call, now)
             break
@@ -59,7 +59,7 @@ def poll_due(now: datetime | None = None) -> int:
         if call.polls + 1 >= len(settings.POLL_DELAYS):
             _give_up(call.pk, NO_FINAL_STATE, now)
     if answered:
-        limits.clear_alarm(_ALARM)
+        limits.clear_alarm(ALARM)
     return asked
 
 
