@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -37,6 +37,9 @@ NAMES = ("phone", "phone_guesses", "ip", "prefix", "site")
 DEVICE_LIMITS = {"device_sends": ["3/d"], "device_guesses": ["5/d"]}
 #: Rates of more events than this keep their times coarser.
 FINE = 100
+#: Seconds by which the clocks of several servers may differ. What is further in the future was noted before a clock
+#: stepped back.
+SKEW = 60
 #: What a send is taken to cost until the provider has told a price (samples of its document), in its currency.
 FIRST_PRICES = {"flashcall": Decimal("0.35"), "voice": Decimal("0.35"), "sms": Decimal("3.30")}
 
@@ -57,6 +60,14 @@ class Rate:
     def resolution(self) -> int:
         """Milliseconds within which two events may be kept as one."""
         return 0 if self.count <= FINE else self.seconds * 1000 // FINE
+
+
+class LimitedByTheFuture(RateLimited):
+    """Some of what is counted was noted before the clock stepped back: ``count_from_now(keys)`` is to be called."""
+
+    def __init__(self, limit: str, retry_after: int, keys: Iterable[str]) -> None:
+        super().__init__(limit, retry_after)
+        self.keys = list(keys)
 
 
 @lru_cache(maxsize=256)
@@ -84,7 +95,8 @@ def reserve(subjects: Mapping[str, str], now: datetime, price: Decimal | None = 
     """Count one event in every rate of the limits named, and ``price`` in the day's budget; or raise and count nothing.
 
     Raises RateLimited (naming the limit with the longest wait) or BudgetExhausted. To be called in the transaction
-    that writes what is counted, as its first statement.
+    that writes what is counted, as its first statement. Where it raises LimitedByTheFuture, what was locked here is to be
+    counted from now, in a transaction that is not rolled back.
     """
     wanted = _wanted(subjects)
     budget = _budget_key(now) if settings.DAILY_BUDGET is not None and price is not None else None
@@ -107,7 +119,8 @@ def reserve(subjects: Mapping[str, str], now: datetime, price: Decimal | None = 
         writes.append((key, {text: events[text] for text in rates}, amount))
     if waits:
         wait, limit = max(waits)
-        raise RateLimited(limit, wait)
+        ahead = [key for key in wanted if _is_ahead(rows[key][0], moment)]
+        raise LimitedByTheFuture(limit, wait, ahead) if ahead else RateLimited(limit, wait)
     if budget and price is not None:
         spent = rows[budget][1]
         if spent + price > settings.DAILY_BUDGET:
@@ -118,21 +131,16 @@ def reserve(subjects: Mapping[str, str], now: datetime, price: Decimal | None = 
 
 def release(subjects: Mapping[str, str], at: datetime, price: Decimal | None = None) -> None:
     """Give back the event that was counted at ``at``, and its price: nothing was sent after all."""
-    wanted = _wanted(subjects)
     moment = _milliseconds(at)
-    with transaction.atomic(using=_database()):
-        if wanted:
-            now = timezone.now()
-            rows = _lock(sorted(wanted), now)
-            _write(
-                [
-                    (key, {text: _remove(entries, moment) for text, entries in events.items()}, amount)
-                    for key, (events, amount) in rows.items()
-                ],
-                now,
-            )
+    _rewrite(_wanted(subjects), timezone.now(), lambda entries: _remove(entries, moment))
     if price is not None:
         adjust_budget(at, -price)
+
+
+def count_from_now(keys: Iterable[str], now: datetime) -> None:
+    """The clock stepped back: events of the future count from now, not until the clock has come so far again."""
+    moment = _milliseconds(now)
+    _rewrite(keys, now, lambda entries: [[min(at, moment), count] for at, count in entries])
 
 
 def hold(key: str) -> None:
@@ -162,6 +170,22 @@ def forget(phone: str) -> int:
     return LimitCounter.objects.filter(key__in=[f"phone:{phone}", f"phone_guesses:{phone}"]).delete()[0]
 
 
+def used(phone: str, now: datetime | None = None) -> list[tuple[str, int, int]]:
+    """What is used of a number's budgets: (``"phone 3/10m"``, used, allowed) of each rate that is used at all."""
+    moment = _milliseconds(now or timezone.now())
+    wanted = _wanted({"phone": phone, "phone_guesses": phone})
+    rows = dict(LimitCounter.objects.filter(key__in=wanted).values_list("key", "events"))
+    found = []
+    for key, (limit, rates) in wanted.items():
+        events: Events = json.loads(rows.get(key, "{}"))
+        for text in rates:
+            rate = parse_rate(text)
+            count = sum(one for _, one in _live(events.get(text, []), rate, moment))
+            if count:
+                found.append((f"{limit} {text}", count, rate.count))
+    return found
+
+
 def purge(before: datetime) -> int:
     """Delete what has not been used since ``before``; the prices stay. Call it with more than the longest period."""
     kept = Q(key__startswith="price:") | Q(key__startswith="alarm:")
@@ -185,6 +209,11 @@ def raise_alarm(name: str) -> bool:
     return True
 
 
+def is_raised(name: str) -> bool:
+    """Was an alarm raised and not cleared since?"""
+    return LimitCounter.objects.filter(key=f"alarm:{name}").exists()
+
+
 def clear_alarm(name: str) -> None:
     """The reason is gone: the alarm may be raised again."""
     LimitCounter.objects.filter(key=f"alarm:{name}").delete()
@@ -204,6 +233,11 @@ def _live(entries: list[list[int]], rate: Rate, moment: int) -> list[list[int]]:
     """The entries that still count. A clock that stepped back leaves times in the future: they count from now."""
     start = moment - rate.seconds * 1000
     return [[min(at, moment), count] for at, count in entries if at > start]
+
+
+def _is_ahead(events: Events, moment: int) -> bool:
+    """Was anything noted by a clock that has stepped back since?"""
+    return any(entries and entries[-1][0] > moment + SKEW * 1000 for entries in events.values())
 
 
 def _wait(live: list[list[int]], rate: Rate, moment: int) -> int:
@@ -261,6 +295,16 @@ def _lock(keys: list[str], now: datetime) -> dict[str, tuple[Events, Decimal]]:
     return {key: (json.loads(events), Decimal(str(amount))) for key, events, amount in returned}
 
 
+def _rewrite(keys: Iterable[str], now: datetime, change: Callable[[list[list[int]]], list[list[int]]]) -> None:
+    """Change the events of ``keys``, under their locks."""
+    wanted = sorted(keys)
+    if not wanted:
+        return
+    with transaction.atomic(using=_database()):
+        rows = _lock(wanted, now).items()
+        _write([(key, {text: change(one) for text, one in events.items()}, amount) for key, (events, amount) in rows], now)
+
+
 def _write(rows: Iterable[tuple[str, Events, Decimal]], now: datetime) -> None:
     values = [(key, json.dumps(events, separators=(",", ":")), amount, now) for key, events, amount in sorted(rows)]
     _upsert(values, update=("events", "amount"))
@@ -287,7 +331,7 @@ def _upsert(
     )
     values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
     columns = ", ".join(map(quote, names))
-    sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES {values} {conflict}"  # noqa: S608 (names only)
+    sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES {values} {conflict}"  # names only  # noqa: S608  # nosec B608
     can_return = connection.features.can_return_rows_from_bulk_insert
     if returning and can_return:
         sql += f" RETURNING {', '.join(map(quote, returning))}"

@@ -6,12 +6,16 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils.decorators import method_decorator
 from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy, ngettext
 
+from django_voicepassword import audit, phones
 from django_voicepassword.models import CallRequest, CallStatus
+from django_voicepassword.sensitive import sensitive
 
 #: State or status -> the colour that it is shown in, beside its word: good, bad, wait or plain.
 TONES = {
@@ -48,8 +52,19 @@ def rubles(price: Decimal | None) -> str:
     return str(localize(price.quantize(Decimal("0.01")) if price == round(price, 2) else price))
 
 
+def user_link(user: Any) -> str:
+    """A user's name, linked to their page where the admin has one; a dash for nobody."""
+    if user is None:
+        return "–"
+    try:
+        address = reverse(f"admin:{user._meta.app_label}_{user._meta.model_name}_change", args=[user.pk])
+    except NoReverseMatch:
+        return str(user)
+    return format_html('<a href="{}">{}</a>', address, user)
+
+
 class HistoryAdmin(admin.ModelAdmin):
-    """Rows to read. The whole number is on no page."""
+    """Rows to read."""
 
     show_full_result_count = False
     list_per_page = 50
@@ -66,22 +81,70 @@ class HistoryAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @admin.display(description=gettext_lazy("phone"), ordering="phone")
+
+class PhoneAdmin(HistoryAdmin):
+    """Rows with a phone: ``phone_masked``, in whose place who may see it finds the whole number, and that is noted."""
+
+    def shows_whole_phones(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("django_voicepassword.view_full_phone")
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return self._meant(super().get_list_display(request), request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return self._meant(super().get_readonly_fields(request, obj), request)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [
+            (name, {**options, "fields": self._meant(options["fields"], request)})
+            for name, options in super().get_fieldsets(request, obj)
+        ]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self._meant(super().get_fields(request, obj), request)
+
+    @method_decorator(sensitive)
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        shown = getattr(response, "context_data", None) or {}
+        if "cl" in shown and self.shows_whole_phones(request):
+            audit.whole_numbers_seen(request.user, f"list of {self.opts.model_name}", len(shown["cl"].result_list))
+        return response
+
+    @method_decorator(sensitive)
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().change_view(request, object_id, form_url, extra_context)
+        if response.status_code == 200 and self.shows_whole_phones(request):
+            # Of a verification the head of its id: the whole is a bearer secret.
+            audit.whole_numbers_seen(request.user, f"{self.opts.model_name} {object_id[:8]}", 1)
+        return response
+
+    def _meant(self, names: Any, request: HttpRequest) -> list[Any]:
+        is_whole = self.shows_whole_phones(request)
+        return ["phone_whole" if name == "phone_masked" and is_whole else name for name in names]
+
+    @admin.display(description=gettext_lazy("phone"))
     def phone_masked(self, row: Any) -> str:
         return format_html('<span class="vp-phone">{}</span>', row.masked_phone)
+
+    @admin.display(description=gettext_lazy("phone"))
+    def phone_whole(self, row: Any) -> str:
+        return format_html('<a class="vp-phone" href="tel:+{}">{}</a>', row.phone, phones.national(row.phone))
 
 
 class StatusBadges:
     """What rows of calls and of their reports share."""
 
-    @admin.display(description=gettext_lazy("state"), ordering="state")
+    @admin.display(description=gettext_lazy("state"))
     def state_badge(self, row: CallRequest | CallStatus) -> str:
         return badge(row.state, row.get_state_display())
 
-    @admin.display(description=gettext_lazy("price"), ordering="price")
+    @admin.display(description=gettext_lazy("price"))
     def price_short(self, row: CallRequest | CallStatus) -> str:
         return rubles(row.price)
 
-    @admin.display(description=gettext_lazy("duration"), ordering="duration")
+    @admin.display(description=gettext_lazy("duration"))
     def duration_seconds(self, row: CallRequest | CallStatus) -> str:
         return "" if row.duration is None else ngettext("%d s", "%d s", row.duration) % row.duration

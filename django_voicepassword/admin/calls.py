@@ -1,52 +1,66 @@
-"""Calls, verifications and the numbers that were proved."""
+"""Calls: the list that support searches, and the page that tells what became of one."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
-from django.urls import reverse
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import quote
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from django_voicepassword.admin.base import HistoryAdmin, StatusBadges, badge
-from django_voicepassword.models import CallRequest, CallStatus, Verification, VerifiedPhone
+from django_voicepassword import history
+from django_voicepassword.admin import listing
+from django_voicepassword.admin.advice import advise
+from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge, user_link
+from django_voicepassword.admin.exporting import ExportMixin
+from django_voicepassword.admin.support import SupportMixin, offers, standing
+from django_voicepassword.admin.timeline import events
+from django_voicepassword.models import CallRequest
+from django_voicepassword.sensitive import sensitive
 
-
-class ReportInline(StatusBadges, admin.TabularInline):
-    """Everything that was reported of a call, in its order."""
-
-    model = CallStatus
-    verbose_name_plural = gettext_lazy("what was reported")
-    fields = ("received_at", "source", "state_badge", "raw_state", "occurred_at", "duration_seconds", "price_short")
-    readonly_fields = fields
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+#: Other calls of the number that a page shows.
+OTHERS = 10
 
 
 @admin.register(CallRequest)
-class CallRequestAdmin(StatusBadges, HistoryAdmin):
+class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
+    change_list_template = "admin/django_voicepassword/callrequest/change_list.html"
+    change_form_template = "admin/django_voicepassword/callrequest/change_form.html"
     list_display = (
-        "created_at",
+        "created_short",
         "phone_masked",
-        "channel",
-        "state_badge",
+        "channel_and_origin",
+        "state_and_error",
         "approval",
-        "price_short",
-        "duration_seconds",
-        "error_code",
-        "origin",
+        "cost",
+        "user",
     )
-    list_filter = ("state", "channel", "origin")
-    search_fields = ("phone__startswith", "provider_id__exact")
-    list_select_related = ("verification",)
+    # Any other order would read the whole history, and so would the counts of facets.
+    sortable_by = ("created_short",)
+    show_facets = admin.ShowFacets.NEVER
+    list_filter = (
+        listing.StateFilter,
+        listing.ChannelFilter,
+        listing.OriginFilter,
+        listing.DifferenceFilter,
+        listing.ErrorFilter,
+    )
+    # What is found is decided by history.search; the names only open the search box.
+    search_fields = ("phone",)
+    search_help_text = gettext_lazy("The last digits of a number, a whole number, an id of the provider's, a user's name")
+    paginator = listing.BoundedPaginator
     fieldsets = (
-        (None, {"fields": ("phone_masked", "channel", "state_badge", "error_code", "verification_link", "origin")}),
+        (None, {"fields": ("phone_masked", "channel", "state_badge", "error_code", "verification_link", "user", "origin")}),
         (
             gettext_lazy("Provider"),
             {"fields": ("provider_id", "service", "price_short", "duration_seconds", "difference_words", "listed_at")},
@@ -57,20 +71,109 @@ class CallRequestAdmin(StatusBadges, HistoryAdmin):
         "phone_masked",
         "state_badge",
         "verification_link",
+        "user",
         "price_short",
         "duration_seconds",
         "difference_words",
     )
-    inlines = (ReportInline,)
+
+    def get_urls(self) -> list[Any]:
+        site, name = self.admin_site, "django_voicepassword_callrequest"
+        return [
+            path("unblock/", site.admin_view(self.unblock_view), name=f"{name}_unblock"),
+            path("<path:object_id>/do/<slug:name>/", site.admin_view(self.do_view), name=f"{name}_do"),
+            *super().get_urls(),
+        ]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[listing.CallList]:
+        return listing.CallList
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[Any, bool]:
+        return history.search(queryset, search_term), False
+
+    @method_decorator(sensitive)
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        told = standing(request.GET.get("q", ""), request)
+        may_see_dashboard = request.user.has_perm("django_voicepassword.view_dailystatistics")
+        context = {"standing": told, "may_see_dashboard": may_see_dashboard, **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    @method_decorator(sensitive)
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        call = self.get_object(request, object_id)
+        context = self._page_of(call, request) if call is not None and self.has_view_permission(request, call) else {}
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CallRequest]:
+        return super().get_queryset(request).select_related("verification__user")
+
+    def _page_of(self, call: CallRequest, request: HttpRequest) -> dict[str, Any]:
+        """What the page of one call shows above its fields."""
+        same: list[CallRequest] = []
+        if call.verification_id is not None:
+            same = list(CallRequest.objects.filter(verification_id=call.verification_id).order_by("id"))
+        others = CallRequest.objects.filter(phone=call.phone).exclude(pk=call.pk).order_by("-created_at", "-id")[:OTHERS]
+        statuses = list(call.statuses.order_by("id"))
+        offered = offers(call, same, request)
+        return {
+            "call": call,
+            "advice": advise(call),
+            "offers": [offer for offer in offered if not offer.why_not],
+            "not_now": [offer for offer in offered if offer.why_not],
+            "events": events(call, statuses, self._entries(call)),
+            "others": [(other, self._badge_of(other)) for other in others],
+            "of_same_number": f"{reverse('admin:django_voicepassword_callrequest_changelist')}?number_of={call.pk}",
+        }
+
+    def _badge_of(self, call: CallRequest) -> str:
+        return badge(call.state, call.get_state_display())
+
+    def _entries(self, call: CallRequest) -> list[LogEntry]:
+        """What the staff did about the call."""
+        kind = ContentType.objects.get_for_model(CallRequest)
+        return list(LogEntry.objects.filter(content_type=kind, object_id=quote(call.pk)).select_related("user"))
 
     @admin.display(description=gettext_lazy("difference"))
     def difference_words(self, call: CallRequest) -> str:
         return ", ".join(str(one.label) for one in CallRequest.Difference if call.difference & one) or "–"
 
     @admin.display(description=gettext_lazy("verification"))
-    def approval(self, call: CallRequest) -> str:
+    def approval(self, call: CallRequest) -> str | None:
         verification = call.verification
-        return "" if verification is None else badge(verification.status, verification.get_status_display())
+        if verification is None:
+            return None
+        attempts = verification.attempts
+        told = ngettext("%(count)d attempt", "%(count)d attempts", attempts) % {"count": attempts}
+        return self._two_lines(badge(verification.status, verification.get_status_display()), told if attempts else "")
+
+    @admin.display(description=gettext_lazy("created"), ordering="created_at")
+    def created_short(self, call: CallRequest) -> str:
+        moment = timezone.localtime(call.created_at) if timezone.is_aware(call.created_at) else call.created_at
+        return f"{date_format(moment, 'SHORT_DATE_FORMAT')} {moment:%H:%M}"
+
+    @admin.display(description=gettext_lazy("channel"))
+    def channel_and_origin(self, call: CallRequest) -> str:
+        """Of the origin only what is not the rule."""
+        origin = "" if call.origin == CallRequest.Origin.APP else call.get_origin_display()
+        return self._two_lines(call.get_channel_display(), origin)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_and_error(self, call: CallRequest) -> str:
+        return self._two_lines(self._badge_of(call), call.error_code)
+
+    @admin.display(description=gettext_lazy("price"))
+    def cost(self, call: CallRequest) -> str:
+        """And how long it took, where it did."""
+        return self._two_lines(self.price_short(call), self.duration_seconds(call) if call.duration else "")
+
+    def _two_lines(self, first: str, second: str) -> str:
+        return format_html('{}<small class="vp-second">{}</small>', first, second) if second else first
+
+    @admin.display(description=gettext_lazy("user"))
+    def user(self, call: CallRequest) -> str:
+        return user_link(call.verification.user if call.verification else None)
 
     @admin.display(description=gettext_lazy("verification"))
     def verification_link(self, call: CallRequest) -> str:
@@ -85,53 +188,3 @@ class CallRequestAdmin(StatusBadges, HistoryAdmin):
         }
         state = badge(verification.status, verification.get_status_display())
         return format_html('{} <a href="{}">{}</a>', state, address, told)
-
-
-class CallInline(StatusBadges, admin.TabularInline):
-    """The calls and texts of a verification, in their order."""
-
-    model = CallRequest
-    fields = ("created_at", "channel", "state_badge", "error_code", "price_short", "duration_seconds")
-    readonly_fields = fields
-    ordering = ("id",)
-    can_delete = False
-    extra = 0
-    show_change_link = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-@admin.register(Verification)
-class VerificationAdmin(HistoryAdmin):
-    list_display = ("created_at", "phone_masked", "purpose", "status_badge", "attempts", "sends", "user", "ip")
-    list_filter = ("status",)
-    search_fields = ("phone__startswith",)
-    list_select_related = ("user",)
-    fields = (
-        "phone_masked",
-        "purpose",
-        "status_badge",
-        "attempts",
-        "sends",
-        "user",
-        "ip",
-        "created_at",
-        "expires_at",
-        "approved_at",
-    )
-    readonly_fields = ("phone_masked", "status_badge")
-    inlines = (CallInline,)
-
-    @admin.display(description=gettext_lazy("status"), ordering="status")
-    def status_badge(self, verification: Verification) -> str:
-        return badge(verification.status, verification.get_status_display())
-
-
-@admin.register(VerifiedPhone)
-class VerifiedPhoneAdmin(HistoryAdmin):
-    list_display = ("verified_at", "phone_masked", "user")
-    search_fields = ("phone__startswith",)
-    list_select_related = ("user",)
-    fields = ("phone_masked", "user", "verified_at")
-    readonly_fields = ("phone_masked",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -22,6 +23,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return Response(presentation.error_body(error), presentation.http_status(error), headers=headers)
     if isinstance(error, Verification.DoesNotExist):
         error = Http404()
+    elif isinstance(error, (SuspiciousOperation, BadRequest)):
+        # Too long a body, too many fields: Django would answer with a page.
+        error = exceptions.ParseError()
     response = rest_exception_handler(error, context)
     if response is None:
         return None

@@ -46,8 +46,10 @@ ERRORS: dict[int, dict[str, str]] = {
         "permission_denied": "A form of another site: send JSON.",
     },
     404: {"not_found": "There is no verification with this id."},
+    406: {"not_acceptable": "The header Accept leaves out application/json: answers are JSON alone."},
     409: {"verification_closed": "It was approved or canceled already."},
     410: {"verification_expired": "Its time is over: start anew."},
+    415: {"unsupported_media_type": "The body is neither JSON nor a form, or has no Content-Type."},
     429: {
         "rate_limited": "A limit is reached, named in limit; retry_after says when it opens.",
         "too_many_attempts": "No guess is left; retry_after says when the verification ends.",
@@ -82,9 +84,10 @@ class LoggedInSerializer(serializers.Serializer[None]):
     refresh = serializers.CharField(required=False, help_text="With LOGIN jwt.")
 
 
-def _errors(*codes: str) -> dict[Any, Any]:
+def describe_errors(errors: dict[int, dict[str, str]], *codes: str) -> dict[Any, Any]:
+    """The answers of those ``codes`` that ``errors`` knows."""
     answers: dict[Any, Any] = {}
-    for status, told in ERRORS.items():
+    for status, told in errors.items():
         given = [code for code in told if code in codes]
         if given:
             answers[status] = OpenApiResponse(
@@ -95,22 +98,30 @@ def _errors(*codes: str) -> dict[Any, Any]:
     return answers
 
 
-def _view(name: str, method: str, **schema: Any) -> None:
-    """Describe one view of ``api.views`` by its name."""
+def describe_view(target: str, method: str, **schema: Any) -> None:
+    """Describe one view by its name: ``views.StartView``."""
+    name = target.rpartition(".")[2]
 
     def replacement(extension: OpenApiViewExtension) -> Any:
         view = extension.target
-        described = extend_schema(tags=[_TAG], auth=[], **schema)(getattr(view, method))
-        return type(name, (view,), {method: described})
+        return type(name, (view,), {method: extend_schema(tags=[_TAG], **schema)(getattr(view, method))})
 
     type(
         f"{name}Extension",
         (OpenApiViewExtension,),
-        {"target_class": f"django_voicepassword.api.views.{name}", "view_replacement": replacement},
+        {"target_class": f"django_voicepassword.api.{target}", "view_replacement": replacement},
     )
 
 
-_EVERY = ("invalid", "parse_error", "permission_denied", "rate_limited")
+def _errors(*codes: str) -> dict[Any, Any]:
+    return describe_errors(ERRORS, *codes)
+
+
+def _view(name: str, method: str, **schema: Any) -> None:
+    describe_view(f"views.{name}", method, auth=[], **schema)
+
+
+_EVERY = ("invalid", "parse_error", "permission_denied", "not_acceptable", "unsupported_media_type", "rate_limited")
 _SENDS = (*_EVERY, "channel_unavailable", "refused", "budget_exhausted", "unavailable")
 _GUESSES = (*_EVERY, "wrong_code", "not_found", "verification_closed", "verification_expired", "too_many_attempts")
 
@@ -131,7 +142,7 @@ _view(
     "get",
     operation_id="phone_verification_read",
     summary="How it stands",
-    responses={200: VerificationSerializer, **_errors("not_found", "rate_limited")},
+    responses={200: VerificationSerializer, **_errors("not_found", "not_acceptable", "rate_limited")},
     parameters=[_ID, _RETRY_AFTER],
 )
 _view(

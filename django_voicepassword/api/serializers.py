@@ -9,7 +9,7 @@ from django_voicepassword.models import CallRequest, Verification
 
 class StartSerializer(serializers.Serializer[None]):
     phone = serializers.CharField(
-        max_length=64, help_text="As people write it: +7 999 123-45-67, 8 (999) 123-45-67, 79991234567."
+        min_length=1, max_length=64, help_text="As people write it: +7 999 123-45-67, 8 (999) 123-45-67, 79991234567."
     )
     purpose = serializers.RegexField(
         r"^[a-z][a-z0-9_-]*$", max_length=32, default="login", help_text="What the number is to be proved for."
@@ -30,7 +30,7 @@ class CheckSerializer(serializers.Serializer[None]):
 
 
 class LoginSerializer(CheckSerializer):
-    verification = serializers.CharField(max_length=64, help_text="The verification's id.")
+    verification = serializers.CharField(min_length=1, max_length=64, help_text="The verification's id.")
 
 
 class VerificationSerializer(serializers.Serializer[None]):

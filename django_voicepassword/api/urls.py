@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from django_voicepassword.api import views
+from django_voicepassword.api import staff, views
 
 app_name = "voicepassword-api"
 
@@ -12,4 +12,8 @@ urlpatterns = [
     path("verifications/<str:id>/resend/", views.ResendView.as_view(), name="verification-resend"),
     path("verifications/<str:id>/check/", views.CheckView.as_view(), name="verification-check"),
     path("login/", views.LoginView.as_view(), name="login"),
+    path("calls/", staff.CallsView.as_view(), name="call-list"),
+    path("calls/<str:id>/", staff.CallView.as_view(), name="call-detail"),
+    path("statistics/", staff.StatisticsView.as_view(), name="statistics"),
+    path("balance/", staff.BalanceView.as_view(), name="balance"),
 ]

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 from django.conf import settings as django_settings
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -21,8 +20,9 @@ from rest_framework.views import APIView
 from django_voicepassword import devices, logins, presentation, verifications
 from django_voicepassword.api import serializers
 from django_voicepassword.api.errors import exception_handler
-from django_voicepassword.api.parsers import BoundedJSONParser
+from django_voicepassword.api.parsers import BoundedJSONParser, Utf8FormParser, Utf8MultiPartParser
 from django_voicepassword.models import Verification
+from django_voicepassword.sensitive import sensitive
 from django_voicepassword.transactions import non_atomic_requests
 
 
@@ -31,7 +31,7 @@ from django_voicepassword.transactions import non_atomic_requests
 @method_decorator(never_cache, name="dispatch")
 @method_decorator(sensitive_post_parameters("phone", "code"), name="dispatch")
 # A report of a fault shows the variables of every frame: DRF's hold the phone and the code in a dozen forms.
-@method_decorator(sensitive_variables(), name="dispatch")
+@method_decorator(sensitive, name="dispatch")
 class VerificationAPIView(APIView):
     """What these views share. Anybody may call them, without cookie and without CSRF token.
 
@@ -41,7 +41,7 @@ class VerificationAPIView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    parser_classes = (BoundedJSONParser, FormParser, MultiPartParser)
+    parser_classes = (BoundedJSONParser, Utf8FormParser, Utf8MultiPartParser)
     renderer_classes = (JSONRenderer,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -105,6 +105,10 @@ def _refuse_foreign_form(request: Request) -> None:
     origin = request.META.get("HTTP_ORIGIN")
     if request.method != "POST" or not origin or request.content_type.startswith("application/json"):
         return
-    same = urlsplit(origin).netloc == request._request.get_host()
+    try:
+        same = urlsplit(origin).netloc == request._request.get_host()
+    except ValueError:
+        # No browser sends "http://[".
+        same = False
     if not same and origin not in django_settings.CSRF_TRUSTED_ORIGINS:
         raise PermissionDenied("A form of another site is not accepted: send JSON.")

@@ -2,6 +2,7 @@
 
 from django_voicepassword.models.books import BalanceReading, DailyStatistics
 from django_voicepassword.models.calls import CallRequest, CallStatus
+from django_voicepassword.models.dashboard import Dashboard
 from django_voicepassword.models.figures import DayFigures, HourFigures, PrefixFigures
 from django_voicepassword.models.limits import LimitCounter
 from django_voicepassword.models.verifications import Verification, VerifiedPhone
@@ -11,6 +12,7 @@ __all__ = [
     "CallRequest",
     "CallStatus",
     "DailyStatistics",
+    "Dashboard",
     "DayFigures",
     "HourFigures",
     "LimitCounter",

@@ -68,6 +68,8 @@ class Verification(models.Model):
             models.Index(fields=["created_at"], name="voicepassword_ver_created"),
             models.Index(fields=["phone", "created_at"], name="voicepassword_ver_phone"),
             models.Index(fields=["ip", "created_at"], name="voicepassword_ver_ip"),
+            # Also what expire_old finds the pending ones by, every few seconds.
+            models.Index(fields=["status", "created_at"], name="voicepassword_ver_status"),
         ]
         permissions = [("cancel_verification", _("Can cancel a verification"))]
 

@@ -15,11 +15,20 @@ import pytest
 import yaml
 from django.test import Client
 
+from django_voicepassword.api import staff
 from django_voicepassword.api.schema import ERRORS
+from django_voicepassword.models import BalanceReading, CallStatus, DailyStatistics
 from django_voicepassword.presentation import HTTP_STATUS
 from django_voicepassword.testing import Sent
+from tests.api.staff import NOON, StaffApi, make, verified
 
 ROOT = Path(__file__).parents[2]
+STAFF = {
+    "/api/calls/": staff.CallsView,
+    "/api/calls/{id}/": staff.CallView,
+    "/api/statistics/": staff.StatisticsView,
+    "/api/balance/": staff.BalanceView,
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +50,20 @@ def test_every_endpoint_is_there(schema: dict[str, Any]) -> None:
         ("/api/verifications/{id}/resend/", "post"),
         ("/api/verifications/{id}/check/", "post"),
         ("/api/login/", "post"),
+        ("/api/calls/", "get"),
+        ("/api/calls/{id}/", "get"),
+        ("/api/statistics/", "get"),
+        ("/api/balance/", "get"),
     }
+
+
+def test_every_parameter_of_the_staff_is_described(schema: dict[str, Any]) -> None:
+    for path, view in STAFF.items():
+        told = {one["name"] for one in schema["paths"][path]["get"].get("parameters", []) if one["in"] == "query"}
+        assert told == set(view.parameters)
+        assert view.permission in schema["paths"][path]["get"]["description"]
+        assert schema["paths"][path]["get"]["security"]
+    assert "security" not in schema["paths"]["/api/login/"]["post"]
 
 
 def test_every_error_of_ours_has_its_status_and_words() -> None:
@@ -59,10 +81,19 @@ def test_retry_after_is_described_where_it_is_sent(schema: dict[str, Any]) -> No
 
 
 def check(schema: dict[str, Any], answer: Any, path: str, method: str = "post") -> None:
-    """The answer is one that the schema knows."""
+    """The answer is one that the schema knows: with everything that it names, and nothing else."""
     described = schema["paths"][path][method]["responses"][str(answer.status_code)]
     body = described["content"]["application/json"]["schema"]
-    jsonschema.validate(answer.json(), {**body, "components": schema["components"]})
+    jsonschema.validate(answer.json(), {**body, "components": _closed(schema["components"])})
+
+
+def _closed(components: dict[str, Any]) -> dict[str, Any]:
+    """A word that is not described is a slip."""
+    schemas = {
+        name: {**one, "additionalProperties": False} if one.get("type") == "object" else one
+        for name, one in components["schemas"].items()
+    }
+    return {**components, "schemas": schemas}
 
 
 @pytest.mark.django_db
@@ -90,6 +121,33 @@ def test_what_is_answered_is_what_is_described(
     post("/api/login/", {"verification": id, "code": outbox[-1].code})
     configure(LIMITS={"phone": ["0/h"]})
     post("/api/verifications/", {"phone": "79990000001"})
+
+
+@pytest.mark.django_db
+def test_what_the_staff_is_answered_is_what_is_described(schema: dict[str, Any]) -> None:
+    api = StaffApi(*{view.permission for view in STAFF.values()}, "view_full_phone")
+
+    def get(path: str, client: Client = api.client, id: Any = "", **query: Any) -> dict[str, Any]:
+        answer = client.get(path.format(id=id), query)
+        check(schema, answer, path, "get")
+        return dict(answer.json())
+
+    call = verified(price="0.35", difference=7, listed_at=NOON)
+    CallStatus.objects.create(call=call, source="poll", state="other", payload={"id": "1", "price": None})
+    make()
+    DailyStatistics.objects.create(date=NOON.date(), counts={"voice": {"busy": 2}})
+    for path in STAFF:
+        get(path, Client(), 1)
+        get(path, StaffApi().client, 1)
+        get(path, id=0, nothing="of this name")
+    get("/api/balance/")
+    BalanceReading.objects.create(balance="-1.5", currency="Rub")
+    get("/api/balance/")
+    assert get("/api/calls/", page_size=1)["next"]
+    assert get("/api/calls/")["results"]
+    get("/api/calls/{id}/", id=call.pk)
+    get("/api/calls/{id}/", id=0)
+    assert get("/api/statistics/", **{"from": "2026-03-09", "to": "2026-03-10"})["total"]["rows"] == 0
 
 
 def test_the_throttles_and_the_version_of_the_project_hold() -> None:

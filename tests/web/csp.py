@@ -13,10 +13,12 @@ POLICY = (
 
 
 class StrictPolicy:
+    policy = POLICY
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response["Content-Security-Policy"] = POLICY
+        response["Content-Security-Policy"] = self.policy
         return response

@@ -1,0 +1,118 @@
+"""The pages of the admin over a short and a long history: each page's time on both, alternating, and their ratio.
+
+    python -m benchmarks.admin_pages SHORT LONG
+
+SHORT and LONG are addresses of migrated databases, filled for example by ``manage.py demo_data --calls 10000`` and
+``--calls 1000000`` of the example project. What is measured is the whole answer of Django, without the network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from typing import Any
+
+#: Times that each page is asked for; the middle one counts.
+ROUNDS = 15
+LIST = "/admin/django_voicepassword/callrequest/"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("short", help="address of a database with a short history")
+    parser.add_argument("long", help="address of a database with a long history")
+    given = parser.parse_args()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    os.environ["DATABASE_URL"] = given.short
+    import django
+
+    django.setup()
+    from tests.settings import _database
+
+    addresses = {"short": given.short, "long": given.long}
+    databases = {name: _database(address) for name, address in addresses.items()}
+    measured: dict[str, dict[str, float]] = {}
+    for name, database in databases.items():
+        use(database)
+        measured[name] = {}
+        print(f"{name}: {rows():,} calls", flush=True)
+    for page in pages():
+        times: dict[str, list[float]] = {"short": [], "long": []}
+        for _ in range(ROUNDS):
+            for name, database in databases.items():
+                use(database)
+                times[name].append(ask(page))
+        for name, taken in times.items():
+            measured[name][page] = statistics.median(taken)
+        short, long = (measured[name][page] * 1000 for name in ("short", "long"))
+        print(f"{short:8.1f} ms {long:8.1f} ms  x {long / short:5.2f}  {page}", flush=True)
+    return 0
+
+
+def use(database: dict[str, Any]) -> None:
+    """Have the default connection lead there."""
+    from django.db import connection
+
+    if connection.settings_dict["NAME"] != database["NAME"]:
+        connection.close()
+        connection.settings_dict.update(database)
+
+
+def rows() -> int:
+    from django_voicepassword.models import CallRequest
+
+    return CallRequest.objects.count()
+
+
+def pages() -> list[str]:
+    """Pages of the list by what is asked for, of one call, and of the dashboard; the same on both databases."""
+    parameters = [
+        "",
+        "?p=100",
+        "?state=failed",
+        "?channel=sms",
+        "?origin=imported",
+        "?differs=any",
+        "?error=any",
+        "?error=number_in_spam_list",
+        "?q=67",
+        "?q=4567",
+        "?q=79991234567",
+        "?q=user_a",
+        "?from=2026-01-01&to=2026-01-31",
+    ]
+    board = "/admin/django_voicepassword/dashboard/"
+    return [*(f"{LIST}{one}" for one in parameters), "call", f"{board}?days=30", f"{board}?days=365"]
+
+
+def ask(page: str) -> float:
+    """Seconds that the answer took."""
+    from django.contrib.auth import get_user_model
+    from django.test import RequestFactory
+    from django.urls import resolve
+
+    from django_voicepassword.models import CallRequest
+
+    if page == "call":
+        newest = CallRequest.objects.order_by("-created_at").values_list("pk", flat=True)[0]
+        page = f"{LIST}{newest}/change/"
+    user = get_user_model().objects.filter(is_superuser=True).first() or get_user_model().objects.create_superuser("bench")
+    request = RequestFactory().get(page)
+    request.user = user
+    request.session = {}  # type: ignore[assignment]
+    view, args, kwargs = resolve(request.path)
+    began = time.perf_counter()
+    answer: Any = view(request, *args, **kwargs)
+    if hasattr(answer, "render"):
+        answer.render()
+    taken = time.perf_counter() - began
+    if answer.status_code != 200:
+        raise SystemExit(f"{page} answered {answer.status_code}")
+    return taken
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The days on which the provider's statistics and our calls differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from django_voicepassword.admin.dashboard import words
+from django_voicepassword.models import DailyStatistics
+from django_voicepassword.statistics.reading import Period
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A day to look into; ``told``: the rows that the provider announced, empty where they came."""
+
+    key: int
+    day: str
+    mismatched: str
+    missing: str
+    unreadable: str
+    told: str
+    imported: str
+
+
+@dataclass(frozen=True)
+class Books:
+    """How many ``days`` the period has, how many of them were compared, and what was found there."""
+
+    is_compared: bool
+    days: str
+    compared: str
+    imported: str
+    differences: list[Difference]
+
+
+def books(period: Period) -> Books:
+    """Of all channels: a day is synced as a whole."""
+    synced = list(
+        DailyStatistics.objects.filter(date__gte=period.first, date__lte=period.last)
+        .order_by("-date")
+        .defer("counts", "unreadable_rows")
+    )
+    return Books(
+        bool(synced),
+        words.whole((period.last - period.first).days + 1),
+        words.whole(len(synced)),
+        words.whole(sum(day.imported for day in synced)),
+        [_difference(day) for day in synced if day.mismatched or day.missing or day.unreadable or _lacks_rows(day)],
+    )
+
+
+def _lacks_rows(day: DailyStatistics) -> bool:
+    return day.told_rows is not None and day.told_rows != day.rows + day.unreadable
+
+
+def _difference(day: DailyStatistics) -> Difference:
+    return Difference(
+        day.pk,
+        words.day(day.date),
+        words.whole(day.mismatched),
+        words.whole(day.missing),
+        words.whole(day.unreadable),
+        _rows(day) if _lacks_rows(day) else "",
+        words.whole(day.imported),
+    )
+
+
+def _rows(day: DailyStatistics) -> str:
+    told = {"came": words.whole(day.rows + day.unreadable), "told": words.whole(day.told_rows or 0)}
+    return _("%(came)s of %(told)s") % told

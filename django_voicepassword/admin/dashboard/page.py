@@ -1,0 +1,94 @@
+"""The page itself: who may see it, where it is, and what goes into its template."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils import timezone as django_timezone
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from django_voicepassword.admin.base import HistoryAdmin
+from django_voicepassword.admin.dashboard import charts, tables
+from django_voicepassword.admin.dashboard.asked import Asked, read_asked
+from django_voicepassword.admin.dashboard.balance import balance, newest_reading
+from django_voicepassword.admin.dashboard.books import books
+from django_voicepassword.admin.dashboard.today import tiles
+from django_voicepassword.conf import settings
+from django_voicepassword.models import Dashboard
+from django_voicepassword.statistics import provider_today
+from django_voicepassword.statistics.reading import oldest_day
+
+NAME = "django_voicepassword_dashboard"
+
+
+@admin.register(Dashboard)
+class DashboardAdmin(HistoryAdmin):
+    """A page in the place of a list."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.has_perm("django_voicepassword.view_dailystatistics"))
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.changelist_view)
+        # The second name is the one that the index and the menus look for.
+        return [path("", view, name=NAME), path("", view, name=f"{NAME}_changelist")]
+
+    @method_decorator(require_safe)
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        request.current_app = self.admin_site.name
+        asked = read_asked(request.GET, provider_today())
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Dashboard"),
+            "asked": asked,
+            **self._shown(asked),
+            "differing_calls": self._differing_calls(request),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/django_voicepassword/dashboard/page.html", context)
+
+    def _shown(self, asked: Asked) -> dict[str, Any]:
+        """Every figure of the page; what the database is asked does not depend on the number of calls."""
+        period = asked.period
+        reading = newest_reading()
+        currency = reading.currency if reading else ""
+        days, channels = period.by_day(), period.by_channel()
+        drawn = charts.by_day(days, channels[period.channel], currency)
+        left = balance(reading) if reading else None
+        oldest = oldest_day()
+        return {
+            "now": django_timezone.now(),
+            "tiles": tiles(period, days, datetime.now(timezone.utc), currency),
+            "channels": tables.by_channel(channels, currency),
+            "charts": drawn,
+            "hours": tables.by_hour(period),
+            "prefixes": tables.worst_prefixes(period, currency),
+            "enough": tables.ENOUGH,
+            "balance": left,
+            "books": books(period),
+            "chart_data": {chart.name: chart.data for chart in [*drawn, *([left.chart] if left else [])]},
+            "uncounted_before": oldest if oldest and oldest > period.first else None,
+            "is_uncounted": oldest is None,
+            "provider_zone": settings.PROVIDER_TIME_ZONE,
+            "reader_zone": django_timezone.get_current_timezone_name(),
+        }
+
+    def _differing_calls(self, request: HttpRequest) -> str:
+        """The list of the calls whose figures differ; empty for who may not see calls, or where no list is."""
+        if not request.user.has_perm("django_voicepassword.view_callrequest"):
+            return ""
+        try:
+            calls = reverse("admin:django_voicepassword_callrequest_changelist", current_app=self.admin_site.name)
+        except NoReverseMatch:
+            return ""
+        return f"{calls}?differs=any"

@@ -1,0 +1,85 @@
+"""Verifications and the numbers that were proved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
+
+from django_voicepassword import history
+from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge, user_link
+from django_voicepassword.admin.listing import BoundedPaginator
+from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
+
+
+class CallInline(StatusBadges, admin.TabularInline):
+    """The calls and texts of a verification, in their order."""
+
+    model = CallRequest
+    fields = ("created_at", "channel", "state_badge", "error_code", "price_short", "duration_seconds")
+    readonly_fields = fields
+    ordering = ("id",)
+    can_delete = False
+    extra = 0
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Verification)
+class VerificationAdmin(PhoneAdmin):
+    list_display = ("created_at", "phone_masked", "purpose", "status_badge", "attempts", "sends", "user_shown", "ip")
+    sortable_by = ("created_at",)
+    list_filter = ("status",)
+    search_fields = ("phone",)
+    search_help_text = gettext_lazy("The last digits of a number, a whole number, or a user's name")
+    list_select_related = ("user",)
+    paginator = BoundedPaginator
+    fields = (
+        "phone_masked",
+        "purpose",
+        "status_badge",
+        "attempts",
+        "sends",
+        "user_shown",
+        "ip",
+        "created_at",
+        "expires_at",
+        "approved_at",
+    )
+    readonly_fields = ("phone_masked", "status_badge", "user_shown")
+    inlines = (CallInline,)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[Any, bool]:
+        return history.search_verifications(queryset, search_term), False
+
+    @admin.display(description=gettext_lazy("status"))
+    def status_badge(self, verification: Verification) -> str:
+        return badge(verification.status, verification.get_status_display())
+
+    @admin.display(description=gettext_lazy("user"))
+    def user_shown(self, verification: Verification) -> str:
+        return user_link(verification.user)
+
+
+@admin.register(VerifiedPhone)
+class VerifiedPhoneAdmin(PhoneAdmin):
+    list_display = ("verified_at", "phone_masked", "user_shown")
+    sortable_by = ("verified_at",)
+    search_fields = ("phone",)
+    search_help_text = gettext_lazy("A whole number, the beginning of one, or a user's name")
+    list_select_related = ("user",)
+    paginator = BoundedPaginator
+    fields = ("phone_masked", "user_shown", "verified_at")
+    readonly_fields = ("phone_masked", "user_shown")
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[Any, bool]:
+        return history.search_phones(queryset, search_term), False
+
+    @admin.display(description=gettext_lazy("user"))
+    def user_shown(self, verified: VerifiedPhone) -> str:
+        return user_link(verified.user)

@@ -1,0 +1,11 @@
+"""The strictest Content-Security-Policy that Django's own admin lives with, put on every answer."""
+
+from __future__ import annotations
+
+from tests.web import csp
+
+POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+
+
+class StrictPolicy(csp.StrictPolicy):
+    policy = POLICY

@@ -1,0 +1,241 @@
+"""The page of one call: what happened, what support may do, and that it costs and falsifies nothing by accident."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import strip_tags
+
+from django_voicepassword import delivery, limits, verifications
+from django_voicepassword.admin.advice import ERRORS, advise
+from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.protocol import parse_report
+from django_voicepassword.testing import Sent
+from tests.admin_pages.people import logged_in
+from tests.sandbox_process import SandboxProcess
+
+pytestmark = pytest.mark.django_db
+DEEDS = {
+    "ask": "ask_provider",
+    "sms": "send_sms",
+    "voice": "send_voice",
+    "cancel": "cancel_verification",
+    "unblock": "unblock_phone",
+}
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[SandboxProcess]:
+    with SandboxProcess(callback_delay=0.01) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(process: SandboxProcess, configure: Callable[..., None]) -> SandboxProcess:
+    process.reset()
+    configure(**process.settings, TIMEOUT=(1, 2), RESEND_AFTER=0)
+    return process
+
+
+def start(number: str = "79990000001") -> CallRequest:
+    return verifications.start(number).calls.get()
+
+
+def address(call: CallRequest) -> str:
+    return reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])
+
+
+def deed(call: CallRequest, name: str) -> str:
+    return reverse("admin:django_voicepassword_callrequest_do", args=[call.pk, name])
+
+
+def page(client: Client, call: CallRequest) -> str:
+    answer = client.get(address(call))
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def told(client: Client, call: CallRequest) -> list[tuple[str, str]]:
+    """(Source, words) of each event of the page."""
+    events = client.get(address(call)).context["events"]
+    return [(event.source, strip_tags(f"{event.words} {event.word} {event.details}").strip()) for event in events]
+
+
+def test_the_story_of_a_call_in_its_order(outbox: list[Sent]) -> None:
+    call = start()
+    assert call.verification is not None
+    later = timezone.now() + timedelta(seconds=9)
+    report = {"id": call.provider_id, "number": "79990000001", "state": "NO ANSWER", "price": "0.40", "duration": "0"}
+    delivery.record(call.pk, parse_report(report), CallStatus.Source.CALLBACK)
+    delivery.record(call.pk, parse_report({**report, "state": "Странно"}), CallStatus.Source.POLL)
+    verifications.check(call.verification.id, outbox[0].code)
+    Verification.objects.update(approved_at=later)
+    assert told(logged_in(), call) == [
+        ("customer", "asked for a code: login"),
+        ("this site", "put in the queue"),
+        ("this site", "asked the provider"),
+        ("reply to sending", "placed price 0.00"),
+        ("callback", "no answer “NO ANSWER”, price 0.40, 0 s"),
+        ("poll", "other “Странно”, price 0.40, 0 s"),
+        ("customer", "typed the right code approved"),
+    ]
+
+
+def test_the_payload_is_folded_away_and_masked(outbox: list[Sent]) -> None:
+    call = start()
+    delivery.record(call.pk, parse_report({"number": "79990000001", "state": "BUSY", "code": "4321"}), "callback")
+    shown = page(logged_in(), call)
+    assert "&quot;number&quot;: &quot;***01&quot;" in shown
+    for secret in ("4321", outbox[0].code, "79990000001", call.code_digest):
+        assert f"{secret}<" not in shown
+        assert f"&quot;{secret}" not in shown
+    assert "<details><summary>as the provider wrote it</summary>" in shown
+
+
+def test_other_calls_of_the_number_are_there_and_only_those(outbox: list[Sent]) -> None:
+    older, call, other = start(), start(), start("79990000002")
+    shown = page(logged_in(), call)
+    assert address(older) in shown
+    assert address(other) not in shown
+    assert f"?number_of={call.pk}" in shown
+
+
+def test_every_error_code_and_state_has_its_advice() -> None:
+    for code in ERRORS:
+        call = CallRequest(state="unknown" if code in ("no_reply", "worker_lost") else "refused", error_code=code.upper())
+        assert advise(call) == str(ERRORS[code])
+    assert "Its word is the error code" in advise(CallRequest(state="refused", error_code="never heard of"))
+    words = {advise(CallRequest(state=state, channel=channel)) for state in CallRequest.State for channel in ("voice", "sms")}
+    assert all(words)
+    assert advise(CallRequest(state="queued", created_at=timezone.now())) == "It waits for a worker."
+    assert "Are workers running?" in advise(CallRequest(state="queued", created_at=timezone.now() - timedelta(minutes=1)))
+
+
+def test_a_page_costs_a_fixed_number_of_queries(outbox: list[Sent], django_assert_num_queries: Any) -> None:
+    client = logged_in(*DEEDS.values())
+    for reports in (1, 10):
+        call = start()
+        for number in range(reports):
+            delivery.record(call.pk, parse_report({"state": "BUSY", "duration": str(number)}), "callback")
+            client.post(deed(call, "unblock"))
+        LogEntry.objects.update(action_time=timezone.now())
+        client.get(address(call))
+        with django_assert_num_queries(11):
+            client.get(address(call))
+
+
+@pytest.mark.parametrize(("name", "permission"), DEEDS.items())
+def test_a_deed_needs_its_own_permission_and_post(outbox: list[Sent], name: str, permission: str) -> None:
+    call = start()
+    client = logged_in(*(one for one in DEEDS.values() if one != permission))
+    assert deed(call, name) not in page(client, call)
+    assert client.post(deed(call, name)).status_code == 403
+    assert client.get(deed(call, name)).status_code == 403
+    assert len(outbox) == 1
+    assert Client().post(deed(call, name)).status_code == 302
+
+
+def test_no_deed_is_done_by_get(outbox: list[Sent]) -> None:
+    call = start()
+    client = logged_in(*DEEDS.values())
+    for name in DEEDS:
+        client.get(deed(call, name))
+    call.verification.refresh_from_db()  # type: ignore[union-attr]
+    assert (len(outbox), call.verification.status, LogEntry.objects.count()) == (1, "pending", 0)  # type: ignore[union-attr]
+    assert limits.used(call.phone)
+    client = Client(enforce_csrf_checks=True)
+    client.login(username="support")
+    assert client.post(deed(call, "unblock")).status_code in (302, 403)
+    assert limits.used(call.phone)
+
+
+def test_what_costs_is_confirmed_and_then_rings_once(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(RESEND_AFTER=0)
+    call = start()
+    client = logged_in("send_voice", "send_sms")
+    asked = client.get(deed(call, "voice")).content.decode()
+    assert "the provider charges about 0.35" in asked
+    assert len(outbox) == 1
+    answer = client.post(deed(call, "voice"), follow=True)
+    assert "Had a robot call and say the code." in answer.content.decode()
+    assert [(sent.channel, sent.code) for sent in outbox] == [("flashcall", outbox[0].code), ("voice", outbox[0].code)]
+    assert "3.30" in client.get(deed(call, "sms")).content.decode()
+    client.post(deed(call, "sms"))
+    assert [sent.channel for sent in outbox] == ["flashcall", "voice", "sms"]
+    assert [entry.get_change_message() for entry in LogEntry.objects.order_by("id")] == [
+        "Had a robot call and say the code.",
+        "Sent the code by SMS.",
+    ]
+    assert ("staff", "support: Sent the code by SMS.") in told(client, call)
+    # The budget of sends holds for support too, and the message says what to do.
+    assert "Too many tries" in client.post(deed(call, "sms"), follow=True).content.decode()
+    assert len(outbox) == 3
+
+
+def test_what_cannot_be_done_is_told_and_does_nothing(outbox: list[Sent]) -> None:
+    call = start()
+    verifications.cancel(call.verification_id)  # type: ignore[arg-type]
+    client = logged_in(*DEEDS.values())
+    shown = page(client, call)
+    assert "A call needs a verification that is still open" in shown
+    assert f'href="{deed(call, "voice")}"' not in shown
+    assert "already" in client.post(deed(call, "voice"), follow=True).content.decode()
+    lone = CallRequest.objects.create(phone="79990000003", channel="voice", state="placed", claimed_at=timezone.now())
+    for name in ("ask", "voice", "cancel"):
+        assert "could not be done" in client.post(deed(lone, name), follow=True).content.decode()
+    assert len(outbox) == 1
+    assert not LogEntry.objects.exists()
+
+
+def test_canceling_and_unblocking(outbox: list[Sent]) -> None:
+    call = start()
+    client = logged_in("cancel_verification", "unblock_phone")
+    client.post(deed(call, "cancel"))
+    assert verifications.get(call.verification_id).status == "canceled"  # type: ignore[arg-type]
+    assert limits.used(call.phone)
+    client.post(deed(call, "unblock"))
+    assert limits.used(call.phone) == []
+    assert "No limit of this number is used." in page(client, call)
+
+
+def test_the_provider_is_asked_now(sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture) -> None:
+    call = start()
+    delivery.place(call.pk)
+    client = logged_in("ask_provider")
+    answer = client.post(deed(call, "ask"), follow=True)
+    assert "The provider says: " in answer.content.decode()
+    assert call.statuses.filter(source="poll").count() == 1
+    assert LogEntry.objects.get().object_id == str(call.pk)
+
+
+def test_a_provider_that_is_down_is_told_and_nothing_is_noted(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
+    call = start()
+    delivery.place(call.pk)
+    configure(TRANSPORT="http", API_KEY="secret-key", API_URL="http://127.0.0.1:9/", TIMEOUT=(0.2, 0.2))
+    logging.disable(logging.CRITICAL)
+    try:
+        shown = logged_in("ask_provider").post(deed(call, "ask"), follow=True).content.decode()
+    finally:
+        logging.disable(logging.NOTSET)
+    assert "could not be done" in shown
+    assert "secret-key" not in shown
+    assert not LogEntry.objects.exists()
+
+
+def test_a_call_that_is_not_there_and_a_deed_that_is_none() -> None:
+    client = logged_in(*DEEDS.values())
+    call = CallRequest.objects.create(phone="79990000003", channel="voice", state="placed", claimed_at=timezone.now())
+    assert client.post(deed(call, "explode")).status_code == 404
+    call.pk = 999999
+    assert client.post(deed(call, "ask")).status_code == 404
+    assert client.get(address(call)).status_code == 302

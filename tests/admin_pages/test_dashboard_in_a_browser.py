@@ -1,0 +1,202 @@
+"""The dashboard in a real browser, under a policy that lets nothing in but its own files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from django_voicepassword.models import (
+    BalanceReading,
+    CallRequest,
+    DailyStatistics,
+    DayFigures,
+    HourFigures,
+    PrefixFigures,
+    Verification,
+)
+from django_voicepassword.statistics import provider_today
+from tests.admin_pages.csp import POLICY
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+ADDRESS = "/admin/django_voicepassword/dashboard/"
+LOOKS = [
+    {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    for width in (1280, 768, 320)
+    for scheme in ("light", "dark")
+]
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer, admin_client: Client) -> Iterator[Visit]:
+    """``visit("?days=7", **context)`` opens the page in a new context, with figures; it may complain of nothing."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+    _figures()
+    session = admin_client.cookies["sessionid"].value
+
+    def open_page(query: str = "", **options: Any) -> Page:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.extend(_complaint(message)))
+        answer = page.goto(f"{live_server.url}{ADDRESS}{query}")
+        assert answer is not None
+        assert answer.header_value("content-security-policy") == POLICY
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _complaint(message: Any) -> list[str]:
+    # The browser asks for an icon that no page here has.
+    return [message.text] if message.type in ("error", "warning") and "favicon" not in str(message.location) else []
+
+
+def _figures() -> None:
+    """Something in every table, chart and warning of the page."""
+    today = provider_today()
+    given: dict[str, Any] = {"calls": 1234, "answered": 300, "unanswered": 700, "failed": 134, "unknown": 60, "waiting": 40}
+    given |= {"cost": "431.9", "started": 1000, "approved": 840, "seconds": {"12": 840}}
+    for ago in range(1, 40):
+        day = today - timedelta(days=ago)
+        for channel in ("", "flashcall"):
+            DayFigures.objects.create(date=day, channel=channel, **given)
+        HourFigures.objects.create(date=day, weekday=day.weekday(), hour=ago % 24, **{**given, "calls": 50 * ago})
+        PrefixFigures.objects.create(date=day, prefix=f"79{ago:02}", **given)
+        DailyStatistics.objects.create(date=day, rows=10, told_rows=12, mismatched=ago, total_price=432)
+        BalanceReading.objects.create(balance=9000 - ago * 100, currency="Rub", read_at=timezone.now() - timedelta(days=ago))
+
+    _today()
+
+
+def _today() -> None:
+    """A login today and two calls yesterday at this time: better in two figures, worse in one."""
+    now = timezone.now()
+    for moment, seconds in ((now, 10), (now - timedelta(days=1), 5), (now - timedelta(days=1), None)):
+        verification = Verification.objects.create(
+            phone="79991234567",
+            created_at=moment,
+            expires_at=moment + timedelta(minutes=5),
+            status="approved" if seconds else "pending",
+            approved_at=moment + timedelta(seconds=seconds) if seconds else None,
+        )
+        times = {"created_at": moment, "claimed_at": moment, "placed_at": moment}
+        given = {"phone": verification.phone, "channel": "flashcall", "state": "no_answer", "price": "0.35"}
+        CallRequest.objects.create(verification=verification, **given, **times)
+
+
+def is_drawn(page: Page, name: str) -> bool:
+    """Whether the chart has as many colours as a drawing has."""
+    colours = """name => {
+        const canvas = document.querySelector(`[data-vp-chart=${name}]`);
+        if (!canvas.width || !canvas.height) return 0;
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const found = new Set();
+        for (let at = 0; at < data.length; at += 4) found.add(data.slice(at, at + 4).join());
+        return found.size;
+    }"""
+    return bool(page.evaluate(colours, name) > 3)
+
+
+def is_wider_than_window(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look['viewport']['width']}-{look['color_scheme']}")
+def test_all_of_it_can_be_read(visit: Visit, look: dict[str, Any]) -> None:
+    """No sideways scrolling, no violation that axe knows, every chart drawn; also with the tables open and in an error."""
+    page = visit("?days=x", **look)
+    for name in ("calls", "spend", "conversion", "balance"):
+        expect(page.locator(f"canvas[data-vp-chart={name}]")).to_be_visible()
+        assert is_drawn(page, name)
+    expect(page.get_by_role("alert")).to_have_text("This is not a number of days. The last 30 days are shown.")
+    assert_fine(page)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert_fine(page)
+    folder = os.environ.get("SCREENSHOTS")
+    if folder:
+        name = f"dashboard-{look['viewport']['width']}-{look['color_scheme']}.png"
+        page.screenshot(path=Path(folder) / name, full_page=True)
+
+
+def assert_fine(page: Page) -> None:
+    assert not is_wider_than_window(page)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_without_script_every_figure_is_there(visit: Visit) -> None:
+    page = visit(java_script_enabled=False)
+    assert page.locator(".vp-chart:visible").count() == 0
+    page.get_by_text("The same as a table: Spend").click()
+    expect(page.get_by_role("cell", name="431.90 Rub").first).to_be_visible()
+    day = provider_today() - timedelta(days=3)
+    page.get_by_label("From", exact=True).fill(day.isoformat())
+    page.get_by_label("to", exact=True).fill(day.isoformat())
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url(f"**/?from={day}&to={day}")
+    page.get_by_role("link", name="flash call").click()
+    page.wait_for_url(f"**/?from={day}&to={day}&channel=flashcall")
+    assert page.get_by_role("row", name="flash call").get_by_role("cell").first.text_content() == "1,234"
+
+
+#: What the charts' axes and bars are drawn in, as one text.
+COLOURS = """[...document.querySelectorAll("canvas[data-vp-chart]")].map((canvas) => {
+    const chart = window.Chart.getChart(canvas);
+    return chart.options.scales.x.ticks.color + chart.data.datasets[0].backgroundColor;
+}).join()"""
+
+
+def test_the_charts_follow_the_scheme(visit: Visit) -> None:
+    page = visit(color_scheme="light")
+    light = page.evaluate(COLOURS)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"light => {COLOURS} !== light", arg=light)
+    # Django's own switch: automatic, which is dark here, then light.
+    page.locator(".theme-toggle:visible").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    page.wait_for_function(f"light => {COLOURS} === light", arg=light)
+
+
+def test_by_keyboard_alone(visit: Visit) -> None:
+    page = visit()
+    reached: dict[str, str] = {}
+    focused = "[document.activeElement.textContent.trim(), getComputedStyle(document.activeElement).outlineWidth]"
+    while "The same as a table: Conversion" not in reached:
+        assert len(reached) < 60
+        page.keyboard.press("Tab")
+        words, outline = page.evaluate(focused)
+        reached[words] = outline
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("table", name="Conversion").get_by_role("cell", name="84.0%").first).to_be_visible()
+    asked = ("7 days", "365 days", "voice call", "Show", "The same as a table: Conversion")
+    assert {words: reached.get(words) for words in asked} == dict.fromkeys(asked, "3px")
+
+
+def test_the_days_are_the_providers_whatever_the_readers_clock_says(visit: Visit) -> None:
+    page = visit("?days=7", timezone_id="America/Los_Angeles")
+    told = page.evaluate("""() => {
+        const chart = window.Chart.getChart(document.querySelector("[data-vp-chart=calls]"));
+        const { title, label } = chart.options.plugins.tooltip.callbacks;
+        const item = { dataIndex: 6, dataset: chart.data.datasets[1], raw: 1234 };
+        return [chart.scales.x.ticks.at(-1).label, ...title([item]), label(item)];
+    }""")
+    today = provider_today()
+    assert told == [f"{today:%b} {today.day}", f"{today:%A, %B} {today.day}, {today.year}", " not answered: 1,234"]

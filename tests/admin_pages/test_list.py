@@ -1,0 +1,245 @@
+"""The list of calls: what it shows, what is found in it, and what it costs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from django_voicepassword import limits, verifications
+from django_voicepassword.admin import listing
+from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
+from django_voicepassword.testing import Sent
+from tests.admin_pages.people import logged_in
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/django_voicepassword/callrequest/"
+
+
+def called(phone: str = "79991234567", **values: Any) -> CallRequest:
+    now = timezone.now()
+    given: dict[str, Any] = {
+        "phone": phone,
+        "channel": "flashcall",
+        "state": "no_answer",
+        "claimed_at": now,
+        "created_at": now,
+    }
+    return CallRequest.objects.create(**{**given, **values})
+
+
+def shown(client: Client, **parameters: str) -> list[int]:
+    """The keys of the calls that the list shows."""
+    answer = client.get(LIST, parameters)
+    assert answer.status_code == 200, answer.headers
+    return [call.pk for call in answer.context["cl"].result_list]
+
+
+def test_the_checks_of_the_admin_find_nothing() -> None:
+    told = StringIO()
+    call_command("check", stdout=told, fail_level="WARNING")
+    assert "no issues" in told.getvalue()
+
+
+def test_a_row_tells_everything_at_a_glance(outbox: list[Sent]) -> None:
+    verification = verifications.start("79991234567")
+    user = verifications.check(verification.id, outbox[0].code).user or get_user_model().objects.create_user("anna")
+    Verification.objects.update(user=user, attempts=3)
+    CallRequest.objects.update(
+        state="failed", error_code="no_reply", price=Decimal("0.35"), duration=4, origin="imported", channel="voice"
+    )
+    page = logged_in().get(LIST).content.decode()
+    assert '<span class="vp-badge vp-badge-bad">failed</span><small class="vp-second">no_reply</small>' in page
+    assert '<span class="vp-badge vp-badge-good">approved</span><small class="vp-second">3 attempts</small>' in page
+    assert '0.35<small class="vp-second">4 s</small>' in page
+    assert 'voice call<small class="vp-second">imported</small>' in page
+    assert f'<a href="/admin/auth/user/{user.pk}/change/">{user}</a>' in page
+    assert "+7 *** ***-**-67" in page
+
+
+def test_the_newest_comes_first() -> None:
+    now = timezone.now()
+    keys = [called(created_at=now - timedelta(minutes=age)).pk for age in (5, 1, 9)]
+    assert shown(logged_in()) == [keys[1], keys[0], keys[2]]
+
+
+def test_only_who_may_sees_whole_numbers_and_that_is_noted(caplog: pytest.LogCaptureFixture) -> None:
+    call = called()
+    VerifiedPhone.objects.create(user=get_user_model().objects.create_user("anna"), phone="79991234567")
+    addresses = [LIST, f"{LIST}{call.pk}/change/", "/admin/django_voicepassword/verifiedphone/"]
+    caplog.set_level(logging.INFO, "django_voicepassword.audit")
+    client = logged_in()
+    for address in addresses:
+        page = client.get(address).content.decode()
+        assert "+7 *** ***-**-67" in page
+        assert "1234567" not in page
+        assert "123-45-67" not in page
+    assert caplog.records == []
+    chief = Client()
+    chief.force_login(get_user_model().objects.create_superuser("chief"))
+    for address in addresses:
+        assert '<a class="vp-phone" href="tel:+79991234567">+7 999 123-45-67</a>' in chief.get(address).content.decode()
+    pk = get_user_model().objects.get(username="chief").pk
+    assert [record.getMessage() for record in caplog.records] == [
+        f"user {pk} saw 1 whole numbers: list of callrequest",
+        f"user {pk} saw 1 whole numbers: callrequest {call.pk}",
+        f"user {pk} saw 1 whole numbers: list of verifiedphone",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({"state": "busy"}, ["busy"]),
+        ({"channel": "sms"}, ["sms"]),
+        ({"origin": "imported"}, ["imported"]),
+        ({"error": "any"}, ["refused"]),
+        ({"error": "number_not_valid"}, ["refused"]),
+        ({"error": "no_reply"}, []),
+        ({"differs": "any"}, ["differs"]),
+        ({"differs": "price"}, ["differs"]),
+        ({"differs": "state"}, []),
+        ({"q": "4433"}, ["sms"]),
+        ({"q": "8 (999) 111-44-33"}, ["sms"]),
+        ({"q": "id-7"}, ["busy"]),
+        ({"q": "4433", "state": "busy"}, []),
+        ({"from": "2026-03-10", "to": "2026-03-10"}, ["old"]),
+        ({"to": "2026-03-09"}, []),
+    ],
+)
+def test_the_filters_and_the_search(parameters: dict[str, str], found: list[str]) -> None:
+    noon = datetime(2026, 3, 10, 12, tzinfo=timezone.get_default_timezone())
+    calls = {
+        "busy": called(state="busy", provider_id="id-7"),
+        "sms": called("79991114433", channel="sms", state="delivered"),
+        "imported": called(origin="imported"),
+        "refused": called(state="refused", error_code="number_not_valid"),
+        "differs": called(difference=CallRequest.Difference.PRICE),
+        "old": called(created_at=noon),
+    }
+    assert shown(logged_in(), **parameters) == [calls[name].pk for name in found]
+
+
+def test_the_calls_of_one_number_are_listed_without_naming_it() -> None:
+    first, second = called(), called()
+    called("79990000001")
+    assert shown(logged_in(), number_of=str(first.pk)) == [second.pk, first.pk]
+    assert shown(logged_in_again(), number_of="999999") == []
+
+
+def logged_in_again() -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.get(username="support"))
+    return client
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"state": "nonsense"}, {"from": "yesterday"}, {"number_of": "x"}, {"number_of": "9" * 30}]
+)
+def test_what_cannot_be_filtered_by_says_so(parameters: dict[str, str]) -> None:
+    answer = logged_in().get(LIST, parameters)
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"{LIST}?e=1")
+
+
+def test_the_period_leads_from_years_to_days_and_back() -> None:
+    called(created_at=datetime(2024, 5, 5, 12, tzinfo=timezone.get_default_timezone()))
+    called()
+    client = logged_in()
+
+    def period(**parameters: str) -> Any:
+        return client.get(LIST, parameters).context["cl"].period
+
+    today = timezone.localdate()
+    assert [choice.words for choice in period().deeper()] == [str(year) for year in range(today.year, 2023, -1)]
+    year = period(**{"from": "2024-01-01", "to": "2024-12-31"})
+    assert (len(year.deeper()), year.deeper()[4].words, year.above().words) == (12, "May 2024", "All years")
+    assert year.deeper()[4].query == "?from=2024-05-01&to=2024-05-31"
+    month = period(**{"from": "2024-05-01", "to": "2024-05-31", "state": "busy"})
+    assert (len(month.deeper()), month.above().query) == (31, "?from=2024-01-01&state=busy&to=2024-12-31")
+    assert month.deeper()[4].query == "?from=2024-05-05&state=busy&to=2024-05-05"
+    day = period(**{"from": "2024-05-05", "to": "2024-05-05"})
+    assert (day.deeper(), day.above().words) == ([], "May 2024")
+    assert [choice.is_chosen for choice in period(**{"from": str(today), "to": str(today)}).usual()].count(True) >= 1
+
+
+def test_a_list_counts_no_further_than_it_is_leafed_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "COUNT_AT_MOST", 60)
+    for number in range(70):
+        called(f"7999000{number:04}")
+    client = logged_in()
+    answer = client.get(LIST)
+    assert answer.context["cl"].result_count == 60
+    assert "60 or more calls" in answer.content.decode()
+    assert "60 results" not in client.get(LIST, {"channel": "flashcall", "q": ""}).content.decode()
+    assert len(client.get(LIST, {"p": "2"}).context["cl"].result_list) == 10
+    assert "1 call\n" in client.get(LIST, {"q": "0069"}).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "queries"),
+    [
+        # Session, user, permissions of the user and of their groups, the count, the rows, the oldest call.
+        ({}, 7),
+        ({"state": "busy"}, 7),
+        ({"q": "67"}, 7),
+        ({"differs": "any"}, 7),
+        # And the number's limits.
+        ({"q": "79991234567"}, 8),
+        # And the users of that name, their calls and the calls of an id like it.
+        ({"q": "anna"}, 10),
+    ],
+)
+def test_more_calls_cost_no_more_queries(django_assert_num_queries: Any, parameters: dict[str, str], queries: int) -> None:
+    user = get_user_model().objects.create_user("anna")
+    client = logged_in()
+    for _ in range(2):
+        for _ in range(20):
+            now = timezone.now()
+            verification = Verification.objects.create(
+                phone="79991234567", user=user, created_at=now, expires_at=now + timedelta(minutes=5)
+            )
+            called(verification=verification, state="busy", difference=1)
+        with django_assert_num_queries(queries):
+            assert shown(client, **parameters)
+
+
+def test_a_number_that_was_searched_for_tells_its_limits_and_can_be_unblocked(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(LIMITS={"phone": ["2/10m"], "ip": []})
+    for _ in range(2):
+        verifications.start("79991234567")
+    # Who reached a limit before the first call would have no call in the list at all.
+    CallRequest.objects.all().delete()
+    client = logged_in("unblock_phone")
+    page = client.get(LIST, {"q": "8 999 123 45 67"}).content.decode()
+    assert '<span class="vp-badge vp-badge-bad">phone 2/10m: 2 of 2</span>' in page
+    assert "No limit of this number is used." in client.get(LIST, {"q": "79990000001"}).content.decode()
+    assert "This number" not in client.get(LIST, {"q": "4567"}).content.decode()
+    unblock = reverse("admin:django_voicepassword_callrequest_unblock")
+    assert client.get(unblock).status_code == 302
+    assert limits.used("79991234567") == [("phone 2/10m", 2, 2)]
+    answer = client.post(unblock, {"phone": "79991234567"}, follow=True)
+    assert "+7 *** ***-**-67: Unblocked the number" in answer.content.decode()
+    assert limits.used("79991234567") == []
+    assert "This is not a phone number" in client.post(unblock, {"phone": "abc"}, follow=True).content.decode()
+
+
+def test_unblocking_needs_its_permission(outbox: list[Sent]) -> None:
+    verifications.start("79991234567")
+    client = logged_in()
+    page = client.get(LIST, {"q": "79991234567"}).content.decode()
+    assert "phone 3/10m: 1 of 3" in page
+    assert "Unblock the number" not in page
+    assert client.post(reverse("admin:django_voicepassword_callrequest_unblock"), {"phone": "79991234567"}).status_code == 403
+    assert limits.used("79991234567") == [("phone 3/10m", 1, 3), ("phone 10/d", 1, 10)]

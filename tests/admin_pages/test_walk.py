@@ -1,0 +1,107 @@
+"""“I got no call”: from the search to the resolution in a real browser, by keyboard alone; and how the pages look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings as django_settings
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from django_voicepassword import verifications
+from django_voicepassword.models import CallRequest
+from django_voicepassword.testing import Sent
+from tests.admin_pages.people import staff
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+LIST = "/admin/django_voicepassword/callrequest/"
+#: Tabs that a person would press at most before giving up.
+PATIENCE = 80
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer) -> Iterator[Callable[..., Page]]:
+    """``visit(path, **context)`` opens a page as a member of the staff who may do everything but see whole numbers."""
+    client = Client()
+    client.force_login(staff("ask_provider", "send_sms", "send_voice", "cancel_verification", "unblock_phone"))
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def open_page(path: str, **options: Any) -> Page:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        session = client.cookies[django_settings.SESSION_COOKIE_NAME].value
+        context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{live_server.url}{path}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the focus is on what the selector means."""
+    for _ in range(PATIENCE):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"the keyboard does not reach {selector}")
+
+
+def test_a_customer_got_no_call_by_keyboard_alone(visit: Callable[..., Page], outbox: list[Sent], settings: Any) -> None:
+    settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "RESEND_AFTER": 0}
+    verifications.start("79990000001")
+    verification = verifications.start("79991234567")
+    CallRequest.objects.filter(verification=verification).update(state="failed")
+    page = visit(LIST)
+    tab_to(page, "#searchbar")
+    page.keyboard.type("4567")
+    page.keyboard.press("Enter")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    tab_to(page, "#result_list tbody th a")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The operator did not put it through")).to_be_visible()
+    tab_to(page, "a[href$='/do/voice/']")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("the provider charges about 0.35")).to_be_visible()
+    assert len(outbox) == 2
+    tab_to(page, ".vp-ask button")
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist")).to_contain_text("Had a robot call and say the code.")
+    assert [sent.channel for sent in outbox] == ["flashcall", "flashcall", "voice"]
+    # The customer types what the robot says.
+    assert verifications.check(verification.id, outbox[-1].code).status == "approved"
+    page.reload()
+    expect(page.get_by_text("it worked")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 768, 320])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_fit_and_can_be_read_by_everybody(
+    visit: Callable[..., Page], outbox: list[Sent], width: int, scheme: str
+) -> None:
+    for state in ("failed", "placed", "no_answer", "unknown"):
+        call = verifications.start("79991234567", channel="voice").calls.get()
+        CallRequest.objects.filter(pk=call.pk).update(state=state, error_code="no_reply", price="0.35", duration=4)
+        if state == "no_answer":
+            break
+    page = visit(f"{LIST}?q=79991234567", viewport={"width": width, "height": 800}, color_scheme=scheme)
+    for path in (None, f"{LIST}{call.pk}/change/", f"{LIST}{call.pk}/do/voice/"):
+        if path:
+            page.goto(re.sub(r"/admin/.*", path, page.url))
+        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth"), page.url
+        # Of our own parts: what the admin of Django does is its own.
+        for part in (".vp-story", ".vp-period", ".vp-panel", "#result_list tbody", ".vp-ask"):
+            if page.locator(part).count():
+                found = Axe().run(page, context=part, options={"runOnly": ["wcag2a", "wcag2aa"]})
+                assert found.violations_count == 0, found.generate_report()

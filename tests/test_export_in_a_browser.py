@@ -1,0 +1,187 @@
+"""The download in a real browser, under the strictest Content-Security-Policy that Django's own admin lives with."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings as django_settings
+from django.test import Client, override_settings
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from django_voicepassword import export, history
+from tests.admin_pages.csp import POLICY
+from tests.api.staff import make, person
+from tests.export_site import ADDRESS
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.urls("tests.export_site"),
+]
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+LOOKS = [
+    {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    for width in (1280, 320)
+    for scheme in ("light", "dark")
+]
+ROWS = 12
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def live_server(django_db_setup: None) -> Iterator[LiveServer]:
+    with override_settings(MIDDLEWARE=["tests.admin_pages.csp.StrictPolicy", *django_settings.MIDDLEWARE]):
+        server = LiveServer("localhost")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's own event loop runs in this thread: Django must not take it for an async view.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        started = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
+    """``visit("?state=busy", **context)`` opens the page in a new context, with calls; it may complain of nothing."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+    for _ in range(ROWS):
+        make()
+    client = Client()
+    client.force_login(person("view_callrequest", "view_full_phone"))
+
+    def open_page(query: str = "", **options: Any) -> Page:
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.extend(_complaint(message)))
+        answer = page.goto(f"{live_server.url}{ADDRESS}export/{query}")
+        assert answer is not None
+        assert answer.header_value("content-security-policy") == POLICY
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _complaint(message: Any) -> list[str]:
+    # A status of 400 or more, and a stream that breaks, are what the tests ask for; the browser notes it.
+    is_one = message.type in ("error", "warning") and "Failed to load resource" not in message.text
+    return [message.text] if is_one else []
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two rows in most of a second."""
+    beyond, hurry = history.beyond, threading.Event()
+
+    def late(*args: Any) -> Any:
+        hurry.wait(0.8)
+        return beyond(*args)
+
+    monkeypatch.setattr(export, "CHUNK", 2)
+    monkeypatch.setattr(history, "beyond", late)
+    yield
+    # The server writes on when the page has turned away: it must be done before the database is taken from it.
+    hurry.set()
+    time.sleep(0.5)
+
+
+def told(page: Page) -> Any:
+    return page.locator("form").get_by_role("status")
+
+
+def test_a_download_tells_how_far_it_is(visit: Visit, slow: None) -> None:
+    page = visit()
+    with page.expect_download(timeout=20_000) as download:
+        page.get_by_role("button", name="Download").click()
+        expect(told(page)).to_have_text("The file is being prepared…")
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        expect(page.get_by_role("button", name="Download")).to_be_disabled()
+        # Two rows at a time; the line of titles is none.
+        expect(told(page)).to_have_text(re.compile(rf"^Rows received: (2|4|6|8|10) of {ROWS}$"))
+        value = page.get_by_role("progressbar", name="Progress of the download").evaluate("bar => bar.value / bar.max")
+        assert 0 < value < 1
+    name = download.value.suggested_filename
+    assert len(Path(download.value.path()).read_text("utf-8-sig").splitlines()) == ROWS + 1
+    expect(told(page)).to_have_text(f"Saved: {name}")
+    expect(page.get_by_role("progressbar")).to_be_hidden()
+    expect(page.get_by_role("button", name="Download")).to_be_focused()
+
+
+def test_a_download_can_be_stopped(visit: Visit, slow: None) -> None:
+    page = visit()
+    page.on("download", lambda download: pytest.fail("something was saved"))
+    page.get_by_role("button", name="Download").click()
+    page.get_by_role("button", name="Stop").click()
+    expect(told(page)).to_have_text("Stopped: nothing was saved.")
+    expect(page.get_by_role("button", name="Download")).to_be_enabled()
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+
+
+def test_half_of_a_file_is_not_saved(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> None:
+        raise ConnectionAbortedError("the database is gone")
+
+    monkeypatch.setattr(export, "CHUNK", 2)
+    monkeypatch.setattr(history, "beyond", broken)
+    page = visit()
+    page.on("download", lambda download: pytest.fail("something was saved"))
+    page.get_by_role("button", name="Download").click()
+    expect(told(page)).to_contain_text("nothing was saved. Try again.")
+
+
+def test_what_is_wrong_is_told_by_the_page(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "MOST_XLSX_ROWS", 2)
+    page = visit()
+    page.get_by_label("XLSX").check()
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_text("holds 2 rows, and these are more: choose CSV")).to_be_visible()
+
+
+@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("kind", ["CSV", "XLSX"])
+def test_a_file_is_saved_with_and_without_script(visit: Visit, kind: str, script: bool) -> None:
+    page = visit("?state=no_answer", java_script_enabled=script)
+    page.get_by_label(kind).check()
+    page.get_by_label("Whole phone numbers").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename.endswith(f".{kind.lower()}")
+    assert Path(download.value.path()).stat().st_size > 500
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
+def test_nothing_is_out_of_reach(visit: Visit, slow: None, look: dict[str, Any], locale: str) -> None:
+    page = visit("?state=no_answer&q=4567", locale=locale, **look)
+    assert_fine(page)
+    page.locator("form[data-vp-export] [type=submit]").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    assert_fine(page)
+
+
+def assert_fine(page: Page) -> None:
+    """No sideways scrolling and no violation that axe knows."""
+    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    found = Axe().run(page, context="#content")
+    assert found.violations_count == 0, found.generate_report()

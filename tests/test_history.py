@@ -1,0 +1,228 @@
+"""What is looked for in the call history, and that no question reads all of it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone, translation
+
+from django_voicepassword import history
+from django_voicepassword.models import CallRequest, Verification
+from tests.api.staff import NOON, make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, "abcde"),
+        ({"state": "busy"}, "b"),
+        ({"state": " busy "}, "b"),
+        ({"state": ""}, "abcde"),
+        ({"state": None}, "abcde"),
+        ({"channel": "voice"}, "c"),
+        ({"origin": "imported"}, "d"),
+        ({"error": "any"}, "bc"),
+        ({"error": "number_not_valid"}, "b"),
+        ({"error": "no_such"}, ""),
+        ({"error": "\x00"}, ""),
+        ({"differs": "any"}, "de"),
+        ({"differs": "state"}, "d"),
+        ({"differs": "price"}, "de"),
+        ({"differs": "duration"}, "e"),
+        ({"q": "02", "state": "busy"}, "b"),
+        ({"q": "02", "state": "no_answer"}, ""),
+        ({"origin": "app", "differs": "any"}, "e"),
+        ({"page": "7"}, "abcde"),
+    ],
+)
+def test_every_filter_by_itself_and_together(wanted: dict[str, str], found: str) -> None:
+    rows = {
+        "a": {},
+        "b": {"state": "busy", "error_code": "number_not_valid"},
+        "c": {"channel": "voice", "error_code": "no_final_state"},
+        "d": {"origin": "imported", "difference": 3},
+        "e": {"difference": 6},
+    }
+    for number, (name, values) in enumerate(rows.items(), start=1):
+        make(f"7999000000{number}", provider_id=name, **values)
+    calls = history.narrow(CallRequest.objects.all(), wanted)
+    assert "".join(sorted(calls.values_list("provider_id", flat=True))) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("state", "asleep"),
+        ("state", "BUSY"),
+        ("channel", "pigeon"),
+        ("origin", "\x00"),
+        ("differs", "phone"),
+        ("from", "10.03.2026"),
+        ("from", "2026-02-30"),
+        ("to", "yesterday"),
+        ("to", "0001-01-01"),
+        ("to", "9999-12-31"),
+        ("from", "２０２６-03-10"),
+    ],
+)
+def test_a_value_that_a_filter_does_not_take_is_told(name: str, value: str) -> None:
+    with pytest.raises(history.InvalidFilter) as caught:
+        history.narrow(CallRequest.objects.all(), {name: value})
+    assert caught.value.name == name
+    assert str(caught.value)
+    with translation.override("ru"), pytest.raises(history.InvalidFilter):
+        history.narrow(CallRequest.objects.all(), {name: value})
+
+
+@pytest.mark.parametrize("zone", ["Europe/Moscow", "America/New_York", "Asia/Kathmandu"])
+def test_days_begin_at_midnight_of_the_reader(zone: str) -> None:
+    midnight = datetime(2026, 3, 10, tzinfo=ZoneInfo(zone))
+    second = timedelta(seconds=1)
+    moments = {
+        "before": midnight - second,
+        "first": midnight,
+        "last": midnight + timedelta(days=1) - second,
+        "after": midnight + timedelta(days=1),
+    }
+    for name, moment in moments.items():
+        make("79990000001", provider_id=name, created_at=moment)
+
+    def found(**wanted: str) -> list[str]:
+        with timezone.override(zone):
+            calls = history.narrow(CallRequest.objects.all(), {name.rstrip("_"): value for name, value in wanted.items()})
+            return list(calls.order_by("created_at").values_list("provider_id", flat=True))
+
+    assert found(from_="2026-03-10", to="2026-03-10") == ["first", "last"]
+    assert found(from_="2026-03-10") == ["first", "last", "after"]
+    assert found(to="2026-03-10") == ["before", "first", "last"]
+    assert found(from_="2026-03-11", to="2026-03-10") == []
+
+
+def test_a_midnight_that_the_clocks_skip_is_no_fault() -> None:
+    make("79990000001", created_at=datetime(2018, 11, 4, 12, tzinfo=ZoneInfo("America/Sao_Paulo")))
+    with timezone.override("America/Sao_Paulo"):
+        assert history.narrow(CallRequest.objects.all(), {"from": "2018-11-04", "to": "2018-11-04"}).count() == 1
+        assert history.narrow(CallRequest.objects.all(), {"to": "2018-11-03"}).count() == 0
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_what_lies_beyond_a_call_is_told_among_equal_moments(newest_first: bool) -> None:
+    calls = [make("79990000001", created_at=NOON + timedelta(seconds=number // 3)) for number in range(9)]
+    if newest_first:
+        calls.reverse()
+    order = history.order(newest_first)
+    for number, call in enumerate(calls):
+        beyond = history.beyond(CallRequest.objects.all(), call.created_at, call.pk, newest_first)
+        assert list(beyond.order_by(*order)) == calls[number + 1 :]
+
+
+SEARCHES = [
+    {},
+    {"q": "99"},
+    {"q": "567"},
+    {"q": "4567"},
+    {"q": "1234567"},
+    {"q": "+7 999 123-45-67"},
+    {"q": "+7 *** ***-**-67"},
+    {"q": "id-77"},
+    {"q": "77"},
+    {"q": "user1"},
+    {"q": "user12"},
+    {"q": "nobody"},
+    {"q": str(uuid4())},
+    {"state": "busy"},
+    {"state": "unknown"},
+    {"channel": "voice"},
+    {"origin": "imported"},
+    {"origin": "app"},
+    {"error": "any"},
+    {"error": "no_final_state"},
+    {"differs": "any"},
+    {"differs": "price"},
+    {"from": "2026-03-10", "to": "2026-03-10"},
+    {"from": "2026-03-11"},
+    {"to": "2026-01-05"},
+    {"state": "busy", "channel": "voice", "from": "2026-03-01", "q": "67"},
+]
+
+
+@pytest.fixture(scope="module")
+def many(django_db_setup: None, django_db_blocker: Any) -> Any:
+    """Some ten thousand calls, a tenth of them with a verification of one of a hundred users."""
+    if connection.vendor != "postgresql":
+        pytest.skip("the test database is not PostgreSQL")
+    with django_db_blocker.unblock():
+        _fill(20_000)
+        yield SimpleNamespace(rows=20_000)
+        with connection.cursor() as cursor:
+            tables = ["callrequest", "verification"]
+            cursor.execute(f"TRUNCATE {', '.join(f'django_voicepassword_{one}' for one in tables)}, auth_user CASCADE")
+
+
+def _fill(count: int) -> None:
+    users = get_user_model().objects.bulk_create([get_user_model()(username=f"user{number}") for number in range(100)])
+    verifications = Verification.objects.bulk_create(
+        [
+            Verification(phone=_phone(number), user=users[number % 100], expires_at=timezone.now() + timedelta(days=1))
+            for number in range(count // 10)
+        ]
+    )
+    begins = datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC"))
+    CallRequest.objects.bulk_create(
+        [
+            CallRequest(
+                phone=_phone(number),
+                channel="voice" if number % 20 == 0 else "flashcall",
+                state="busy" if number % 10 == 0 else "no_answer",
+                origin="imported" if number % 50 == 0 else "app",
+                error_code="no_final_state" if number % 100 == 0 else "",
+                difference=2 if number % 200 == 0 else 0,
+                provider_id=f"id-{number}" if number % 2 else str(number),
+                verification=verifications[number // 10] if number % 10 == 0 else None,
+                claimed_at=begins,
+                created_at=begins + timedelta(minutes=7 * number),
+            )
+            for number in range(count)
+        ],
+        batch_size=2000,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _phone(number: int) -> str:
+    return f"7999{number * 7919 % 10_000_000:07}"
+
+
+@pytest.mark.service("postgresql")
+@pytest.mark.parametrize("wanted", SEARCHES, ids=str)
+def test_no_question_reads_the_whole_history(many: Any, wanted: dict[str, str]) -> None:
+    """Every statement of a page, its keys looked up beforehand included."""
+    with CaptureQueriesContext(connection) as captured:
+        list(history.narrow(CallRequest.objects.all(), wanted).order_by(*history.order())[:51])
+    statements = [one["sql"] for one in captured if "django_voicepassword_callrequest" in one["sql"]]
+    assert statements
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(f"EXPLAIN {statement}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert not re.search(r"Seq Scan on django_voicepassword_callrequest", plan), f"{statement}\n{plan}"
+
+
+@pytest.mark.parametrize("wanted", [{"error": "any"}, {"error": "worker_lost"}, {"differs": "price"}, {"origin": "imported"}])
+def test_what_is_rare_is_read_from_its_own_index(wanted: dict[str, str]) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL is asked above; MariaDB has no such indexes")
+    plan = history.narrow(CallRequest.objects.all(), wanted).order_by(*history.order())[:51].explain()
+    assert re.search(r"USING INDEX voicepassword_call_(error|difference|imported)", plan), plan
