@@ -71,7 +71,7 @@ def pages() -> list[str]:
     """Pages of the list by what is asked for, of one call, and of the dashboard; the same on both databases."""
     parameters = [
         "",
-        "?p=100",
+        "?p=20",
         "?state=failed",
         "?channel=sms",
         "?origin=imported",

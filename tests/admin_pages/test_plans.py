@@ -1,0 +1,102 @@
+"""On PostgreSQL no page of the call history reads the whole history: EXPLAIN of every query of every page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_voicepassword.models import CallRequest, Verification
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.service("postgresql"),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="DATABASE_URL names another database"),
+]
+LIST = "/admin/django_voicepassword/callrequest/"
+CALLS = 30_000
+
+
+@pytest.fixture
+def history(admin_client: Client) -> Client:
+    """Enough calls that PostgreSQL would rather not read all of them."""
+    now = timezone.now()
+    user = get_user_model().objects.create_user("anna")
+    verifications = [
+        Verification(
+            phone=f"7999{number:07}",
+            user=user if number % 500 == 0 else None,
+            created_at=now - timedelta(minutes=number),
+            expires_at=now + timedelta(minutes=5),
+        )
+        for number in range(CALLS)
+    ]
+    Verification.objects.bulk_create(verifications, batch_size=5000)
+    rare = {0: {"origin": "imported"}, 1: {"difference": 1}, 2: {"error_code": "no_reply", "state": "unknown"}}
+    CallRequest.objects.bulk_create(
+        [
+            CallRequest(
+                verification=verification,
+                phone=verification.phone,
+                created_at=verification.created_at,
+                claimed_at=verification.created_at,
+                provider_id=str(number),
+                channel="voice" if number % 3 == 0 else "flashcall",
+                **{"state": "no_answer", **(rare.get(number % 997) or {})},
+            )
+            for number, verification in enumerate(verifications)
+        ],
+        batch_size=5000,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return admin_client
+
+
+#: Of the list by what is asked for, and of one call.
+PAGES = [
+    LIST,
+    f"{LIST}?p=20",
+    f"{LIST}?state=unknown",
+    f"{LIST}?channel=voice",
+    f"{LIST}?origin=imported",
+    f"{LIST}?differs=any",
+    f"{LIST}?error=any",
+    f"{LIST}?error=no_reply",
+    f"{LIST}?q=67",
+    f"{LIST}?q=4567",
+    f"{LIST}?q=04567",
+    f"{LIST}?q=79990004567",
+    f"{LIST}?q=anna",
+    f"{LIST}?from=2026-01-01&to=2026-01-31",
+    f"{LIST}?o=1",
+    "/admin/django_voicepassword/verification/",
+    "/admin/django_voicepassword/verification/?status__exact=canceled",
+    "/admin/django_voicepassword/verification/?q=4567",
+    "call",
+]
+
+
+def test_no_page_reads_the_whole_history(history: Client) -> None:
+    newest = CallRequest.objects.order_by("-created_at").values_list("pk", flat=True)[0]
+    for page in PAGES:
+        address = f"{LIST}{newest}/change/" if page == "call" else page
+        with CaptureQueriesContext(connection) as asked:
+            assert history.get(address).status_code == 200
+        plans = [(one["sql"], _plan(one["sql"])) for one in asked.captured_queries if one["sql"].startswith("SELECT")]
+        assert len(plans) >= 3
+        for sql, plan in plans:
+            for table in ("callrequest", "verification"):
+                assert f"Seq Scan on django_voicepassword_{table}" not in plan, (page, sql, plan)
+
+
+def _plan(sql: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}")
+        return "\n".join(line for (line,) in cursor.fetchall())
