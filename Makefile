@@ -4,11 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 help:
-	@echo "make demo    a site with phone login, a worker, beat and the sandbox; Ctrl-C ends all"
-	@echo "make smoke   the same by itself: every way of a code is tried, with a transcript"
-	@echo "make test    install what the tests need into $(VENV) and run them"
-	@echo "make lint    ruff and mypy"
-	@echo "make clean   remove $(VENV), the demo's data and what was built"
+	@echo "make demo        a site with phone login, a worker, beat and the sandbox; Ctrl-C ends all"
+	@echo "make smoke       the same by itself: every way of a code is tried, with a transcript"
+	@echo "make demo-data   200,000 made-up calls into the demo's history; or CALLS=… DAYS=… SEED=… YES=1"
+	@echo "make test        install what the tests need into $(VENV) and run them"
+	@echo "make lint        ruff and mypy"
+	@echo "make docs        the documentation as a site, in build/docs"
+	@echo "make audit       bandit, and pip-audit where its advisories can be reached"
+	@echo "make clean       remove $(VENV), the demo's data and what was built"
 
 $(VENV)/pip-is-new:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
@@ -35,11 +38,20 @@ $(VENV)/for-test: $(VENV)/pip-is-new setup.cfg pyproject.toml
 
 comma := ,
 
+$(VENV)/for-docs: $(VENV)/pip-is-new setup.cfg pyproject.toml
+	@$(call install,docs,the documentation)
+	@touch $@
+
 test: $(VENV)/for-test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 demo: $(VENV)/for-demo
 	@$(BIN)/python example_project/demo.py
+
+demo-data: $(VENV)/for-demo
+	@$(BIN)/python example_project/manage.py migrate --verbosity=0
+	@$(BIN)/python example_project/manage.py demo_data $(if $(CALLS),--calls=$(CALLS)) $(if $(DAYS),--days=$(DAYS)) \
+		$(if $(SEED),--seed=$(SEED)) $(if $(YES),--yes)
 
 smoke: $(VENV)/for-demo
 	@$(BIN)/python example_project/demo.py --smoke
@@ -48,7 +60,29 @@ lint: $(VENV)/for-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+$(VENV)/for-audit: $(VENV)/pip-is-new setup.cfg pyproject.toml
+	@$(call install,audit,the audit)
+	@touch $@
+
+# Without advisories pip-audit says that none is known: what was not audited is said here.
+audit: $(VENV)/for-audit
+	@# It warns of each part of a statement that is no finding by itself.
+	@$(BIN)/bandit --quiet --recursive django_voicepassword 2>$(VENV)/bandit.log || { cat $(VENV)/bandit.log >&2; exit 1; }
+	@echo "bandit: every finding is explained beside its line"
+	@$(BIN)/pip-audit --local --skip-editable --progress-spinner off >$(VENV)/audit.log 2>&1 && failed= || failed=yes; \
+		skipped=$$(grep -c 'could not be audited' $(VENV)/audit.log); \
+		if grep -q 'known vulnerabilit.* in' $(VENV)/audit.log; then cat $(VENV)/audit.log; exit 1; fi; \
+		if [ -n "$$failed" ]; then echo "pip-audit cannot reach the advisories: the packages were NOT audited"; \
+		elif [ $$skipped -gt 0 ]; then echo "pip-audit finds no advisories for $$skipped packages: they were NOT audited"; \
+		else echo "pip-audit: no known vulnerability in what is installed"; exit 0; fi; \
+		echo "(bandit is done, see $(VENV)/audit.log for the rest)"
+
+# A warning is an error: a link that leads nowhere, a page that is in no table of contents.
+docs: $(VENV)/for-docs
+	$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going --nitpicky docs build/docs
+	@echo "build/docs/index.html"
+
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .tox
 
-.PHONY: help demo smoke test lint clean
+.PHONY: help demo demo-data smoke test docs lint audit clean

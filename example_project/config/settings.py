@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_voicepassword",
+    "demo_data",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

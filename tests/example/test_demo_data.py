@@ -1,0 +1,296 @@
+"""``manage.py demo_data``: a history as the app would have written it, and books that agree with it to the kopeck."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import uuid
+from collections import Counter, defaultdict
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from demo_data.reports import Told, own_clock
+
+from django_voicepassword.protocol import parse_callback, parse_report
+from django_voicepassword.protocol.statistics import RowReader
+from tests.databases import MARIADB, POSTGRESQL, execute
+
+EXAMPLE = Path(__file__).parent.parent.parent / "example_project"
+CALLS, DAYS = 2000, 30
+#: A Wednesday afternoon in Moscow.
+NOW = "2026-03-11T15:40:00+03:00"
+MOSCOW = ZoneInfo("Europe/Moscow")
+FINAL = {"answered", "no_answer", "busy", "canceled", "failed", "delivered", "not_delivered"}
+
+
+class Place:
+    """A folder with the example's database in it."""
+
+    def __init__(self, var: Path, database: str = "") -> None:
+        self.path = var / "db.sqlite3"
+        kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "VOICEPASSWORD", "DEBUG")}
+        self._environment = {**kept, "VAR_DIR": str(var), "DJANGO_SETTINGS_MODULE": "config.settings"}
+        if database:
+            self._environment["DATABASE_URL"] = database
+        self.manage("migrate", "--verbosity=0")
+
+    def manage(self, *arguments: str, **environment: str) -> str:
+        done = self.run(*arguments, **environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-W", "error", "manage.py", *arguments],
+            cwd=EXAMPLE,
+            env={**self._environment, **environment},
+            capture_output=True,
+            text=True,
+        )
+
+    def rows(self, table: str, order: str = "id") -> list[dict[str, Any]]:
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.row_factory = sqlite3.Row
+            found = connection.execute(f"SELECT * FROM django_voicepassword_{table} ORDER BY {order}")
+            return [dict(row) for row in found]
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            return connection.execute(statement).fetchall()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    place = Place(tmp_path_factory.mktemp("var"))
+    place.manage("demo_data", f"--calls={CALLS}", f"--days={DAYS}", "--seed=1", f"--now={NOW}")
+    return place
+
+
+def moment(stored: str) -> datetime:
+    return datetime.fromisoformat(f"{stored}+00:00")
+
+
+def day_of(stored: str) -> str:
+    return moment(stored).astimezone(MOSCOW).date().isoformat()
+
+
+def test_each_day_has_calls_and_together_they_are_as_many_as_asked_for(place: Place) -> None:
+    calls = place.rows("callrequest")
+    days = Counter(day_of(call["created_at"]) for call in calls)
+    last = date(2026, 3, 11)
+    assert len(calls) == CALLS
+    assert sorted(days) == [(last - timedelta(days=ago)).isoformat() for ago in reversed(range(DAYS))]
+    assert max(call["created_at"] for call in calls) > "2026-03-11 12:39:55"
+    assert not [call for call in calls if moment(call["created_at"]) > datetime.fromisoformat(NOW)]
+
+
+def test_the_constraints_of_the_database_were_in_force_and_no_row_hangs_in_the_air(place: Place) -> None:
+    assert (
+        "voicepassword_call_claimed"
+        in place.execute("SELECT sql FROM sqlite_master WHERE name = 'django_voicepassword_callrequest'")[0][0]
+    )
+    assert place.execute("PRAGMA integrity_check") == [("ok",)]
+    assert place.execute("PRAGMA foreign_key_check") == []
+
+
+def test_the_daily_statistics_agree_with_the_calls_to_the_kopeck(place: Place) -> None:
+    told: dict[str, Counter[Any]] = defaultdict(Counter)
+    for call in place.rows("callrequest"):
+        if call["listed_at"] is None:
+            continue
+        figures = told[day_of(call["occurred_at"])]
+        figures["rows"] += 1
+        figures["total_price"] += int(Decimal(str(call["price"])) * 100)
+        figures["imported" if call["origin"] == "imported" else "matched"] += 1
+        figures["mismatched"] += call["difference"] > 0
+    days = place.rows("dailystatistics", "date")
+    assert len(days) == DAYS
+    for day in days:
+        kept = {name: day[name] for name in ("rows", "matched", "imported", "mismatched")}
+        kept["total_price"] = int(Decimal(str(day["total_price"])) * 100)
+        assert kept == {name: told[day["date"]][name] for name in kept}
+    totals = [sum(day[name] for day in days) for name in ("imported", "mismatched", "missing")]
+    assert all(totals), totals
+
+
+def test_the_figures_of_the_days_are_counted(place: Place) -> None:
+    counted = place.execute("SELECT date, calls, refused FROM django_voicepassword_dayfigures WHERE channel = ''")
+    calls = Counter(day_of(call["created_at"]) for call in place.rows("callrequest") if call["state"] != "queued")
+    assert {day: sent + refused for day, sent, refused in counted} == calls
+
+
+def test_a_call_has_the_history_that_leads_to_its_state(place: Place) -> None:
+    lines: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for line in place.rows("callstatus"):
+        lines[line["call_id"]].append(line)
+    for call in place.rows("callrequest"):
+        history = lines[call["id"]]
+        assert [line["received_at"] for line in history] == sorted(line["received_at"] for line in history)
+        assert call["phone"] not in str(history)
+        sources = [line["source"] for line in history]
+        assert (sources[-1:] == ["daily"]) == (call["listed_at"] is not None)
+        if call["state"] in FINAL or call["state"] == "refused":
+            assert history[-1]["state"] == call["state"]
+            assert call["finished_at"] is not None
+        if call["state"] == "refused":
+            assert (sources, history[0]["raw_state"]) == (["send"], call["error_code"])
+        elif call["provider_id"] and call["origin"] == "app" and call["error_code"] != "matched_by_time":
+            assert (sources[0], history[0]["raw_state"]) == ("send", "ok")
+        if call["state"] == "queued":
+            assert history == []
+
+
+def test_states_channels_and_refusals_are_as_various_as_in_life(place: Place) -> None:
+    calls = place.rows("callrequest")
+    assert {"queued", "placed", "unknown", "refused", *FINAL} <= {call["state"] for call in calls}
+    assert {call["channel"] for call in calls} == {"flashcall", "voice", "sms"}
+    assert {"number_in_spam_list", "not_enough_money", "unreachable"} <= {call["error_code"] for call in calls}
+    statuses = Counter(one["status"] for one in place.rows("verification"))
+    assert set(statuses) == {"approved", "expired", "canceled", "max_attempts", "pending"}
+    assert 0.75 < statuses["approved"] / sum(statuses.values()) < 0.95
+
+
+def test_an_sms_follows_a_call_that_the_provider_took(place: Place) -> None:
+    chains: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for call in place.rows("callrequest"):
+        if call["verification_id"] is not None:
+            chains[call["verification_id"]].append(call)
+    for verification in place.rows("verification", "created_at"):
+        chain = chains[verification["id"]]
+        assert chain[0]["created_at"] == verification["created_at"]
+        assert {call["phone"] for call in chain} == {verification["phone"]}
+        assert verification["approved_at"] is None or verification["approved_at"] < verification["expires_at"]
+        for number, call in enumerate(chain):
+            assert call["channel"] != "sms" or any(earlier["provider_id"] for earlier in chain[:number])
+    assert max(map(len, chains.values())) <= 3
+
+
+def test_the_balance_falls_with_what_is_spent_and_is_empty_once(place: Place) -> None:
+    readings = [(moment(one["read_at"]), Decimal(str(one["balance"]))) for one in place.rows("balancereading", "read_at")]
+    assert min(left for _, left in readings) == Decimal("0.2")
+    paid = [call for call in place.rows("callrequest") if call["price"] is not None]
+    spent = [(moment(call["created_at"]) + timedelta(seconds=2), Decimal(str(call["price"]))) for call in paid]
+    hour = timedelta(hours=1)
+    falls = [(one, two) for one, two in pairwise(readings) if one[1] >= two[1] and two[0] - one[0] == hour]
+    assert len(falls) > 300
+    for (before, first), (after, second) in falls:
+        assert first - second == sum(price for at, price in spent if before <= at < after)
+
+
+def test_who_logged_in_has_an_account_and_a_verified_number(place: Place) -> None:
+    phones = {one["phone"]: one["user_id"] for one in place.rows("verifiedphone")}
+    approved = [one for one in place.rows("verification", "created_at") if one["status"] == "approved"]
+    assert phones
+    assert {one["phone"]: one["user_id"] for one in approved if one["purpose"] == "login"} == phones
+
+
+def test_the_same_seed_and_moment_make_the_same_history(place: Place, tmp_path: Path) -> None:
+    again = Place(tmp_path)
+    again.manage("demo_data", f"--calls={CALLS}", f"--days={DAYS}", "--seed=1", f"--now={NOW}")
+    tables = {"callrequest": {"verification_id"}, "callstatus": set(), "dailystatistics": set(), "balancereading": set()}
+    for table, chance in tables.items():
+        first, second = (
+            [{name: value for name, value in row.items() if name not in chance} for row in one.rows(table)]
+            for one in (place, again)
+        )
+        assert first == second
+    told = again.manage("demo_data", f"--calls={CALLS}", f"--days={DAYS}", "--seed=1", f"--now={NOW}")
+    assert "2,000 calls of 30 days" in told
+    # A second history beside the first one: the same people, other calls, and the books of both.
+    ids = [call["provider_id"] for call in again.rows("callrequest") if call["provider_id"]]
+    assert len(ids) == len(set(ids)) > CALLS
+    assert sum(day["rows"] for day in again.rows("dailystatistics")) == 2 * sum(
+        day["rows"] for day in place.rows("dailystatistics")
+    )
+    assert len(again.rows("verifiedphone")) == len(place.rows("verifiedphone"))
+
+
+#: Prints what a database holds, but for what chance gives anew at each run.
+PROGRAM = """
+import json
+from django_voicepassword.models import BalanceReading, CallRequest, CallStatus, DailyStatistics
+chance = {"verification_id"}
+for model in (CallRequest, CallStatus, DailyStatistics, BalanceReading):
+    for row in model.objects.order_by("pk").values():
+        print(json.dumps({name: value for name, value in row.items() if name not in chance}, sort_keys=True, default=str))
+"""
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param(POSTGRESQL, id="postgresql", marks=pytest.mark.service("postgresql")),
+        pytest.param(MARIADB, id="mariadb", marks=pytest.mark.service("mariadb")),
+    ],
+)
+def test_other_databases_are_told_the_same(place: Place, server: str, tmp_path: Path) -> None:
+    name = f"voicepassword_demo_data_{uuid.uuid4().hex[:8]}"
+    execute(server, f"CREATE DATABASE {name}")
+    try:
+        other = Place(tmp_path, f"{server}/{name}")
+        other.manage("demo_data", f"--calls={CALLS}", f"--days={DAYS}", "--seed=1", f"--now={NOW}")
+        told = other.manage("shell", "--command", PROGRAM)
+        # The sequence of keys goes on.
+        other.manage("demo_data", "--calls=50", "--days=1")
+    finally:
+        execute(server, f"DROP DATABASE {name}")
+    assert told.splitlines() == place.manage("shell", "--command", PROGRAM).splitlines()
+
+
+def test_it_refuses_where_it_would_do_harm(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    small = ["--calls=50", "--days=1", "--seed=1"]
+    assert "DEBUG is off" in place.run("demo_data", *small, DEBUG="off").stderr
+    assert "--calls must be" in place.run("demo_data", "--calls=50", "--days=30").stderr
+    place.execute(
+        "INSERT INTO django_voicepassword_callrequest (phone, channel, state, provider_id, service, origin, error_code,"
+        " created_at, polls, code_digest, device, difference) VALUES ('79990000001', 'voice', 'refused', '', '', 'app',"
+        " 'user_disabled', '2026-03-01 10:00:00', 0, '', '', 0)"
+    )
+    refused = place.run("demo_data", *small)
+    assert refused.returncode == 1
+    assert "add --yes" in refused.stderr
+    assert len(place.rows("callrequest")) == 1
+    place.manage("demo_data", *small, "--yes")
+    assert len(place.rows("callrequest")) == 51
+
+
+@pytest.fixture(scope="module")
+def spare(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return Place(tmp_path_factory.mktemp("spare"))
+
+
+@pytest.mark.parametrize("clock", ["00:00:00", "00:00:01", "00:17:04", "23:59:59.900000"])
+def test_any_moment_of_the_day_will_do(spare: Place, clock: str) -> None:
+    before = len(spare.rows("callrequest"))
+    spare.manage("demo_data", "--calls=60", "--days=3", "--seed=2", f"--now=2026-03-11T{clock}")
+    assert len(spare.rows("callrequest")) == before + 60
+    assert len({day_of(call["created_at"]) for call in spare.rows("callrequest")}) == 3
+
+
+@pytest.mark.parametrize("state", ["answered", "no_answer", "busy", "canceled", "failed", "delivered", "not_delivered"])
+def test_a_line_is_what_the_app_reads_out_of_the_words_of_the_provider(state: str) -> None:
+    phone, at = "79581234567", datetime.fromisoformat(NOW)
+    channel = "sms" if "delivered" in state else "voice"
+    told = Told("9000000000000001", phone, channel, own_clock(at, MOSCOW), state, 7, Decimal("0.35"))
+    for line in (told.callback(at), told.poll(at), told.daily(at)):
+        raw = {**line.payload, "number": phone}
+        report = parse_callback(json.dumps(raw).encode()) if line.source == "callback" else parse_report(raw)
+        assert (report.state, report.raw_state) == (line.state, line.raw_state)
+        assert (report.duration, report.price) == (line.duration, line.price)
+        assert report.date == own_clock(at, MOSCOW).replace(tzinfo=None)
+        if line.source == "daily":
+            reader = RowReader()
+            reader.read(raw)
+            assert json.loads(reader.read(raw).payload) == line.payload
+        else:
+            assert report.raw == line.payload
