@@ -205,11 +205,7 @@ def _both(first: Way, second: Way | None) -> Way:
     if second is None:
         return first
 
-    def way(value: Any) -> Any:
-        value = first(value)
-        return None if value is None else second(value)
-
-    return way
+    return lambda value: None if (value := first(value)) is None else second(value)
 
 
 def _xlsx_writes(book: Any, sheet: Any) -> list[Callable[[int, int, Any], Any]]:
@@ -247,6 +243,5 @@ def _next(chunks: Iterator[bytes]) -> bytes | None:
 
 def _taken(file: StringIO) -> bytes:
     taken = file.getvalue().encode()
-    file.seek(0)
-    file.truncate()
+    file.truncate(file.seek(0))
     return taken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,7 +50,8 @@ HTTP_STATUS: dict[type[VerificationError], int] = {
 class Description:
     """A verification as everybody may see it: the phone masked, no code, times aware. DESIGN: "The verification as JSON"."""
 
-    id: str
+    #: A bearer secret: who knows it may guess.
+    id: str = field(repr=False)
     phone: str
     purpose: str
     status: str
@@ -68,7 +69,7 @@ def describe(verification: Verification) -> Description:
     """Describe a verification for the person who started it, in the active language. One query."""
     calls = list(verification.calls.order_by("id"))
     newest = calls[-1] if calls else None
-    status = _status(verification)
+    status = status_of(verification)
     is_pending = status == Verification.Status.PENDING
     return Description(
         id=str(verification.id),
@@ -219,7 +220,7 @@ def duration(seconds: int) -> str:
     return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
 
 
-def _status(verification: Verification) -> str:
+def status_of(verification: Verification) -> str:
     """EXPIRED is written by a task now and then; told, it is as soon as the time is over."""
     if verification.status == Verification.Status.PENDING and verification.expires_at <= timezone.now():
         return Verification.Status.EXPIRED

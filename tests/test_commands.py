@@ -123,7 +123,7 @@ def test_the_schedule_names_tasks_that_are_there() -> None:
     assert names <= set(current_app.tasks)
 
 
-@pytest.mark.parametrize("name", ["balance", "beat", "call", "poll", "purge", "sandbox", "sync"])
+@pytest.mark.parametrize("name", ["balance", "beat", "call", "export", "poll", "purge", "sandbox", "sync"])
 def test_every_command_says_what_it_does(name: str, capsys: Any) -> None:
     with pytest.raises(SystemExit) as caught:
         run(name, "--help")

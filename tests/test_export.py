@@ -184,6 +184,16 @@ def test_times_are_by_the_readers_clock(zone: str, hour: int) -> None:
     assert row["State"] == "No answer"
 
 
+def test_times_of_a_site_without_zones_are_as_they_stand(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "CHUNK", 1)
+    settings.USE_TZ = False
+    moment = datetime(2026, 3, 10, 12)
+    for number in range(3):
+        make(created_at=moment, claimed_at=moment, provider_id=str(number))
+    assert [row["Provider id"] for row in read_csv()] == ["2", "1", "0"]
+    assert {row["Created (Europe/Moscow)"] for row in read_csv()} == {"2026-03-10 12:00:00"}
+
+
 @READERS
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 12])
 def test_chunks_make_one_list_newest_first(read: Callable[..., Any], count: int, monkeypatch: pytest.MonkeyPatch) -> None:

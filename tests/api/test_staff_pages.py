@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -125,6 +125,14 @@ def test_pages_show_every_call_once_also_those_of_one_moment(api: StaffApi, orde
     second = api.get(api.get("calls/", page_size=7, ordering=ordering).body["next"])
     assert api.get(api.get(second.body["next"]).body["previous"]).body == second.body
     assert api.get(second.body["previous"]).body == api.get("calls/", page_size=7, ordering=ordering).body
+
+
+def test_pages_of_a_site_without_zones(api: StaffApi, settings: Any) -> None:
+    settings.USE_TZ = False
+    moment = datetime(2026, 3, 10, 12)
+    calls = [make(created_at=moment + timedelta(seconds=number // 2), claimed_at=moment) for number in range(6)]
+    pages = leaf(api, "calls/", "next", page_size=2, **{"from": "2026-03-10", "to": "2026-03-10"})
+    assert list(chain.from_iterable(pages)) == [call.pk for call in calls[::-1]]
 
 
 def test_a_call_that_comes_meanwhile_moves_no_page(api: StaffApi) -> None:

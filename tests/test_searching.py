@@ -1,0 +1,181 @@
+"""What a person means by a text, and what none of them finds."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Collate
+
+from django_voicepassword import history, searching
+from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
+from django_voicepassword.protocol.masking import mask_number
+from tests.api.staff import make, verified
+
+pytestmark = pytest.mark.django_db
+
+
+def phones_of(text: str) -> list[str]:
+    return sorted(history.search(CallRequest.objects.all(), text).values_list("phone", flat=True))
+
+
+@pytest.fixture
+def numbers() -> list[str]:
+    made = [
+        "79991234567",
+        "79990004567",
+        "79990014567",
+        "79990000067",
+        "79990000099",
+        "79990000009",
+        "380501234567",
+        "12025550123",
+    ]
+    for phone in made:
+        make(phone, provider_id=f"id-{phone[-3:]}")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("67", ["380501234567", "79990000067", "79990004567", "79990014567", "79991234567"]),
+        ("99", ["79990000099"]),
+        ("09", ["79990000009"]),
+        ("567", ["380501234567", "79990004567", "79990014567", "79991234567"]),
+        ("4567", ["380501234567", "79990004567", "79990014567", "79991234567"]),
+        ("45-67", ["380501234567", "79990004567", "79990014567", "79991234567"]),
+        ("04567", ["79990004567"]),
+        ("1234567", ["380501234567", "79991234567"]),
+        ("123-45-67", ["380501234567", "79991234567"]),
+        ("91234567", ["79991234567"]),
+        ("7", []),
+        ("4568", []),
+    ],
+)
+def test_an_ending_of_a_number_finds_it(numbers: list[str], text: str, found: list[str]) -> None:
+    assert phones_of(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+7 999 123-45-67",
+        "8 (999) 123-45-67",
+        "79991234567",
+        "9991234567",
+        " 8-999-123-45-67 ",
+        "+7\u00a0999\u00a0123\u201145\u201167",
+        "+7.999.123.45.67",
+        # As it stands in an exported file, where it may not begin with a plus.
+        "'+79991234567",
+    ],
+)
+def test_a_whole_number_in_any_spelling_finds_it_alone(numbers: list[str], text: str) -> None:
+    assert phones_of(text) == ["79991234567"]
+
+
+def test_a_number_of_another_country_is_found(numbers: list[str]) -> None:
+    assert phones_of("+1 202 555 0123") == ["12025550123"]
+    assert phones_of("380501234567") == ["380501234567"]
+
+
+def test_a_number_that_is_none_is_found_as_it_was_imported() -> None:
+    make("000000000012")
+    assert phones_of("000000000012") == ["000000000012"]
+
+
+@pytest.mark.parametrize("masked", ["+7 *** ***-**-67", mask_number("79990000067"), "+380 ********67"])
+def test_a_masked_number_finds_what_it_may_be(numbers: list[str], masked: str) -> None:
+    assert phones_of(masked) == ["380501234567", "79990000067", "79990004567", "79990014567", "79991234567"]
+
+
+@pytest.mark.parametrize("id", ["2f0c9-A", "1234", "777", "5", "a" * 63])
+def test_an_id_of_the_providers_finds_the_call_and_its_sms(id: str) -> None:
+    for channel in ("flashcall", "sms"):
+        make("79990000001", provider_id=id, channel=channel)
+    make("79990000002", provider_id=f"{id}0")
+    assert phones_of(f" {id} ") == ["79990000001"] * 2
+
+
+def test_an_id_is_not_found_by_more_than_itself() -> None:
+    make("79990000001", provider_id="a" * 64)
+    assert phones_of("a" * 65) == []
+
+
+def test_a_users_name_or_its_beginning_finds_the_calls() -> None:
+    for number, name in enumerate(["anna", "Анна Каренина", "bob_1", "bobx1"]):
+        verified(name, f"7999000000{number}")
+    assert phones_of("anna") == ["79990000000"]
+    assert phones_of("Анна К") == ["79990000001"]
+    # A joker of LIKE is a letter like any other.
+    assert phones_of("bob_1") == ["79990000002"]
+    assert phones_of("%") == []
+    assert phones_of("na") == []
+
+
+def test_an_id_of_a_verification_finds_its_calls() -> None:
+    call = verified("anna")
+    make("79990000002")
+    assert phones_of(str(call.verification_id)) == [call.phone]
+    assert phones_of(str(uuid4())) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x00",
+        "\ud800",
+        "67\ud800",
+        "ё" * 300,
+        "9" * 300,
+        "🙂",
+        "٣٣٣٣",
+        "４５６７",
+        "*",
+        "67*",
+        "-",
+        "'; DROP TABLE",
+        "\\",
+        "+",
+        "{0}",
+    ],
+)
+def test_nonsense_finds_nothing_and_is_no_fault(text: str) -> None:
+    make("79990000001")
+    assert phones_of(text) == []
+    assert not history.narrow(CallRequest.objects.all(), {"q": text, "error": text}).exists()
+    for rows, search in ((Verification, history.search_verifications), (VerifiedPhone, history.search_phones)):
+        assert list(search(rows.objects.all(), text)) == []  # type: ignore[operator]
+
+
+def test_what_is_unprintable_is_passed_over(numbers: list[str]) -> None:
+    assert phones_of("\x0004567\ud800") == ["79990004567"]
+    assert len(phones_of("   ")) == len(numbers)
+
+
+def test_verifications_and_proved_numbers_are_found_too() -> None:
+    call = verified("anna", "79990000099")
+    VerifiedPhone.objects.create(user=call.verification.user, phone=call.phone)
+    for text in ("99", "8 999 000-00-99", "ann", "+7 *** ***-**-99", str(call.verification_id)):
+        assert history.search_verifications(Verification.objects.all(), text).get() == call.verification
+    for text in ("7999", "79990000099", "9", "anna"):
+        proved = history.search_phones(VerifiedPhone.objects.all(), text)
+        assert proved.count() == (0 if text == "9" else 1)
+    VerifiedPhone.objects.create(user=call.verification.user, phone="79890000000")
+    assert history.search_phones(VerifiedPhone.objects.all(), "799").get().phone == "79990000099"
+
+
+COLLATIONS = {"postgresql": ["C", "en-x-icu", "ru-x-icu"], "mysql": ["utf8mb4_bin", "utf8mb4_unicode_ci"], "sqlite": []}
+
+
+def test_an_ending_is_found_whatever_the_database_sorts_by(numbers: list[str]) -> None:
+    """In the order of most languages a colon comes before the digits."""
+    for ending in ("99", "09", "567"):
+        bounds: Any = searching._by_digits(ending).children
+        wanted = {name.replace("phone_ending", "sorted"): value for name, value in bounds}
+        for collation in COLLATIONS[connection.vendor]:
+            calls = CallRequest.objects.annotate(sorted=Collate("phone_ending", collation)).filter(**wanted)
+            assert sorted(calls.values_list("phone", flat=True)) == phones_of(ending) != []
