@@ -79,7 +79,7 @@ audit: $(VENV)/for-audit
 
 # A warning is an error: a link that leads nowhere, a page that is in no table of contents.
 docs: $(VENV)/for-docs
-	$(BIN)/python -m sphinx --builder html --quiet --fail-on-warning --keep-going --nitpicky docs build/docs
+	$(BIN)/python -m sphinx --builder html --fresh-env --write-all --quiet --fail-on-warning --keep-going --nitpicky docs build/docs
 	@echo "build/docs/index.html"
 
 clean:

@@ -12,4 +12,5 @@ class VoicePasswordConfig(AppConfig):
         from django_voicepassword import checks  # noqa: F401  (registers the system checks)
 
         if apps.is_installed("drf_spectacular"):
-            from django_voicepassword.api import schema  # noqa: F401  (registers the descriptions of the views)
+            # They register the descriptions of the views.
+            from django_voicepassword.api import schema, schema_staff  # noqa: F401

@@ -15,11 +15,11 @@ from uuid import UUID
 
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
-from django.views.decorators.debug import sensitive_variables
 
 from django_voicepassword import users, verifications
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
+from django_voicepassword.sensitive import sensitive
 
 
 class PhoneBackend(ModelBackend):
@@ -29,7 +29,7 @@ class PhoneBackend(ModelBackend):
     way of your own, subclass it, override ``create_user`` and name your class in AUTHENTICATION_BACKENDS.
     """
 
-    @sensitive_variables()
+    @sensitive
     def authenticate(  # type: ignore[override]
         self,
         request: HttpRequest | None,

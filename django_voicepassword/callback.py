@@ -10,13 +10,14 @@ import ipaddress
 import logging
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.http import UnreadablePostError
 from django.utils.decorators import method_decorator
-from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework.exceptions import NotFound
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -26,6 +27,7 @@ from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.models import CallStatus
 from django_voicepassword.protocol import MAX_CALLBACK_BYTES, parse_callback
+from django_voicepassword.sensitive import sensitive
 from django_voicepassword.transactions import non_atomic_requests
 
 logger = logging.getLogger(__name__)
@@ -37,8 +39,19 @@ class AnyParser(BaseParser):
     media_type = "*/*"
 
 
+class NoNegotiation(BaseContentNegotiation):
+    """A report is not lost because its sender asks for HTML, or has a field named ``format``."""
+
+    def select_parser(self, request: Request, parsers: Any) -> BaseParser:
+        return AnyParser()
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[BaseRenderer, str]:
+        return JSONRenderer(), JSONRenderer.media_type
+
+
 @method_decorator(non_atomic_requests, name="dispatch")
-@method_decorator(sensitive_variables(), name="dispatch")
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+@method_decorator(sensitive, name="dispatch")
 class CallbackView(APIView):
     """200 for every well-formed report, 400 for an unreadable body, 404 for a bad token, never 500."""
 
@@ -46,8 +59,8 @@ class CallbackView(APIView):
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
-    parser_classes = (AnyParser,)
-    renderer_classes = (JSONRenderer,)
+    content_negotiation_class = NoNegotiation
+    versioning_class = None
     schema = None
 
     def post(self, request: Request, token: str) -> Response:
@@ -73,13 +86,13 @@ class CallbackView(APIView):
 
     def keep(self, call_id: int, body: bytes, content_type: str) -> Response:
         try:
-            report = parse_callback(body, content_type)
+            report = parse_callback(body, content_type, settings.API_KEY)
         except UnreadableReply:
             logger.warning("a callback for call %s cannot be read", call_id)
             return _error("unreadable", "send one report as a JSON object or a form", 400)
         try:
             delivery.record(call_id, report, CallStatus.Source.CALLBACK)
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             # The provider may come again; polls and the daily statistics tell the same later.
             logger.exception("a callback for call %s could not be kept", call_id)
             return _error("unavailable", "try again later", 503)

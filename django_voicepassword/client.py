@@ -25,12 +25,12 @@ from urllib.parse import urlsplit
 
 import ijson
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
-from django_voicepassword import protocol
+from django_voicepassword import protocol, transport
 from django_voicepassword.exceptions import ProviderError, Unreachable, UnreadableReply
-from django_voicepassword.protocol import Balance, DailyRow, Report, SendReply
+from django_voicepassword.hiding import Secret, forgetful, forgetful_rows
+from django_voicepassword.protocol import Balance, DailyRow, JsonGuard, Report, SendReply
 
 DEFAULT_URL = "https://vp.voicepassword.ru/api/voice-password/"
 DEFAULT_TIMEOUT = (3.05, 15)
@@ -55,9 +55,10 @@ class Client:
     """Talks to the provider with one API key. Safe for threads and forks: each has a session of its own.
 
     ``auth``: "header" (the key raw in ``Authorization``) or "body" (``security.apiKey``). ``timeout``: seconds to
-    connect and to wait for each read; a whole answer may take no longer than twice the second.
+    connect and to wait for each read; head and body of an answer may each take no longer than twice the second.
     """
 
+    @forgetful
     def __init__(
         self,
         api_key: str,
@@ -70,7 +71,7 @@ class Client:
         _check_url(base_url)
         if auth not in ("header", "body"):
             raise ConfigurationError('auth must be "header" or "body"')
-        self._api_key = api_key
+        self._api_key = Secret(api_key)
         self._base_url = base_url.rstrip("/")
         self._auth = auth
         self._timeout = _check_timeout(timeout)
@@ -80,12 +81,14 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client {self._base_url}>"
 
+    @forgetful
     def flash_call(
         self, number: str, code: str | None = None, capacity: int | None = None, callback_url: str | None = None
     ) -> SendReply:
         """Call ``number`` from a number that ends with ``code``, or with ``capacity`` digits that the provider makes."""
         return self._send(protocol.encode_flash_call(number, code, capacity, callback_url), code, number)
 
+    @forgetful
     def voice_call(
         self,
         number: str,
@@ -97,18 +100,22 @@ class Client:
         """Call ``number`` and say ``code``, or the provider's own; ``repeat``: twice; ``ani``: from this number."""
         return self._send(protocol.encode_voice_call(number, code, repeat, ani, callback_url), code, number)
 
+    @forgetful
     def sms(self, request_id: str) -> SendReply:
         """Send the code of an earlier request as text."""
         return self._send(protocol.encode_sms(request_id))
 
+    @forgetful
     def balance(self) -> Balance:
         """What the account holds."""
         return protocol.parse_balance(self._read(self._post("get/", protocol.encode_balance())), self._api_key)
 
+    @forgetful
     def state(self, request_id: str) -> Report:
         """What became of one request."""
         return protocol.parse_state(self._read(self._post("get/", protocol.encode_state(request_id))), self._api_key)
 
+    @forgetful
     def daily(self, date: datetime.date) -> DailyReport:
         """The statistics of one day of the provider, streamed: iterate once."""
         return DailyReport(self._post("get/", protocol.encode_daily(date)), self._api_key)
@@ -171,7 +178,7 @@ class Client:
         kept: tuple[int, requests.Session] | None = getattr(self._local, "session", None)
         if kept is None or kept[0] != os.getpid():
             # A connection inherited by a fork would be read by two processes.
-            kept = (os.getpid(), _make_session())
+            kept = (os.getpid(), transport.make_session())
             self._local.session = kept
         return kept[1]
 
@@ -190,11 +197,11 @@ class DailyReport:
         self.unreadable_rows: list[dict[str, Any]] = []
 
     def __iter__(self) -> Iterator[Report]:
-        return self._read_all(protocol.parse_report)
+        return forgetful_rows(self._read_all(lambda row: protocol.parse_report(row, self._api_key)))
 
     def lean(self) -> Iterator[DailyRow]:
         """The same as tuples, many times as fast."""
-        return self._read_all(protocol.RowReader().read)
+        return forgetful_rows(self._read_all(protocol.RowReader(self._api_key).read))
 
     def _read_all(self, read: Callable[[Any], Row]) -> Iterator[Row]:
         """Each row as ``read`` makes it; what it cannot read is counted. Raises ProviderError."""
@@ -210,7 +217,8 @@ class DailyReport:
                     yield row
         except (HTTPError, OSError):
             raise Unreachable("the connection broke while the statistics were read", may_have_rung=False) from None
-        except (ijson.JSONError, ValueError):
+        except (ijson.JSONError, ValueError, ArithmeticError):
+            # ArithmeticError: 1e9 with another ten digits behind it is a number of JSON's, and of nobody else's.
             raise UnreadableReply("the statistics are no complete JSON") from None
         finally:
             self._response.close()
@@ -266,16 +274,22 @@ class _Source:
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
-        self.first = raw.read(_CHUNK) or b""
+        self._guard = JsonGuard()
+        self.first = self._next()
         self._pending = self.first
         self.last = b""
 
     def read(self, size: int = -1) -> bytes:
         if size == 0:
             return b""
-        chunk, self._pending = self._pending or self._raw.read(_CHUNK) or b"", b""
+        chunk, self._pending = self._pending or self._next(), b""
         # Two chunks: a list may end with the one before.
         self.last = (self.last + chunk)[-2 * _CHUNK :]
+        return chunk
+
+    def _next(self) -> bytes:
+        chunk: bytes = self._raw.read(_CHUNK) or b""
+        self._guard.look(chunk)
         return chunk
 
 
@@ -305,16 +319,6 @@ def _read_after_list(last: bytes, head: dict[str, Any]) -> None:
     except ValueError:
         return
     head.update({str(key).strip().casefold(): value for key, value in values.items()})
-
-
-def _make_session() -> requests.Session:
-    session = requests.Session()
-    # No proxy variable and no .netrc: the key goes to the provider and to nobody else.
-    session.trust_env = False
-    adapter = HTTPAdapter(max_retries=0, pool_connections=2, pool_maxsize=2)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
 
 
 def _unreachable(error: requests.RequestException) -> Unreachable:

@@ -13,6 +13,8 @@ from uuid import UUID
 from django.conf import settings as django_settings
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from django_voicepassword.hiding import Secret
+
 _CODE_SALT = "django_voicepassword.codes.make"
 _DIGEST_SALT = "django_voicepassword.codes.digest"
 
@@ -20,7 +22,7 @@ _DIGEST_SALT = "django_voicepassword.codes.digest"
 def make(verification_id: UUID, length: int = 4) -> str:
     """The code of a verification, always the same: ``length`` ASCII digits."""
     mac = salted_hmac(_CODE_SALT, str(verification_id), algorithm="sha256").digest()
-    return str(int.from_bytes(mac, "big") % 10**length).zfill(length)
+    return Secret(str(int.from_bytes(mac, "big") % 10**length).zfill(length))
 
 
 def make_random(length: int = 4) -> str:
@@ -30,7 +32,8 @@ def make_random(length: int = 4) -> str:
 
 def digest(verification_id: UUID, phone: str, code: str, secret: str | bytes | None = None) -> str:
     """HMAC-SHA256 in hexadecimal (64 characters) over verification, phone and code."""
-    value = f"{verification_id}:{phone}:{code}"
+    # A guess out of JSON may hold lone surrogates: it is a wrong one, not a fault.
+    value = f"{verification_id}:{phone}:{code}".encode("utf-8", "surrogatepass")
     return salted_hmac(_DIGEST_SALT, value, secret=secret, algorithm="sha256").hexdigest()
 
 

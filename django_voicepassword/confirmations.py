@@ -11,11 +11,11 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from django_voicepassword import users, verifications
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
+from django_voicepassword.sensitive import sensitive
 
 #: What the verification of the pages is started for.
 PURPOSE = "confirm"
@@ -24,7 +24,7 @@ SESSION_KEY = "voicepassword_confirmed"
 PROOF_HEADER = "X-VoicePassword-Proof"
 
 
-@sensitive_variables()
+@sensitive
 def confirm(request: HttpRequest, verification_id: UUID | str, code: str) -> Verification:
     """Check the code of who is logged in; a number that was not the person's yet is from now on.
 

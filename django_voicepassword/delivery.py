@@ -18,15 +18,16 @@ from django.db import InterfaceError, OperationalError, connections, router, tra
 from django.dispatch import Signal
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from django_voicepassword import codes, limits, provider, signals, statistics, tokens
 from django_voicepassword.client import Client
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, ProviderRefused, Unreachable
+from django_voicepassword.hiding import forget
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.moments import Moments
-from django_voicepassword.protocol import Report, SendReply
+from django_voicepassword.protocol import Report, SendReply, mask_payload
+from django_voicepassword.sensitive import sensitive
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ NO_CODE = "code_missing"
 TOO_LATE = "verification_closed"
 
 
-@sensitive_variables()
+@sensitive
 def place(call_id: int, last_try: bool = False) -> float | None:
     """Send one queued call request, at most once.
 
@@ -60,16 +61,16 @@ def place(call_id: int, last_try: bool = False) -> float | None:
         return None
     verification = call.verification
     if verification is not None and not verification.is_open():
-        _refuse(call, TOO_LATE, give_back=True)
+        _turn_down(call, TOO_LATE)
         return None
     earlier = _earlier_call(call) if call.channel == CallRequest.Channel.SMS else None
     if call.channel == CallRequest.Channel.SMS and earlier is None:
-        _refuse(call, NO_EARLIER_CALL, give_back=True)
+        _turn_down(call, NO_EARLIER_CALL)
         return None
     try:
         client = provider.client(call.verification_id)
     except ImproperlyConfigured:
-        _refuse(call, MISCONFIGURED, give_back=True)
+        _turn_down(call, MISCONFIGURED)
         raise
     code = _our_code(call)
     if earlier is not None:
@@ -84,7 +85,6 @@ def place(call_id: int, last_try: bool = False) -> float | None:
     return _send_claimed(client, call, code, earlier, last_try)
 
 
-@sensitive_variables()
 def _send_claimed(
     client: Client, call: CallRequest, code: str | None, earlier: CallRequest | None, last_try: bool
 ) -> float | None:
@@ -114,10 +114,13 @@ def _send_claimed(
     return None
 
 
-def give_up(call_id: int, error_code: str) -> None:
-    """QUEUED -> REFUSED for a call that never reached a worker; what was reserved for it is given back."""
+def give_up(call_id: int, error_code: str) -> bool:
+    """QUEUED -> REFUSED for a call that never reached a worker; what was reserved for it is given back.
+
+    False: a worker has it after all, and nothing was changed.
+    """
     call = CallRequest.objects.select_related("verification").get(pk=call_id)
-    _refuse(call, error_code, give_back=True)
+    return _turn_down(call, error_code)
 
 
 def record(call_id: int, report: Report, source: str, payload: dict[str, Any] | None = None) -> CallStatus | None:
@@ -180,7 +183,6 @@ def _earlier_call(call: CallRequest) -> CallRequest | None:
     )
 
 
-@sensitive_variables()
 def _ask(client: Client, call: CallRequest, code: str | None, earlier: CallRequest | None) -> SendReply:
     if earlier is not None:
         return client.sms(earlier.provider_id)
@@ -192,7 +194,6 @@ def _ask(client: Client, call: CallRequest, code: str | None, earlier: CallReque
     return client.flash_call(call.phone, capacity=settings.CODE_LENGTH, callback_url=address)
 
 
-@sensitive_variables()
 def _keep_reply(call: CallRequest, reply: SendReply) -> None:
     now = timezone.now()
     carried = call.code_digest
@@ -240,23 +241,36 @@ def _settle(call: CallRequest, price: Decimal | None, now: datetime) -> None:
         limits.note_price(call.channel, price, now)
 
 
+def _turn_down(call: CallRequest, error_code: str) -> bool:
+    """REFUSED without asking. It is claimed for that: whoever claimed it before us may be asking already (False)."""
+    is_ours = call.claim("", timezone.now())
+    if is_ours:
+        _refuse(call, error_code, give_back=True)
+    return is_ours
+
+
 def _refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
-    """REFUSED: nothing rang. ``give_back``: nothing was sent either, so nothing stays counted."""
+    """PLACING -> REFUSED: nothing rang. ``give_back``: nothing was sent either, so nothing stays counted."""
     old_state = call.state
     now = timezone.now()
-    with transaction.atomic(using=router.db_for_write(CallRequest)):
-        if not call.mark_refused(error_code[:200], now):
-            return
-        CallStatus.objects.create(
-            call=call,
-            state=CallRequest.State.REFUSED,
-            raw_state=error_code[:64],
-            source=CallStatus.Source.SEND,
-            received_at=now,
-            payload={"result": "error", "error_code": error_code[:200]},
-        )
-        _return_budgets(call, give_back)
-    announce_move(call, old_state, CallStatus.Source.SEND)
+
+    def write() -> bool:
+        with transaction.atomic(using=router.db_for_write(CallRequest)):
+            if not call.mark_refused(error_code[:200], now):
+                return False
+            CallStatus.objects.create(
+                call=call,
+                state=CallRequest.State.REFUSED,
+                raw_state=error_code[:64],
+                source=CallStatus.Source.SEND,
+                received_at=now,
+                payload={"result": "error", "error_code": error_code[:200]},
+            )
+            _return_budgets(call, give_back)
+        return True
+
+    if _persist(write):
+        announce_move(call, old_state, CallStatus.Source.SEND)
 
 
 def _return_budgets(call: CallRequest, give_back: bool) -> None:
@@ -289,7 +303,7 @@ def _try_later(call: CallRequest, last_try: bool) -> float | None:
     ends = call.verification.expires_at if call.verification else call.created_at + timedelta(seconds=settings.CODE_TTL)
     if last_try or now + timedelta(seconds=delay) >= ends:
         logger.error("call %s: the provider cannot be reached, given up", call.pk)
-        _persist(lambda: _refuse(call, UNREACHABLE, give_back=True))
+        _refuse(call, UNREACHABLE, give_back=True)
         return None
     logger.warning("call %s: the provider cannot be reached, next try in %.0f s", call.pk, delay)
     _persist(call.unclaim)
@@ -352,7 +366,8 @@ def _status(call: CallRequest, report: Report, source: str, payload: dict[str, A
         received_at=timezone.now(),
         duration=report.duration,
         price=report.price,
-        payload=report.raw if payload is None else payload,
+        # A report may name its number where an id belongs.
+        payload=mask_payload(report.raw, call.phone) if payload is None else payload,
     )
 
 
@@ -362,9 +377,11 @@ def _persist(write: Callable[[], Written]) -> Written:
     for attempt in range(1, WRITE_TRIES + 1):
         try:
             return write()
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError) as error:
             if attempt == WRITE_TRIES or connection.in_atomic_block:
                 raise
+            # Its frames hold what was to be written: the number too.
+            forget(error)
             logger.exception("the database went away, writing again")
             connection.close()
             time.sleep(attempt / 2)

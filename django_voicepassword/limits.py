@@ -105,6 +105,7 @@ def reserve(subjects: Mapping[str, str], now: datetime, price: Decimal | None = 
         return
     moment = _milliseconds(now)
     rows = _lock(keys, now)
+    ahead = [key for key in wanted if _is_ahead(rows[key][0], moment)]
     writes = []
     waits: list[tuple[int, str]] = []
     for key, (limit, rates) in wanted.items():
@@ -119,7 +120,6 @@ def reserve(subjects: Mapping[str, str], now: datetime, price: Decimal | None = 
         writes.append((key, {text: events[text] for text in rates}, amount))
     if waits:
         wait, limit = max(waits)
-        ahead = [key for key in wanted if _is_ahead(rows[key][0], moment)]
         raise LimitedByTheFuture(limit, wait, ahead) if ahead else RateLimited(limit, wait)
     if budget and price is not None:
         spent = rows[budget][1]

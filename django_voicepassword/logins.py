@@ -12,15 +12,15 @@ from django.contrib.auth import authenticate, get_backends, login
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
-from django.views.decorators.debug import sensitive_variables
 
 from django_voicepassword import confirmations, verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification
+from django_voicepassword.sensitive import sensitive
 
 
-@sensitive_variables()
+@sensitive
 def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: str) -> Any:
     """The user whose number the right code proved. Raises what ``verifications.check`` raises, and Refused."""
     request.voicepassword_error = None  # type: ignore[attr-defined]
@@ -38,7 +38,7 @@ def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: 
     )
 
 
-@sensitive_variables()
+@sensitive
 def log_in(request: HttpRequest, verification_id: UUID | str, code: str) -> tuple[dict[str, Any], Verification]:
     """Check the code, log its holder in as LOGIN says, and give the JSON to answer and what was approved."""
     answer = _answer()

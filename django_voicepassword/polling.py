@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_voicepassword import delivery, limits, provider
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, RequestRefused
-from django_voicepassword.models import CallRequest, CallStatus
+from django_voicepassword.models import CallRequest, CallStatus, Verification
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,32 @@ BATCH = 200
 REFUSED_PAUSE = 60
 #: The alarm that was given and not yet taken back.
 ALARM = "account_refused"
+
+
+def restamp(now: datetime | None = None) -> None:
+    """A clock that stepped back leaves rows of the future: they are taken as of now, so that nothing waits for it to return.
+
+    A verification lives one lifetime from here, a call that was asked for is polled from here, and a worker that died
+    or a task that was lost is noticed as soon as ever.
+    """
+    now = now or timezone.now()
+    future = now + timedelta(seconds=limits.SKEW)
+    pending = Verification.objects.filter(status=Verification.Status.PENDING)
+    pending.filter(created_at__gt=future).update(created_at=now, expires_at=now + timedelta(seconds=settings.CODE_TTL))
+    pending.filter(last_sent_at__gt=future).update(last_sent_at=now)
+    unsent = CallRequest.objects.filter(state__in=[CallRequest.State.QUEUED, CallRequest.State.PLACING])
+    unsent.filter(created_at__gt=future).update(created_at=now)
+    unsent.filter(claimed_at__gt=future).update(claimed_at=now)
+    if settings.POLL_DELAYS:
+        first = now + timedelta(seconds=settings.POLL_DELAYS[0])
+        CallRequest.objects.filter(next_poll_at__gt=future, placed_at__gt=future).update(placed_at=now, next_poll_at=first)
+
+
+def is_ahead(verification: Verification) -> bool:
+    """Was it made, or sent for, by a clock that has stepped back since?"""
+    future = timezone.now() + timedelta(seconds=limits.SKEW)
+    moments = (verification.created_at, verification.last_sent_at)
+    return verification.status == Verification.Status.PENDING and any(one and one > future for one in moments)
 
 
 def poll_due(now: datetime | None = None) -> int:
@@ -54,6 +80,10 @@ def poll_due(now: datetime | None = None) -> int:
             _give_up(call.pk, error.error_code, now)
         except ProviderError as error:
             logger.warning("call %s: its state cannot be read: %s", call.pk, error)
+        except ValueError:
+            # The provider told no id, or none that can be asked for: only the daily statistics find it.
+            logger.warning("call %s has no id to ask for", call.pk)
+            _give_up(call.pk, NO_FINAL_STATE, now)
         else:
             answered = True
         if call.polls + 1 >= len(settings.POLL_DELAYS):

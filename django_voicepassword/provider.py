@@ -12,9 +12,11 @@ from django.utils.module_loading import import_string
 from django_voicepassword.client import Client, ConfigurationError
 from django_voicepassword.conf import settings
 from django_voicepassword.console import ConsoleClient
+from django_voicepassword.hiding import forgetful
 from django_voicepassword.testing import MemoryClient
 
 
+@forgetful
 def client(verification: UUID | None = None) -> Client:
     """The client that TRANSPORT names. ``verification``: for whom a call is placed, which only the memory notes.
 

@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 
 from celery import shared_task
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from django_voicepassword import broker, delivery, polling, retention, statistics
@@ -17,8 +18,19 @@ logger = logging.getLogger(__name__)
 
 
 # Acknowledged late: a worker that dies before it claims the row loses nothing, and one that dies after claiming it
-# finds the row claimed when the task comes again, and leaves it alone.
-@shared_task(name="django_voicepassword.tasks.place_call", acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+# finds the row claimed when the task comes again, and leaves it alone. So it may also come again when the database was
+# away: the person need not wait for ``poll_calls``.
+@shared_task(
+    name="django_voicepassword.tasks.place_call",
+    acks_late=True,
+    reject_on_worker_lost=True,
+    ignore_result=True,
+    autoretry_for=(OperationalError, InterfaceError),
+    retry_backoff=2,
+    retry_backoff_max=30,
+    retry_jitter=False,
+    max_retries=6,
+)
 def place_call(call_id: int) -> None:
     """Place one queued call request; again after a while where the connection was refused."""
     delay = delivery.place(call_id)
@@ -33,8 +45,9 @@ def enqueue(call_id: int) -> None:
     except Exception as error:
         # Each broker has errors of its own, and none of them means that the person should wait.
         logger.exception("call %s: the broker does not take the task", call_id)
-        delivery.give_up(call_id, delivery.NOT_QUEUED)
-        raise Unavailable("the broker does not take the call") from error
+        if delivery.give_up(call_id, delivery.NOT_QUEUED):
+            raise Unavailable("the broker does not take the call") from error
+        # Only the broker's answer was lost: a worker has the call, and it rings.
 
 
 @shared_task(name="django_voicepassword.tasks.sync_daily", ignore_result=True)
@@ -67,6 +80,7 @@ def purge() -> None:
 @shared_task(name="django_voicepassword.tasks.poll_calls", ignore_result=True)
 def poll_calls() -> None:
     """Notice calls whose worker died, ask for states that nobody reported, and hand in lost calls again."""
+    polling.restamp()
     polling.lose_abandoned()
     Verification.expire_old(timezone.now())
     polling.poll_due()

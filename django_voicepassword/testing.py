@@ -32,6 +32,9 @@ class Sent:
     verification: UUID | None = None
     id: str = field(default="", compare=False)
 
+    def __repr__(self) -> str:
+        return f"<Sent {self.channel} {self.id}>"
+
 
 #: Every call and SMS since the process began or the list was cleared, oldest first.
 outbox: list[Sent] = []
@@ -74,6 +77,8 @@ class MemoryClient:
         return iter(())
 
     def _send(self, channel: str, number: str, code: str) -> SendReply:
+        # Plain text, which a failing test of the project shows.
+        code = str(code)
         sent = Sent(channel, number, code, self.verification, id=f"memory-{next(_ids)}")
         outbox.append(sent)
         self.show(sent)

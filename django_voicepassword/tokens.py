@@ -25,7 +25,8 @@ def parse_callback_token(token: str) -> int | None:
     """The call request's key, or None for a token that was not made here."""
     try:
         text = _callback_signer().unsign(token)
-    except signing.BadSignature:
+    except (signing.BadSignature, ValueError):
+        # ValueError: lone surrogates, which nobody can sign.
         return None
     return int(text) if text.isascii() and text.isdigit() else None
 

@@ -10,19 +10,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import wraps
 from math import ceil
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError, connections, router, transaction
+from django.db import InterfaceError, OperationalError, connections, router, transaction
 from django.dispatch import Signal
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from django.views.decorators.debug import sensitive_variables
 
-from django_voicepassword import addresses, budgets, codes, dispatch, limits, phones, signals, tokens
+from django_voicepassword import addresses, budgets, codes, dispatch, limits, phones, polling, signals, tokens
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     ChannelUnavailable,
@@ -30,14 +30,18 @@ from django_voicepassword.exceptions import (
     RateLimited,
     Refused,
     TooManyAttempts,
+    Unavailable,
     VerificationClosed,
     VerificationExpired,
     WrongCode,
 )
+from django_voicepassword.hiding import forget
 from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.sensitive import sensitive
 
 logger = logging.getLogger(__name__)
 
+Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 #: How often a whole transaction is begun anew when the database chose it as the victim of a deadlock.
@@ -56,7 +60,30 @@ class Proof:
         return f"<Proof {self.purpose}>"
 
 
-@sensitive_variables()
+def _needs_database(verb: Callable[Given, Result]) -> Callable[Given, Result]:
+    """A database that is away, full or locked for long is told as Unavailable: the person may try again in a minute.
+
+    Inside a transaction of the host project it stays the database's own error, for only the host can begin anew.
+    """
+
+    @wraps(verb)
+    def tell(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        try:
+            return verb(*args, **kwargs)
+        except (OperationalError, InterfaceError) as error:
+            if connections[_database()].in_atomic_block:
+                raise
+            # The frames hold a number or a code, and this one is at work: what it was given goes by hand.
+            del args, kwargs
+            forget(error)
+            logger.exception("the database cannot be used")
+            raise Unavailable("the database cannot be used") from error
+
+    return tell
+
+
+@sensitive
+@_needs_database
 def start(
     phone: str,
     purpose: str = "login",
@@ -100,7 +127,8 @@ def start(
     return verification
 
 
-@sensitive_variables()
+@sensitive
+@_needs_database
 def resend(verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None) -> Verification:
     """Send the code once more, by ``channel`` or the next one of CHANNELS.
 
@@ -134,7 +162,8 @@ def resend(verification_id: UUID | str, channel: str | None = None, request: Htt
     return verification
 
 
-@sensitive_variables()
+@sensitive
+@_needs_database
 def check(
     verification_id: UUID | str,
     code: str,
@@ -185,6 +214,7 @@ def check(
     raise WrongCode(left)
 
 
+@_needs_database
 def cancel(verification_id: UUID | str) -> Verification:
     """Close a pending verification: nothing is called for it any more and its code is worth nothing."""
     verification = get(verification_id)
@@ -192,9 +222,14 @@ def cancel(verification_id: UUID | str) -> Verification:
     return verification
 
 
+@_needs_database
 def get(verification_id: UUID | str) -> Verification:
-    """The verification of an id. Raises Verification.DoesNotExist, also for a text that is no id."""
-    return Verification.objects.get(id=_parse_id(verification_id))
+    """The verification of an id. Raises Verification.DoesNotExist, also for a text that is no id, and Unavailable."""
+    verification = Verification.objects.get(id=_parse_id(verification_id))
+    if polling.is_ahead(verification):
+        polling.restamp()
+        verification.refresh_from_db()
+    return verification
 
 
 def make_proof(verification: Verification) -> str:
@@ -226,8 +261,12 @@ def next_channels(calls: list[CallRequest]) -> list[str]:
     usable = [channel for channel in following if channel != "sms" or _has_call_to_repeat(calls)]
     if usable:
         return usable
-    again = [channel for channel in channels if channel != "sms" or _has_call_to_repeat(calls)]
-    return again[-1:]
+    return possible_channels(calls)[-1:]
+
+
+def possible_channels(calls: list[CallRequest]) -> list[str]:
+    """The channels that a resend may name, after these calls of the verification."""
+    return [channel for channel in settings.CHANNELS if channel != "sms" or _has_call_to_repeat(calls)]
 
 
 def _give_to(verification: Verification, user: Any) -> None:
@@ -337,11 +376,16 @@ def _in_transaction(work: Callable[[], Result]) -> Result:
         try:
             with transaction.atomic(using=_database()):
                 return work()
-        except OperationalError:
+        except limits.LimitedByTheFuture as error:
+            limits.count_from_now(error.keys, timezone.now())
+            raise
+        except (OperationalError, InterfaceError):
             # Inside a transaction of the host project only the host can begin anew.
             if attempt == TRANSACTION_TRIES or connection.in_atomic_block:
                 raise
             logger.info("the database gave up a transaction, trying again")
+            # It may have been restarted: what is left of the old connection is of no use.
+            connection.close_if_unusable_or_obsolete()
             time.sleep(0.02 * attempt)
     raise AssertionError("unreachable")
 

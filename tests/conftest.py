@@ -16,6 +16,8 @@ from django_voicepassword.testing import Sent
 from django_voicepassword.testing import outbox as sent
 
 PORTS = {"postgresql": 5432, "mariadb": 3306, "redis": 6379, "rabbitmq": 5672}
+#: Where servers keep their programs, beside PATH. The script of RabbitMQ on PATH would run as another user.
+FOLDERS = ["/usr/lib/rabbitmq/bin", *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
 
 
 def _is_up(service: str) -> bool:
@@ -30,6 +32,12 @@ def _chromium() -> str | None:
     return next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 
 
+def find_program(name: str) -> str | None:
+    """Where a program is, on PATH or where its package puts it."""
+    folders = [*FOLDERS, *os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/sbin", "/sbin"]
+    return shutil.which(name, path=os.pathsep.join(folders))
+
+
 def _missing(item: pytest.Item) -> str | None:
     for marker in item.iter_markers("service"):
         for service in marker.args:
@@ -39,7 +47,7 @@ def _missing(item: pytest.Item) -> str | None:
         return "Chromium is not installed"
     for marker in item.iter_markers("program"):
         for program in marker.args:
-            if shutil.which(program) is None:
+            if find_program(program) is None:
                 return f"{program} is not installed"
     return None
 

@@ -25,12 +25,20 @@ ERRORS: dict[int, dict[str, str]] = {
         "authentication_failed": "The credentials are wrong.",
     },
     404: {"not_found": "There is no such row."},
+    406: {"not_acceptable": "The header Accept leaves out application/json: answers are JSON alone."},
     429: {"rate_limited": "A throttle of the project; retry_after says when it opens."},
 }
 _RETRY_AFTER = OpenApiParameter(
     "Retry-After", int, OpenApiParameter.HEADER, response=[429], description="Whole seconds until it may work."
 )
-_EVERY = ("invalid", "not_authenticated", "authentication_failed", "permission_denied", "rate_limited")
+_EVERY = (
+    "invalid",
+    "not_authenticated",
+    "authentication_failed",
+    "permission_denied",
+    "not_acceptable",
+    "rate_limited",
+)
 
 
 def _query(name: str, told: str, *words: str, kind: Any = str) -> OpenApiParameter:

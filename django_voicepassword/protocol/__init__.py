@@ -4,6 +4,7 @@
 error, ``reports`` read callbacks and rows of statistics.
 """
 
+from django_voicepassword.protocol.decoding import JsonGuard
 from django_voicepassword.protocol.masking import mask_payload, mask_text
 from django_voicepassword.protocol.replies import (
     Balance,
@@ -32,6 +33,7 @@ __all__ = [
     "Balance",
     "DailyRow",
     "InvalidRequest",
+    "JsonGuard",
     "Report",
     "RowReader",
     "SendReply",

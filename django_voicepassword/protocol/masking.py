@@ -11,9 +11,13 @@ MAX_TEXT, MAX_KEYS = 200, 30
 
 _HIDDEN = "***"
 _SECRET_KEYS = ("code", "message", "apikey", "security", "authorization")
-_KNOWN_KEYS = ("id", "price", "date", "duration", "rows", "balance", "currency", "result")
+_KNOWN_KEYS = ("price", "duration", "rows", "balance", "currency", "result")
 # Ten digits and more, whatever people put between them, are a phone number.
-_NUMBER = re.compile(r"\+?\d(?:[\s().-]{0,3}\d){9,}")
+_NUMBER = re.compile(r"\+?\d(?:[\W_]{0,3}\d){9,}")
+# What may be a code, where nobody needs so many digits.
+_CODE = re.compile(r"\d{4,}")
+#: The forms of a date, which has as many digits as a number.
+DATE = re.compile(r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", re.ASCII)
 
 
 def clean_text(text: str) -> str:
@@ -24,39 +28,58 @@ def clean_text(text: str) -> str:
 
 def mask_text(text: object, *secrets: str | None, length: int = MAX_TEXT) -> str:
     """``text`` without the ``secrets`` and without whole phone numbers, at most ``length`` characters."""
-    # Cut before the work, with room for a secret that begins inside: nobody makes us search a megabyte.
-    masked = str(text)[: length + 4096]
+    masked = str(text)
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         masked = masked.replace(secret, _HIDDEN)
-    masked = _NUMBER.sub(lambda match: mask_number(match[0]), clean_text(masked))
+    # Cut before the work, with room for a number that begins inside: nobody makes us search a megabyte.
+    masked = _NUMBER.sub(lambda match: mask_number(match[0]), clean_text(masked[: length + 4096]))
     return masked[:length]
+
+
+def mask_words(text: object, *secrets: str | None, length: int = MAX_TEXT) -> str:
+    """The same for words of the provider's that may hold a code which nobody here knows."""
+    return _CODE.sub(_HIDDEN, mask_text(text, *secrets, length=length))
 
 
 def mask_number(number: str) -> str:
     """Only the last two digits: ``*********67``."""
-    digits = [character for character in number if character.isdigit()]
-    return "*" * max(len(digits) - 2, 3) + "".join(digits[-2:])
+    digits = _digits(number)
+    return "*" * max(len(digits) - 2, 3) + digits[-2:]
 
 
 def mask_payload(payload: Mapping[Any, Any], *secrets: str | None) -> dict[str, Any]:
     """A flat copy of an object of the provider's, bounded and safe to keep: ``{"id": "1234", "number": "***67"}``."""
     kept: dict[str, Any] = {}
-    for name, value in list(payload.items())[:MAX_KEYS]:
-        key = mask_text(name, *secrets, length=64)
-        kept[key] = _mask_value(key.strip().casefold(), value, secrets)
+    items = list(payload.items())[:MAX_KEYS]
+    own = next((_digits(str(value)[:64]) for name, value in items if str(name)[:64].strip().casefold() == "number"), "")
+    for name, value in items:
+        key = mask_words(name, *secrets, length=64)
+        kept[key] = _mask_value(key.strip().casefold(), value, own, secrets)
     return kept
 
 
-def _mask_value(key: str, value: Any, secrets: tuple[str | None, ...]) -> Any:
+def _mask_value(key: str, value: Any, own: str, secrets: tuple[str | None, ...]) -> Any:
     if any(word in key for word in _SECRET_KEYS) and key != "error_code":
         return _HIDDEN
     if value is None or isinstance(value, bool):
         return value
-    if key == "number":
-        return mask_number(mask_text(value, *secrets, length=64)) if not isinstance(value, (dict, list)) else _HIDDEN
     if isinstance(value, (dict, list)):
-        return f"({type(value).__name__} of {len(value)})"
-    if key in _KNOWN_KEYS:
-        # An id of ten digits is no phone number; the rest is short by nature.
-        return clean_text(str(value)[:64])
-    return mask_text(value, *secrets)
+        return _HIDDEN if key == "number" else f"({type(value).__name__} of {len(value)})"
+    if key == "number":
+        return mask_number(mask_text(value, *secrets, length=64))
+    if key == "id":
+        return _mask_id(value, own, secrets)
+    if key == "date" and DATE.fullmatch(str(value)[:64].strip()):
+        return str(value).strip()
+    return mask_text(value, *secrets, length=64) if key in _KNOWN_KEYS else mask_words(value, *secrets)
+
+
+def _mask_id(value: Any, own: str, secrets: tuple[str | None, ...]) -> str:
+    """An id of ten digits is no phone number, unless it is the one of its call."""
+    text = clean_text(str(value)[:64])
+    is_telling = len(own) > 6 and own in _digits(text)
+    return _HIDDEN if is_telling or any(secret and secret in str(value) for secret in secrets) else text
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))

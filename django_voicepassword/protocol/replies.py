@@ -64,7 +64,7 @@ def parse_state(body: bytes, *secrets: str | None) -> Report:
     data = parse_object(body, *secrets).get("data")
     if isinstance(data, list) and len(data) == 1:
         data = data[0]
-    return parse_report(data)
+    return parse_report(data, *secrets)
 
 
 def parse_object(body: bytes, *secrets: str | None) -> dict[str, Any]:

@@ -14,13 +14,15 @@ from urllib.parse import parse_qsl
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.protocol import words
 from django_voicepassword.protocol.decoding import decode_json
-from django_voicepassword.protocol.masking import mask_payload, mask_text
+from django_voicepassword.protocol.masking import mask_payload, mask_words
 from django_voicepassword.protocol.values import read_date, read_duration, read_price, read_text, strip_keys
 
 #: A callback is some 150 bytes; more than this is no callback.
 MAX_CALLBACK_BYTES = 65536
 
 _MAX_FIELDS = 50
+#: Parts may hold parts: the parser looks at each line once for each of them.
+_MAX_LINES = 1000
 _KEYS = frozenset({"id", "number", "state", "duration", "price", "date", "service"})
 
 
@@ -45,8 +47,8 @@ class Report:
         return words.kind_of(self.raw_state, self.service)
 
 
-def parse_report(payload: Any) -> Report:
-    """One object of the provider's. Raises UnreadableReply for what has none of a report's keys."""
+def parse_report(payload: Any, *secrets: str | None) -> Report:
+    """One object of the provider's, ``secrets`` masked. Raises UnreadableReply for what has none of a report's keys."""
     if not isinstance(payload, dict):
         raise UnreadableReply("a report must be a JSON object")
     values = strip_keys(payload)
@@ -59,27 +61,27 @@ def parse_report(payload: Any) -> Report:
         id=read_text(values.get("id"), 64),
         number="".join(filter(str.isdigit, number)) or None if number else None,
         state=words.read_state(word) if word else None,
-        raw_state=mask_text(word, number, length=64) if word else None,
+        raw_state=mask_words(word, number, *secrets, length=64) if word else None,
         duration=read_duration(values.get("duration")),
         price=read_price(values.get("price")),
         date=read_date(values.get("date")),
-        service=mask_text(service, number, length=64) if service else None,
-        raw=mask_payload(payload),
+        service=mask_words(service, number, *secrets, length=64) if service else None,
+        raw=mask_payload(payload, *secrets),
     )
 
 
-def parse_callback(body: bytes, content_type: str = "") -> Report:
+def parse_callback(body: bytes, content_type: str = "", *secrets: str | None) -> Report:
     """A callback's body: a JSON object or a form, whatever ``content_type`` says (the document names none).
 
-    Raises UnreadableReply.
+    ``secrets`` are masked. Raises UnreadableReply.
     """
     if len(body) > MAX_CALLBACK_BYTES:
         raise UnreadableReply(f"a callback has at most {MAX_CALLBACK_BYTES} bytes")
     if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
-        return parse_report(decode_json(body))
+        return parse_report(decode_json(body), *secrets)
     if content_type.strip().casefold().startswith("multipart/"):
-        return parse_report(_read_multipart(body, content_type))
-    return parse_report(_read_form(body))
+        return parse_report(_read_multipart(body, content_type), *secrets)
+    return parse_report(_read_form(body), *secrets)
 
 
 def _read_form(body: bytes) -> dict[str, str]:
@@ -91,6 +93,8 @@ def _read_form(body: bytes) -> dict[str, str]:
 
 
 def _read_multipart(body: bytes, content_type: str) -> dict[str, str]:
+    if len(body.splitlines()) > _MAX_LINES:
+        raise UnreadableReply(f"a multipart body has at most {_MAX_LINES} lines")
     head = f"Content-Type: {content_type[:300]}".replace("\r", " ").replace("\n", " ")
     try:
         message = BytesParser(policy=HTTP).parsebytes(head.encode("latin-1", "replace") + b"\r\n\r\n" + body)

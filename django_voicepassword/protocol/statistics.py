@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.protocol import words
-from django_voicepassword.protocol.masking import mask_number
+from django_voicepassword.protocol.masking import DATE, mask_number
 from django_voicepassword.protocol.reports import Report, parse_report
 
-#: Combinations of state, service, price and duration that are remembered.
-_MOST_KNOWN = 50_000
+#: Combinations of state, service, price and duration that are remembered, and characters of each value.
+_MOST_KNOWN, _LONGEST_KNOWN = 50_000, 64
 
 _KEYS = ("id", "number", "date", "duration", "price", "service", "state")
 _usual = itemgetter(*_KEYS)
@@ -41,11 +41,15 @@ class DailyRow(NamedTuple):
     #: The row as JSON text, its number masked.
     payload: str
 
+    def __repr__(self) -> str:
+        return f"<DailyRow {self.id} {self.channel} {self.raw_state}>"
+
 
 class RowReader:
-    """Reads the rows of one day; what repeats in them is read once."""
+    """Reads the rows of one day, its ``secret`` masked; what repeats in them is read once."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret: str = "") -> None:  # "": none  # nosec B107
+        self._secret = secret or "\0"
         self._known: dict[Any, tuple[Any, ...]] = {}
 
     def read(self, values: Any) -> DailyRow:
@@ -65,11 +69,9 @@ class RowReader:
                 and number.isdigit()
                 and number.isascii()
                 and 10 <= len(number) <= 15
-                and len(date) == 19
-                and date.isascii()
-                and date.isprintable()
-                and '"' not in date
-                and "\\" not in date
+                and number not in id
+                and self._secret not in id
+                and DATE.fullmatch(date) is not None
             )
         except (KeyError, TypeError, AttributeError):
             is_usual, known = False, None
@@ -80,13 +82,13 @@ class RowReader:
         return DailyRow(id, number, date, is_sms, channel, word, raw, seconds, amount, sold, payload)
 
     def _read_slowly(self, values: Any) -> DailyRow:
-        row = row_of(parse_report(values))
+        row = row_of(parse_report(values, self._secret))
         if len(self._known) < _MOST_KNOWN:
             try:
                 repeated = _repeated(values)
             except (KeyError, TypeError):
                 return row
-            if all(isinstance(one, str) for one in repeated):
+            if all(isinstance(one, str) and len(one) <= _LONGEST_KNOWN for one in repeated):
                 told = json.loads(row.payload)
                 rest = _json({name: told[name] for name in _KEYS[3:]})[1:] if set(told) >= set(_KEYS) else None
                 if rest is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django_voicepassword.protocol.masking import clean_text
@@ -12,6 +12,8 @@ from django_voicepassword.protocol.masking import clean_text
 _DATE_FORMS = ("%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
 _DURATION = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6})", re.ASCII)
 _PRICE = re.compile(r"\d{1,8}(?:[.,]\d{1,8})?", re.ASCII)
+# No exponent: 1e9999999 is short, and more than a Decimal can be reckoned with.
+_AMOUNT = re.compile(r"[+-]?\d{1,10}(?:\.\d{1,12})?", re.ASCII)
 _LONGEST_DURATION = 7 * 24 * 3600
 
 
@@ -33,17 +35,13 @@ def read_price(value: Any) -> Decimal | None:
     text = read_text(value, 24)
     if text is None or not _PRICE.fullmatch(text):
         return None
-    return Decimal(text.replace(",", ".")).quantize(Decimal("0.0001")).normalize() + Decimal("0.00")
+    return _money(text.replace(",", "."), 10**8)
 
 
 def read_amount(value: Any) -> Decimal | None:
     """A balance: it may be below zero, and grouped by spaces."""
     text = (read_text(value, 32) or "").replace(",", ".").replace(" ", "").replace("\xa0", "")
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and abs(amount) < 10**10 else None
+    return _money(text, 10**10) if _AMOUNT.fullmatch(text) else None
 
 
 def read_duration(value: Any) -> int | None:
@@ -65,3 +63,9 @@ def read_date(value: Any) -> datetime | None:
         except ValueError:
             continue
     return None
+
+
+def _money(text: str, bound: int) -> Decimal | None:
+    """Four decimal places, as the database keeps them; None for what is rounded up to ``bound``, which it does not hold."""
+    amount = Decimal(text).quantize(Decimal("0.0001")).normalize() + Decimal("0.00")
+    return amount if abs(amount) < bound else None

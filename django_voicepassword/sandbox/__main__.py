@@ -27,14 +27,15 @@ def serve(host: str, port: int, key: str, balance: Decimal, callback_delay: floa
     except (OSError, OverflowError) as error:
         sys.stderr.write(f"cannot listen on {host}:{port}: {error}; choose another --port\n")
         return 2
-    sys.stdout.write(f"sandbox listening on {server.url}\n")
-    sys.stdout.write(f"the phone: {server.url}phone/   API_URL: {server.url}api/voice-password/\n")
-    sys.stdout.write("for development only: nobody is called, nothing is paid\n")
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        sys.stdout.write("WARNING: everybody who reaches this machine can read every code\n")
-    sys.stdout.flush()
+    # Before a word is printed: who waits for it may end us at once.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        sys.stdout.write(f"sandbox listening on {server.url}\n")
+        sys.stdout.write(f"the phone: {server.url}phone/   API_URL: {server.url}api/voice-password/\n")
+        sys.stdout.write("for development only: nobody is called, nothing is paid\n")
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            sys.stdout.write("WARNING: everybody who reaches this machine can read every code\n")
+        sys.stdout.flush()
         server.serve_forever(poll_interval=0.1)
     except KeyboardInterrupt:
         pass

@@ -50,7 +50,7 @@ class Exchange:
         self.callback_delay = callback_delay
         self._first_balance = balance
         self._lock = threading.RLock()
-        self._random = random.Random()  # noqa: S311  (imitated codes)
+        self._random = random.Random()  # imitated codes  # noqa: S311  # nosec B311
         self.answers_flow = threading.Event()
         self.answers_flow.set()
         self._due: list[tuple[float, int, Row]] = []
@@ -292,7 +292,7 @@ def _post(url: str, data: bytes, content_type: str) -> int:
         return 0
     request = urllib.request.Request(url, data, {"Content-Type": content_type})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # http alone: see above  # noqa: S310  # nosec B310
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return int(error.code)

@@ -26,6 +26,7 @@ from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.models import CallRequest, DailyStatistics
 from django_voicepassword.moments import Moments, for_field
 from django_voicepassword.protocol import DailyRow, row_of
+from django_voicepassword.sensitive import sensitive
 from django_voicepassword.statistics.merge import Merge, Totals
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class DayReport:
 _Lost = dict[str, list[CallRequest]]
 
 
+@sensitive
 def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayReport:
     """Agree with the provider on one of its days (a date in PROVIDER_TIME_ZONE); may be run again, also for today.
 

@@ -88,15 +88,18 @@ class Merge:
                 cursor.execute("SET LOCAL jit = off")
                 # A chunk that a crash forgets is merged again by the next run; the day's figures are written last.
                 cursor.execute("SET LOCAL synchronous_commit = off")
+            if self._vendor == "mysql":
+                # A rollback leaves it there: a chunk that broke on this connection would break every one that follows.
+                cursor.execute(f"DROP TEMPORARY TABLE IF EXISTS {_LOADED}, {_MATCHED}")
             self._load(cursor, rows, moments)
             self._match(cursor)
-            cursor.execute(f"DELETE FROM {_MATCHED} WHERE call_id IS NULL AND told_at >= %s", [self._young])  # noqa: S608
+            cursor.execute(f"DELETE FROM {_MATCHED} WHERE call_id IS NULL AND told_at >= %s", [self._young])  # noqa: S608  # nosec B608
             totals.written += self._move(cursor)
             totals.written += self._import(cursor)
             self._add_up(cursor, totals)
             # On MySQL a DROP TABLE that does not say TEMPORARY ends the transaction.
             cursor.execute(f"DROP {'TEMPORARY ' if self._vendor == 'mysql' else ''}TABLE {_MATCHED}")
-            cursor.execute(f"DELETE FROM {_LOADED}")  # noqa: S608  (names only, here and below)
+            cursor.execute(f"DELETE FROM {_LOADED}")  # names only, here and below  # noqa: S608  # nosec B608
 
     def _text(self, moment: datetime) -> str:
         """A moment as the database stores it, beside those of the rows."""
@@ -113,11 +116,11 @@ class Merge:
             for start in range(0, len(rows), _PART):
                 part = rows[start : start + _PART]
                 told = "".join([self._written(row, moments, quote, "NULL", ",", "),(") for row in part])[:-3]
-                cursor.execute(f"INSERT INTO {_LOADED} ({_NAMES}) VALUES ({told})")  # noqa: S608
+                cursor.execute(f"INSERT INTO {_LOADED} ({_NAMES}) VALUES ({told})")  # noqa: S608  # nosec B608
         else:
             marks = ", ".join(["%s"] * len(_COLUMNS))
             values = [self._values(row, moments) for row in rows]
-            cursor.executemany(f"INSERT INTO {_LOADED} ({_NAMES}) VALUES ({marks})", values)  # noqa: S608
+            cursor.executemany(f"INSERT INTO {_LOADED} ({_NAMES}) VALUES ({marks})", values)  # noqa: S608  # nosec B608
 
     def _values(self, row: DailyRow, moments: Moments) -> tuple[Any, ...]:
         """A row as it is loaded, in the order of ``_COLUMNS``."""
@@ -157,13 +160,13 @@ class Merge:
         same = "x.provider_id = told_id AND CASE WHEN x.channel = 'sms' THEN 1 ELSE 0 END = is_sms"
         if self._vendor == "postgresql":
             taken = "t.*, c.id AS call_id"
-            newest = f"SELECT x.* FROM {self._calls} x WHERE {same} ORDER BY x.id + 0 DESC LIMIT 1"  # noqa: S608
+            newest = f"SELECT x.* FROM {self._calls} x WHERE {same} ORDER BY x.id + 0 DESC LIMIT 1"  # noqa: S608  # nosec B608
             source = f"{_LOADED} t LEFT JOIN LATERAL ({newest}) c ON true"
         else:
             taken = "t.*"
-            newest = f"SELECT MAX(x.id + 0) FROM {self._calls} x WHERE {same}"  # noqa: S608
+            newest = f"SELECT MAX(x.id + 0) FROM {self._calls} x WHERE {same}"  # noqa: S608  # nosec B608
             source = (
-                f"(SELECT {_LOADED}.*, ({newest}) AS call_id FROM {_LOADED}) t "  # noqa: S608
+                f"(SELECT {_LOADED}.*, ({newest}) AS call_id FROM {_LOADED}) t "  # noqa: S608  # nosec B608
                 f"LEFT JOIN {self._calls} c ON c.id = t.call_id"
             )
         cursor.execute(f"""
@@ -185,7 +188,7 @@ class Merge:
                     + CASE WHEN c.duration <> t.told_duration THEN {duration} ELSE 0 END AS fresh_difference
                 FROM {source}
             ) found
-        """)  # noqa: S608
+        """)  # noqa: S608  # nosec B608
 
     def _move(self, cursor: Any) -> int:
         """The provider's figures win; each call that changed gets its line of history. How many changed."""
@@ -193,7 +196,7 @@ class Merge:
             f"""
             INSERT INTO {self._statuses} (call_id, {_HISTORY})
             SELECT call_id, {self._told()} FROM {_MATCHED} WHERE is_changed = 1
-            """,  # noqa: S608
+            """,  # noqa: S608  # nosec B608
             [self._now],
         )
         changed = int(cursor.rowcount)
@@ -214,9 +217,9 @@ class Merge:
         """
         where = f"{_MATCHED}.call_id = {self._calls}.id AND is_changed = 1"
         if self._vendor == "mysql":
-            statement = f"UPDATE {self._calls}, {_MATCHED} SET {values} WHERE {where}"  # noqa: S608
+            statement = f"UPDATE {self._calls}, {_MATCHED} SET {values} WHERE {where}"  # noqa: S608  # nosec B608
         else:
-            statement = f"UPDATE {self._calls} SET {values} FROM {_MATCHED} WHERE {where}"  # noqa: S608
+            statement = f"UPDATE {self._calls} SET {values} FROM {_MATCHED} WHERE {where}"  # noqa: S608  # nosec B608
         cursor.execute(statement, [self._now, self._now])
         return changed
 
@@ -229,7 +232,7 @@ class Merge:
                 told_duration, 'imported', '', COALESCE(told_at, %s), told_at,
                 CASE WHEN told_progress = {_FINAL} THEN told_at ELSE NULL END, told_at, 0, '', '', %s, 0
             FROM {_MATCHED} WHERE call_id IS NULL
-        """  # noqa: S608
+        """  # noqa: S608  # nosec B608
         parameters: list[Any] = [self._now, self._now]
         same = "n.provider_id = told_id AND CASE WHEN n.channel = 'sms' THEN 1 ELSE 0 END = is_sms"
         history = f"INSERT INTO {self._statuses} (call_id, {_HISTORY}) SELECT n.id, {self._told()} FROM"
@@ -251,7 +254,7 @@ class Merge:
                 SUM(CASE WHEN our_origin = 'app' THEN 1 ELSE 0 END),
                 SUM(CASE WHEN our_difference | fresh_difference > 0 THEN 1 ELSE 0 END)
             FROM {_MATCHED} GROUP BY 1, 2
-        """)  # noqa: S608
+        """)  # noqa: S608  # nosec B608
         for channel, state, count, price, matched, mismatched in cursor.fetchall():
             totals.counts[channel][state] += count
             totals.price += Decimal(str(price)).quantize(Decimal("0.0001"))

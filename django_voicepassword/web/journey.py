@@ -8,7 +8,6 @@ from typing import Any
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
-from django.views.decorators.debug import sensitive_variables
 
 from django_voicepassword import phones, verifications
 from django_voicepassword.exceptions import Unavailable, VerificationError
@@ -30,8 +29,6 @@ def current(request: HttpRequest) -> Verification | None:
         return None
 
 
-# With no names it hides the variables of all that is called from here as well.
-@sensitive_variables()
 def begin(request: HttpRequest, phone: str, channel: str | None = None, purpose: str = "login") -> Verification:
     """The open verification of this browser for ``phone``, or a new one; remembered either way.
 

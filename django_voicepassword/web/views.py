@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from datetime import datetime
 from math import ceil
@@ -11,8 +12,10 @@ from urllib.parse import urlencode
 from django.conf import settings as django_settings
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -24,17 +27,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
 from django_voicepassword import confirmations, devices, logins, phones, presentation, users, verifications
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
+from django_voicepassword.exceptions import InvalidPhone, Refused, Unavailable, VerificationError
+from django_voicepassword.hiding import forget
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.presentation import Description
+from django_voicepassword.sensitive import sensitive
 from django_voicepassword.transactions import non_atomic_requests
 from django_voicepassword.web import journey
 from django_voicepassword.web.forms import CodeForm, PhoneForm
+
+logger = logging.getLogger(__name__)
 
 NEXT = "next"
 
@@ -42,6 +49,7 @@ NEXT = "next"
 # A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS' transaction.
 @method_decorator(non_atomic_requests, name="dispatch")
 @method_decorator(sensitive_post_parameters("phone", "code"), name="dispatch")
+@method_decorator(sensitive, name="dispatch")
 @method_decorator(never_cache, name="dispatch")
 @method_decorator(csrf_protect, name="dispatch")
 @method_decorator(login_not_required, name="dispatch")
@@ -50,6 +58,24 @@ class Page(View):
 
     template_name = ""
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except Unavailable:
+            # Whoever raised it told the log.
+            pass
+        except (OperationalError, InterfaceError) as error:
+            # The frames hold what was typed.
+            forget(error)
+            logger.exception("the database cannot be used")
+        return self.apologize(Unavailable("the database cannot be used"))
+
+    def apologize(self, error: VerificationError) -> HttpResponse:
+        """Not even what this browser is at can be read: a page that asks the database for nothing."""
+        # Without the request no context processor asks either.
+        text = render_to_string("voicepassword/unavailable.html", {"text": presentation.error_text(error)})
+        return HttpResponse(text, status=presentation.http_status(error))
+
     @property
     def next(self) -> str:
         """Where to go after the login, "" where nothing safe was asked for."""
@@ -57,7 +83,8 @@ class Page(View):
         is_safe = url_has_allowed_host_and_scheme(
             wanted, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
         )
-        return wanted if is_safe else ""
+        # Django lets "//" pass, which names no host; no browser can go there.
+        return wanted if is_safe and not wanted.startswith("//") else ""
 
     def address(self, name: str) -> str:
         """The page of this name, with ``next`` in its query."""
@@ -95,7 +122,6 @@ class LoginView(Page):
     def get(self, request: HttpRequest) -> HttpResponseBase:
         return self.leave() if self.is_logged_in() else self.ask(PhoneForm())
 
-    @sensitive_variables()
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if self.is_logged_in():
             return self.leave()
@@ -125,7 +151,6 @@ class ConfirmView(Page):
     def get(self, request: HttpRequest) -> HttpResponseBase:
         return self.ask(PhoneForm()) if self.is_logged_in() else self.go("login")
 
-    @sensitive_variables()
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if not self.is_logged_in():
             return self.go("login")
@@ -277,6 +302,9 @@ class StateView(Page):
         if verification is None:
             return JsonResponse({"code": "not_found", "detail": _("Not found.")}, status=404)
         return JsonResponse(asdict(presentation.describe(verification)))
+
+    def apologize(self, error: VerificationError) -> HttpResponse:
+        return JsonResponse(presentation.error_body(error), status=presentation.http_status(error))
 
 
 class LogoutView(Page):

@@ -19,6 +19,7 @@ from django_voicepassword.client import Client, DailyReport
 from django_voicepassword.exceptions import ProviderError, UnreadableReply
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics
 from django_voicepassword.statistics import days
+from django_voicepassword.statistics.merge import Merge
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db
@@ -380,3 +381,13 @@ def test_a_day_of_the_sandbox_agrees_with_ours(sandbox: SandboxProcess, configur
     }
     assert CallRequest.objects.get(channel="sms").state == "delivered"
     assert day.total_price == Decimal("4.70")
+
+
+def test_a_chunk_that_broke_does_not_break_the_next_run(tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    tell(ROW)
+    with monkeypatch.context() as patch:
+        patch.setattr(Merge, "_add_up", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            sync()
+    assert figures(sync().statistics) == (1, 0, 1, 0, 0)
+    assert CallStatus.objects.count() == CallRequest.objects.count() == 1

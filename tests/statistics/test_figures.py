@@ -104,8 +104,8 @@ def test_a_day_counted_by_the_database_is_what_one_counts_by_hand() -> None:
                 figures.add(approved=1)
     counted = counting.count(DAY)
     found = {(channel,): one for channel, one in counted.days.items()}
-    found |= {key: one for key, one in counted.hours.items()}  # type: ignore[misc]
-    found |= {key: one for key, one in counted.prefixes.items()}  # type: ignore[misc]
+    found |= dict(counted.hours)  # type: ignore[misc]
+    found |= dict(counted.prefixes)  # type: ignore[misc]
     assert found.keys() == by_hand.keys()
     for key, figures in found.items():
         told = {name: value for name, value in vars(figures).items() if name != "seconds"}
