@@ -1,0 +1,151 @@
+"""A Django project in a folder: what ``startproject`` makes, and what a page adds to it, file by file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs_samples import kinds
+from tests.docs_samples.collect import Sample, samples
+
+#: What lets a process reach this machine alone.
+GUARD = Path(__file__).parent / "guard"
+TUTORIAL = "docs/tutorial.md"
+#: What the environment of a page holds; nothing of it is real.
+ENVIRONMENT = {
+    "SECRET_KEY": "only-for-the-samples-and-long-enough-for-every-check-of-django",
+    "DATABASE_PASSWORD": "none",
+    "CELERY_BROKER_URL": "memory://",
+    "VOICEPASSWORD_API_KEY": "sandbox-key",
+    "DJANGO_SUPERUSER_USERNAME": "admin",
+    "DJANGO_SUPERUSER_PASSWORD": "only-for-the-samples",
+    "DJANGO_SUPERUSER_EMAIL": "admin@example.org",
+    # The tests of a page have the plugin that they ask for, whatever else is installed here.
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTEST_ADDOPTS": "-p pytest_django.plugin",
+}
+_SETTINGS, _URLS = "mysite/settings.py", "mysite/urls.py"
+#: Keys that a page shows are put into the dict that is there.
+_KEYS = "_given = globals().get('VOICEPASSWORD', {})\n"
+_MERGED = "VOICEPASSWORD = {**_given, **VOICEPASSWORD}\n"
+_LOCAL = """
+import os
+if os.environ.get("SAMPLES_LOCAL"):
+    VOICEPASSWORD = globals().get("VOICEPASSWORD", {})"""
+_CHECK = """
+import importlib, sys
+import django
+from django.apps import apps
+from django.core.management import execute_from_command_line
+
+django.setup()
+for name in sys.argv[1:]:
+    top = name.partition(".")[0]
+    if top == "mysite" or apps.is_installed(top):
+        importlib.import_module(name)
+execute_from_command_line(["manage.py", "check", "--fail-level", "WARNING"])
+"""
+
+
+class Project:
+    """``local``: settings that hold for commands and not for the check; ``instead``: for both."""
+
+    def __init__(self, folder: Path, addresses: dict[str, str], local: str = "", instead: str = "") -> None:
+        self.folder = folder
+        self._addresses = addresses
+        self._local, self._instead = self.with_addresses(local), instead
+        #: Grows with every change, so that a server knows when to start anew.
+        self.version = 0
+        self._settings: list[str] = [self._read(_SETTINGS)]
+        self._modules: list[str] = []
+
+    def add(self, sample: Sample) -> None:
+        """Put the files of a sample where they belong."""
+        for piece in kinds.pieces_of(sample):
+            text = self.with_addresses(piece.text)
+            # Told with the page's own file and line.
+            compile("\n" * (piece.line - 1) + text, sample.page, "exec")
+            self.put(piece.path, text)
+
+    def check(self, sample: Sample) -> None:
+        """``manage.py check`` with the files so far, all of them imported; a warning is a failure too."""
+        done = self.run([sys.executable, "-c", _CHECK, *self._modules], is_local=False)
+        if done.returncode:
+            raise sample.fail(f"manage.py check:\n{done.stdout}")
+
+    def copy(self) -> Project:
+        """The same in another folder, to try what may fail."""
+        folder = self.folder.with_name(f"{self.folder.name}-{self.version}")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder, folder)
+        copy = Project(folder, self._addresses, self._local, self._instead)
+        copy._settings, copy._modules = [*self._settings], [*self._modules]
+        return copy
+
+    def run(self, command: list[str], is_local: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project; both outputs are in ``stdout``."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(is_local, **environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+        )
+
+    def environment(self, is_local: bool = True, **more: str) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_"))}
+        modules = os.pathsep.join(filter(None, [str(GUARD), os.environ.get("PYTHONPATH")]))
+        ours = {"DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONUNBUFFERED": "1", "PYTHONPATH": modules}
+        return {**inherited, **ENVIRONMENT, **ours, **({"SAMPLES_LOCAL": "1"} if is_local else {}), **more}
+
+    def with_addresses(self, text: str) -> str:
+        """``text`` with the addresses of this run for those that the page shows."""
+        for shown, real in self._addresses.items():
+            text = text.replace(shown, real)
+        return text
+
+    def put(self, path: str, text: str) -> None:
+        """Settings and urls grow, every other file is new."""
+        self.version += 1
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if path == _SETTINGS:
+            has_keys = "\nVOICEPASSWORD = " in f"\n{text}"
+            self._settings.append(f"{_KEYS}{text}{_MERGED}" if has_keys else text)
+            local = [f"    {line}" for line in self._local.splitlines()]
+            text = "\n".join([*self._settings, self._instead, _LOCAL, *local, ""])
+        elif path == _URLS:
+            text = f"{self._read(path)}\n{text}"
+        elif not Path(path).name.startswith(("test", "conftest")):
+            self._modules.append(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+        file.write_text(text)
+        if file.parent != self.folder:
+            (file.parent / "__init__.py").touch()
+
+    def _read(self, path: str) -> str:
+        return (self.folder / path).read_text()
+
+
+def make_bare(folder: Path) -> Path:
+    """What ``django-admin startproject mysite`` makes, in ``folder``."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "django", "startproject", "mysite", str(folder)]
+    subprocess.run(command, check=True)
+    return folder
+
+
+def make_usual(folder: Path, bare: Path) -> Path:
+    """A project that has followed the tutorial: its files, and the tables."""
+    shutil.copytree(bare, folder)
+    project = Project(folder, {})
+    for sample in samples(TUTORIAL):
+        if kinds.kind_of(sample) == "files":
+            project.add(sample)
+    done = project.run([sys.executable, "manage.py", "migrate", "--verbosity=0"])
+    assert done.returncode == 0, done.stdout
+    return folder

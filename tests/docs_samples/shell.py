@@ -1,0 +1,103 @@
+"""Command lines of a sample, and what was printed beside what the page shows."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from tests.docs_samples.collect import Sample
+
+_ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
+#: The beginning of something random.
+_BEGINNING = re.compile(r"\b[0-9a-f]{4,8}…")
+#: What differs from run to run: numbers, and what is random.
+_VARIES = re.compile(r"(?<![^\W\d_])[0-9a-f]{12,}(?![^\W\d_])|\d+")
+
+
+@dataclass(frozen=True)
+class Command:
+    """``words`` without the assignments before them; ``shown``: what the page says that it prints, None where nothing."""
+
+    line: int
+    words: list[str]
+    environment: dict[str, str]
+    is_background: bool
+    shown: str | None
+
+
+def commands_of(sample: Sample) -> list[Command]:
+    """The commands of a sample in their order. ``console``: behind ``$``, with output; ``sh``: every line."""
+    found: list[Command] = []
+    for line, text, shown in _lines(sample):
+        try:
+            parts = _split(text)
+        except ValueError as error:
+            raise AssertionError(f"{sample.page}:{line}: {error}") from None
+        found += [
+            _command(line, words, shown if number == len(parts) else None) for number, words in enumerate(parts, start=1)
+        ]
+    if not found:
+        raise sample.fail("no command: in a console sample it stands behind '$ '")
+    return found
+
+
+def fits(shown: str, seen: str) -> bool:
+    """Does the output look as shown? ``…`` stands for anything, by itself for any lines, and a number for any number."""
+    parts = _BEGINNING.sub("…", _framed(shown)).split("\n…\n")
+    pattern = "\\n(?:.*\\n)?".join(".*".join(map(_pattern, part.split("…"))) for part in parts)
+    return re.fullmatch(pattern, _framed(seen), re.DOTALL) is not None
+
+
+def _pattern(text: str) -> str:
+    """A regular expression for a text without ellipses."""
+    parts = _VARIES.split(text)
+    varying = ["[0-9a-f]+" if len(one) >= 12 and not one.isdigit() else r"\d+" for one in _VARIES.findall(text)]
+    return "".join(re.escape(part) + kind for part, kind in zip(parts, [*varying, ""], strict=True))
+
+
+def _framed(text: str) -> str:
+    lines = [line.rstrip() for line in text.strip("\n").splitlines()]
+    return "\n".join(["", *lines, ""])
+
+
+def _lines(sample: Sample) -> list[tuple[int, str, str | None]]:
+    """Line, command, output."""
+    found: list[tuple[int, str, list[str]]] = []
+    continued = False
+    for number, text in enumerate(sample.text.splitlines(), start=sample.line):
+        starts = text.startswith("$ ") if sample.language == "console" else bool(text.strip()) and not text.startswith("#")
+        if continued:
+            line, command, output = found.pop()
+            found.append((line, f"{command.removesuffix(chr(92))}{text.strip()}", output))
+        elif starts:
+            found.append((number, text.removeprefix("$ ") if sample.language == "console" else text, []))
+        elif found:
+            found[-1][2].append(text)
+        continued = bool(found) and found[-1][1].endswith("\\") and not found[-1][2]
+    shows = sample.language == "console"
+    return [
+        (line, command, "\n".join(output) if shows and "".join(output).strip() else None) for line, command, output in found
+    ]
+
+
+def _split(text: str) -> list[list[str]]:
+    """The commands of a line, without the comment behind them."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars="&")
+    lexer.whitespace_split = True
+    parts: list[list[str]] = [[]]
+    for word in lexer:
+        if word == "&&":
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return [part for part in parts if part]
+
+
+def _command(line: int, words: list[str], shown: str | None) -> Command:
+    environment = {}
+    while words and (match := _ASSIGNMENT.fullmatch(words[0])):
+        environment[match[1]] = match[2]
+        words = words[1:]
+    is_background = words[-1:] == ["&"]
+    return Command(line, words[:-1] if is_background else words, environment, is_background, shown)

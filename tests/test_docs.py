@@ -1,0 +1,118 @@
+"""README.md and docs/: every sample is executed, and every link leads somewhere.
+
+How a sample is executed is told by what it is: see ``tests/docs_samples``. One that is nothing known fails here. Programs
+that are not run, and why, are in ``docs_samples.commands.NOT_EXECUTED``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_voicepassword.testing import outbox
+from tests.docs_samples import formats, kinds, programs, reference, shell
+from tests.docs_samples.collect import Sample, all_samples, pages
+from tests.docs_samples.commands import HANDLERS, NOT_EXECUTED
+from tests.docs_samples.project import make_bare, make_usual
+from tests.docs_samples.walk import STEPS, Walk
+
+#: Kinds that need the project of their page.
+FOLLOWED = {"files", *STEPS}
+#: Kinds that need no project, beside programs and templates.
+FORMATS: dict[str, Callable[[Sample], None]] = {
+    "json": formats.check_json,
+    "style": formats.check_style,
+    "policy": formats.check_policy,
+    "tree": formats.check_tree,
+    "synopsis": formats.check_synopsis,
+}
+
+
+def _kind(sample: Sample) -> str:
+    try:
+        return kinds.kind_of(sample)
+    except AssertionError:
+        return "unknown"
+
+
+def _params(*wanted: str) -> list[Any]:
+    """The samples of these kinds, named by file and line."""
+    params = []
+    for sample in all_samples():
+        if _kind(sample) in wanted:
+            marks = [pytest.mark.browser] if _kind(sample) == "script" else []
+            marks += [pytest.mark.program("curl")] if "curl" in _programs(sample) else []
+            params.append(pytest.param(sample, id=sample.where, marks=marks))
+    return params
+
+
+def _programs(sample: Sample) -> set[str]:
+    """The programs that a sample of commands runs."""
+    if _kind(sample) != "shell":
+        return set()
+    return {command.words[0] for command in shell.commands_of(sample)}
+
+
+@pytest.fixture(scope="module")
+def walks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Walk]]]:
+    """Page -> the page as it was followed, once for all of its samples; two pages at a time, the longest first."""
+    folder = tmp_path_factory.mktemp("docs")
+    bare = make_bare(folder / "bare")
+    usual = make_usual(folder / "usual", bare)
+    followed = [item.callspec.params["sample"].page for item in request.session.items if _follows(item)]
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            page: pool.submit(lambda page: Walk(page, folder / page.replace("/", "-"), bare, usual).go(), page)
+            for page, _count in Counter(followed).most_common()
+        }
+
+
+def _follows(item: Any) -> bool:
+    return getattr(item, "originalname", "") == "test_a_page_can_be_followed"
+
+
+@pytest.mark.parametrize("sample", [pytest.param(sample, id=sample.where) for sample in all_samples()])
+def test_a_sample_is_of_a_kind_that_is_executed(sample: Sample) -> None:
+    kind = kinds.kind_of(sample)
+    assert kind in {*FOLLOWED, *FORMATS, "program", "template"}
+
+
+@pytest.mark.parametrize("sample", _params(*FOLLOWED))
+def test_a_page_can_be_followed(sample: Sample, walks: dict[str, Future[Walk]]) -> None:
+    outcome = walks[sample.page].result().outcomes.get(sample.line)
+    if outcome is not None:
+        raise sample.fail(str(outcome)) from outcome
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("sample", _params("program"))
+def test_a_program_runs(sample: Sample, configure: Callable[..., None]) -> None:
+    configure(**programs.SETTINGS)
+    outbox.clear()
+    programs.run(sample)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("sample", _params("template"))
+def test_a_template_shows_the_page(sample: Sample, tmp_path: Path, settings: Any) -> None:
+    formats.check_template(sample, tmp_path, settings)
+
+
+@pytest.mark.parametrize("sample", _params(*FORMATS))
+def test_a_text_is_what_it_says(sample: Sample) -> None:
+    FORMATS[kinds.kind_of(sample)](sample)
+
+
+@pytest.mark.parametrize("page", pages())
+def test_links_lead_somewhere(page: str) -> None:
+    assert not reference.broken(page)
+
+
+def test_what_is_not_executed_is_told_and_needed() -> None:
+    used = {program for sample in all_samples() for program in _programs(sample)}
+    assert set(NOT_EXECUTED) <= used & set(HANDLERS)
