@@ -1,0 +1,106 @@
+"""What is to be sent: exactly what was meant arrives, or nothing is sent."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from django_voicepassword import protocol
+from django_voicepassword.sandbox.exchange import Exchange
+from tests.hostile import strategies as hostile
+
+SECTIONS = {"capacity", "flashcall", "voice", "sms", "request"}
+#: Numbers and codes that the messages show as examples, and the counts in them.
+EXAMPLES = ("79999999999", "0123", " 4 ", " 10", " 11 ", " 15 ")
+optional = st.one_of(st.none(), hostile.values, hostile.codes, hostile.phones)
+
+
+@pytest.fixture(scope="module")
+def provider() -> Exchange:
+    """The imitated provider: it reads JSON without a line of ours."""
+    return Exchange("key", Decimal(10**9))
+
+
+def refused_or_one_section(encode: Callable[[], dict[str, Any]], *secrets: Any) -> None:
+    try:
+        body = encode()
+    except protocol.InvalidRequest as error:
+        told = str(error)
+        for example in EXAMPLES:
+            told = told.replace(example, "")
+        assert not any(isinstance(secret, str) and secret.isdigit() and secret in told for secret in secrets)
+        return
+    assert json.loads(json.dumps(body)) == body
+    assert len(SECTIONS & set(body)) == 1
+    scalars = [value for one in (body, *body.values()) if isinstance(one, dict) for value in one.values()]
+    assert all(isinstance(value, (str, dict)) and value != "" for value in scalars)
+
+
+@hostile.thorough
+@given(optional, optional, optional, optional)
+@example("79990000001", "0042", None, "https://example.org/callback/")
+@example("79990000001", None, 10, None)
+def test_a_flash_call_is_refused_or_has_one_section(number: Any, code: Any, capacity: Any, url: Any) -> None:
+    refused_or_one_section(lambda: protocol.encode_flash_call(number, code, capacity, url), number, code)
+
+
+@hostile.thorough
+@given(optional, optional, st.booleans(), optional, optional)
+@example("79990000001", "0042", True, "74959999999", "https://example.org/callback/")
+def test_a_voice_call_is_refused_or_has_one_section(number: Any, code: Any, repeat: bool, ani: Any, url: Any) -> None:
+    refused_or_one_section(lambda: protocol.encode_voice_call(number, code, repeat, ani, url), number, code, ani)
+
+
+@hostile.thorough
+@given(optional)
+def test_an_id_and_a_date_are_refused_or_sent(given_one: Any) -> None:
+    refused_or_one_section(lambda: protocol.encode_sms(given_one))
+    refused_or_one_section(lambda: protocol.encode_state(given_one))
+    refused_or_one_section(lambda: protocol.encode_daily(given_one))
+
+
+@hostile.thorough
+@given(hostile.phones, st.one_of(st.none(), hostile.codes))
+def test_the_provider_reads_a_flash_call_as_it_was_meant(provider: Exchange, number: str, code: str | None) -> None:
+    reply, _ = provider.send(protocol.encode_flash_call(number, code))
+    row = provider.calls[-1]
+    assert (row["channel"], row["number"]) == ("flashcall", number)
+    assert row["from"].endswith(row["code"])
+    assert code in (None, row["code"])
+    read = protocol.parse_send(json.dumps(reply).encode())
+    assert (read.id, read.number, read.code, read.price) == (row["id"], number, row["code"], Decimal("0.35"))
+
+
+@hostile.thorough
+@given(hostile.phones, st.one_of(st.none(), hostile.codes), st.booleans(), st.one_of(st.none(), hostile.phones))
+def test_the_provider_reads_a_voice_call_as_it_was_meant(
+    provider: Exchange, number: str, code: str | None, repeat: bool, ani: str | None
+) -> None:
+    provider.send(protocol.encode_voice_call(number, code, repeat, ani))
+    row = provider.calls[-1]
+    assert (row["channel"], row["number"]) == ("voice", number)
+    assert (code in (None, row["code"]), ani in (None, row["from"])) == (True, True)
+    assert row["says"].count(" ".join(row["code"])) == 1 + repeat
+
+
+@hostile.thorough
+@given(hostile.phones)
+def test_the_provider_reads_a_text_as_it_was_meant(provider: Exchange, number: str) -> None:
+    reply, _ = provider.send(protocol.encode_flash_call(number))
+    told, _ = provider.send(protocol.encode_sms(str(reply["id"])))
+    assert provider.calls[-1]["follows"] == reply["id"]
+    assert protocol.parse_send(json.dumps(told, ensure_ascii=False).encode()).code == reply["code"]
+
+
+@hostile.thorough
+@given(st.dates())
+def test_a_date_is_read_as_it_was_written(date: datetime.date) -> None:
+    written = protocol.encode_daily(date)["date"]
+    assert protocol.read_date(f"{written} 00:00:00") == datetime.datetime.combine(date, datetime.time())
