@@ -1,0 +1,7 @@
+"""The example's settings; a message that its worker did not acknowledge is handed out again after a second, not an hour."""
+
+from config.settings import *  # noqa: F403
+from config.settings import CELERY_BROKER_URL
+
+if CELERY_BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1}
