@@ -101,7 +101,7 @@ class Merge:
             cursor.execute(f"DROP {'TEMPORARY ' if self._vendor == 'mysql' else ''}TABLE {_MATCHED}")
             # Nothing vacuums a temporary table of PostgreSQL: deleted rows would be read again with every later chunk.
             emptied = "TRUNCATE" if self._vendor == "postgresql" else "DELETE FROM"
-            cursor.execute(f"{emptied} {_LOADED}")  # names only, here and below  # noqa: S608  # nosec B608
+            cursor.execute(f"{emptied} {_LOADED}")  # names only, here and below  # nosec B608
 
     def _text(self, moment: datetime) -> str:
         """A moment as the database stores it, beside those of the rows."""
