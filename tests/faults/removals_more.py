@@ -25,12 +25,16 @@ _READ = """    found = {one[0]: one for one in LimitCounter.objects.filter(key__
 _TRANSACTION = """            with transaction.atomic(using=_database()):
                 return work()
 """
+_LEFT = """        return bool(
+            cls.objects.filter(
+                id=verification_id, status=cls.Status.PENDING, attempts__lt"""
 _COUNT = 'update(attempts=F("attempts") + 1)'
 _NON_ATOMIC = "        view = transaction.non_atomic_requests(using=alias)(view)\n"
 _CLOSE = "closed = type(self).objects.filter(id=self.id, status=self.Status.PENDING)"
 _NUMBER = "_NUMBER.sub(lambda match: mask_number(match[0]), clean_text(masked[: length + 4096]))"
 _SENSITIVE = "    return cast(Function, forgetful(sensitive_variables()(function), unless=lambda: django_settings.DEBUG))\n"
 _DIGEST = '    return salted_hmac(_DIGEST_SALT, value, secret=secret, algorithm="sha256").hexdigest()\n'
+_WORD = "CALL_STATES.get(known) or SMS_STATES.get(known) or OTHER"
 _REMEMBER = "    request.session[SESSION_KEY] = str(verification.id)\n"
 _BUDGET = "        if spent + price > settings.DAILY_BUDGET:\n"
 _CALLBACK = "        except (DatabaseError, InterfaceError):\n"
@@ -41,20 +45,26 @@ COUNTS = [
     Guard(
         "3",
         "lock: a budget is read, and written later",
-        # SQLite refuses to write what was read before somebody else wrote, and the transaction begins anew.
-        (*bursts("one and number", DATABASES[1:]), *bursts("address", DATABASES[1:])),
+        # SQLite refuses to write what was read before somebody else wrote, and the transaction begins anew: see the next.
+        (*bursts("phone", DATABASES[1:]), *bursts("address", DATABASES[1:])),
         (("limits.py", _LOCK, _READ),),
     ),
     Guard(
         "3",
-        "transaction: a lock is let go before what was counted is written",
-        (*bursts("one and number"), *bursts("address")),
-        (("verifications.py", _TRANSACTION, "                return work()\n"),),
+        "apart: a budget is read, and written later, each by itself",
+        bursts("address", DATABASES[:1]),
+        (("limits.py", _LOCK, _READ), ("verifications.py", _TRANSACTION, "                return work()\n")),
     ),
     Guard(
         "3",
-        "guesses: the count is read, and written one higher",
+        "guesses: nobody looks whether one is left",
         bursts("wrong"),
+        (("models/verifications.py", _LEFT, _LEFT.replace("bool(", "True or bool(")),),
+    ),
+    Guard(
+        "3",
+        "guess: the count is read, and written one higher",
+        bursts("wrong", DATABASES[:2]),
         (("models/verifications.py", _COUNT, "update(attempts=cls.objects.get(id=verification_id).attempts + 1)"),),
     ),
     Guard(
@@ -133,7 +143,7 @@ COUNTS = [
         (
             (
                 "protocol/words.py",
-                "CALL_STATES.get(known) or SMS_STATES.get(known) or OTHER",
+                _WORD,
                 "{**CALL_STATES, **SMS_STATES}[known]",
             ),
         ),
