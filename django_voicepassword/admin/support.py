@@ -145,8 +145,8 @@ class SupportMixin:
             return back
         try:
             phone = phones.normalize(request.POST.get("phone", ""))
-        except InvalidPhone:
-            messages.error(request, _("This is not a phone number. Enter it like +7 999 123-45-67."))
+        except InvalidPhone as error:
+            messages.error(request, presentation.error_text(error))
             return back
         limits.forget(phone)
         newest = CallRequest.objects.filter(phone=phone).order_by("-created_at").first()

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.test import override_settings
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from django_voicepassword.models import CallRequest, Verification
@@ -22,7 +22,6 @@ from tests.web.csp import POLICY
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PHONE = "+7 999 000-00-01"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 #: What a reader may have chosen: each is looked at.
 LOOKS = [
     {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
@@ -44,16 +43,6 @@ def live_server(django_db_setup: None) -> Iterator[LiveServer]:
         server = LiveServer("localhost")
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's own event loop runs in this thread: Django must not take it for an async view.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        started = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield started
-        started.close()
 
 
 Open = Callable[..., Page]

