@@ -7,26 +7,22 @@ and whatever happens after that ends in PLACED, REFUSED or UNKNOWN, or back in Q
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError, connections, router, transaction
-from django.dispatch import Signal
+from django.db import router, transaction
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from django_voicepassword import codes, limits, provider, signals, statistics, tokens
+from django_voicepassword import codes, limits, provider, reported, signals, statistics, tokens, transactions
 from django_voicepassword.client import Client
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, ProviderRefused, Unreachable
-from django_voicepassword.hiding import forget
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
-from django_voicepassword.moments import Moments
-from django_voicepassword.protocol import Report, SendReply, mask_payload
+from django_voicepassword.protocol import Report, SendReply
 from django_voicepassword.sensitive import sensitive
 
 logger = logging.getLogger(__name__)
@@ -35,8 +31,6 @@ Written = TypeVar("Written")
 
 #: Seconds to wait before the first new try of a refused connection, and at most.
 FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
-#: Times that a result is written again when the database just went away: what rang must not be forgotten.
-WRITE_TRIES = 5
 
 # Error codes of our own, beside the provider's.
 UNREACHABLE = "unreachable"
@@ -133,10 +127,10 @@ def record(call_id: int, report: Report, source: str, payload: dict[str, Any] | 
     if call is None:
         return None
     if source == CallStatus.Source.CALLBACK:
-        call = _meant(call, report)
-    status = _status(call, report, source, payload)
+        call = reported.meant(call, report)
+    status = reported.as_status(call, report, source, payload)
     while True:
-        values = _changes(call, report, status)
+        values = reported.changes(call, report, status)
         old_state = call.state
         with transaction.atomic(using=router.db_for_write(CallRequest)):
             # The UPDATE comes first: a transaction that begins with a read cannot wait for a writer on SQLite.
@@ -222,7 +216,7 @@ def _keep_reply(call: CallRequest, reply: SendReply) -> None:
     moved = _persist(write)
     # Apart from the rows: what is written again must be written as a whole.
     _persist(lambda: _settle(call, reply.price, now))
-    announce(signals.call_placed, call)
+    signals.announce(signals.call_placed, CallRequest, router.db_for_write(CallRequest), call=call)
     if moved:
         announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
 
@@ -310,97 +304,11 @@ def _try_later(call: CallRequest, last_try: bool) -> float | None:
     return delay
 
 
-def _meant(call: CallRequest, report: Report) -> CallRequest:
-    """Which row a callback speaks of: the call it was asked for, or the SMS that followed that call."""
-    if report.kind == "call" or call.verification_id is None or call.channel == CallRequest.Channel.SMS:
-        return call
-    texts = CallRequest.objects.filter(verification_id=call.verification_id, channel=CallRequest.Channel.SMS)
-    sent = [sms for sms in texts.order_by("-id") if sms.may_have_rung]
-    own = next((sms for sms in sent if report.id and sms.provider_id == report.id), None)
-    newest = own or next((sms for sms in sent if not sms.is_final), sent[0] if sent else None)
-    if newest is None:
-        return call
-    if report.kind == "sms":
-        return newest
-    # FAIL is in both vocabularies: the id tells, and where both share it, the one that is still open.
-    if own is not None and own.provider_id != call.provider_id:
-        return own
-    if not call.is_final or newest.is_final or report.id not in (None, call.provider_id):
-        return call
-    if newest.provider_id == call.provider_id:
-        return newest
-    # The text has an id of its own, or none yet: a call that failed already is told of once more.
-    return call if newest.provider_id or call.state == CallRequest.State.FAILED else newest
-
-
-def _changes(call: CallRequest, report: Report, status: CallStatus) -> dict[str, Any]:
-    """What the report changes in the row: nothing where it is late, repeated, unknown or about something else."""
-    if status.state == CallStatus.OTHER or not CallRequest.is_forward(call.state, status.state):
-        return {}
-    if report.id and call.provider_id and report.id != call.provider_id:
-        return {}
-    is_text = call.channel == CallRequest.Channel.SMS
-    if report.kind is not None and (report.kind == "sms") != is_text:
-        return {}
-    values: dict[str, Any] = {"state": status.state, "occurred_at": status.occurred_at or call.occurred_at}
-    if report.id and not call.provider_id:
-        values["provider_id"] = report.id
-    if report.service:
-        values["service"] = report.service
-    if status.price is not None:
-        values["price"] = status.price
-    if status.duration is not None:
-        values["duration"] = status.duration
-    if status.state in CallRequest.FINAL_STATES:
-        values |= {"finished_at": status.received_at, "next_poll_at": None}
-    return values
-
-
-def _status(call: CallRequest, report: Report, source: str, payload: dict[str, Any] | None) -> CallStatus:
-    return CallStatus(
-        call=call,
-        state=report.state or CallStatus.OTHER,
-        raw_state=report.raw_state or "",
-        source=source,
-        occurred_at=Moments().field(report.date),
-        received_at=timezone.now(),
-        duration=report.duration,
-        price=report.price,
-        # A report may name its number where an id belongs.
-        payload=mask_payload(report.raw, call.phone) if payload is None else payload,
-    )
-
-
 def _persist(write: Callable[[], Written]) -> Written:
-    """Run ``write``, one transaction, again when the database just went away: what the provider did is not forgotten."""
-    connection = connections[router.db_for_write(CallRequest)]
-    for attempt in range(1, WRITE_TRIES + 1):
-        try:
-            return write()
-        except (OperationalError, InterfaceError) as error:
-            if attempt == WRITE_TRIES or connection.in_atomic_block:
-                raise
-            # Its frames hold what was to be written: the number too.
-            forget(error)
-            logger.exception("the database went away, writing again")
-            connection.close()
-            time.sleep(attempt / 2)
-    raise AssertionError("unreachable")
-
-
-def announce(signal: Signal, call: CallRequest, **values: Any) -> None:
-    """Tell the host project after the rows are committed; a receiver that raises is logged and stops nothing."""
-    if not signal.has_listeners(CallRequest):
-        return
-
-    def send() -> None:
-        for receiver, outcome in signal.send_robust(sender=CallRequest, call=call, **values):
-            if isinstance(outcome, Exception):
-                logger.error("a receiver of a signal failed: %r", receiver, exc_info=outcome)
-
-    transaction.on_commit(send, using=router.db_for_write(CallRequest))
+    return transactions.persist(write, router.db_for_write(CallRequest))
 
 
 def announce_move(call: CallRequest, old_state: str, source: str) -> None:
     """Tell the host project that a call is in another state now."""
-    announce(signals.call_state_changed, call, old_state=old_state, new_state=call.state, source=source)
+    values = {"call": call, "old_state": old_state, "new_state": call.state, "source": source}
+    signals.announce(signals.call_state_changed, CallRequest, router.db_for_write(CallRequest), **values)

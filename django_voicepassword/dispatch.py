@@ -7,7 +7,7 @@ from functools import partial
 
 from django.db import router, transaction
 
-from django_voicepassword import delivery, provider, tasks
+from django_voicepassword import broker, delivery, provider, tasks
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import CallRequest
@@ -29,6 +29,18 @@ def dispatch(call: CallRequest) -> None:
         _place_inline(call.pk)
     else:
         transaction.on_commit(partial(_place_inline, call.pk), using=database)
+
+
+def hand_in_again(call_id: int) -> None:
+    """A call that nobody took: its task was lost, or the request that was to place it. Raises Unavailable."""
+    if settings.dispatch == "celery":
+        # Not ``enqueue``: a broker that is down turns nothing down that it may hold already.
+        try:
+            broker.publish(tasks.place_call, call_id)
+        except Exception as error:
+            raise Unavailable("the broker does not take the call") from error
+    else:
+        delivery.place(call_id, last_try=True)
 
 
 def _place_inline(call_id: int) -> None:

@@ -14,7 +14,7 @@
         ├── RateLimited                  limit, retry_after
         ├── BudgetExhausted
         ├── Refused                      reason
-        ├── Unavailable                  the broker or the provider is down: nothing rang
+        ├── Unavailable                  the broker, the provider or the database is down
         ├── WrongCode                    attempts_left
         ├── TooManyAttempts              retry_after
         ├── VerificationExpired
@@ -144,7 +144,10 @@ class Refused(VerificationError):
 
 
 class Unavailable(VerificationError):
-    """The broker or the provider is down. Nothing rang and nothing was counted."""
+    """The broker, the provider or the database is down. What was not answered yet did not ring.
+
+    Where the database goes away behind a commit, a guess that was counted stays counted.
+    """
 
     code = "unavailable"
 

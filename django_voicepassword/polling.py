@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import F
@@ -25,6 +26,24 @@ BATCH = 200
 REFUSED_PAUSE = 60
 #: The alarm that was given and not yet taken back.
 ALARM = "account_refused"
+
+
+@dataclass(frozen=True)
+class Polled:
+    """What one run did: how many calls were asked for, which lost their worker, and which no worker has taken yet."""
+
+    asked: int
+    lost: list[int]
+    forgotten: list[int]
+
+
+def poll(now: datetime | None = None) -> Polled:
+    """Everything that is done every few seconds. Who calls it hands ``forgotten`` in again."""
+    now = now or timezone.now()
+    restamp(now)
+    lost = lose_abandoned(now)
+    Verification.expire_old(now)
+    return Polled(poll_due(now), lost, forgotten_in_queue(now))
 
 
 def restamp(now: datetime | None = None) -> None:

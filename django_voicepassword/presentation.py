@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_voicepassword import phones, verifications
+from django_voicepassword import channels, phones, verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     BudgetExhausted,
@@ -83,7 +83,7 @@ def describe(verification: Verification) -> Description:
         attempts_left=verifications.attempts_left(verification) if is_pending else 0,
         expires_at=verification.expires_at,
         resend_at=_resend_at(verification) if is_pending else None,
-        next_channels=verifications.next_channels(calls) if is_pending else [],
+        next_channels=channels.following(calls) if is_pending else [],
     )
 
 

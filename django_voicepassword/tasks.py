@@ -8,11 +8,9 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
-from django.utils import timezone
 
 from django_voicepassword import broker, delivery, polling, retention, statistics
 from django_voicepassword.exceptions import Unavailable
-from django_voicepassword.models import Verification
 
 logger = logging.getLogger(__name__)
 
@@ -80,10 +78,6 @@ def purge() -> None:
 @shared_task(name="django_voicepassword.tasks.poll_calls", ignore_result=True)
 def poll_calls() -> None:
     """Notice calls whose worker died, ask for states that nobody reported, and hand in lost calls again."""
-    polling.restamp()
-    polling.lose_abandoned()
-    Verification.expire_old(timezone.now())
-    polling.poll_due()
-    for pk in polling.forgotten_in_queue():
+    for pk in polling.poll().forgotten:
         # Claiming makes a second task for one call harmless.
         broker.publish(place_call, pk)

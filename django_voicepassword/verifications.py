@@ -5,47 +5,47 @@ Everything that rings or guesses is counted before it is tried, by one condition
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import wraps
 from math import ceil
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError, connections, router, transaction
+from django.db import router, transaction
 from django.dispatch import Signal
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_voicepassword import addresses, budgets, codes, dispatch, limits, phones, polling, signals, tokens
+from django_voicepassword import (
+    addresses,
+    budgets,
+    channels,
+    codes,
+    dispatch,
+    limits,
+    phones,
+    polling,
+    signals,
+    tokens,
+    transactions,
+)
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
-    ChannelUnavailable,
     InvalidProof,
     RateLimited,
     Refused,
     TooManyAttempts,
-    Unavailable,
     VerificationClosed,
     VerificationExpired,
     WrongCode,
 )
-from django_voicepassword.hiding import forget
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.sensitive import sensitive
 
-logger = logging.getLogger(__name__)
-
-Given = ParamSpec("Given")
 Result = TypeVar("Result")
-
-#: How often a whole transaction is begun anew when the database chose it as the victim of a deadlock.
-TRANSACTION_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -60,26 +60,11 @@ class Proof:
         return f"<Proof {self.purpose}>"
 
 
-def _needs_database(verb: Callable[Given, Result]) -> Callable[Given, Result]:
-    """A database that is away, full or locked for long is told as Unavailable: the person may try again in a minute.
+def _database() -> str:
+    return router.db_for_write(Verification)
 
-    Inside a transaction of the host project it stays the database's own error, for only the host can begin anew.
-    """
 
-    @wraps(verb)
-    def tell(*args: Given.args, **kwargs: Given.kwargs) -> Result:
-        try:
-            return verb(*args, **kwargs)
-        except (OperationalError, InterfaceError) as error:
-            if connections[_database()].in_atomic_block:
-                raise
-            # The frames hold a number or a code, and this one is at work: what it was given goes by hand.
-            del args, kwargs
-            forget(error)
-            logger.exception("the database cannot be used")
-            raise Unavailable("the database cannot be used") from error
-
-    return tell
+_needs_database = transactions.needs_database(_database)
 
 
 @sensitive
@@ -101,7 +86,7 @@ def start(
     fixed_code = phones.fixed_code(number)
     if fixed_code is None:
         phones.check_allowed(number)
-    channel = _first_channel(channel)
+    channel = channels.choose(channel or None)
     now = timezone.now()
     verification = Verification(
         phone=number,
@@ -138,8 +123,7 @@ def resend(verification_id: UUID | str, channel: str | None = None, request: Htt
     verification = get(verification_id)
     _check_open(verification)
     calls = _calls(verification)
-    channel = _next_channel(calls) if channel is None else channel
-    _check_channel(channel, calls)
+    channel = channels.choose(channel, calls)
     fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
         _ask_host(verification, channel, request)
@@ -253,50 +237,10 @@ def attempts_left(verification: Verification) -> int:
     return max(int(settings.MAX_ATTEMPTS) - verification.attempts, 0)
 
 
-def next_channels(calls: list[CallRequest]) -> list[str]:
-    """What may be tried next, best first: the channels after the newest call's; at the end of the list the last one again."""
-    channels = list(settings.CHANNELS)
-    newest = calls[-1].channel if calls else None
-    following = channels[channels.index(newest) + 1 :] if newest in channels else channels
-    usable = [channel for channel in following if channel != "sms" or _has_call_to_repeat(calls)]
-    if usable:
-        return usable
-    return possible_channels(calls)[-1:]
-
-
-def possible_channels(calls: list[CallRequest]) -> list[str]:
-    """The channels that a resend may name, after these calls of the verification."""
-    return [channel for channel in settings.CHANNELS if channel != "sms" or _has_call_to_repeat(calls)]
-
-
 def _give_to(verification: Verification, user: Any) -> None:
     if user is not None and verification.user_id != user.pk:
         verification.user = user
         verification.save(update_fields=["user"])
-
-
-def _first_channel(channel: str | None) -> str:
-    channel = channel or settings.CHANNELS[0]
-    _check_channel(channel, [])
-    return channel
-
-
-def _next_channel(calls: list[CallRequest]) -> str:
-    following = next_channels(calls)
-    if not following:
-        raise ChannelUnavailable("no channel is left")
-    return following[0]
-
-
-def _check_channel(channel: str, calls: list[CallRequest]) -> None:
-    if channel not in settings.CHANNELS:
-        raise ChannelUnavailable(f"the channel must be one of {', '.join(settings.CHANNELS)}")
-    if channel == CallRequest.Channel.SMS and not _has_call_to_repeat(calls):
-        raise ChannelUnavailable("an SMS repeats the code of a call: there is none yet that the provider took")
-
-
-def _has_call_to_repeat(calls: list[CallRequest]) -> bool:
-    return any(call.provider_id and call.channel != CallRequest.Channel.SMS for call in calls)
 
 
 def _calls(verification: Verification) -> list[CallRequest]:
@@ -370,37 +314,18 @@ def _pretend(verification: Verification, channel: str, code: str, insert: bool) 
 
 
 def _in_transaction(work: Callable[[], Result]) -> Result:
-    """Run ``work`` in one transaction, anew when the database gave it up for another one (deadlock, lock wait)."""
-    connection = connections[_database()]
-    for attempt in range(1, TRANSACTION_TRIES + 1):
-        try:
-            with transaction.atomic(using=_database()):
-                return work()
-        except limits.LimitedByTheFuture as error:
-            limits.count_from_now(error.keys, timezone.now())
-            raise
-        except (OperationalError, InterfaceError):
-            # Inside a transaction of the host project only the host can begin anew.
-            if attempt == TRANSACTION_TRIES or connection.in_atomic_block:
-                raise
-            logger.info("the database gave up a transaction, trying again")
-            # It may have been restarted: what is left of the old connection is of no use.
-            connection.close_if_unusable_or_obsolete()
-            time.sleep(0.02 * attempt)
-    raise AssertionError("unreachable")
+    try:
+        return transactions.begin_anew(work, _database())
+    except limits.LimitedByTheFuture as error:
+        limits.count_from_now(error.keys, timezone.now())
+        raise
 
 
 def _announce(signal: Signal, verification: Verification, request: HttpRequest | None) -> None:
-    """Tell the host project after the commit; a receiver that raises is logged and stops no login."""
-
-    def send() -> None:
-        outcomes = signal.send_robust(sender=Verification, verification=verification, user=verification.user, request=request)
-        for receiver, outcome in outcomes:
-            if isinstance(outcome, Exception):
-                logger.error("a receiver of a signal failed: %r", receiver, exc_info=outcome)
-
+    # The user is a query, for nobody where nobody listens.
     if signal.has_listeners(Verification):
-        transaction.on_commit(send, using=_database())
+        values = {"verification": verification, "user": verification.user, "request": request}
+        signals.announce(signal, Verification, _database(), **values)
 
 
 def _parse_id(verification_id: UUID | str) -> UUID:
@@ -414,7 +339,3 @@ def _parse_id(verification_id: UUID | str) -> UUID:
 
 def _seconds_until(moment: datetime, now: datetime) -> int:
     return max(ceil((moment - now).total_seconds()), 1)
-
-
-def _database() -> str:
-    return router.db_for_write(Verification)

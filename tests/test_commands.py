@@ -16,7 +16,7 @@ from celery import current_app
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from django_voicepassword import tasks, verifications
+from django_voicepassword import broker, tasks, verifications
 from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics, Verification
 from django_voicepassword.schedule import BEAT_SCHEDULE
 from django_voicepassword.testing import Sent
@@ -70,10 +70,62 @@ def test_a_call_keeps_to_the_limits(outbox: list[Sent], configure: Callable[...,
 
 
 def test_poll(outbox: list[Sent]) -> None:
-    assert run("poll") == "asked for 0, given up as unknown: 0\n"
+    assert run("poll") == "asked for 0, given up as unknown: 0, handed in again: 0\n"
     call = verifications.start("79990000001").calls.get()
     CallRequest.objects.filter(pk=call.pk).update(state="placing", claimed_at=timezone.now() - timedelta(hours=1))
-    assert run("poll") == "asked for 0, given up as unknown: 1\n"
+    assert run("poll") == "asked for 0, given up as unknown: 1, handed in again: 0\n"
+
+
+def long_in_the_queue(number: str = "79990000001") -> CallRequest:
+    """A call whose task was lost, or whose request died behind the commit."""
+    call = verifications.start(number).calls.get()
+    CallRequest.objects.filter(pk=call.pk).update(
+        state="queued", claimed_at=None, placed_at=None, created_at=timezone.now() - timedelta(minutes=3)
+    )
+    return call
+
+
+def test_poll_places_what_nobody_placed(outbox: list[Sent]) -> None:
+    call = long_in_the_queue()
+    assert run("poll") == "asked for 0, given up as unknown: 0, handed in again: 1\n"
+    call.refresh_from_db()
+    assert (call.state, len(outbox)) == ("placed", 2)
+
+
+def test_poll_hands_in_to_the_queue(
+    outbox: list[Sent], configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = long_in_the_queue()
+    configure(DISPATCH="celery")
+    handed_in = []
+    monkeypatch.setattr(broker, "publish", lambda task, call_id: handed_in.append((task.name, call_id)))
+    assert run("poll").endswith("handed in again: 1\n")
+    assert handed_in == [("django_voicepassword.tasks.place_call", call.pk)]
+
+
+def test_poll_says_that_the_broker_is_down(
+    outbox: list[Sent], configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = long_in_the_queue()
+    configure(DISPATCH="celery")
+
+    def down(*args: Any) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(broker, "publish", down)
+    with pytest.raises(CommandError, match="the broker does not take the call"):
+        run("poll")
+    call.refresh_from_db()
+    assert call.state == "queued"
+
+
+def test_poll_minds_a_clock_that_stepped_back(outbox: list[Sent]) -> None:
+    verification = verifications.start("79990000001")
+    later = timezone.now() + timedelta(hours=1)
+    Verification.objects.update(created_at=later, last_sent_at=later, expires_at=later + timedelta(minutes=5))
+    run("poll")
+    verification.refresh_from_db()
+    assert verification.expires_at < timezone.now() + timedelta(minutes=6)
 
 
 def test_the_sandbox_runs_as_a_command_without_a_database(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ FLOORS = {
     "codes": 1,
     "addresses": 1,
     "tokens": 1,
+    "channels": 4,
+    "reported": 4,
     "transactions": 1,
     "audit": 1,
     "hiding": 1,

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_voicepassword import history, limits, phones, polling, presentation, verifications
+from django_voicepassword import channels, history, limits, phones, polling, presentation, verifications
 from django_voicepassword.admin.base import rubles
 from django_voicepassword.exceptions import InvalidPhone, ProviderError, VerificationError
 from django_voicepassword.models import CallRequest, CallStatus, Verification
@@ -103,7 +103,7 @@ def _is_possible(name: str, call: CallRequest, calls: list[CallRequest]) -> bool
     is_open = call.verification is not None and call.verification.is_open()
     if name == "cancel":
         return is_open
-    return is_open and DEEDS[name].channel in verifications.possible_channels(calls)
+    return is_open and DEEDS[name].channel in channels.possible(calls)
 
 
 class SupportMixin:

@@ -10,14 +10,20 @@ from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
+from rest_framework.views import set_rollback
 
 from django_voicepassword import presentation
 from django_voicepassword.exceptions import VerificationError
 from django_voicepassword.models import Verification
+from django_voicepassword.transactions import NO_DATABASE, unavailable
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Translate our errors and DRF's own into one form."""
+    """Translate our errors, DRF's own and a database that is away into one form."""
+    if isinstance(error, NO_DATABASE):
+        # Between what was committed and its answer: the verbs tell of it themselves.
+        set_rollback()
+        error = unavailable(error)
     if isinstance(error, VerificationError):
         headers = {"Retry-After": str(error.retry_after)} if hasattr(error, "retry_after") else None
         return Response(presentation.error_body(error), presentation.http_status(error), headers=headers)

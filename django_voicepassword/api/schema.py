@@ -56,7 +56,7 @@ ERRORS: dict[int, dict[str, str]] = {
     },
     503: {
         "budget_exhausted": "The day's money is spent.",
-        "unavailable": "The queue or the provider does not answer: try again in a minute.",
+        "unavailable": "The queue, the database or the provider does not answer: try again in a minute.",
     },
 }
 _VERIFICATION = {

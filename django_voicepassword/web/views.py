@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 from datetime import datetime
 from math import ceil
@@ -12,7 +11,6 @@ from urllib.parse import urlencode
 from django.conf import settings as django_settings
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
@@ -33,15 +31,12 @@ from django.views.generic import View
 from django_voicepassword import confirmations, devices, logins, phones, presentation, users, verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, Unavailable, VerificationError
-from django_voicepassword.hiding import forget
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.presentation import Description
 from django_voicepassword.sensitive import sensitive
-from django_voicepassword.transactions import non_atomic_requests
+from django_voicepassword.transactions import NO_DATABASE, non_atomic_requests, unavailable
 from django_voicepassword.web import journey
 from django_voicepassword.web.forms import CodeForm, PhoneForm
-
-logger = logging.getLogger(__name__)
 
 NEXT = "next"
 
@@ -61,14 +56,11 @@ class Page(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return super().dispatch(request, *args, **kwargs)
-        except Unavailable:
+        except Unavailable as error:
             # Whoever raised it told the log.
-            pass
-        except (OperationalError, InterfaceError) as error:
-            # The frames hold what was typed.
-            forget(error)
-            logger.exception("the database cannot be used")
-        return self.apologize(Unavailable("the database cannot be used"))
+            return self.apologize(error)
+        except NO_DATABASE as error:
+            return self.apologize(unavailable(error))
 
     def apologize(self, error: VerificationError) -> HttpResponse:
         """Not even what this browser is at can be read: a page that asks the database for nothing."""

@@ -13,6 +13,7 @@ import pytest
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
@@ -20,7 +21,7 @@ from django.views.debug import ExceptionReporter
 from freezegun import freeze_time
 from rest_framework.authtoken.models import Token
 
-from django_voicepassword import dispatch, verifications
+from django_voicepassword import codes, dispatch, presentation, verifications
 from django_voicepassword.exceptions import Refused, Unavailable
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.testing import Sent
@@ -318,17 +319,38 @@ def test_a_form_of_another_site_rings_nobody(api: Api, outbox: list[Sent]) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_guess_stays_counted_under_atomic_requests(api: Api, outbox: list[Sent], settings: Any) -> None:
+def test_a_guess_stays_counted_under_atomic_requests(api: Api, outbox: list[Sent], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a fault behind it would roll back everything that the request did."""
     from django.db import connections
+
+    def broken(*args: Any) -> bool:
+        raise RuntimeError("a fault")
 
     id = api.start()
     connections["default"].settings_dict["ATOMIC_REQUESTS"] = True
     try:
         assert api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)}).status_code == 400
         assert api.post("login/", {"verification": id, "code": wrong(outbox[0].code)}).status_code == 400
+        monkeypatch.setattr(codes, "matches", broken)
+        with pytest.raises(RuntimeError):
+            api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)})
     finally:
         connections["default"].settings_dict["ATOMIC_REQUESTS"] = False
-    assert Verification.objects.get(id=id).attempts == 2
+    assert Verification.objects.get(id=id).attempts == 3
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_goes_away_behind_the_commit(
+    api: Api, outbox: list[Sent], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: type[Exception]
+) -> None:
+    def gone(*args: Any) -> None:
+        raise error("server closed the connection")
+
+    monkeypatch.setattr(presentation, "describe", gone)
+    answer = api.post("verifications/", {"phone": PHONE})
+    assert (answer.status_code, answer.body["code"]) == (503, "unavailable")
+    assert "the database cannot be used" in caplog.text
+    assert len(outbox) == 1
 
 
 @pytest.mark.parametrize("path", ["verifications/", "verifications/{id}/check/", "verifications/{id}/resend/", "login/"])

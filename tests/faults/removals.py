@@ -12,7 +12,7 @@ _CLAIM = "return self._move([self.State.QUEUED], state=self.State.PLACING"
 _STATE = "if call is None or call.state != CallRequest.State.QUEUED:"
 _LATE = "    acks_late=True,\n    reject_on_worker_lost=True,\n"
 _AGAIN = "    autoretry_for=(OperationalError, InterfaceError),\n"
-_VERB = "            return verb(*args, **kwargs)\n        except "
+_VERB = "                return verb(*args, **kwargs)\n            except "
 _EARLY = "early = [self.State.PLACING, self.State.UNKNOWN]"
 
 CALLS = [
@@ -61,7 +61,7 @@ CALLS = [
         "2",
         "write: a result is written once",
         (f"{DATABASES} -k is_asked", f"{DATABASES} -k refuses", f"{DISK} -k limit", f"{DISK} -k disk]"),
-        (("delivery.py", "WRITE_TRIES = 5", "WRITE_TRIES = 1"),),
+        (("transactions.py", "WRITE_TRIES = 5", "WRITE_TRIES = 1"),),
     ),
     Guard(
         "2",
@@ -97,13 +97,13 @@ CALLS = [
         "2",
         "told: a database that is away is a fault",
         (f"{DISK} -k limit", f"{DATABASES} -k people"),
-        (("verifications.py", f"{_VERB}(OperationalError, InterfaceError)", f"{_VERB}ZeroDivisionError"),),
+        (("transactions.py", f"{_VERB}NO_DATABASE", f"{_VERB}ZeroDivisionError"),),
     ),
     Guard(
         "2",
         "page: nor do the pages say so",
         (f"{DATABASES} -k pages",),
-        (("web/views.py", "        return self.apologize(Unavailable(", "        raise (Unavailable("),),
+        (("web/views.py", "            return self.apologize(unavailable(error))\n", "            raise\n"),),
     ),
     Guard(
         "2",

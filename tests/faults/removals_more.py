@@ -24,7 +24,7 @@ _READ = """    found = {one[0]: one for one in LimitCounter.objects.filter(key__
     returned = [found.get(key, (key, "{}", Decimal(0))) for key in keys]
     __import__("time").sleep(0.02)
 """
-_TRANSACTION = """            with transaction.atomic(using=_database()):
+_TRANSACTION = """            with transaction.atomic(using=using):
                 return work()
 """
 _LEFT = """        return bool(
@@ -56,7 +56,7 @@ COUNTS = [
         "3",
         "apart: a budget is read, and written later, each by itself",
         (*bursts("phone", DATABASES[:1]), *bursts("address", DATABASES[:1])),
-        (("limits.py", _LOCK, _READ), ("verifications.py", _TRANSACTION, "                return work()\n")),
+        (("limits.py", _LOCK, _READ), ("transactions.py", _TRANSACTION, "                return work()\n")),
     ),
     Guard(
         "3",

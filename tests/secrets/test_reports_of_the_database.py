@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client as Browser
 
-from django_voicepassword import delivery, tokens
+from django_voicepassword import tokens, transactions
 from django_voicepassword.models import CallRequest, Verification
 from tests.secrets.faults import GUESS, PHONE, WRITTEN, broken_sql, raising
 from tests.secrets.scene import API, at_code, no_report_tells, place, post
@@ -58,7 +58,7 @@ def test_when_it_went_away_and_what_was_counted_cannot_be_given_back(
     verification: Verification, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is logged at each try, with what broke, and raised at the last."""
-    monkeypatch.setattr(delivery, "WRITE_TRIES", 2)
+    monkeypatch.setattr(transactions, "WRITE_TRIES", 2)
     Verification.objects.update(expires_at=verification.created_at + timedelta(seconds=2))
     with no_report_tells() as kept, broken_sql("INSERT limitcounter", OperationalError):
         place(verification)

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from django_voicepassword import delivery, polling, statistics, verifications
+from django_voicepassword import channels, delivery, polling, statistics, verifications
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics, Verification
 from django_voicepassword.protocol import parse_callback
 from django_voicepassword.sandbox.outcomes import OUTCOMES, outcome_of
@@ -79,7 +79,7 @@ def traffic(chance: random.Random) -> int:
                         state="placing", provider_id="", price=None, placed_at=None, next_poll_at=None
                     )
             verification.refresh_from_db()
-            usable = verifications.next_channels(list(verification.calls.order_by("id")))
+            usable = channels.following(list(verification.calls.order_by("id")))
             if verification.is_open() and usable:
                 verifications.resend(verification.id, channel=chance.choice(usable))
         # What is still queued is lost with its queue: nothing rang.

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from django_voicepassword import polling
+from django_voicepassword import dispatch, polling
+from django_voicepassword.exceptions import Unavailable
 
 
 class Command(BaseCommand):
-    help = "Asks the provider for the states of calls that nobody reported, and notices calls whose worker died."
+    help = (
+        "Asks the provider for the states of calls that nobody reported, notices calls whose worker died, and hands in "
+        "again what no worker took."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        lost = len(polling.lose_abandoned())
-        asked = polling.poll_due()
-        self.stdout.write(f"asked for {asked}, given up as unknown: {lost}")
+        polled = polling.poll()
+        try:
+            for call_id in polled.forgotten:
+                dispatch.hand_in_again(call_id)
+        except Unavailable as error:
+            raise CommandError(str(error)) from None
+        told = (polled.asked, len(polled.lost), len(polled.forgotten))
+        self.stdout.write("asked for {}, given up as unknown: {}, handed in again: {}".format(*told))
