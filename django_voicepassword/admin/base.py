@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.formats import localize
 from django.utils.html import format_html
@@ -52,17 +54,6 @@ def rubles(price: Decimal | None) -> str:
     return str(localize(price.quantize(Decimal("0.01")) if price == round(price, 2) else price))
 
 
-def user_link(user: Any) -> str:
-    """A user's name, linked to their page where the admin has one; a dash for nobody."""
-    if user is None:
-        return "–"
-    try:
-        address = reverse(f"admin:{user._meta.app_label}_{user._meta.model_name}_change", args=[user.pk])
-    except NoReverseMatch:
-        return str(user)
-    return format_html('<a href="{}">{}</a>', address, user)
-
-
 class HistoryAdmin(admin.ModelAdmin):
     """Rows to read."""
 
@@ -83,7 +74,10 @@ class HistoryAdmin(admin.ModelAdmin):
 
 
 class PhoneAdmin(HistoryAdmin):
-    """Rows with a phone: ``phone_masked``, in whose place who may see it finds the whole number, and that is noted."""
+    """Rows with a phone: ``phone_masked``, in whose place who may see it finds the whole number, and that is noted.
+
+    A link leads only to what may be seen.
+    """
 
     def shows_whole_phones(self, request: HttpRequest) -> bool:
         return request.user.has_perm("django_voicepassword.view_full_phone")
@@ -121,9 +115,25 @@ class PhoneAdmin(HistoryAdmin):
             audit.whole_numbers_seen(request.user, f"{self.opts.model_name} {object_id[:8]}", 1)
         return response
 
+    def may_see(self, model: type[Model], request: HttpRequest) -> bool:
+        site = self.admin_site
+        return site.is_registered(model) and site.get_model_admin(model).has_view_permission(request)
+
+    def instead(self, request: HttpRequest) -> dict[str, str]:
+        """Column -> the one in its place, for who may see more or less."""
+        columns = {}
+        if self.shows_whole_phones(request):
+            columns["phone_masked"] = "phone_whole"
+        if not self.may_see(get_user_model(), request):
+            columns["user_link"] = "user_name"
+        return columns
+
+    def user_of(self, row: Any) -> Any:
+        return row.user
+
     def _meant(self, names: Any, request: HttpRequest) -> list[Any]:
-        is_whole = self.shows_whole_phones(request)
-        return ["phone_whole" if name == "phone_masked" and is_whole else name for name in names]
+        instead = self.instead(request)
+        return [instead.get(name, name) for name in names]
 
     @admin.display(description=gettext_lazy("phone"))
     def phone_masked(self, row: Any) -> str:
@@ -132,6 +142,18 @@ class PhoneAdmin(HistoryAdmin):
     @admin.display(description=gettext_lazy("phone"))
     def phone_whole(self, row: Any) -> str:
         return format_html('<a class="vp-phone" href="tel:+{}">{}</a>', row.phone, phones.national(row.phone))
+
+    @admin.display(description=gettext_lazy("user"))
+    def user_name(self, row: Any) -> str:
+        return str(self.user_of(row) or "–")
+
+    @admin.display(description=gettext_lazy("user"))
+    def user_link(self, row: Any) -> str:
+        user = self.user_of(row)
+        if user is None:
+            return "–"
+        address = reverse(f"admin:{user._meta.app_label}_{user._meta.model_name}_change", args=[user.pk])
+        return format_html('<a href="{}">{}</a>', address, user)
 
 
 class StatusBadges:

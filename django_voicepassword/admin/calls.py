@@ -21,11 +21,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_voicepassword import history
 from django_voicepassword.admin import listing
 from django_voicepassword.admin.advice import advise
-from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge, user_link
+from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
 from django_voicepassword.admin.exporting import ExportMixin
 from django_voicepassword.admin.support import SupportMixin, offers, standing
 from django_voicepassword.admin.timeline import events
-from django_voicepassword.models import CallRequest
+from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.sensitive import sensitive
 
 #: Other calls of the number that a page shows.
@@ -43,7 +43,7 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         "state_and_error",
         "approval",
         "cost",
-        "user",
+        "user_link",
     )
     # Any other order would read the whole history, and so would the counts of facets.
     sortable_by = ("created_short",)
@@ -60,7 +60,10 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     search_help_text = gettext_lazy("The last digits of a number, a whole number, an id of the provider's, a user's name")
     paginator = listing.BoundedPaginator
     fieldsets = (
-        (None, {"fields": ("phone_masked", "channel", "state_badge", "error_code", "verification_link", "user", "origin")}),
+        (
+            None,
+            {"fields": ("phone_masked", "channel", "state_badge", "error_code", "verification_link", "user_link", "origin")},
+        ),
         (
             gettext_lazy("Provider"),
             {"fields": ("provider_id", "service", "price_short", "duration_seconds", "difference_words", "listed_at")},
@@ -71,7 +74,7 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         "phone_masked",
         "state_badge",
         "verification_link",
-        "user",
+        "user_link",
         "price_short",
         "duration_seconds",
         "difference_words",
@@ -171,9 +174,19 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     def _two_lines(self, first: str, second: str) -> str:
         return format_html('{}<small class="vp-second">{}</small>', first, second) if second else first
 
-    @admin.display(description=gettext_lazy("user"))
-    def user(self, call: CallRequest) -> str:
-        return user_link(call.verification.user if call.verification else None)
+    def user_of(self, row: CallRequest) -> Any:
+        return row.verification.user if row.verification else None
+
+    def instead(self, request: HttpRequest) -> dict[str, str]:
+        columns = super().instead(request)
+        if not self.may_see(Verification, request):
+            columns["verification_link"] = "verification_told"
+        return columns
+
+    @admin.display(description=gettext_lazy("verification"))
+    def verification_told(self, call: CallRequest) -> str:
+        verification = call.verification
+        return "–" if verification is None else format_html("{} {}", _status(verification), _counts(verification))
 
     @admin.display(description=gettext_lazy("verification"))
     def verification_link(self, call: CallRequest) -> str:
@@ -181,10 +194,16 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         if verification is None:
             return "–"
         address = reverse("admin:django_voicepassword_verification_change", args=[verification.pk])
-        told = _("%(purpose)s, attempts: %(attempts)d, sends: %(sends)d") % {
-            "purpose": verification.purpose,
-            "attempts": verification.attempts,
-            "sends": verification.sends,
-        }
-        state = badge(verification.status, verification.get_status_display())
-        return format_html('{} <a href="{}">{}</a>', state, address, told)
+        return format_html('{} <a href="{}">{}</a>', _status(verification), address, _counts(verification))
+
+
+def _status(verification: Verification) -> str:
+    return badge(verification.status, verification.get_status_display())
+
+
+def _counts(verification: Verification) -> str:
+    return _("%(purpose)s, attempts: %(attempts)d, sends: %(sends)d") % {
+        "purpose": verification.purpose,
+        "attempts": verification.attempts,
+        "sends": verification.sends,
+    }

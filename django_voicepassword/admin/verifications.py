@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword import history
-from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge, user_link
+from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
 from django_voicepassword.admin.listing import BoundedPaginator
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 
@@ -32,7 +32,7 @@ class CallInline(StatusBadges, admin.TabularInline):
 
 @admin.register(Verification)
 class VerificationAdmin(PhoneAdmin):
-    list_display = ("created_at", "phone_masked", "purpose", "status_badge", "attempts", "sends", "user_shown", "ip")
+    list_display = ("created_at", "phone_masked", "purpose", "status_badge", "attempts", "sends", "user_link", "ip")
     sortable_by = ("created_at",)
     list_filter = ("status",)
     search_fields = ("phone",)
@@ -45,13 +45,13 @@ class VerificationAdmin(PhoneAdmin):
         "status_badge",
         "attempts",
         "sends",
-        "user_shown",
+        "user_link",
         "ip",
         "created_at",
         "expires_at",
         "approved_at",
     )
-    readonly_fields = ("phone_masked", "status_badge", "user_shown")
+    readonly_fields = ("phone_masked", "status_badge", "user_link")
     inlines = (CallInline,)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[Any, bool]:
@@ -61,25 +61,17 @@ class VerificationAdmin(PhoneAdmin):
     def status_badge(self, verification: Verification) -> str:
         return badge(verification.status, verification.get_status_display())
 
-    @admin.display(description=gettext_lazy("user"))
-    def user_shown(self, verification: Verification) -> str:
-        return user_link(verification.user)
-
 
 @admin.register(VerifiedPhone)
 class VerifiedPhoneAdmin(PhoneAdmin):
-    list_display = ("verified_at", "phone_masked", "user_shown")
+    list_display = ("verified_at", "phone_masked", "user_link")
     sortable_by = ("verified_at",)
     search_fields = ("phone",)
     search_help_text = gettext_lazy("A whole number, the beginning of one, or a user's name")
     list_select_related = ("user",)
     paginator = BoundedPaginator
-    fields = ("phone_masked", "user_shown", "verified_at")
-    readonly_fields = ("phone_masked", "user_shown")
+    fields = ("phone_masked", "user_link", "verified_at")
+    readonly_fields = ("phone_masked", "user_link")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[Any, bool]:
         return history.search_phones(queryset, search_term), False
-
-    @admin.display(description=gettext_lazy("user"))
-    def user_shown(self, verified: VerifiedPhone) -> str:
-        return user_link(verified.user)

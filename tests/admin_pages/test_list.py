@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
@@ -20,7 +22,7 @@ from django_voicepassword import limits, verifications
 from django_voicepassword.admin import listing
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.testing import Sent
-from tests.admin_pages.people import logged_in
+from tests.admin_pages.people import VIEW, logged_in
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/django_voicepassword/callrequest/"
@@ -58,13 +60,34 @@ def test_a_row_tells_everything_at_a_glance(outbox: list[Sent]) -> None:
     CallRequest.objects.update(
         state="failed", error_code="no_reply", price=Decimal("0.35"), duration=4, origin="imported", channel="voice"
     )
-    page = logged_in().get(LIST).content.decode()
+    page = logged_in("view_user").get(LIST).content.decode()
     assert '<span class="vp-badge vp-badge-bad">failed</span><small class="vp-second">no_reply</small>' in page
     assert '<span class="vp-badge vp-badge-good">approved</span><small class="vp-second">3 attempts</small>' in page
     assert '0.35<small class="vp-second">4 s</small>' in page
     assert 'voice call<small class="vp-second">imported</small>' in page
     assert f'<a href="/admin/auth/user/{user.pk}/change/">{user}</a>' in page
     assert "+7 *** ***-**-67" in page
+
+
+@pytest.mark.parametrize("may", [VIEW, ("view_callrequest",), ("view_verification", "view_verifiedphone")])
+def test_no_link_leads_to_what_may_not_be_seen(outbox: list[Sent], may: tuple[str, ...]) -> None:
+    verification = verifications.start("79991234567")
+    user = get_user_model().objects.create_user("anna")
+    Verification.objects.update(user=user)
+    VerifiedPhone.objects.create(user=user, phone="79991234567")
+    reader = get_user_model().objects.create_user("support", is_staff=True)
+    reader.user_permissions.set(Permission.objects.filter(codename__in=may))
+    client = Client()
+    client.force_login(reader)
+    ours = "/admin/django_voicepassword/"
+    pages = [f"{ours}{name}/" for name in ("callrequest", "verification", "verifiedphone")]
+    pages += [f"{pages[0]}{verification.calls.get().pk}/change/", f"{pages[1]}{verification.pk}/change/"]
+    read = [answer.content.decode() for answer in (client.get(page) for page in pages) if answer.status_code == 200]
+    assert len(read) >= 2
+    assert all("anna" in page for page in read)
+    links = {link for page in read for link in re.findall(r'href="(/admin/[^"?]*)', page)}
+    assert len(links) > 5
+    assert {link: client.get(link).status_code for link in links if client.get(link).status_code == 403} == {}
 
 
 def test_the_newest_comes_first() -> None:
