@@ -36,19 +36,15 @@ def reserve_send(verification: Verification, channel: str, now: datetime, reques
     return Reserved(price, device)
 
 
-def reserve_guess(verification: Verification, now: datetime, request: HttpRequest | None) -> dict[str, str]:
-    """Count one guess; what was counted, for ``limits.release``. Raises RateLimited and counts nothing."""
+def hold_guess(verification: Verification, now: datetime, request: HttpRequest | None) -> limits.Reservation:
+    """A place for one guess, to be kept where it is wrong. Raises RateLimited. See ``limits.hold_place``."""
     phone = verification.phone
     if phones.fixed_code(phone) is not None:
-        return {}
-    subjects = {"phone_guesses": phone}
+        return limits.Reservation([], now)
     try:
-        limits.reserve(subjects, now)
-        return subjects
+        return limits.hold_place({"phone_guesses": phone}, now)
     except RateLimited:
         device = devices.proved(request, phone)
         if not device:
             raise
-    subjects = {"device_guesses": f"{device}:{phone}"}
-    limits.reserve(subjects, now)
-    return subjects
+    return limits.hold_place({"device_guesses": f"{device}:{phone}"}, now)

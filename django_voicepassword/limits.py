@@ -91,18 +91,37 @@ def send_subjects(phone: str, ip: str | None, device: str = "") -> dict[str, str
     return subjects
 
 
+@dataclass(frozen=True)
+class Reservation:
+    """One more event fits, and the rows that say so are locked: ``keep`` counts it, and must come in the same transaction."""
+
+    writes: list[tuple[str, Events, Decimal]]
+    now: datetime
+
+    def keep(self) -> None:
+        if self.writes:
+            _write(self.writes, self.now)
+
+
 def reserve(subjects: Mapping[str, str], now: datetime, price: Decimal | None = None) -> None:
     """Count one event in every rate of the limits named, and ``price`` in the day's budget; or raise and count nothing.
 
-    Raises RateLimited (naming the limit with the longest wait) or BudgetExhausted. To be called in the transaction
-    that writes what is counted, as its first statement. Where it raises LimitedByTheFuture, what was locked here is to be
-    counted from now, in a transaction that is not rolled back.
+    Raises as ``hold_place`` does. To be called in the transaction that writes what is counted, as its first statement.
+    """
+    hold_place(subjects, now, price).keep()
+
+
+def hold_place(subjects: Mapping[str, str], now: datetime, price: Decimal | None = None) -> Reservation:
+    """See that one more event fits, and let nobody else in until the transaction ends; nothing is counted yet.
+
+    Raises RateLimited (naming the limit with the longest wait) or BudgetExhausted. Where it raises LimitedByTheFuture, what
+    was locked here is to be counted from now, in a transaction that is not rolled back.
     """
     wanted = _wanted(subjects)
     budget = _budget_key(now) if settings.DAILY_BUDGET is not None and price is not None else None
     keys = sorted([*wanted, budget] if budget else wanted)
     if not keys:
-        return
+        return Reservation([], now)
     moment = _milliseconds(now)
     rows = _lock(keys, now)
     ahead = [key for key in wanted if _is_ahead(rows[key][0], moment)]
@@ -126,7 +145,7 @@ def reserve(subjects: Mapping[str, str], now: datetime, price: Decimal | None = 
         if spent + price > settings.DAILY_BUDGET:
             raise BudgetExhausted(_seconds_to_next_day(now))
         writes.append((budget, {}, spent + price))
-    _write(writes, now)
+    return Reservation(writes, now)
 
 
 def release(subjects: Mapping[str, str], at: datetime, price: Decimal | None = None) -> None:

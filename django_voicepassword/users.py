@@ -47,7 +47,7 @@ def create(phone: str, make_user: Callable[[str], Any]) -> Any:
             if user is None:
                 user = make_user(phone)
                 if user is not None:
-                    assign(user, phone)
+                    _attach(user, phone)
             return user
     except IntegrityError:
         found = find(phone)
@@ -58,12 +58,18 @@ def create(phone: str, make_user: Callable[[str], Any]) -> Any:
 
 def assign(user: Any, phone: str) -> None:
     """From now on this number is this user's, and no other's."""
+    with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
+        limits.hold(f"user:{phone}")
+        _attach(user, phone)
+
+
+def _attach(user: Any, phone: str) -> None:
+    """``assign`` under the lock of the number."""
     field = settings.USER_PHONE_FIELD
     if field is None:
-        with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
-            # A transaction that begins with a read cannot wait for a writer on SQLite.
-            limits.hold(f"user:{phone}")
-            VerifiedPhone.objects.update_or_create(phone=phone, defaults={"user": user, "verified_at": timezone.now()})
+        now = timezone.now()
+        if not VerifiedPhone.objects.filter(phone=phone).update(user=user, verified_at=now):
+            VerifiedPhone.objects.create(phone=phone, user=user, verified_at=now)
         return
     written = _spelling(phone)
     if getattr(user, field) != written:

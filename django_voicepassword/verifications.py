@@ -39,6 +39,7 @@ from django_voicepassword.exceptions import (
     Refused,
     TooManyAttempts,
     VerificationClosed,
+    VerificationError,
     VerificationExpired,
     WrongCode,
 )
@@ -155,7 +156,7 @@ def check(
     purpose: str | None = None,
     find_user: Callable[[Verification], Any] | None = None,
 ) -> Verification:
-    """Compare a typed code; the right one approves the verification, once. The guess is counted before it is compared.
+    """Compare a typed code; the right one approves the verification, once. No answer comes before the guess is counted.
 
     ``purpose``: what the verification must have been started for. ``find_user``: whose the number is, asked once the
     verification is approved; it may raise Refused, which leaves the verification approved.
@@ -171,31 +172,51 @@ def check(
         verification = get(key)
         _check_open(verification)
         raise WrongCode(attempts_left(verification))
-    if not Verification.count_guess(key, settings.MAX_ATTEMPTS, now):
+    judged, error = transactions.begin_anew(lambda: _judge(key, guess, purpose, now, request), _database())
+    if judged is None:
         verification = get(key)
         _check_open(verification)
         raise TooManyAttempts(_seconds_until(verification.expires_at, now))
-    verification = get(key)
+    if isinstance(error, WrongCode):
+        _announce(signals.verification_failed, judged, request)
+    if error is not None:
+        raise error
+    try:
+        if find_user is not None:
+            _give_to(judged, find_user(judged))
+    finally:
+        _announce(signals.phone_verified, judged, request)
+    return judged
+
+
+def _judge(
+    key: UUID, guess: str, purpose: str | None, now: datetime, request: HttpRequest | None
+) -> tuple[Verification | None, VerificationError | None]:
+    """Count a guess, then look at it, under the locks of the verification and of its budget; None: it may not be guessed.
+
+    What is wrong with it is returned, not raised: the count is to be committed before anybody hears of it.
+    """
+    if not Verification.count_guess(key, settings.MAX_ATTEMPTS, now):
+        return None, None
+    verification = Verification.objects.get(id=key)
     if purpose is not None and verification.purpose != purpose:
-        raise Refused("the verification was started for another purpose")
-    guessed = _in_transaction(lambda: budgets.reserve_guess(verification, now, request))
+        return verification, Refused("the verification was started for another purpose")
+    try:
+        place = budgets.hold_guess(verification, now, request)
+    except limits.LimitedByTheFuture as error:
+        limits.count_from_now(error.keys, now)
+        return verification, error
+    except RateLimited as error:
+        return verification, error
     digests = [call.code_digest for call in _calls(verification) if call.may_have_rung]
     if codes.matches(verification.id, verification.phone, guess, digests):
-        limits.release(guessed, now)
-        if not verification.approve(timezone.now()):
-            _check_open(get(key))
-            raise VerificationClosed
-        try:
-            if find_user is not None:
-                _give_to(verification, find_user(verification))
-        finally:
-            _announce(signals.phone_verified, verification, request)
-        return verification
+        # A right one costs the number nothing.
+        return (verification if verification.approve(timezone.now()) else None), None
+    place.keep()
     left = attempts_left(verification)
     if left == 0:
         verification.exhaust()
-    _announce(signals.verification_failed, verification, request)
-    raise WrongCode(left)
+    return verification, WrongCode(left)
 
 
 @_needs_database

@@ -21,7 +21,7 @@ from django.views.debug import ExceptionReporter
 from freezegun import freeze_time
 from rest_framework.authtoken.models import Token
 
-from django_voicepassword import codes, dispatch, presentation, verifications
+from django_voicepassword import dispatch, presentation, verifications
 from django_voicepassword.exceptions import Refused, Unavailable
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.testing import Sent
@@ -323,7 +323,7 @@ def test_a_guess_stays_counted_under_atomic_requests(api: Api, outbox: list[Sent
     """Also where a fault behind it would roll back everything that the request did."""
     from django.db import connections
 
-    def broken(*args: Any) -> bool:
+    def broken(error: Exception) -> None:
         raise RuntimeError("a fault")
 
     id = api.start()
@@ -331,7 +331,7 @@ def test_a_guess_stays_counted_under_atomic_requests(api: Api, outbox: list[Sent
     try:
         assert api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)}).status_code == 400
         assert api.post("login/", {"verification": id, "code": wrong(outbox[0].code)}).status_code == 400
-        monkeypatch.setattr(codes, "matches", broken)
+        monkeypatch.setattr(presentation, "error_body", broken)
         with pytest.raises(RuntimeError):
             api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)})
     finally:
