@@ -35,6 +35,8 @@ from django_voicepassword.models import LimitCounter
 NAMES = ("phone", "phone_guesses", "ip", "prefix", "site")
 #: What a device that proved a number before may do with it when strangers have used up the number's own budget.
 DEVICE_LIMITS = {"device_sends": ["3/d"], "device_guesses": ["5/d"]}
+#: Rows that one statement deletes: no lock is held for long.
+PURGE_BATCH = 1000
 #: Rates of more events than this keep their times coarser.
 FINE = 100
 #: Seconds by which the clocks of several servers may differ. What is further in the future was noted before a clock
@@ -208,7 +210,12 @@ def used(phone: str, now: datetime | None = None) -> list[tuple[str, int, int]]:
 def purge(before: datetime) -> int:
     """Delete what has not been used since ``before``; the prices stay. Call it with more than the longest period."""
     kept = Q(key__startswith="price:") | Q(key__startswith="alarm:")
-    return LimitCounter.objects.filter(updated_at__lt=before).exclude(kept).delete()[0]
+    unused = LimitCounter.objects.filter(updated_at__lt=before).exclude(kept)
+    deleted = 0
+    while keys := list(unused.order_by("updated_at").values_list("pk", flat=True)[:PURGE_BATCH]):
+        # Asked again: what was used meanwhile counts.
+        deleted += unused.filter(pk__in=keys).delete()[0]
+    return deleted
 
 
 def longest_period() -> timedelta:

@@ -24,8 +24,10 @@ def find(phone: str) -> Any:
     """The user of a number (E.164 digits), or None. Inactive ones too: the caller judges."""
     field = settings.USER_PHONE_FIELD
     if field is None:
-        verified = VerifiedPhone.objects.select_related("user").filter(phone=phone).first()
-        return verified.user if verified else None
+        try:
+            return VerifiedPhone.objects.select_related("user").get(phone=phone).user
+        except VerifiedPhone.DoesNotExist:
+            return None
     _phone_field()
     users = list(get_user_model()._default_manager.filter(**{f"{field}__in": [f"+{phone}", phone]})[:2])
     if len(users) > 1:

@@ -101,3 +101,13 @@ def test_counters_go_when_no_rate_reaches_back_to_them(configure: Callable[..., 
     LimitCounter.objects.update(updated_at=timezone.now() - timedelta(days=33))
     retention.purge()
     assert sorted(key.partition(":")[0] for key in LimitCounter.objects.values_list("pk", flat=True)) == ["alarm", "price"]
+
+
+def test_counters_go_in_batches(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any) -> None:
+    now = timezone.now()
+    LimitCounter.objects.bulk_create(LimitCounter(key=f"ip:{number}", updated_at=now) for number in range(7))
+    monkeypatch.setattr(limits, "PURGE_BATCH", 3)
+    # Three times keys and rows, and once no keys.
+    with django_assert_num_queries(7):
+        assert limits.purge(now + timedelta(seconds=1)) == 7
+    assert not LimitCounter.objects.exists()

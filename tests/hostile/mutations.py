@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from django.utils.http import parse_header_parameters
+
 from tests.hostile.spoilers import SPOILERS, flipped
 
 SAMPLE: dict[str, str] = json.loads((Path(__file__).parents[1] / "samples" / "callback.json").read_text("utf-8"))
@@ -40,6 +42,20 @@ RAW_VALUES = [
     *('"' + "x" * 300 + '"', '"' + "я" * 300 + '"', '"' + "\\u0430" * 300 + '"'),
     *("[" * 200 + "]" * 200, "[" * 5000, '{"a":' * 100 + "1" + "}" * 100),
 ]
+
+
+def _reads_any_charset() -> bool:
+    """The first versions of Django 5.2 fail at a parameter in a charset that is none of text, before any view."""
+    try:
+        parse_header_parameters(f"a/b; {NO_TEXT}")
+    except LookupError:
+        return False
+    return True
+
+
+NO_TEXT = "name*=zlib''%41"
+#: What Django itself survives of such parameters.
+STRANGE_PARAMETERS = [NO_TEXT] if _reads_any_charset() else []
 #: Where the name of a part stands. The standard library's parser is not written for all of them.
 NAMES = [
     'name="',
@@ -47,7 +63,7 @@ NAMES = [
     "name",
     "name*",
     "name*0*",
-    "name*=zlib''%41",
+    *STRANGE_PARAMETERS,
     'name="state"; name="id"',
     "=",
     "",

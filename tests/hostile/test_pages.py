@@ -17,6 +17,7 @@ from django_voicepassword.testing import Sent
 from django_voicepassword.web.journey import SESSION_KEY
 from tests.hostile import strategies as hostile
 from tests.hostile.browser import FORM, TOKEN, Browser
+from tests.hostile.mutations import STRANGE_PARAMETERS
 from tests.hostile.site import Answer, Site
 
 PHONE = "+7 916 123-45-67"
@@ -63,7 +64,7 @@ CONTENT_TYPES = [
         f"{FORM}; charset=utf-8",
         f"{FORM}; charset=nonsense",
         "\x00",
-        "a/b; c*=zlib''%41",
+        *(f"a/b; {parameter}" for parameter in STRANGE_PARAMETERS),
     ),
 ]
 HEADERS = [
