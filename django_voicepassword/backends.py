@@ -25,7 +25,8 @@ from django_voicepassword.sensitive import sensitive
 class PhoneBackend(ModelBackend):
     """``authenticate(request, verification=id, voicepassword_code=code)`` gives the user, or None.
 
-    Why it gave None is left on the request as ``voicepassword_error``, for the pages and the API. To make users in a
+    What was approved is left on the request as ``voicepassword_verification``, and why it gave None as
+    ``voicepassword_error``, for the pages and the API. To make users in a
     way of your own, subclass it, override ``create_user`` and name your class in AUTHENTICATION_BACKENDS.
     """
 
@@ -47,6 +48,8 @@ class PhoneBackend(ModelBackend):
             if request is not None:
                 request.voicepassword_error = error  # type: ignore[attr-defined]
             return None
+        if request is not None:
+            request.voicepassword_verification = approved  # type: ignore[attr-defined]
         return approved.user
 
     def find_user(self, verification: Verification) -> Any:

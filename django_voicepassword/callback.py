@@ -12,7 +12,6 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 from django.http import UnreadablePostError
-from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import BaseContentNegotiation
@@ -49,9 +48,6 @@ class NoNegotiation(BaseContentNegotiation):
         return JSONRenderer(), JSONRenderer.media_type
 
 
-@method_decorator(non_atomic_requests, name="dispatch")
-@method_decorator(sensitive_post_parameters(), name="dispatch")
-@method_decorator(sensitive, name="dispatch")
 class CallbackView(APIView):
     """200 for every well-formed report, 400 for an unreadable body, 404 for a bad token, never 500."""
 
@@ -62,6 +58,11 @@ class CallbackView(APIView):
     content_negotiation_class = NoNegotiation
     versioning_class = None
     schema = None
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        # Not method_decorator, which decorates anew for each request.
+        return non_atomic_requests(sensitive_post_parameters()(sensitive(super().as_view(**initkwargs))))
 
     def post(self, request: Request, token: str) -> Response:
         call_id = tokens.parse_callback_token(token)

@@ -124,6 +124,10 @@ def record(call_id: int, report: Report, source: str, payload: dict[str, Any] | 
     The CallStatus is added whatever it says; the state moves only forward, by compare-and-swap, so reports may come
     doubled, late, in any order, and before the reply to the request itself. None where the call is not there.
     """
+    if source == CallStatus.Source.CALLBACK and payload is None:
+        unread = _record_unread(call_id, report)
+        if unread is not None:
+            return unread
     call = _find(CallRequest.objects.all(), call_id)
     if call is None:
         return None
@@ -144,6 +148,27 @@ def record(call_id: int, report: Report, source: str, payload: dict[str, Any] | 
             return status
         # Another report moved it between our read and our write. States only move forward, so this ends.
         call.refresh_from_db()
+
+
+def _record_unread(call_id: int, report: Report) -> CallStatus | None:
+    """The usual callback, which names the id and the number of its call: kept without reading the row first.
+
+    None, and nothing done, where the row is not as expected, or somebody is to be told what it was before.
+    """
+    if report.kind != "call" or not report.id or not report.number or signals.call_state_changed.has_listeners(CallRequest):
+        return None
+    told = CallRequest(pk=call_id, phone=report.number, provider_id=report.id, channel=CallRequest.Channel.VOICE)
+    status = reported.as_status(told, report, CallStatus.Source.CALLBACK, None)
+    values = reported.changes(told, report, status)
+    if not values:
+        return None
+    if values["occurred_at"] is None:
+        del values["occurred_at"]
+    with transaction.atomic(using=router.db_for_write(CallRequest)):
+        if not told.move_as_told(values):
+            return None
+        status.save(force_insert=True)
+    return status
 
 
 def callback_url(call: CallRequest) -> str | None:

@@ -31,6 +31,11 @@ def dispatch(call: CallRequest) -> None:
         transaction.on_commit(partial(_place_inline, call.pk), using=database)
 
 
+def leaves_to_workers() -> bool:
+    """Is a call placed by another process? With Celery's ``task_always_eager`` it is this one."""
+    return settings.dispatch == "celery" and not tasks.place_call.app.conf.task_always_eager
+
+
 def hand_in_again(call_id: int) -> None:
     """A call that nobody took: its task was lost, or the request that was to place it. Raises Unavailable."""
     if settings.dispatch == "celery":

@@ -24,6 +24,7 @@ from django_voicepassword.sensitive import sensitive
 def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: str) -> Any:
     """The user whose number the right code proved. Raises what ``verifications.check`` raises, and Refused."""
     request.voicepassword_error = None  # type: ignore[attr-defined]
+    request.voicepassword_verification = None  # type: ignore[attr-defined]
     user = authenticate(request, verification=verification_id, voicepassword_code=code)
     if user is not None:
         return user
@@ -43,7 +44,8 @@ def log_in(request: HttpRequest, verification_id: UUID | str, code: str) -> tupl
     """Check the code, log its holder in as LOGIN says, and give the JSON to answer and what was approved."""
     answer = _answer()
     user = authenticate_phone(request, verification_id, code)
-    verification = verifications.get(verification_id)
+    # A backend of the project's own may leave none.
+    verification = request.voicepassword_verification or verifications.get(verification_id)  # type: ignore[attr-defined]
     return answer(request, user, verification), verification
 
 

@@ -65,9 +65,13 @@ class Description:
     next_channels: list[str]
 
 
-def describe(verification: Verification) -> Description:
-    """Describe a verification for the person who started it, in the active language. One query."""
-    calls = list(verification.calls.order_by("id"))
+def describe(verification: Verification, calls: list[CallRequest] | None = None) -> Description:
+    """Describe a verification for the person who started it, in the active language.
+
+    ``calls``: its calls, oldest first, where they are known; else one query.
+    """
+    if calls is None:
+        calls = list(verification.calls.order_by("id"))
     newest = calls[-1] if calls else None
     status = status_of(verification)
     is_pending = status == Verification.Status.PENDING

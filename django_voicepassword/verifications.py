@@ -109,7 +109,11 @@ def start(
         verification.save(force_insert=True)
         return _queue_call(verification, channel, now, reserved)
 
-    dispatch.dispatch(_in_transaction(open_books))
+    call = _in_transaction(open_books)
+    dispatch.dispatch(call)
+    if dispatch.leaves_to_workers():
+        # Placed by now, it would be another row.
+        verification.known_calls = [call]
     return verification
 
 
@@ -208,7 +212,8 @@ def _judge(
         return verification, error
     except RateLimited as error:
         return verification, error
-    digests = [call.code_digest for call in _calls(verification) if call.may_have_rung]
+    calls = verification.known_calls = _calls(verification)
+    digests = [call.code_digest for call in calls if call.may_have_rung]
     if codes.matches(verification.id, verification.phone, guess, digests):
         # A right one costs the number nothing.
         return (verification if verification.approve(timezone.now()) else None), None

@@ -321,6 +321,6 @@ def test_the_project_hears_of_a_state_once_and_a_faulty_receiver_stops_nothing(p
 
 
 def test_a_callback_costs_few_queries(provider: Provider, django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(5):
-        # The call; a savepoint, the move, the history, its end.
+    with django_assert_num_queries(4):
+        # A savepoint, the move, the history, its end.
         provider.report("BUSY")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
-from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework.exceptions import PermissionDenied
@@ -26,12 +26,6 @@ from django_voicepassword.sensitive import sensitive
 from django_voicepassword.transactions import non_atomic_requests
 
 
-# A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS' transaction.
-@method_decorator(non_atomic_requests, name="dispatch")
-@method_decorator(never_cache, name="dispatch")
-@method_decorator(sensitive_post_parameters("phone", "code"), name="dispatch")
-# A report of a fault shows the variables of every frame: DRF's hold the phone and the code in a dozen forms.
-@method_decorator(sensitive, name="dispatch")
 class VerificationAPIView(APIView):
     """What these views share. Anybody may call them, without cookie and without CSRF token.
 
@@ -44,6 +38,14 @@ class VerificationAPIView(APIView):
     parser_classes = (BoundedJSONParser, Utf8FormParser, Utf8MultiPartParser)
     renderer_classes = (JSONRenderer,)
 
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        # Not method_decorator, which decorates anew for each request.
+        # A report of a fault shows the variables of every frame: DRF's hold the phone and the code in a dozen forms.
+        view = sensitive_post_parameters("phone", "code")(sensitive(super().as_view(**initkwargs)))
+        # A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS' transaction.
+        return non_atomic_requests(never_cache(view))
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         _refuse_foreign_form(request)
@@ -52,9 +54,11 @@ class VerificationAPIView(APIView):
         return exception_handler
 
     def read(self, serializer_class: type[Serializer[None]]) -> dict[str, Any]:
-        serializer = serializer_class(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
-        return dict(serializer.validated_data)
+        data = self.request.data
+        if data is None:
+            # JSON's null: only is_valid says it in the form of the other errors.
+            serializer_class(data=data).is_valid(raise_exception=True)
+        return dict(_form(serializer_class).run_validation(data))
 
 
 class StartView(VerificationAPIView):
@@ -93,8 +97,15 @@ class LoginView(VerificationAPIView):
         return response
 
 
+@lru_cache
+def _form(serializer_class: type[Serializer[None]]) -> Serializer[None]:
+    """One of each kind, kept: to copy its fields for each request takes as long as a query, and they never change."""
+    return serializer_class()
+
+
 def _describe(verification: Verification) -> dict[str, Any]:
-    return dict(serializers.VerificationSerializer(presentation.describe(verification)).data)  # type: ignore[arg-type]
+    description = presentation.describe(verification, verification.known_calls)
+    return dict(_form(serializers.VerificationSerializer).to_representation(description))  # type: ignore[arg-type]
 
 
 def _refuse_foreign_form(request: Request) -> None:

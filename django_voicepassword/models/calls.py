@@ -258,6 +258,13 @@ class CallRequest(models.Model):
         """Compare and swap: write ``values`` (a new state among them) only where the state still is ``old_state``."""
         return self._move([old_state], **values)
 
+    def move_as_told(self, values: dict[str, Any]) -> bool:
+        """Write ``values`` where the row, which nobody has read, is a call of this number and id that stands earlier."""
+        progress = self.PROGRESS[values["state"]]
+        earlier = [state for state, reached in self.PROGRESS.items() if reached < progress]
+        rows = type(self).objects.filter(pk=self.pk, phone=self.phone, provider_id=self.provider_id, state__in=earlier)
+        return bool(rows.exclude(channel=self.Channel.SMS).update(**values))
+
     @classmethod
     def is_forward(cls, old_state: str, new_state: str) -> bool:
         """May a report of ``new_state`` move a call that is in ``old_state``?"""

@@ -47,6 +47,9 @@ class Verification(models.Model):
     )
     ip = models.GenericIPAddressField(_("client address"), null=True, blank=True)
 
+    #: Its calls, oldest first, where a verb has just read or written them: who describes it need not ask again.
+    known_calls: list[Any] | None = None
+
     class Meta:
         verbose_name = _("verification")
         verbose_name_plural = _("verifications")

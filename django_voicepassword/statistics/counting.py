@@ -192,9 +192,7 @@ class _Stretch:
         return (
             self._of_verifications()
             .filter(sent, ~Exists(later), verification__status=Verification.Status.APPROVED)
-            .values_list(
-                "channel", self._hour("verification__created_at"), _prefix("phone"), seconds, Count("pk")
-            )
+            .values_list("channel", self._hour("verification__created_at"), _prefix("phone"), seconds, Count("pk"))
             .order_by()
             .iterator(chunk_size=2000)
         )

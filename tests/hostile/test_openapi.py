@@ -10,6 +10,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from types import NoneType
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from django.contrib.auth import get_user_model
 from django.core.handlers.wsgi import WSGIHandler
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, assume, settings
 
 from django_voicepassword import verifications
 from django_voicepassword.models import BalanceReading, Verification
@@ -122,6 +123,11 @@ def told_codes(ctx: Any, response: Any, case: Any) -> None:
         assert response.json()["code"] in codes_of(operation, response.status_code)
 
 
+def is_sendable(case: Any) -> bool:
+    """The client of the tests makes forms of fields alone; JSON may be anything."""
+    return case.media_type == "application/json" or not isinstance(case.body, (bool, int, float, NoneType))
+
+
 @pytest.fixture
 def unlimited(open_ones: None, configure: Callable[..., None]) -> None:
     configure(LIMITS=NO_LIMITS, RESEND_AFTER=0, MAX_SENDS=30000, MAX_ATTEMPTS=30000)
@@ -135,12 +141,14 @@ def limited(open_ones: None, configure: Callable[..., None]) -> None:
 @schema.parametrize()
 @quickly
 def test_without_limits_the_answers_are_those_of_the_schema(case: Any, unlimited: None) -> None:
+    assume(is_sendable(case))
     case.call_and_validate(additional_checks=[told_codes])
 
 
 @schema.parametrize()
 @quickly
 def test_with_limits_the_answers_are_those_of_the_schema(case: Any, limited: None) -> None:
+    assume(is_sendable(case))
     case.call_and_validate(additional_checks=[told_codes])
 
 
