@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,10 +42,10 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
         work.mask(calls)
         work.mask(verifications, ip=None)
         return work.done
-    work.delete(calls, lambda keys: CallStatus.objects.filter(call__in=keys).delete())
+    work.delete(calls, first=lambda keys: CallStatus.objects.filter(call__in=keys).delete())
     work.delete(verifications.filter(calls__isnull=True))
     newest = BalanceReading.objects.aggregate(newest=Max("pk"))["newest"]
-    work.delete(BalanceReading.objects.filter(read_at__lt=before).exclude(pk=newest))
+    work.delete(BalanceReading.objects.filter(read_at__lt=before).exclude(pk=newest), "read_at")
     return work.done
 
 
@@ -56,8 +56,10 @@ class _Work:
         self.done = 0
         self._progress = progress
 
-    def delete(self, rows: QuerySet[Any], first: Callable[[list[Any]], object] | None = None) -> None:
-        while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    def delete(
+        self, rows: QuerySet[Any], moment: str = "created_at", first: Callable[[list[Any]], object] | None = None
+    ) -> None:
+        for keys in _batches(rows, moment):
             if first is not None:
                 first(keys)
             rows.model._default_manager.filter(pk__in=keys).delete()
@@ -67,7 +69,7 @@ class _Work:
         model: type[Model] = rows.model
         masked = Concat(Substr("phone", 1, Length("phone") - 4), Value(MASK))
         rows = rows.exclude(phone__endswith=MASK)
-        while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        for keys in _batches(rows, "created_at"):
             model._default_manager.filter(pk__in=keys).update(phone=masked, **values)
             self._count(len(keys))
 
@@ -75,3 +77,14 @@ class _Work:
         self.done += rows
         if self._progress is not None:
             self._progress(self.done)
+
+
+def _batches(rows: QuerySet[Any], moment: str) -> Iterator[list[Any]]:
+    """The keys of ``rows``, the oldest first by the indexed ``moment``; who takes a batch makes that ``rows`` has it no more.
+
+    Each begins where the one before ended: what is masked already is walked over once, not once a batch.
+    """
+    found = list(rows.order_by(moment).values_list("pk", moment)[:BATCH])
+    while found:
+        yield [key for key, _ in found]
+        found = list(rows.filter(**{f"{moment}__gte": found[-1][1]}).order_by(moment).values_list("pk", moment)[:BATCH])
