@@ -8,6 +8,7 @@ help:
 	@echo "make smoke       the same by itself: every way of a code is tried, with a transcript"
 	@echo "make demo-data   200,000 made-up calls into the demo's history; or CALLS=… DAYS=… SEED=… YES=1"
 	@echo "make test        install what the tests need into $(VENV) and run them"
+	@echo "make matrix      the tests on every Python and Django that are here, and on the oldest versions of all; or ENVS=…"
 	@echo "make lint        ruff and mypy"
 	@echo "make docs        the documentation as a site, in build/docs"
 	@echo "make audit       bandit, and pip-audit where its advisories can be reached"
@@ -60,6 +61,15 @@ lint: $(VENV)/for-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+$(VENV)/for-matrix: $(VENV)/pip-is-new setup.cfg pyproject.toml
+	@$(call install,matrix,tox)
+	@touch $@
+
+# Where pyenv has interpreters, they are found too.
+matrix: $(VENV)/for-matrix
+	PATH="$$(printf '%s:' $(wildcard $(HOME)/.pyenv/versions/*/bin))$$PATH" \
+		$(BIN)/tox run-parallel --parallel 2 --parallel-no-spinner $(if $(ENVS),-e $(ENVS)) -- -q $(PYTEST_ARGS)
+
 $(VENV)/for-audit: $(VENV)/pip-is-new setup.cfg pyproject.toml
 	@$(call install,audit,the audit)
 	@touch $@
@@ -85,4 +95,4 @@ docs: $(VENV)/for-docs
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .tox
 
-.PHONY: help demo demo-data smoke test docs lint audit clean
+.PHONY: help demo demo-data smoke test matrix docs lint audit clean

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,9 @@ PARTS = [
     "locale/ru/LC_MESSAGES/django.mo",
     "locale/ru/LC_MESSAGES/django.po",
 ]
+
+#: The extras that are no tools of our own.
+FOR_PROJECTS = ("example", "beat", "health", "xlsx", "openapi", "jwt")
 
 PROGRAM = """
 import django
@@ -101,3 +105,14 @@ def test_what_is_installed_proves_a_number(built: Path, tmp_path: Path) -> None:
     words = done.stdout.split()
     assert words[-3] == "approved"
     assert words[-1].startswith(str(tmp_path))
+
+
+def test_the_oldest_versions_are_those_that_are_allowed() -> None:
+    """What tox tests as the oldest is what setup.cfg lets somebody install."""
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg", "utf-8")
+    extras = parser["options.extras_require"]
+    lines = [parser["options"]["install_requires"], *(extras[name] for name in FOR_PROJECTS)]
+    allowed = {line for text in lines for line in text.splitlines() if line and not line.startswith("#")}
+    oldest = (ROOT / "tests" / "oldest.txt").read_text("utf-8").splitlines()
+    assert {line.replace("==", ">=") for line in oldest if not line.startswith("#")} == allowed
