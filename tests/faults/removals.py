@@ -97,7 +97,11 @@ CALLS = [
         "2",
         "told: a database that is away is a fault",
         (f"{DISK} -k limit", f"{DATABASES} -k people"),
-        (("transactions.py", f"{_VERB}NO_DATABASE", f"{_VERB}ZeroDivisionError"),),
+        # Told by the verbs, and by the API where it is gone behind them.
+        (
+            ("transactions.py", f"{_VERB}NO_DATABASE", f"{_VERB}ZeroDivisionError"),
+            ("api/errors.py", "    if isinstance(error, NO_DATABASE):\n", "    if False:\n"),
+        ),
     ),
     Guard(
         "2",
