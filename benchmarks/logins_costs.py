@@ -1,0 +1,109 @@
+"""What a stretch of time cost: processor seconds of each part, statements, commands of Redis, WAL, and bytes of tables."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+
+TICKS = os.sysconf("SC_CLK_TCK")
+TABLES = "SELECT relname, pg_table_size(relid), pg_indexes_size(relid) FROM pg_stat_user_tables WHERE schemaname = 'public'"
+WAL = "SELECT wal_bytes, wal_fpi, wal_sync FROM pg_stat_wal"
+COMMITS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+STATEMENTS = "SELECT rolname, sum(calls) FROM pg_stat_statements JOIN pg_roles ON userid = pg_roles.oid GROUP BY rolname"
+#: Without what stands in quotes: a statement that was under way when the counting began shows its numbers.
+HEAVIEST = (
+    "SELECT rolname, calls, mean_exec_time, left(regexp_replace(query, '''[^'']*''|\"|django_voicepassword_', '', 'g'), 110)"
+    " FROM pg_stat_statements JOIN pg_roles ON userid = pg_roles.oid WHERE rolname IN ('web', 'worker')"
+    " AND query !~ 'SAVEPOINT' ORDER BY total_exec_time DESC LIMIT %s"
+)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Sums since everything was started. ``at``: the monotonic clock, which all processes share."""
+
+    at: float
+    seconds: dict[str, float]
+    machine: dict[str, int]
+    statements: dict[str, int]
+    commands: int
+    wal: int
+    full_pages: int
+    commits: int
+    syncs: int
+
+
+class Meter:
+    """``parts``: part -> its processes, each counted with all that descend from it."""
+
+    def __init__(self, parts: dict[str, list[int]], database: psycopg.Connection[Any], broker: redis.Redis | None) -> None:
+        self.parts, self._database, self._broker = parts, database, broker
+
+    def read(self) -> Moment:
+        children = _children()
+        seconds = {part: sum(_seconds(pid, children) for pid in pids) for part, pids in self.parts.items()}
+        statements = {role: int(calls) for role, calls in self._database.execute(STATEMENTS)}
+        wal, full_pages, syncs = self._database.execute(WAL).fetchone() or (0, 0, 0)
+        (commits,) = self._database.execute(COMMITS).fetchone() or (0,)
+        commands = self._broker.info("commandstats") if self._broker is not None else {}
+        calls = sum(one["calls"] for name, one in commands.items() if name != "cmdstat_info")
+        return Moment(
+            time.monotonic(), seconds, _machine(), statements, calls, int(wal), int(full_pages), int(commits), int(syncs)
+        )
+
+
+def _machine() -> dict[str, int]:
+    """What the processors did: for us, nothing, waiting for the disk, or for another guest of the same host."""
+    user, nice, system, idle, disk, hard, soft, stolen = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return {"used": user + nice + system + hard + soft, "idle": idle, "waiting for the disk": disk, "stolen": stolen}
+
+
+def _children() -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = _fields(path)
+        except OSError:
+            continue
+        found.setdefault(int(fields[1]), []).append(int(path.parent.name))
+    return found
+
+
+def _seconds(pid: int, children: dict[int, list[int]]) -> float:
+    """Of a process, of its descendants, and of those that have ended and were waited for."""
+    try:
+        own = sum(map(int, _fields(Path(f"/proc/{pid}/stat"))[11:15])) / TICKS
+    except OSError:
+        own = 0.0
+    return own + sum(_seconds(child, children) for child in children.get(pid, []))
+
+
+def _fields(path: Path) -> list[str]:
+    """Behind the name, which may hold anything: state, parent, …, user, system, and both of children that ended."""
+    return path.read_text().rpartition(")")[2].split()
+
+
+def sizes(database: psycopg.Connection[Any]) -> dict[str, tuple[int, int]]:
+    """Table -> bytes of its rows, bytes of its indexes."""
+    return {name: (rows, indexes) for name, rows, indexes in database.execute(TABLES)}
+
+
+def heaviest(database: psycopg.Connection[Any], count: int) -> list[tuple[Any, ...]]:
+    """The statements that took most time: role, calls, mean milliseconds, text."""
+    return database.execute(HEAVIEST, [count]).fetchall()
+
+
+def waits(database: psycopg.Connection[Any], seen: Counter[str]) -> None:
+    """One look at what the backends of web and workers are at: running, idle, or what they wait for."""
+    question = (
+        "SELECT usename || ' ' || CASE WHEN state = 'active' THEN coalesce(wait_event_type || ':' || wait_event, 'running')"
+        " ELSE state END FROM pg_stat_activity WHERE usename IN ('web', 'worker')"
+    )
+    seen.update(row[0] for row in database.execute(question))

@@ -1,0 +1,21 @@
+"""The example project as docs/deployment.md sets it up, for ``benchmarks.logins``: settings of web and workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.signals import task_prerun
+from config.settings import *  # noqa: F403
+from config.settings import DATABASES
+from django.db import close_old_connections
+
+DEBUG = False
+DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+CELERY_TASK_ROUTES = {"django_voicepassword.tasks.place_call": {"queue": "calls"}}
+CELERY_DB_REUSE_MAX = 1000
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {}
+
+
+@task_prerun.connect
+def check_connections(**kwargs: Any) -> None:
+    close_old_connections()
