@@ -27,13 +27,13 @@ _READ = """    found = {one[0]: one for one in LimitCounter.objects.filter(key__
 _TRANSACTION = """            with transaction.atomic(using=using):
                 return work()
 """
-_LEFT = """        return bool(
-            cls.objects.filter(
-                id=verification_id, status=cls.Status.PENDING, attempts__lt"""
+_LEFT = "        return bool(open_rows.filter(attempts__lt"
+_OPEN = """cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
+        return bool(open_rows.filter(attempts"""
 _COUNT = 'update(attempts=F("attempts") + 1)'
 _COUNT_READ = 'update(attempts=cls.objects.get(id=verification_id).attempts + (__import__("time").sleep(0.02) or 1))'
 _NON_ATOMIC = "        view = transaction.non_atomic_requests(using=alias)(view)\n"
-_CLOSE = "closed = type(self).objects.filter(id=self.id, status=self.Status.PENDING)"
+_CLOSE = "closed = type(self).objects.filter(self._is_pending(), id=self.id)"
 _NUMBER = "_NUMBER.sub(lambda match: mask_number(match[0]), clean_text(masked[: length + 4096]))"
 _SENSITIVE = "    return cast(Function, forgetful(sensitive_variables()(function), unless=lambda: django_settings.DEBUG))\n"
 _DIGEST = '    return salted_hmac(_DIGEST_SALT, value, secret=secret, algorithm="sha256").hexdigest()\n'
@@ -74,7 +74,7 @@ COUNTS = [
         "3",
         "sends: a send is counted whatever the number of those before",
         bursts("resends"),
-        (("models/verifications.py", ", sends__lt=max_sends", ""),),
+        (("models/verifications.py", "(rested, sends__lt=max_sends)", "(rested)"),),
     ),
     Guard(
         "3",
@@ -124,7 +124,7 @@ COUNTS = [
         (*bursts("right"), "tests/test_login.py -k two_right", "tests/test_verifications.py -k two_right"),
         (
             ("models/verifications.py", _CLOSE, "closed = type(self).objects.filter(id=self.id)"),
-            ("models/verifications.py", "status=cls.Status.PENDING, attempts__lt", "attempts__lt"),
+            ("models/verifications.py", _OPEN, _OPEN.replace("cls._is_pending(), ", "")),
         ),
     ),
     Guard(
