@@ -9,6 +9,7 @@ help:
 	@echo "make demo-data   200,000 made-up calls into the demo's history; or CALLS=… DAYS=… SEED=… YES=1"
 	@echo "make test        install what the tests need into $(VENV) and run them"
 	@echo "make matrix      the tests on every Python and Django that are here, and on the oldest versions of all; or ENVS=…"
+	@echo "make benchmarks  what the app costs beside floors of the same run; or ARGS=…"
 	@echo "make lint        ruff and mypy"
 	@echo "make docs        the documentation as a site, in build/docs"
 	@echo "make audit       bandit, and pip-audit where its advisories can be reached"
@@ -54,6 +55,9 @@ demo-data: $(VENV)/for-demo
 	@$(BIN)/python example_project/manage.py demo_data $(if $(CALLS),--calls=$(CALLS)) $(if $(DAYS),--days=$(DAYS)) \
 		$(if $(SEED),--seed=$(SEED)) $(if $(YES),--yes)
 
+benchmarks: $(VENV)/for-test
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 smoke: $(VENV)/for-demo
 	@$(BIN)/python example_project/demo.py --smoke
 
@@ -95,4 +99,4 @@ docs: $(VENV)/for-docs
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .tox
 
-.PHONY: help demo demo-data smoke test matrix docs lint audit clean
+.PHONY: help demo demo-data smoke test matrix benchmarks docs lint audit clean

@@ -13,6 +13,8 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 #: Times that each page is asked for; the middle one counts.
@@ -34,22 +36,24 @@ def main() -> int:
 
     addresses = {"short": given.short, "long": given.long}
     databases = {name: _database(address) for name, address in addresses.items()}
-    measured: dict[str, dict[str, float]] = {}
     for name, database in databases.items():
         use(database)
-        measured[name] = {}
         print(f"{name}: {rows():,} calls", flush=True)
-    for page in pages():
-        times: dict[str, list[float]] = {"short": [], "long": []}
-        for _ in range(ROUNDS):
-            for name, database in databases.items():
-                use(database)
-                times[name].append(ask(page))
-        for name, taken in times.items():
-            measured[name][page] = statistics.median(taken)
-        short, long = (measured[name][page] * 1000 for name in ("short", "long"))
+    for page, short, long in measure(partial(use, databases["short"]), partial(use, databases["long"])):
         print(f"{short:8.1f} ms {long:8.1f} ms  x {long / short:5.2f}  {page}", flush=True)
     return 0
+
+
+def measure(use_short: Callable[[], object], use_long: Callable[[], object]) -> Iterator[tuple[str, float, float]]:
+    """Each page and its milliseconds on both; each argument has the default connection lead to one of them."""
+    for page in pages():
+        times: dict[Callable[[], object], list[float]] = {use_short: [], use_long: []}
+        for _ in range(ROUNDS):
+            for lead_there, taken in times.items():
+                lead_there()
+                taken.append(ask(page))
+        short, long = (statistics.median(taken) * 1000 for taken in times.values())
+        yield page, short, long
 
 
 def use(database: dict[str, Any]) -> None:

@@ -62,7 +62,8 @@ def main() -> int:
 PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
 
 
-def measure(count: int, path: Path) -> None:
+def measure(count: int, path: Path) -> dict[str, tuple[float, float]]:
+    """Run -> its rows a second, and how much of the floor's that is."""
     from django.conf import settings
     from django.db import connection
 
@@ -70,6 +71,7 @@ def measure(count: int, path: Path) -> None:
     from django_voicepassword import statistics
     from django_voicepassword.models import CallRequest
 
+    usual = settings.VOICEPASSWORD
     settings.VOICEPASSWORD = {"TRANSPORT": "benchmarks.daily_sync.Provider"}
     # Run by -m, this module is another one than the one that the setting names.
     daily_sync.Provider.path = path
@@ -89,8 +91,10 @@ def measure(count: int, path: Path) -> None:
         price="0.10", origin="app", claimed_at="2026-03-10T09:00:00Z"
     )
     rates["third run: a tenth differs"] = timed("third run: a tenth differs", count, run)
+    settings.VOICEPASSWORD = usual
     for name, rate in rates.items():
         print(f"  {rate / floor:5.2f} of the floor: {name}")
+    return {name: (rate, rate / floor) for name, rate in rates.items()}
 
 
 def weigh(count: int, path: Path) -> None:
