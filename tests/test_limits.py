@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import RequestFactory
+from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 
 from django_voicepassword import limits, verifications
+from django_voicepassword.conf import DEFAULTS
 from django_voicepassword.exceptions import BudgetExhausted, RateLimited
 from django_voicepassword.models import LimitCounter, Verification
 from django_voicepassword.testing import Sent
@@ -193,3 +196,282 @@ def test_no_period_ever_holds_more_than_its_events(count: int, seconds: int, gap
             taken.append(at)
         within = [one for one in taken if one > at - seconds * 1000]
         assert len(within) <= count
+
+
+def test_a_rate_of_many_events_keeps_their_times_to_a_hundredth_of_its_period() -> None:
+    resolutions = [limits.Rate(count, 600).resolution for count in (1, 100, 101, 100_000)]
+    assert resolutions == [0, 0, 6000, 6000]
+    with pytest.raises(FrozenInstanceError):
+        limits.Rate(1, 1).count = 2  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        limits.Reservation([], NOW).now = NOW  # type: ignore[misc]
+
+
+def test_which_budgets_a_send_draws_on() -> None:
+    phone = "79991234567"
+    assert limits.send_subjects(phone, None) == {"prefix": "7999123", "site": "", "phone": phone}
+    assert limits.send_subjects(phone, "192.0.2.1") == {"prefix": "7999123", "site": "", "phone": phone, "ip": "192.0.2.1"}
+    device = {"prefix": "7999123", "site": "", "device_sends": f"abc:{phone}"}
+    assert limits.send_subjects(phone, None, "abc") == limits.send_subjects(phone, "", "abc") == device
+
+
+def events(key: str = "phone:79990000001") -> Any:
+    return json.loads(LimitCounter.objects.get(key=key).events)
+
+
+def milliseconds(at: float) -> int:
+    return int((NOW + timedelta(seconds=at)).timestamp() * 1000)
+
+
+@pytest.mark.django_db
+def test_what_is_kept_of_an_event(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["3/10m", "5/h"]})
+    assert attempt(0) == attempt(1.5) == 0
+    row = LimitCounter.objects.get()
+    both = f"[[{milliseconds(0)},1],[{milliseconds(1.5)},1]]"
+    assert (row.key, row.amount, row.updated_at) == ("phone:79990000001", 0, NOW + timedelta(seconds=1.5))
+    assert row.events == f'{{"3/10m":{both},"5/h":{both}}}'
+    # A rate that the settings no longer have is forgotten, and what does not count any more.
+    configure(LIMITS={"phone": ["3/10m"]})
+    assert attempt(601) == 0
+    assert events() == {"3/10m": [[milliseconds(1.5), 1], [milliseconds(601), 1]]}
+
+
+@pytest.mark.django_db
+def test_the_limit_with_the_longest_wait_is_named(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["1/10s"], "prefix": ["1/h"], "ip": ["1/m"]})
+    subjects = {"ip": "192.0.2.1", "phone": "1", "prefix": "2"}
+    limits.reserve(subjects, NOW)
+    with pytest.raises(RateLimited) as caught:
+        limits.reserve(subjects, NOW + timedelta(seconds=1))
+    assert (type(caught.value), caught.value.limit, caught.value.retry_after) == (RateLimited, "prefix", 3599)
+
+
+@pytest.mark.django_db
+def test_a_rate_of_none_allows_none(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["0/20m"]})
+    assert attempt(0) == 1200
+
+
+@pytest.mark.django_db
+def test_waits_are_whole_seconds_and_enough(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["2/10s"]})
+    assert [attempt(at) for at in (0, 3.999)] == [0, 0]
+    assert [attempt(at) for at in (4, 4.001, 9.001, 9.999)] == [6, 6, 1, 1]
+    # To the millisecond.
+    assert [attempt(at) for at in (10, 10.001, 13.998, 13.999)] == [0, 4, 1, 0]
+
+
+@pytest.mark.django_db
+def test_events_that_are_kept_as_one_count_from_the_last(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["200/1000s"]})
+    for at in (0, 9.999, 19.998, 29.998):
+        assert attempt(at) == 0
+    assert events()["200/1000s"] == [[milliseconds(19.998), 3], [milliseconds(29.998), 1]]
+    assert attempt(35) == 0
+    assert events()["200/1000s"] == [[milliseconds(19.998), 3], [milliseconds(35), 2]]
+    wait = limits._wait([[0, 150], [10_000, 50]], limits.Rate(200, 1000), 20_000)
+    assert wait == 980
+    # Where three more are over, the second group must go as well.
+    assert limits._wait([[0, 150], [10_000, 53]], limits.Rate(50, 1000), 20_000) == 990
+    assert limits._wait([[0, 1], [10_000, 1]], limits.Rate(1, 1000), 20_000) == 990
+    assert limits._wait([[0, 1]], limits.Rate(1, 10_000), 5_000_000) == 5000
+    assert limits._wait([], limits.Rate(1, 1), 0) == 0
+
+
+@pytest.mark.django_db
+def test_one_of_several_events_kept_as_one_is_given_back(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["200/1000s"]})
+    subjects = {"phone": "79990000001"}
+    for at in (0, 5, 20, 40):
+        assert attempt(at) == 0
+    # It was counted at 0 and is kept at 5.
+    limits.release(subjects, NOW)
+    assert events()["200/1000s"] == [[milliseconds(at), 1] for at in (5, 20, 40)]
+    limits.release(subjects, NOW + timedelta(seconds=20))
+    assert events()["200/1000s"] == [[milliseconds(at), 1] for at in (5, 40)]
+    # What is kept nowhere any more is not taken from another.
+    limits.release(subjects, NOW + timedelta(seconds=41))
+    assert events()["200/1000s"] == [[milliseconds(at), 1] for at in (5, 40)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("back", "is_ahead"), [(60, False), (60.001, True)])
+def test_clocks_of_servers_may_differ_by_a_minute(configure: Callable[..., None], back: float, is_ahead: bool) -> None:
+    configure(LIMITS={"phone": ["2/h"], "ip": ["9/h"]})
+    subjects = {"phone": "79990000001", "ip": "192.0.2.1"}
+    earlier = NOW - timedelta(seconds=back)
+    limits.reserve(subjects, earlier - timedelta(seconds=5))
+    limits.reserve({"phone": "79990000001"}, NOW)
+    with pytest.raises(RateLimited) as caught:
+        limits.reserve(subjects, earlier)
+    assert (caught.value.limit, caught.value.retry_after) == ("phone", 3595)
+    assert isinstance(caught.value, limits.LimitedByTheFuture) == is_ahead
+    if isinstance(caught.value, limits.LimitedByTheFuture):
+        assert caught.value.keys == ["phone:79990000001"]
+        limits.count_from_now(caught.value.keys, earlier)
+        assert events()["2/h"] == [[milliseconds(-back - 5), 1], [milliseconds(-back), 1]]
+
+
+@pytest.mark.django_db
+def test_what_has_no_limit_costs_no_query(configure: Callable[..., None], django_assert_num_queries: Any) -> None:
+    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=None)
+    with django_assert_num_queries(0):
+        limits.reserve({"phone": "1", "prefix": "2"}, NOW, Decimal(1))
+        limits.release({"phone": "1"}, NOW)
+        limits.count_from_now([], NOW)
+        limits.adjust_budget(NOW, Decimal(0))
+    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal(1))
+    with django_assert_num_queries(0):
+        limits.reserve({"phone": "1"}, NOW)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("budget", "price", "amount"), [(None, Decimal(1), None), (5, None, None), (5, Decimal(1), 1)])
+def test_a_price_counts_where_there_is_a_budget(
+    configure: Callable[..., None], budget: Any, price: Decimal | None, amount: int | None
+) -> None:
+    configure(LIMITS={"phone": ["3/h"]}, DAILY_BUDGET=budget)
+    limits.reserve({"phone": "1"}, NOW, price)
+    rows = dict(LimitCounter.objects.values_list("key", "amount"))
+    assert rows == {"phone:1": 0, **({} if amount is None else {"budget:2026-05-01": amount})}
+
+
+@pytest.mark.django_db
+def test_the_money_of_a_day_is_exact(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": []}, DAILY_BUDGET=Decimal("1.0500"))
+    key = {"key": "budget:2026-05-01"}
+    for _ in range(3):
+        limits.reserve({}, NOW, Decimal("0.35"))
+    assert LimitCounter.objects.get(**key).amount == Decimal("1.05")
+    with pytest.raises(BudgetExhausted):
+        limits.reserve({}, NOW, Decimal("0.0001"))
+    limits.release({}, NOW)
+    limits.adjust_budget(NOW, Decimal("-0.05"))
+    limits.adjust_budget(NOW + timedelta(days=1), Decimal("-1"))
+    assert LimitCounter.objects.get(**key).amount == Decimal("1.00")
+    limits.release({}, NOW, Decimal("0.35"))
+    assert LimitCounter.objects.get(**key).amount == Decimal("0.65")
+    assert LimitCounter.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("hour", "minute", "second", "wait"), [(0, 0, 0, 21 * 3600), (20, 59, 59, 1), (20, 59, 58.5, 2), (21, 0, 0, 24 * 3600)]
+)
+def test_an_empty_budget_is_full_at_the_providers_midnight(
+    configure: Callable[..., None], hour: int, minute: int, second: float, wait: int
+) -> None:
+    configure(LIMITS={}, DAILY_BUDGET=Decimal(0))
+    with pytest.raises(BudgetExhausted) as caught:
+        limits.reserve({}, datetime(2026, 5, 1, hour, minute, tzinfo=timezone.utc) + timedelta(seconds=second), Decimal(1))
+    assert caught.value.retry_after == wait
+
+
+@pytest.mark.django_db
+def test_a_price_is_what_was_paid_last() -> None:
+    assert [limits.expected_price(channel) for channel in ("flashcall", "voice", "sms")] == [
+        Decimal("0.35"),
+        Decimal("0.35"),
+        Decimal("3.30"),
+    ]
+    limits.note_price("voice", Decimal("0.50"), NOW)
+    limits.note_price("voice", Decimal("0.40"), NOW + timedelta(hours=1))
+    assert [limits.expected_price(channel) for channel in ("flashcall", "voice")] == [Decimal("0.35"), Decimal("0.40")]
+    row = LimitCounter.objects.get()
+    assert (row.key, row.events, row.updated_at) == ("price:voice", "{}", NOW + timedelta(hours=1))
+
+
+@pytest.mark.django_db
+def test_support_opens_the_budgets_of_one_number(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["1/h"], "phone_guesses": ["1/h"], "ip": ["2/h"]})
+    for phone in ("79990000001", "79990000002"):
+        limits.reserve({"phone": phone, "phone_guesses": phone, "ip": "192.0.2.1"}, NOW)
+    assert limits.forget("79990000003") == 0
+    assert limits.forget("79990000001") == 2
+    left = {"phone:79990000002", "phone_guesses:79990000002", "ip:192.0.2.1"}
+    assert set(LimitCounter.objects.values_list("key", flat=True)) == left
+
+
+@pytest.mark.django_db
+def test_support_sees_what_is_used(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["3/10m", "200/d"], "phone_guesses": ["5/d"], "ip": ["9/h"]})
+    assert limits.used("79990000001", NOW) == []
+    for at in (0, 1, 500):
+        limits.reserve({"phone": "79990000001", "ip": "79990000001"}, NOW + timedelta(seconds=at))
+    limits.reserve({"phone_guesses": "79990000001"}, NOW)
+    later = NOW + timedelta(seconds=700)
+    expected = [("phone 3/10m", 1, 3), ("phone 200/d", 3, 200), ("phone_guesses 5/d", 1, 5)]
+    assert limits.used("79990000001", later) == expected
+    with freeze_time(later):
+        assert limits.used("79990000001") == expected
+    assert limits.used("79990000002", later) == []
+
+
+@pytest.mark.django_db
+def test_what_is_in_use_is_not_purged(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["1/d"]})
+    assert attempt(0) == 0
+    # A refusal is a use too; its transaction is rolled back where it is told.
+    assert attempt(0, phone="79990000002") == 0
+    limits.release({"phone": "79990000002"}, NOW)
+    limits.raise_alarm("balance")
+    LimitCounter.objects.filter(key="alarm:balance").update(updated_at=NOW)
+    assert limits.purge(NOW) == 0
+    assert limits.purge(NOW + timedelta(seconds=1)) == 1
+    assert set(LimitCounter.objects.values_list("key", flat=True)) == {"phone:79990000002", "alarm:balance"}
+
+
+def test_the_longest_period(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["3/10m"], "ip": []})
+    # That of the devices.
+    assert limits.longest_period() == timedelta(days=1)
+    configure(LIMITS={"phone": ["3/10m", "9/30d"], "ip": ["1/h"]})
+    assert limits.longest_period() == timedelta(days=30)
+
+
+@pytest.mark.django_db
+def test_an_alarm_is_raised_once_until_it_is_cleared() -> None:
+    assert not limits.is_raised("balance")
+    assert [limits.raise_alarm("balance") for _ in range(3)] == [True, False, False]
+    assert limits.raise_alarm("polling")
+    assert limits.is_raised("balance")
+    limits.clear_alarm("balance")
+    assert [limits.is_raised(name) for name in ("balance", "polling")] == [False, True]
+    assert limits.raise_alarm("balance")
+
+
+@pytest.mark.django_db
+def test_what_is_held_has_a_row(django_assert_num_queries: Any) -> None:
+    for _ in range(2):
+        limits.hold("statistics:2026-05-01")
+    assert list(LimitCounter.objects.values_list("key", "events", "amount")) == [("statistics:2026-05-01", "{}", 0)]
+
+
+@pytest.mark.django_db
+def test_a_database_that_cannot_return_what_it_wrote_is_asked(
+    configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    """As MariaDB does it, here on any."""
+    monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
+    configure(LIMITS={"phone": ["2/h"], "ip": ["9/h"]}, DAILY_BUDGET=Decimal(1))
+    limits.reserve({"phone": "79990000002"}, NOW)
+    with django_assert_num_queries(3):
+        limits.reserve({"phone": "79990000001", "ip": "192.0.2.1"}, NOW, Decimal("0.35"))
+    assert [attempt(at) for at in (1, 2)] == [0, 3598]
+    assert LimitCounter.objects.get(key="budget:2026-05-01").amount == Decimal("0.35")
+    assert events("ip:192.0.2.1") == {"9/h": [[milliseconds(0), 1]]}
+    # Of nobody else.
+    limits.release({"phone": "79990000001"}, NOW)
+    assert events() == {"2/h": [[milliseconds(1), 1]]}
+    assert events("phone:79990000002") == {"2/h": [[milliseconds(0), 1]]}
+
+
+def test_every_limit_has_a_default() -> None:
+    assert tuple(DEFAULTS["LIMITS"]) == limits.NAMES
+    assert list(limits.DEVICE_LIMITS) == ["device_sends", "device_guesses"]
+
+
+def test_one_rate_that_is_ahead_is_enough() -> None:
+    assert limits._is_ahead({"1/h": [], "2/h": [[5, 1]], "3/h": [[5, 1], [60_011, 1]]}, 10)
+    assert not limits._is_ahead({"1/h": [], "3/h": [[5, 1], [60_010, 1]]}, 10)

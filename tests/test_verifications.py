@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import pytest
-from django.db import connection
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
 
-from django_voicepassword import verifications
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.test import RequestFactory
+from freezegun import freeze_time
+
+from django_voicepassword import channels, signals, verifications
 from django_voicepassword.exceptions import (
     ChannelUnavailable,
     InvalidPhone,
+    InvalidProof,
     PrefixNotAllowed,
     RateLimited,
+    Refused,
     TooManyAttempts,
     VerificationClosed,
     VerificationError,
+    VerificationExpired,
     WrongCode,
 )
-from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.models import CallRequest, LimitCounter, Verification
 from django_voicepassword.testing import Sent
 from tests.at_once import at_once
 
 PHONE = "+7 999 000-00-01"
+NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
 
 
 def _wrong(code: str) -> str:
@@ -114,3 +129,410 @@ def test_a_burst_of_starts_rings_exactly_the_allowed_number(outbox: list[Sent]) 
     results = at_once([lambda: verifications.start(PHONE)] * 20)
     assert sorted(type(one).__name__ for one in results) == ["RateLimited"] * 17 + ["Verification"] * 3
     assert len(outbox) == CallRequest.objects.count() == 3, connection.vendor
+
+
+def after(seconds: float) -> Any:
+    return freeze_time(NOON + timedelta(seconds=seconds))
+
+
+@pytest.fixture
+def heard() -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """What the host project is told, with the name of the signal."""
+    heard: list[tuple[str, dict[str, Any]]] = []
+
+    def hear_of(name: str) -> Callable[..., None]:
+        return lambda signal, sender, **values: heard.append((name, values))
+
+    receivers = {name: hear_of(name) for name in ("phone_verified", "verification_failed")}
+    for name, receiver in receivers.items():
+        getattr(signals, name).connect(receiver, sender=Verification)
+    yield heard
+    for name, receiver in receivers.items():
+        getattr(signals, name).disconnect(receiver, sender=Verification)
+
+
+#: What BEFORE_SEND was asked.
+asked: list[tuple[Any, ...]] = []
+
+
+def before_send(*given: Any) -> None:
+    asked.append(given)
+    if given[0].purpose == "refused":
+        raise Refused("not now")
+
+
+@pytest.mark.django_db
+def test_what_is_opened(outbox: list[Sent]) -> None:
+    user = get_user_model().objects.create(username="someone")
+    request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1")
+    with after(0):
+        verification = verifications.start(PHONE, "order", "voice", request, user)
+    for one in (verification, Verification.objects.get()):
+        assert (one.phone, one.purpose, one.status, one.sends, one.attempts) == ("79990000001", "order", "pending", 1, 0)
+        assert (one.created_at, one.last_sent_at, one.expires_at) == (NOON, NOON, NOON + timedelta(seconds=300))
+        assert (one.user, one.ip, one.approved_at) == (user, "192.0.2.1", None)
+    call = CallRequest.objects.get()
+    assert (call.phone, call.channel, call.created_at, call.device) == ("79990000001", "voice", NOON, "")
+    assert call.reserved_price is None
+    plain = verifications.start(PHONE, channel="", user=AnonymousUser())
+    assert (plain.purpose, plain.user, plain.ip, outbox[-1].channel) == ("login", None, None, "flashcall")
+
+
+@pytest.mark.django_db
+def test_the_price_that_was_reserved_is_kept(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(DAILY_BUDGET=Decimal(10), RESEND_AFTER=0)
+    verification = verifications.start(PHONE)
+    verifications.resend(verification.id, channel="sms")
+    assert list(verification.calls.values_list("reserved_price", flat=True).order_by("id")) == [
+        Decimal("0.35"),
+        Decimal("3.30"),
+    ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("channel", [None, "flashcall", "voice"])
+def test_a_number_for_tests_rings_nobody_and_costs_nothing(
+    outbox: list[Sent], configure: Callable[..., None], channel: str | None
+) -> None:
+    configure(
+        TEST_NUMBERS={"12025550123": "0042"},
+        DAILY_BUDGET=Decimal(0),
+        LIMITS={"phone": ["0/d"]},
+        BEFORE_SEND="nowhere.at_all",
+    )
+    with after(0):
+        verification = verifications.start("+1 202 555 0123", channel=channel)
+    call = verification.calls.get()
+    assert (call.phone, call.channel, call.state, call.provider_id) == (
+        "12025550123",
+        channel or "flashcall",
+        "answered",
+        "test",
+    )
+    assert (call.service, call.created_at, call.claimed_at) == (CallRequest.TEST_SERVICE, NOON, NOON)
+    assert (call.placed_at, call.finished_at) == (NOON, NOON)
+    status = call.statuses.get()
+    assert (status.state, status.raw_state, status.source) == ("answered", "test", "send")
+    with after(60):
+        again = verifications.resend(verification.id, channel="sms")
+    assert (again.sends, again.last_sent_at) == (2, NOON + timedelta(seconds=60))
+    assert list(verification.calls.order_by("id").values_list("channel", "state")) == [
+        (channel or "flashcall", "answered"),
+        ("sms", "delivered"),
+    ]
+    with after(61):
+        with pytest.raises(RateLimited):
+            verifications.resend(verification.id)
+        with pytest.raises(WrongCode):
+            verifications.check(verification.id, "0043")
+        assert verifications.check(verification.id, "0042").status == "approved"
+    assert (outbox, LimitCounter.objects.count(), verification.calls.count()) == ([], 0, 2)
+
+
+@pytest.mark.django_db
+def test_the_project_is_asked_before_each_send(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(BEFORE_SEND="tests.test_verifications.before_send", RESEND_AFTER=0)
+    asked.clear()
+    request = RequestFactory().get("/")
+    verification = verifications.start(PHONE, request=request)
+    verifications.resend(verification.id, request=request)
+    assert [given[1:] for given in asked] == [("flashcall", request), ("voice", request)]
+    assert {given[0].id for given in asked} == {verification.id}
+    with pytest.raises(Refused):
+        verifications.start(PHONE, purpose="refused")
+    assert (len(outbox), Verification.objects.count()) == (2, 1)
+    configure(BEFORE_SEND="nowhere.at_all")
+    with pytest.raises(ImproperlyConfigured, match=r"BEFORE_SEND.*cannot be imported"):
+        verifications.start(PHONE)
+
+
+@pytest.mark.django_db
+def test_a_resend_takes_the_next_channel_and_waits(outbox: list[Sent]) -> None:
+    with after(0):
+        verification = verifications.start(PHONE)
+    with after(59.5), pytest.raises(RateLimited) as caught:
+        verifications.resend(verification.id)
+    assert (caught.value.limit, caught.value.retry_after) == ("resend_after", 1)
+    with after(30), pytest.raises(RateLimited) as caught:
+        verifications.resend(str(verification.id))
+    assert (caught.value.limit, caught.value.retry_after) == ("resend_after", 30)
+    with after(60):
+        again = verifications.resend(str(verification.id))
+    assert (again.id, again.sends, again.last_sent_at) == (verification.id, 2, NOON + timedelta(seconds=60))
+    with after(120):
+        verifications.resend(verification.id)
+    assert [sent.channel for sent in outbox] == ["flashcall", "voice", "sms"]
+    for seconds in (121, 200):
+        with after(seconds), pytest.raises(RateLimited) as caught:
+            verifications.resend(verification.id)
+        assert (caught.value.limit, caught.value.retry_after) == ("sends", 300 - seconds)
+    assert verification.calls.count() == 3
+
+
+@pytest.mark.django_db
+def test_a_resend_that_a_limit_refuses_is_not_counted(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["1/d"]}, RESEND_AFTER=0)
+    verification = verifications.start(PHONE)
+    with pytest.raises(RateLimited, match="phone"):
+        verifications.resend(verification.id)
+    verification.refresh_from_db()
+    assert (verification.sends, len(outbox), verification.calls.count()) == (1, 1, 1)
+
+
+def close(verification: Verification, status: str) -> None:
+    approved_at = NOON if status == "approved" else None
+    Verification.objects.filter(id=verification.id).update(status=status, approved_at=approved_at)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("status", "seconds", "error"),
+    [
+        ("approved", 10, VerificationClosed),
+        ("approved", 400, VerificationClosed),
+        ("canceled", 10, VerificationClosed),
+        ("max_attempts", 299, TooManyAttempts),
+        ("max_attempts", 300, VerificationExpired),
+        ("expired", 300, VerificationExpired),
+        ("pending", 300, VerificationExpired),
+        ("pending", 301, VerificationExpired),
+    ],
+)
+def test_what_is_over_tells_why(outbox: list[Sent], status: str, seconds: float, error: type[VerificationError]) -> None:
+    with after(0):
+        verification = verifications.start(PHONE)
+    close(verification, status)
+    code = outbox[0].code
+    deeds: list[Callable[[], object]] = [
+        lambda: verifications.check(verification.id, code),
+        lambda: verifications.check(verification.id, ""),
+        lambda: verifications.resend(verification.id),
+    ]
+    for deed in deeds:
+        with after(seconds), pytest.raises(error) as caught:
+            deed()
+        if isinstance(caught.value, TooManyAttempts):
+            assert caught.value.retry_after == 1
+    verification.refresh_from_db()
+    assert (verification.status, verification.attempts, len(outbox)) == (status, 0, 1)
+
+
+@pytest.mark.django_db
+def test_the_last_moment_of_a_code(outbox: list[Sent]) -> None:
+    with after(0):
+        verification = verifications.start(PHONE)
+    with after(299.999):
+        approved = verifications.check(str(verification.id), f" {outbox[0].code} ")
+    assert (approved.status, approved.approved_at) == ("approved", NOON + timedelta(seconds=299.999))
+
+
+@pytest.mark.django_db
+def test_nothing_typed_costs_nothing(outbox: list[Sent], heard: list[Any]) -> None:
+    verification = verifications.start(PHONE)
+    for typed in ("", " - ", None):
+        with pytest.raises(WrongCode) as caught:
+            verifications.check(verification.id, typed)  # type: ignore[arg-type]
+        assert caught.value.attempts_left == 5
+    verification.refresh_from_db()
+    assert (verification.attempts, heard) == (0, [])
+
+
+@pytest.mark.django_db
+def test_the_last_wrong_guess_closes(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(MAX_ATTEMPTS=2)
+    with after(0):
+        verification = verifications.start(PHONE)
+    for left, status in ((1, "pending"), (0, "max_attempts")):
+        with after(10), pytest.raises(WrongCode) as caught:
+            verifications.check(verification.id, _wrong(outbox[0].code))
+        verification.refresh_from_db()
+        assert (caught.value.attempts_left, verification.status) == (left, status)
+    with after(10), pytest.raises(TooManyAttempts) as late:
+        verifications.check(verification.id, outbox[0].code)
+    assert late.value.retry_after == 290
+    # Fewer are allowed now than were made.
+    configure(MAX_ATTEMPTS=1)
+    assert verifications.attempts_left(verification) == 0
+    # Nobody closed it, and none is left.
+    close(verification, "pending")
+    with after(20), pytest.raises(TooManyAttempts) as late:
+        verifications.check(verification.id, outbox[0].code)
+    assert late.value.retry_after == 280
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("state", "counts"), [("queued", False), ("refused", False), ("unknown", True), ("placing", True)])
+def test_only_a_code_that_may_have_rung_counts(outbox: list[Sent], state: str, counts: bool) -> None:
+    verification = verifications.start(PHONE)
+    verification.calls.update(state=state)
+    if counts:
+        assert verifications.check(verification.id, outbox[0].code).status == "approved"
+    else:
+        with pytest.raises(WrongCode):
+            verifications.check(verification.id, outbox[0].code)
+
+
+@pytest.mark.django_db
+def test_a_code_for_another_purpose_is_refused_and_the_guess_is_counted(outbox: list[Sent]) -> None:
+    verification = verifications.start(PHONE, purpose="order")
+    with pytest.raises(Refused):
+        verifications.check(verification.id, outbox[0].code, purpose="login")
+    verification.refresh_from_db()
+    assert (verification.status, verification.attempts) == ("pending", 1)
+    assert verifications.check(verification.id, outbox[0].code, purpose="order").status == "approved"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [("approved", VerificationClosed), ("canceled", VerificationClosed), ("expired", VerificationExpired)],
+)
+def test_a_right_guess_that_another_was_faster_than(
+    outbox: list[Sent], heard: list[Any], monkeypatch: pytest.MonkeyPatch, status: str, error: type[VerificationError]
+) -> None:
+    """Between the guess and the approval, somebody else's commit."""
+    with after(0):
+        verification = verifications.start(PHONE)
+
+    def lose(one: Verification, now: datetime) -> bool:
+        close(one, status)
+        if status == "expired":
+            ended = now - timedelta(seconds=1)
+            Verification.objects.filter(id=one.id).update(expires_at=ended)
+        return False
+
+    monkeypatch.setattr(Verification, "approve", lose)
+    with after(10), pytest.raises(error):
+        verifications.check(verification.id, outbox[0].code)
+    assert heard == []
+
+
+@pytest.mark.django_db
+def test_the_project_hears_of_guesses(
+    outbox: list[Sent], heard: list[Any], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    user = get_user_model().objects.create(username="someone")
+    request = RequestFactory().get("/")
+    verification = verifications.start(PHONE)
+    with django_capture_on_commit_callbacks(execute=True), pytest.raises(WrongCode):
+        verifications.check(verification.id, _wrong(outbox[0].code), request)
+    with django_capture_on_commit_callbacks(execute=True):
+        approved = verifications.check(verification.id, outbox[0].code, request, find_user=lambda one: user)
+    assert heard == [
+        ("verification_failed", {"verification": verification, "user": None, "request": request}),
+        ("phone_verified", {"verification": verification, "user": user, "request": request}),
+    ]
+    assert (approved.user, Verification.objects.get().user) == (user, user)
+
+
+@pytest.mark.django_db
+def test_a_user_who_is_refused_has_proved_the_number_none_the_less(
+    outbox: list[Sent], heard: list[Any], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    def refuse(verification: Verification) -> None:
+        assert verification.status == "approved"
+        raise Refused("nobody")
+
+    verification = verifications.start(PHONE)
+    with django_capture_on_commit_callbacks(execute=True), pytest.raises(Refused):
+        verifications.check(verification.id, outbox[0].code, find_user=refuse)
+    verification.refresh_from_db()
+    assert (verification.status, verification.user) == ("approved", None)
+    assert [name for name, _ in heard] == ["phone_verified"]
+
+
+@pytest.mark.django_db
+def test_whose_number_it_is(outbox: list[Sent]) -> None:
+    one, other = (get_user_model().objects.create(username=name) for name in ("one", "other"))
+    for found, user in ((None, one), (one, one), (other, other)):
+        verification = verifications.start(PHONE, user=one)
+        outcome = verifications.check(verification.id, outbox[-1].code, find_user=lambda verification, found=found: found)
+        assert outcome.user == Verification.objects.get(id=verification.id).user == user
+
+
+@pytest.mark.django_db
+def test_nothing_is_called_for_what_was_canceled(outbox: list[Sent]) -> None:
+    verification = verifications.start(PHONE)
+    assert verifications.cancel(str(verification.id)).status == "canceled"
+    assert Verification.objects.get().status == "canceled"
+    with pytest.raises(VerificationClosed):
+        verifications.check(verification.id, outbox[0].code)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("id", [UUID(int=0), str(uuid4()), "no id", "", None, 5, "\ud800"])
+def test_an_id_of_nothing(id: Any) -> None:
+    deeds: list[Callable[[], object]] = [
+        lambda: verifications.get(id),
+        lambda: verifications.resend(id),
+        lambda: verifications.cancel(id),
+        lambda: verifications.check(id, "1234"),
+        lambda: verifications.check(id, ""),
+    ]
+    for deed in deeds:
+        with pytest.raises(Verification.DoesNotExist):
+            deed()
+
+
+@pytest.mark.django_db
+def test_a_proof_is_of_what_is_approved_and_still_there(outbox: list[Sent]) -> None:
+    verification = verifications.start(PHONE)
+    with pytest.raises(InvalidProof, match="only an approved"):
+        verifications.make_proof(verification)
+    with after(0):
+        verification = verifications.start(PHONE)
+        proof = verifications.make_proof(verifications.check(verification.id, outbox[-1].code))
+    with after(59):
+        read = verifications.read_proof(proof, max_age=60)
+    assert repr(read) == "<Proof login>"
+    with pytest.raises(AttributeError):
+        read.phone = "79990000002"  # type: ignore[misc]
+    with after(62), pytest.raises(VerificationExpired):
+        verifications.read_proof(proof, max_age=60)
+    with after(62):
+        assert verifications.read_proof(proof) == read
+    close(verification, "canceled")
+    with pytest.raises(InvalidProof, match="gone"):
+        verifications.read_proof(proof)
+    verification.delete()
+    with pytest.raises(InvalidProof, match="gone"):
+        verifications.read_proof(proof)
+
+
+def call(channel: str, provider_id: str = "") -> CallRequest:
+    return CallRequest(channel=channel, provider_id=provider_id)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "calls", "following", "possible"),
+    [
+        (["flashcall", "voice", "sms"], [], ["flashcall", "voice"], ["flashcall", "voice"]),
+        (["flashcall", "voice", "sms"], [call("flashcall")], ["voice"], ["flashcall", "voice"]),
+        (["flashcall", "voice", "sms"], [call("flashcall", "1")], ["voice", "sms"], ["flashcall", "voice", "sms"]),
+        (["flashcall", "voice", "sms"], [call("flashcall", "1"), call("voice")], ["sms"], ["flashcall", "voice", "sms"]),
+        (["flashcall", "voice", "sms"], [call("voice")], ["voice"], ["flashcall", "voice"]),
+        (["flashcall", "voice", "sms"], [call("voice", "1"), call("sms", "2")], ["sms"], ["flashcall", "voice", "sms"]),
+        # A text repeats the code of a call, not of a text.
+        (["flashcall", "sms"], [call("sms", "2")], ["flashcall"], ["flashcall"]),
+        (["flashcall", "voice"], [call("sms", "2")], ["flashcall", "voice"], ["flashcall", "voice"]),
+        (["voice"], [call("voice", "1")], ["voice"], ["voice"]),
+        (["sms"], [], [], []),
+    ],
+)
+def test_which_channel_is_next(
+    configure: Callable[..., None], allowed: list[str], calls: list[CallRequest], following: list[str], possible: list[str]
+) -> None:
+    configure(CHANNELS=allowed)
+    assert (channels.following(calls), channels.possible(calls)) == (following, possible)
+    if following:
+        assert channels.choose(None, calls) == following[0]
+    else:
+        with pytest.raises(ChannelUnavailable, match="no channel is left"):
+            channels.choose(None, calls)
+    for channel in ("flashcall", "voice", "sms"):
+        if channel in possible:
+            assert channels.choose(channel, calls) == channel
+        else:
+            told = "repeats the code of a call" if channel in allowed else f"must be one of {', '.join(allowed)}$"
+            with pytest.raises(ChannelUnavailable, match=told):
+                channels.choose(channel, calls)

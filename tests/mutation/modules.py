@@ -1,0 +1,37 @@
+"""Which tests are to notice a change of which module, the quickest first; and what no test can tell from what was written."""
+
+from __future__ import annotations
+
+_ELSEWHERE = "tests/test_elsewhere.py"
+
+#: Module of the package: tests, which are run one after the other until one fails.
+TESTS: dict[str, tuple[str, ...]] = {
+    "codes": ("tests/test_codes.py", "tests/test_ground.py"),
+    "limits": (
+        "tests/test_limits.py",
+        "tests/faults/test_clock.py",
+        "tests/test_devices.py",
+        "tests/test_retention.py",
+        _ELSEWHERE,
+    ),
+    "budgets": ("tests/test_devices.py", "tests/test_verifications.py"),
+    "channels": ("tests/test_verifications.py",),
+    "transactions": ("tests/test_transactions.py", _ELSEWHERE),
+    "verifications": (
+        "tests/test_verifications.py",
+        "tests/test_devices.py",
+        "tests/faults/test_clock.py",
+        "tests/secrets/test_reports_of_the_database.py",
+        _ELSEWHERE,
+    ),
+    "delivery": ("tests/test_delivery_rows.py", "tests/test_callback.py", "tests/test_delivery.py", _ELSEWHERE),
+    "reported": ("tests/test_delivery_rows.py", "tests/test_callback.py"),
+    "protocol/decoding": ("tests/protocol/test_decoding.py", "tests/protocol"),
+    "protocol/masking": ("tests/protocol/test_masking.py", "tests/protocol"),
+    "protocol/replies": ("tests/protocol/test_replies.py", "tests/protocol"),
+    "protocol/reports": ("tests/protocol/test_reports.py", "tests/protocol"),
+    "protocol/requests": ("tests/protocol/test_requests.py", "tests/protocol"),
+    "protocol/statistics": ("tests/protocol/test_rows.py", "tests/protocol"),
+    "protocol/values": ("tests/protocol/test_values.py", "tests/protocol"),
+    "protocol/words": ("tests/protocol/test_words.py", "tests/protocol"),
+}

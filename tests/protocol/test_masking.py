@@ -1,0 +1,154 @@
+"""What is kept of the provider's text, to the letter; ``tests/hostile/test_masking.py`` searches for what slips through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from django_voicepassword.protocol import masking
+
+NUMBER = "79990000001"
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (" a ", "a"),
+        ("a\x00b\nc\r\td", "a b c  d"),
+        ("\ud800a\udfff", "?a?"),
+        ("Успешно €", "Успешно €"),
+        ("\u202e1234", "1234"),
+        ("a\u00a0b", "a b"),
+    ],
+)
+def test_a_text_that_every_database_takes(text: str, clean: str) -> None:
+    assert masking.clean_text(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"),
+    [
+        (NUMBER, "*********01"),
+        ("+7 999 000-00-01", "*********01"),
+        ("123456", "****56"),
+        ("12345", "***45"),
+        ("1", "***1"),
+        ("", "***"),
+    ],
+)
+def test_a_number_keeps_two_digits(number: str, masked: str) -> None:
+    assert masking.mask_number(number) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (f"call to {NUMBER} failed", "call to *********01 failed"),
+        ("+7 (999) 000-00-01", "*********01"),
+        ("7___9999999999", "*********99"),
+        # Four between two digits are too many for one number.
+        ("123456789    012345678", "123456789    012345678"),
+        ("123456789", "123456789"),
+        ("1234567890", "********90"),
+        ("the key k-e-y!", "the key ***!"),
+        ("k-e-y-2 and k-e-y", "*** and ***"),
+        (5, "5"),
+        (None, "None"),
+    ],
+)
+def test_a_text_without_secrets_and_numbers(text: object, masked: str) -> None:
+    assert masking.mask_text(text, "k-e-y", None, "", "k-e-y-2") == masked
+
+
+def test_a_text_is_cut_after_it_is_masked() -> None:
+    assert masking.mask_text("x" * 300) == "x" * 200
+    assert masking.mask_text("x" * 195 + NUMBER) == "x" * 195 + "*****"
+    assert masking.mask_text("abcdef", length=3) == "abc"
+    assert masking.mask_words("abcdef", length=3) == "abc"
+
+
+def test_words_have_no_code() -> None:
+    assert masking.mask_words(f"code 1234, of 123 and {NUMBER}: s3cret", "s3cret") == "code ***, of 123 and *********01: ***"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kept"),
+    [
+        ("code", "1234", "***"),
+        ("Sent Code", 12, "***"),
+        (" Message ", "hello", "***"),
+        ("apiKey", "hello", "***"),
+        ("security", None, "***"),
+        ("authorization", ["hello"], "***"),
+        ("error_code", "Code_Not_Valid", "Code_Not_Valid"),
+        ("note", None, None),
+        ("note", True, True),
+        ("note", {"a": 1, "b": 2}, "(dict of 2)"),
+        ("note", [1, 2, 3], "(list of 3)"),
+        ("note", "pin 1234 of 123", "pin *** of 123"),
+        ("note", "x" * 300, "x" * 200),
+        ("note", "hello s3cret", "hello ***"),
+        ("number", {"a": 1}, "***"),
+        ("number", [NUMBER], "***"),
+        ("number", NUMBER, "***01"),
+        ("number", "123456789", "*******89"),
+        ("number", "x" * 62 + "123", "***12"),
+        ("number", "s3cret", "***"),
+        ("id", "1234567890", "1234567890"),
+        ("id", 12, "12"),
+        ("id", " 12\n", "12"),
+        ("id", "x" * 70, "x" * 64),
+        ("id", "1s3cret", "***"),
+        ("id", "x" * 64 + "s3cret", "***"),
+        ("date", " 11.09.2020 13:34:39 ", "11.09.2020 13:34:39"),
+        ("date", "2020-02-02T15:18:48", "2020-02-02T15:18:48"),
+        ("date", "02.02.2020", "02.02.***"),
+        ("date", f"11.09.2020 13:34:39{' ' * 45}", "11.09.2020 13:34:39"),
+        ("other", "2020-02-02 15:18:48", "************48"),
+        ("price", "12345", "12345"),
+        ("duration", 12345, "12345"),
+        ("rows", 12345, "12345"),
+        ("balance", "12345.00", "12345.00"),
+        ("currency", "12345", "12345"),
+        ("result", "12345", "12345"),
+        ("result", "s3cret 12345", "*** 12345"),
+        ("price", "x" * 100, "x" * 64),
+        ("k" * 100, 1, "1"),
+        ("pin 4821", "1", "1"),
+    ],
+)
+def test_one_value_of_a_payload(key: str, value: Any, kept: Any) -> None:
+    masked = masking.mask_payload({key: value}, "s3cret", None)
+    assert list(masked.values()) == [kept]
+
+
+def test_a_name_is_masked_and_cut_too() -> None:
+    assert masking.mask_payload({"k" * 100: 1, "pin 4821": 2, "my s3cret": 3, 5: 4}, "s3cret") == {
+        "k" * 64: "1",
+        "pin ***": "2",
+        "my ***": "3",
+        "5": "4",
+    }
+
+
+@pytest.mark.parametrize(
+    ("number", "id", "kept"),
+    [
+        (NUMBER, NUMBER, "***"),
+        (NUMBER, f"x{NUMBER}", "***"),
+        ("+7 999 000-00-01", f"{NUMBER}5", "***"),
+        (NUMBER, "9990000001", "9990000001"),
+        ("1234567", "12345678", "***"),
+        # What is so short is no number of a person.
+        ("123456", "1234567", "1234567"),
+        ("", "1234567", "1234567"),
+    ],
+)
+@pytest.mark.parametrize("name", ["number", " NUMBER "])
+def test_an_id_is_kept_unless_it_is_the_number(name: str, number: str, id: str, kept: str) -> None:
+    assert masking.mask_payload({"id": id, name: number})["id"] == kept
+
+
+def test_thirty_values_are_kept_and_no_more() -> None:
+    assert list(masking.mask_payload({f"{number}": number for number in range(40)})) == [f"{number}" for number in range(30)]

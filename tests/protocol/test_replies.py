@@ -1,0 +1,110 @@
+"""Answers: what is read of them, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from django_voicepassword import protocol
+from django_voicepassword.exceptions import AccountRefused, ProviderRefused, UnreadableReply
+
+
+def answer(**values: Any) -> bytes:
+    return json.dumps({"result": "ok", **values}).encode()
+
+
+def test_an_answer_may_have_nothing_but_ok() -> None:
+    assert protocol.parse_send(b'{" Result ": " OK "}') == protocol.SendReply(id="")
+
+
+def test_what_is_read_is_bounded() -> None:
+    reply = protocol.parse_send(answer(id="i" * 70, number="7" * 30, price="0,35", code="1234"))
+    assert reply == protocol.SendReply("i" * 64, "7" * 20, Decimal("0.35"), "1234")
+    assert repr(reply) == f"SendReply(id='{'i' * 64}', price=Decimal('0.35'))"
+
+
+def test_what_was_read_stays_as_it_was() -> None:
+    for value, name in (
+        (protocol.SendReply("1"), "id"),
+        (protocol.Balance(Decimal(1), "Rub"), "amount"),
+        (protocol.Report(), "id"),
+    ):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, name, None)
+        assert not hasattr(value, "__dict__")
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"code": "0042"}, "0042"),
+        ({"code": 1234567890}, "1234567890"),
+        ({"code": "123"}, None),
+        ({"code": "12345678901"}, None),
+        ({"code": "١٢٣٤"}, None),
+        ({"code": "x", "message": "Ваш код: 0042."}, "0042"),
+        ({"message": "0042"}, "0042"),
+        ({"message": "7 or 123 or 4567"}, "4567"),
+        ({"message": "call 79990000001, it says 4567"}, "4567"),
+        ({"message": "79990000001"}, None),
+        ({"message": "no code"}, None),
+        ({"message": "x" * 196 + "0042"}, "0042"),
+        ({"message": "x" * 197 + "0042"}, None),
+        ({}, None),
+    ],
+)
+def test_the_code_of_the_provider(values: dict[str, Any], code: str | None) -> None:
+    assert protocol.parse_send(answer(**values)).code == code
+
+
+def test_a_balance_needs_an_amount_and_no_currency() -> None:
+    assert protocol.parse_balance(answer(balance="-1.5")) == protocol.Balance(Decimal("-1.50"), "")
+    assert protocol.parse_balance(answer(balance=1, currency="R" * 20)).currency == "R" * 16
+    for values in ({}, {"balance": None}, {"balance": "much"}):
+        with pytest.raises(UnreadableReply, match="no balance"):
+            protocol.parse_balance(answer(**values))
+
+
+def test_a_state_is_an_object_or_a_list_of_one() -> None:
+    report = {"id": "12", "state": "BUSY"}
+    assert protocol.parse_state(answer(data=report)) == protocol.parse_state(answer(data=[report]))
+    for data in ([], [report, report], [[report]], None, "BUSY"):
+        with pytest.raises(UnreadableReply):
+            protocol.parse_state(answer(data=data))
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"ok"', b"{}", b'{"result": "okay"}', b'{"result": null}', b'{"result": "errors"}'])
+def test_an_answer_without_a_result_is_unreadable(body: bytes) -> None:
+    for parse in (protocol.parse_object, protocol.parse_send, protocol.parse_balance, protocol.parse_state):
+        with pytest.raises(UnreadableReply):
+            parse(body)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("User_Disabled", "User_Disabled"),
+        (5, "5"),
+        (None, "no error code"),
+        ("", "no error code"),
+        ({"a": 1}, "no error code"),
+        ([1], "no error code"),
+        ("bad s3cret", "bad ***"),
+    ],
+)
+def test_a_refusal_names_its_error(code: Any, told: str) -> None:
+    body = json.dumps({"Result": "ERROR", "Error_Code": code}).encode()
+    for parse in (protocol.parse_object, protocol.parse_send, protocol.parse_balance, protocol.parse_state):
+        with pytest.raises(ProviderRefused) as caught:
+            parse(body, "s3cret")
+        assert caught.value.error_code == told
+        assert isinstance(caught.value, AccountRefused) == (told == "User_Disabled")
+
+
+def test_the_secrets_of_a_state_are_masked() -> None:
+    report = protocol.parse_state(answer(data={"state": "BUSY s3cret", "note": "s3cret"}), "s3cret")
+    assert (report.raw_state, dict(report.raw)) == ("BUSY ***", {"state": "BUSY ***", "note": "***"})

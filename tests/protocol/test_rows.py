@@ -1,0 +1,188 @@
+"""Rows of a day: what each way of reading them keeps; ``tests/hostile/test_rows.py`` compares the two ways."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from django_voicepassword import protocol
+from django_voicepassword.exceptions import UnreadableReply
+from django_voicepassword.protocol import statistics
+
+USUAL = {
+    "id": "100001",
+    "number": "79990000001",
+    "date": "11.09.2020 13:34:39",
+    "duration": "00:04",
+    "price": "0.35",
+    "service": "Voice Password",
+    "state": "Успешно",
+}
+KEPT = {**USUAL, "number": "***01"}
+#: The key of an account, as long as a date.
+SECRET = "s" * 20
+
+
+def quickly(row: Any, after: Any = USUAL, secret: str = SECRET) -> protocol.DailyRow:
+    """Read a second time what differs in nothing that is remembered."""
+    reader = protocol.RowReader(secret)
+    reader.read(after)
+    return reader.read(row)
+
+
+def test_a_row_read_slowly_has_its_date_and_read_quickly_its_text() -> None:
+    reader = protocol.RowReader()
+    slow, quick = reader.read(USUAL), reader.read({**USUAL, "id": "a2", "number": "79990000002"})
+    assert slow == protocol.DailyRow(
+        id="100001",
+        number="79990000001",
+        date=datetime(2020, 9, 11, 13, 34, 39),
+        is_sms=False,
+        channel="voice",
+        state="answered",
+        raw_state="Успешно",
+        duration=4,
+        price=Decimal("0.35"),
+        service="Voice Password",
+        payload=json.dumps(KEPT, ensure_ascii=False),
+    )
+    payload = json.dumps({**KEPT, "id": "a2", "number": "***02"}, ensure_ascii=False)
+    assert quick == slow._replace(id="a2", number="79990000002", date=USUAL["date"], payload=payload)
+    assert repr(quick) == "<DailyRow a2 voice Успешно>"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "x" * 64},
+        {"number": "1" * 10},
+        {"number": "1" * 15},
+        {"id": "9990000001"},
+        {"date": "2020-09-11 13:34:39"},
+    ],
+)
+def test_what_is_usual_is_read_quickly(change: dict[str, str]) -> None:
+    row = quickly({**USUAL, **change})
+    assert row.date == {**USUAL, **change}["date"]
+    assert json.loads(row.payload)["id"] == row.id == {**USUAL, **change}["id"]
+
+
+@pytest.mark.parametrize(
+    ("change", "id", "number"),
+    [
+        ({"id": "1-2"}, "1-2", "79990000001"),
+        ({"id": "ёж"}, "ёж", "79990000001"),
+        ({"id": 12}, "12", "79990000001"),
+        ({"id": "x" * 65}, "x" * 64, "79990000001"),
+        ({"id": "x79990000001"}, "x79990000001", "79990000001"),
+        ({"id": SECRET}, SECRET, "79990000001"),
+        ({"number": "+79990000001"}, "100001", "79990000001"),
+        ({"number": "1" * 9}, "100001", "1" * 9),
+        ({"number": 79990000001}, "100001", "79990000001"),
+        ({"date": "11.09.2020"}, "100001", "79990000001"),
+        ({"date": None}, "100001", "79990000001"),
+        ({"note": "x"}, "100001", "79990000001"),
+    ],
+)
+def test_what_is_odd_is_read_slowly(change: dict[str, Any], id: str, number: str) -> None:
+    row = quickly({**USUAL, **change})
+    assert (row.id, row.number) == (id, number)
+    assert not isinstance(row.date, str)
+    assert row == statistics.row_of(protocol.parse_report({**USUAL, **change}, SECRET))
+
+
+@pytest.mark.parametrize("change", [{"id": "x79990000001"}, {"id": f"a{SECRET}"}])
+def test_an_odd_id_is_no_leak(change: dict[str, str]) -> None:
+    told = quickly({**USUAL, **change}).payload
+    assert SECRET not in told
+    assert "7999000" not in told
+
+
+@pytest.mark.parametrize("number", ["1" * 16, "1" * 21, "none"])
+def test_what_is_no_number_is_refused_by_either_way(number: str) -> None:
+    with pytest.raises(UnreadableReply, match="no number"):
+        quickly({**USUAL, "number": number})
+
+
+@pytest.mark.parametrize("name", ["duration", "price", "service", "state"])
+def test_what_is_remembered_is_of_these_values_alone(name: str) -> None:
+    other = {"duration": "5", "price": "0.70", "service": "Flash Call", "state": "Занято"}[name]
+    first, second = quickly(USUAL), quickly({**USUAL, name: other})
+    assert isinstance(first.date, str)
+    assert isinstance(second.date, datetime)
+    assert json.loads(second.payload)[name] == other
+    read = {"duration": second.duration, "price": second.price, "service": second.service, "state": second.raw_state}
+    assert str(read[name]) == other
+
+
+def test_values_of_64_characters_are_remembered_and_longer_ones_not() -> None:
+    for length, is_quick in ((64, True), (65, False)):
+        row = {**USUAL, "service": "v" * length}
+        assert isinstance(quickly(row, row).date, str) == is_quick
+
+
+@pytest.mark.parametrize("odd", [{"duration": 4}, {"price": 0.35}, {"service": None}, {"service": ["x"]}, {"state": "BUSY "}])
+def test_only_text_is_remembered(odd: dict[str, Any]) -> None:
+    row = {**USUAL, **odd}
+    assert isinstance(quickly(row, row).date, str) == ("state" in odd)
+
+
+def test_a_row_without_a_field_is_not_remembered() -> None:
+    reader = protocol.RowReader()
+    for name in ("number", "date", "duration", "price", "service"):
+        if name != "number":
+            reader.read({key: value for key, value in USUAL.items() if key != name})
+    reader.read({key: value for key, value in USUAL.items() if key != "date"} | {"more": "x"})
+    assert reader._known == {}
+
+
+def test_so_many_combinations_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert statistics._MOST_KNOWN == 50_000
+    monkeypatch.setattr(statistics, "_MOST_KNOWN", 3)
+    reader = protocol.RowReader()
+    for seconds in range(5):
+        reader.read({**USUAL, "duration": str(seconds)})
+    assert [key[0] for key in reader._known] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("report", "told"),
+    [
+        ({"number": "79990000001", "state": "BUSY"}, "no id"),
+        ({"id": "1", "state": "BUSY", "number": "1" * 16}, "no number"),
+        ({"id": "1", "state": "BUSY", "number": "١" * 11}, "no number"),
+        ({"id": "1", "state": "BUSY"}, "no number"),
+        ({"id": "1", "number": "79990000001"}, "neither state nor service"),
+        ({"id": "1", "number": "79990000001", "state": "FAIL"}, "neither state nor service"),
+    ],
+)
+def test_what_cannot_be_kept(report: dict[str, str], told: str) -> None:
+    with pytest.raises(UnreadableReply, match=told):
+        protocol.row_of(protocol.parse_report(report))
+    with pytest.raises(UnreadableReply, match=told):
+        protocol.RowReader().read(report)
+
+
+@pytest.mark.parametrize(
+    ("values", "is_sms", "channel", "state"),
+    [
+        ({"state": "BUSY"}, False, "voice", "busy"),
+        ({"state": "BUSY", "service": "Flash Call"}, False, "flashcall", "busy"),
+        ({"state": "DELIVERED"}, True, "sms", "delivered"),
+        ({"service": "SMS"}, True, "sms", None),
+        ({"service": "Flash Call", "state": "Telepathy"}, False, "flashcall", None),
+    ],
+)
+def test_what_was_sold(values: dict[str, str], is_sms: bool, channel: str, state: str | None) -> None:
+    row = protocol.row_of(protocol.parse_report({"id": "1", "number": "1" * 15, **values}))
+    assert (row.is_sms, row.channel, row.state) == (is_sms, channel, state)
+    assert (row.raw_state, row.service) == (values.get("state", ""), values.get("service", ""))
+
+
+def test_a_report_of_our_own_keeps_its_number_masked() -> None:
+    row = protocol.row_of(protocol.Report(id="1", number="79990000001", state="busy", raw_state="BUSY"))
+    assert json.loads(row.payload) == {"id": "1", "number": "*********01"}

@@ -1,0 +1,116 @@
+"""Single values at their bounds: the last one that is read, and the first one that is not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from django_voicepassword.protocol import values
+
+
+def test_keys_are_stripped_and_casefolded() -> None:
+    assert values.strip_keys({" Message\t": 1, "ID": 2, 5: 3}) == {"message": 1, "id": 2, "5": 3}
+
+
+@pytest.mark.parametrize("value", [None, "", "  ", "\x00", True, False, {}, [], {"a": 1}, ["a"]])
+def test_what_is_no_text_is_none(value: Any) -> None:
+    assert values.read_text(value, 10) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(" a ", "a"), (12, "12"), (0.5, "0.5"), ("abcd", "abc"), (" " * 9 + "abc", "abc"), (" " * 10 + "abc", "ab")],
+)
+def test_a_text_is_cut_and_so_is_what_stands_before_it(value: Any, text: str) -> None:
+    assert values.read_text(value, 3) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "price"),
+    [
+        ("0.35", "0.35"),
+        (0.35, "0.35"),
+        ("0,35", "0.35"),
+        ("5", "5.00"),
+        ("0.3500", "0.35"),
+        ("0.12346", "0.1235"),
+        ("99999999", "99999999.00"),
+        ("99999999.9999", "99999999.9999"),
+        # Rounded, it would be one digit more than the database holds.
+        ("99999999.99999", "None"),
+        ("100000000", "None"),
+        ("-1", "None"),
+        ("1 000", "None"),
+        ("1e3", "None"),
+        ("٣", "None"),
+        ("x", "None"),
+        (None, "None"),
+    ],
+)
+def test_a_price(value: Any, price: str) -> None:
+    assert str(values.read_price(value)) == price
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [
+        ("999.00", "999.00"),
+        ("-12.5", "-12.50"),
+        ("+3", "3.00"),
+        ("-0", "0.00"),
+        ("1 234,50", "1234.50"),
+        ("1\u00a0234.5", "1234.50"),
+        ("9999999999.9999", "9999999999.9999"),
+        ("9999999999.99999", "None"),
+        ("-9999999999.99999", "None"),
+        # Grouped as widely as can be.
+        ("1 2 3 4 5 6 7 8 9 0. 1 2 3 4 5", "1234567890.1234"),
+        ("10000000000", "None"),
+        ("1e9", "None"),
+        ("", "None"),
+        (None, "None"),
+    ],
+)
+def test_a_balance(value: Any, amount: str) -> None:
+    assert str(values.read_amount(value)) == amount
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("1", 1),
+        (4, 4),
+        ("00:04", 4),
+        ("02:03", 123),
+        ("1:02:03", 3723),
+        ("168:00:00", 7 * 24 * 3600),
+        ("168:00:01", None),
+        ("604800", 604800),
+        ("604801", None),
+        ("1000:00", None),
+        ("-1", None),
+        ("1.5", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_duration(value: Any, seconds: int | None) -> None:
+    assert values.read_duration(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "date"),
+    [
+        ("2020-02-02 15:18:48", datetime(2020, 2, 2, 15, 18, 48)),
+        ("2020-02-02T15:18:48", datetime(2020, 2, 2, 15, 18, 48)),
+        (" 11.09.2020 13:34:39 ", datetime(2020, 9, 11, 13, 34, 39)),
+        ("2020-02-30 15:18:48", None),
+        ("2020-02-02", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_date(value: Any, date: datetime | None) -> None:
+    assert values.read_date(value) == date

@@ -1,0 +1,138 @@
+"""A project whose router keeps our rows in a database of another name: nothing is asked of the default one, which is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = """
+import django
+from django.conf import settings
+
+
+class Router:
+    def db_for_read(self, model, **hints):
+        return "phones"
+
+    db_for_write = db_for_read
+
+
+settings.configure(
+    SECRET_KEY="only-for-the-tests-and-long-enough-for-sha256",
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "django_voicepassword"],
+    AUTHENTICATION_BACKENDS=["django_voicepassword.backends.PhoneBackend"],
+    # Whoever uses the default one, by any statement or transaction, gets ImproperlyConfigured.
+    DATABASES={"default": {}, "phones": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    DATABASE_ROUTERS=["__main__.Router"],
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    USE_TZ=True,
+    VOICEPASSWORD={
+        "TRANSPORT": "__main__.Provider",
+        "DISPATCH": "inline",
+        "DAILY_BUDGET": 10,
+        "RESEND_AFTER": 0,
+        "TEST_NUMBERS": {"79990000009": "0042"},
+        "LIMITS": {"phone": ["2/h"], "phone_guesses": ["5/h"]},
+    },
+)
+django.setup()
+from datetime import timedelta
+from decimal import Decimal
+from django.contrib.auth import authenticate
+from django.core.management import call_command
+from django.db import transaction
+from django.utils import timezone
+from django_voicepassword import codes, delivery, limits, signals, verifications
+from django_voicepassword.exceptions import AccountRefused, RateLimited, UnreadableReply, WrongCode
+from django_voicepassword.models import CallRequest, LimitCounter, Verification
+from django_voicepassword.protocol import SendReply, parse_report
+
+
+class Provider:
+    answers = []
+
+    def flash_call(self, number, **given):
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    voice_call = flash_call
+
+
+TAKEN = SendReply(id="77", price=Decimal("0.50"))
+call_command("migrate", database="phones", verbosity=0)
+heard = []
+hear = lambda signal, sender, **values: heard.append(sender.__name__)
+for signal in (signals.call_placed, signals.phone_verified, signals.verification_failed):
+    signal.connect(hear, weak=False)
+
+
+def start(number, *answers):
+    Provider.answers[:] = answers
+    return verifications.start(number)
+
+
+first = start("79990000001", TAKEN)
+try:
+    verifications.check(first.id, "wrong")
+except WrongCode:
+    pass
+user = authenticate(None, verification=first.id, voicepassword_code=codes.make(first.id))
+assert user.pk
+assert heard == ["CallRequest", "Verification", "Verification"], heard
+unread = parse_report({"id": "77", "number": "79990000001", "state": "BUSY"})
+assert delivery.record(first.calls.get().pk, unread, "callback").pk
+assert first.calls.get().state == "busy"
+assert delivery.record(first.calls.get().pk, parse_report({"state": "BUSY"}), "poll").pk
+
+refused = start("79990000001", AccountRefused("User_Disabled"))
+assert refused.calls.get().state == "refused"
+unknown = start("79990000001", UnreadableReply("not JSON"))
+assert unknown.calls.get().state == "unknown"
+try:
+    verifications.resend(unknown.id)
+except RateLimited as error:
+    assert error.limit == "phone"
+pretended = verifications.start("79990000009")
+assert verifications.check(pretended.id, "0042").status == "approved"
+
+now = timezone.now()
+limits.release({"phone": "79990000001"}, now - timedelta(hours=1), Decimal("0.35"))
+LimitCounter.objects.filter(key="phone:79990000001").update(events='{"2/h":[[9999999999999,2]]}')
+try:
+    verifications.start("79990000001")
+except limits.LimitedByTheFuture:
+    pass
+assert "9999999999999" not in LimitCounter.objects.get(key="phone:79990000001").events
+assert [limits.raise_alarm("balance") for _ in range(2)] == [True, False]
+
+
+# Two rows or none.
+def fail(*args, **kwargs):
+    raise ArithmeticError
+
+
+counts = CallRequest.objects.count(), Verification.objects.count()
+create, CallRequest.objects.create = CallRequest.objects.create, fail
+for number in ("79990000002", "79990000009"):
+    try:
+        verifications.start(number)
+    except ArithmeticError:
+        pass
+assert counts == (CallRequest.objects.count(), Verification.objects.count())
+assert not LimitCounter.objects.filter(key="phone:79990000002").exists()
+with transaction.atomic(using="phones"):
+    CallRequest.objects.create = create
+    inside = start("79990000003", TAKEN)
+    assert inside.calls.get().state == "queued"
+assert inside.calls.get().state == "placed"
+print("done")
+"""
+ROOT = Path(__file__).parents[1]
+
+
+def test_all_is_kept_in_the_database_that_the_router_names() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
