@@ -35,7 +35,7 @@ $(VENV)/for-demo: $(VENV)/pip-is-new setup.cfg pyproject.toml
 	@touch $@
 
 $(VENV)/for-test: $(VENV)/pip-is-new setup.cfg pyproject.toml
-	@$(call install,test$(comma)lint,the tests)
+	@$(call install,test$(comma)lint$(comma)mutation,the tests)
 	@touch $@ $(VENV)/for-demo
 
 comma := ,
