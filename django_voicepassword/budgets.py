@@ -22,9 +22,16 @@ class Reserved:
     device: str = ""
 
 
-def reserve_send(verification: Verification, channel: str, now: datetime, request: HttpRequest | None) -> Reserved:
+def price_of_send(channel: str) -> Decimal | None:
+    """What DAILY_BUDGET is to pay for one send; None without it.
+
+    Asked before the transaction of the send: one that begins with a read cannot wait for a writer on SQLite.
+    """
+    return limits.expected_price(channel) if settings.DAILY_BUDGET is not None else None
+
+
+def reserve_send(verification: Verification, price: Decimal | None, now: datetime, request: HttpRequest | None) -> Reserved:
     """Count one send. Raises RateLimited or BudgetExhausted and counts nothing. See ``limits.reserve``."""
-    price = limits.expected_price(channel) if settings.DAILY_BUDGET is not None else None
     try:
         limits.reserve(limits.send_subjects(verification.phone, verification.ip), now, price)
         return Reserved(price)

@@ -103,9 +103,10 @@ def start(
         _pretend(verification, channel, fixed_code, insert=True)
         return verification
     _ask_host(verification, channel, request)
+    price = budgets.price_of_send(channel)
 
     def open_books() -> CallRequest:
-        reserved = budgets.reserve_send(verification, channel, now, request)
+        reserved = budgets.reserve_send(verification, price, now, request)
         verification.save(force_insert=True)
         return _queue_call(verification, channel, now, reserved)
 
@@ -132,6 +133,7 @@ def resend(verification_id: UUID | str, channel: str | None = None, request: Htt
     fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
         _ask_host(verification, channel, request)
+    price = budgets.price_of_send(channel)
     now = timezone.now()
 
     def open_books() -> CallRequest | None:
@@ -139,7 +141,7 @@ def resend(verification_id: UUID | str, channel: str | None = None, request: Htt
             return None
         if fixed_code is not None:
             return _pretend(verification, channel, fixed_code, insert=False)
-        reserved = budgets.reserve_send(verification, channel, now, request)
+        reserved = budgets.reserve_send(verification, price, now, request)
         return _queue_call(verification, channel, now, reserved)
 
     call = _in_transaction(open_books)

@@ -14,6 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from freezegun import freeze_time
 
 from django_voicepassword import channels, signals, verifications
@@ -536,3 +537,21 @@ def test_which_channel_is_next(
             told = "repeats the code of a call" if channel in allowed else f"must be one of {', '.join(allowed)}$"
             with pytest.raises(ChannelUnavailable, match=told):
                 channels.choose(channel, calls)
+
+
+def first_in_transaction(work: Callable[[], object]) -> str:
+    """The first word of what follows the beginning of a transaction."""
+    with CaptureQueriesContext(connection) as seen:
+        work()
+    statements = [query["sql"] for query in seen.captured_queries]
+    begin = next(place for place, sql in enumerate(statements) if sql.startswith("SAVEPOINT"))
+    return statements[begin + 1].split()[0]
+
+
+def test_a_transaction_begins_with_a_write(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    """One that begins with a read cannot wait for a writer on SQLite: it is told that the database is locked."""
+    configure(DAILY_BUDGET=Decimal(10), RESEND_AFTER=0)
+    assert first_in_transaction(lambda: verifications.start(PHONE)) == "INSERT"
+    verification = Verification.objects.get()
+    assert first_in_transaction(lambda: verifications.resend(verification.id)) == "UPDATE"
+    assert first_in_transaction(lambda: verifications.check(verification.id, outbox[0].code)) == "UPDATE"
