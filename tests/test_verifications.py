@@ -548,6 +548,7 @@ def first_in_transaction(work: Callable[[], object]) -> str:
     return statements[begin + 1].split()[0]
 
 
+@pytest.mark.django_db
 def test_a_transaction_begins_with_a_write(outbox: list[Sent], configure: Callable[..., None]) -> None:
     """One that begins with a read cannot wait for a writer on SQLite: it is told that the database is locked."""
     configure(DAILY_BUDGET=Decimal(10), RESEND_AFTER=0)
