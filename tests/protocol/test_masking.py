@@ -152,3 +152,8 @@ def test_an_id_is_kept_unless_it_is_the_number(name: str, number: str, id: str, 
 
 def test_thirty_values_are_kept_and_no_more() -> None:
     assert list(masking.mask_payload({f"{number}": number for number in range(40)})) == [f"{number}" for number in range(30)]
+
+
+def test_a_secret_within_another_does_not_save_the_other() -> None:
+    assert masking.mask_text("it is abcd", "cd", "abcd") == "it is ***"
+    assert masking.mask_text("it is abcd", "abcd", "cd") == "it is ***"

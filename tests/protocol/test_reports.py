@@ -10,6 +10,7 @@ import pytest
 
 from django_voicepassword import protocol
 from django_voicepassword.exceptions import UnreadableReply
+from django_voicepassword.protocol import reports
 
 NUMBER = "79990000001"
 
@@ -160,3 +161,12 @@ def test_a_multipart_body_has_a_thousand_lines_at_most() -> None:
     assert protocol.parse_callback(body, "multipart/form-data; boundary=x").state == "busy"
     with pytest.raises(UnreadableReply, match="at most 1000 lines"):
         protocol.parse_callback(body + b"\r\n", "multipart/form-data; boundary=x")
+
+
+def test_whatever_the_parser_of_multipart_raises_is_an_unreadable_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> None:
+        raise LookupError("a charset that is none")
+
+    monkeypatch.setattr(reports.BytesParser, "parsebytes", broken)
+    with pytest.raises(UnreadableReply):
+        reports.parse_callback(b"--b", "multipart/form-data; boundary=b")
