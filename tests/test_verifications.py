@@ -556,3 +556,12 @@ def test_a_transaction_begins_with_a_write(outbox: list[Sent], configure: Callab
     verification = Verification.objects.get()
     assert first_in_transaction(lambda: verifications.resend(verification.id)) == "UPDATE"
     assert first_in_transaction(lambda: verifications.check(verification.id, outbox[0].code)) == "UPDATE"
+
+
+@pytest.mark.django_db
+def test_a_proof_tells_of_its_own_verification(outbox: list[Sent]) -> None:
+    started = [verifications.start(number) for number in ("79990000001", "79990000002")]
+    proofs = [
+        verifications.make_proof(verifications.check(one.id, sent.code)) for one, sent in zip(started, outbox, strict=True)
+    ]
+    assert [verifications.read_proof(proof).phone for proof in proofs] == ["79990000001", "79990000002"]

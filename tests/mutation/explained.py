@@ -66,6 +66,23 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("read_text(value, 16)", "", "a size by choice, longer than any duration; and XX is none"),
         ("continue", "pass", "the same at the end of a loop"),
     ),
+    "verifications": (
+        ("@sensitive", "", "secrets/ notices it"),
+        ("@_needs_database", "", "faults/ notices it: see the promises"),
+        ("created_at=now", "", "its default is the same moment, by some microseconds"),
+        ("force_insert=True", "", "for speed alone"),
+        ("update_fields", "save()", "for speed alone"),
+        ("leaves_to_workers", "", "api/ notices it: it tells the state of a call that was placed meanwhile"),
+        ("known_calls = [call]", "pass", "for speed alone"),
+        (
+            "_check_open(verification)",
+            "pass",
+            "resend looks before and behind its count: one does without a race",
+        ),
+        ("another purpose", "XX", "a sentence for developers"),
+        ("from None", "pass", "no verification has no id, so that the same is raised"),
+        ("total_seconds()), 1)", ", 0)", "within a second of the end alone"),
+    ),
     "protocol/words": (
         ('_normal(word or "")', '_normal(word or "XX")', "neither is a word of the document"),
         ('(service or "").casefold() else "voice"', '(service or "XX")', "neither names a flash call"),
