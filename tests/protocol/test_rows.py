@@ -186,3 +186,8 @@ def test_what_was_sold(values: dict[str, str], is_sms: bool, channel: str, state
 def test_a_report_of_our_own_keeps_its_number_masked() -> None:
     row = protocol.row_of(protocol.Report(id="1", number="79990000001", state="busy", raw_state="BUSY"))
     assert json.loads(row.payload) == {"id": "1", "number": "*********01"}
+
+
+def test_a_row_that_lacks_fields_is_read() -> None:
+    row = protocol.RowReader().read({"id": "1", "number": "79990000001", "state": "BUSY"})
+    assert (row.id, row.number, row.state, row.price) == ("1", "79990000001", "busy", None)
