@@ -26,8 +26,8 @@ class PhoneBackend(ModelBackend):
     """``authenticate(request, verification=id, voicepassword_code=code)`` gives the user, or None.
 
     What was approved is left on the request as ``voicepassword_verification``, and why it gave None as
-    ``voicepassword_error``, for the pages and the API. To make users in a
-    way of your own, subclass it, override ``create_user`` and name your class in AUTHENTICATION_BACKENDS.
+    ``voicepassword_error``, for the pages and the API. To make users in a way of your own, subclass it, override
+    ``create_user`` and name your class in AUTHENTICATION_BACKENDS.
     """
 
     @sensitive

@@ -7,10 +7,10 @@ import logging
 from datetime import timedelta
 
 from celery import shared_task
-from django.db import InterfaceError, OperationalError
 
 from django_voicepassword import broker, delivery, polling, retention, statistics
 from django_voicepassword.exceptions import Unavailable
+from django_voicepassword.transactions import NO_DATABASE
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
     acks_late=True,
     reject_on_worker_lost=True,
     ignore_result=True,
-    autoretry_for=(OperationalError, InterfaceError),
+    autoretry_for=NO_DATABASE,
     retry_backoff=2,
     retry_backoff_max=30,
     retry_jitter=False,

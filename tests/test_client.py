@@ -20,6 +20,7 @@ import requests
 from django_voicepassword.client import MAX_ANSWER_BYTES, Client, ConfigurationError
 from django_voicepassword.exceptions import ProviderError, ProviderRefused, Unreachable, UnreadableReply
 from django_voicepassword.protocol import InvalidRequest
+from tests.rows import USUAL
 
 KEY = "the-secret-key"
 OK = {"result": "ok", "id": "1", "number": "79990000001", "price": "0.35", "code": "1234"}
@@ -361,15 +362,7 @@ def test_what_the_provider_would_misread_is_never_sent(
 
 
 DAY = datetime.date(2020, 9, 11)
-ROW = {
-    "id": "7",
-    "number": "79990000001",
-    "date": "11.09.2020 13:34:39",
-    "duration": "00:04",
-    "price": "0.35",
-    "service": "Voice Password",
-    "state": "Успешно",
-}
+ROW = {**USUAL, "id": "7"}
 
 
 def day(**values: Any) -> bytes:

@@ -11,7 +11,7 @@ DELIVERY = "tests/test_delivery.py"
 _CLAIM = "return self._move([self.State.QUEUED], state=self.State.PLACING"
 _STATE = "if call is None or call.state != CallRequest.State.QUEUED:"
 _LATE = "    acks_late=True,\n    reject_on_worker_lost=True,\n"
-_AGAIN = "    autoretry_for=(OperationalError, InterfaceError),\n"
+_AGAIN = "    autoretry_for=NO_DATABASE,\n"
 _VERB = "                return verb(*args, **kwargs)\n            except "
 _EARLY = "early = [self.State.PLACING, self.State.UNKNOWN]"
 

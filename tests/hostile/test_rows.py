@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.protocol import DailyRow, RowReader, parse_report, read_date, row_of
 from tests.hostile import strategies as hostile
+from tests.rows import USUAL
 
-USUAL = {
-    "id": "100001",
-    "number": "79990000001",
-    "date": "11.09.2020 13:34:39",
-    "duration": "00:04",
-    "price": "0.35",
-    "service": "Voice Password",
-    "state": "Успешно",
-}
 SECRET = "theSecretKeyOfTheAccount"
 odd = st.one_of(hostile.values, st.sampled_from([*USUAL.values(), SECRET, f"id79990000001x{SECRET}", "+7 999 000-00-01    "]))
 rows = st.fixed_dictionaries(

@@ -12,16 +12,8 @@ import pytest
 from django_voicepassword import protocol
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.protocol import statistics
+from tests.rows import USUAL
 
-USUAL = {
-    "id": "100001",
-    "number": "79990000001",
-    "date": "11.09.2020 13:34:39",
-    "duration": "00:04",
-    "price": "0.35",
-    "service": "Voice Password",
-    "state": "Успешно",
-}
 KEPT = {**USUAL, "number": "***01"}
 #: The key of an account, as long as a date.
 SECRET = "s" * 20
