@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from django_voicepassword.models import (
@@ -26,6 +26,7 @@ from django_voicepassword.models import (
 )
 from django_voicepassword.statistics import provider_today
 from tests.admin_pages.csp import POLICY
+from tests.visits import Visit, visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 ADDRESS = "/admin/django_voicepassword/dashboard/"
@@ -34,34 +35,15 @@ LOOKS = [
     for width in (1280, 768, 320)
     for scheme in ("light", "dark")
 ]
-Visit = Callable[..., Page]
 
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer, admin_client: Client) -> Iterator[Visit]:
     """``visit("?days=7", **context)`` opens the page in a new context, with figures; it may complain of nothing."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
     _figures()
     session = admin_client.cookies["sessionid"].value
-
-    def open_page(query: str = "", **options: Any) -> Page:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.extend(_complaint(message)))
-        answer = page.goto(f"{live_server.url}{ADDRESS}{query}")
-        assert answer is not None
-        assert answer.header_value("content-security-policy") == POLICY
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with visits(browser, live_server.url, POLICY, _complaint, session) as open_page:
+        yield lambda query="", **options: open_page(f"{ADDRESS}{query}", **options)
 
 
 def _complaint(message: Any) -> list[str]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from django_voicepassword import export, history
 from tests.admin_pages.csp import POLICY
 from tests.api.staff import make, person
 from tests.export_site import ADDRESS
+from tests.visits import Visit, visits
 
 pytestmark = [
     pytest.mark.browser,
@@ -31,36 +32,18 @@ LOOKS = [
     for scheme in ("light", "dark")
 ]
 ROWS = 12
-Visit = Callable[..., Page]
 
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
     """``visit("?state=busy", **context)`` opens the page in a new context, with calls; it may complain of nothing."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
     for _ in range(ROWS):
         make()
     client = Client()
     client.force_login(person("view_callrequest", "view_full_phone"))
-
-    def open_page(query: str = "", **options: Any) -> Page:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.extend(_complaint(message)))
-        answer = page.goto(f"{live_server.url}{ADDRESS}export/{query}")
-        assert answer is not None
-        assert answer.header_value("content-security-policy") == POLICY
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    session = client.cookies["sessionid"].value
+    with visits(browser, live_server.url, POLICY, _complaint, session) as open_page:
+        yield lambda query="", **options: open_page(f"{ADDRESS}export/{query}", **options)
 
 
 def _complaint(message: Any) -> list[str]:

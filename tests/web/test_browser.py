@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.test import override_settings
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.testing import outbox
+from tests.visits import Visit, visits
 from tests.web.csp import POLICY
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -45,31 +46,11 @@ def live_server(django_db_setup: None) -> Iterator[LiveServer]:
     server.stop()
 
 
-Open = Callable[..., Page]
-
-
 @pytest.fixture
-def visit(browser: Browser, live_server: LiveServer) -> Iterator[Open]:
+def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
     """``visit("/auth/login/", **context)`` opens a page in a new context; no page may complain."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def open_page(path: str, **options: Any) -> Page:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.extend(_complaint(message)))
-        answer = page.goto(f"{live_server.url}{path}")
-        assert answer is not None
-        assert answer.header_value("content-security-policy") == POLICY
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with visits(browser, live_server.url, POLICY, _complaint) as open_page:
+        yield open_page
 
 
 def _complaint(message: Any) -> list[str]:
