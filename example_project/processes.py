@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -74,12 +75,15 @@ class Site:
             **(environment or {}),
         }
         worker = ["worker", "--loglevel=INFO", "--concurrency=2", "--without-mingle", "--without-gossip"]
+        # RabbitMQ turns away a second worker of the same name: two sites may share a broker.
+        worker.append(f"--hostname=worker-{web_port}@%h")
         self._commands = {
             "sandbox": [sys.executable, "-m", "django_voicepassword.sandbox", f"--port={sandbox_port}"],
             "web": [sys.executable, "manage.py", "runserver", "--noreload", str(web_port)],
             "worker": [*_CELERY, *worker],
             "beat": [*_CELERY, "beat", "--loglevel=WARNING", f"--pidfile={var / 'beat.pid'}"],
         }
+        self._worker_is_ready = threading.Event()
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._logs: list[threading.Thread] = []
 
@@ -143,6 +147,8 @@ class Site:
 
     def start(self, name: str) -> None:
         """Start a process that does not run: ``sandbox``, ``web``, ``worker`` or ``beat``."""
+        if name == "worker":
+            self._worker_is_ready.clear()
         self._processes[name] = self._start(self._commands[name], name)
 
     def _start(self, command: list[str], name: str) -> subprocess.Popen[str]:
@@ -166,21 +172,29 @@ class Site:
         with output:
             for line in output:
                 text = _TIME.sub("", line.rstrip())
+                if name == "worker" and text.endswith(" ready."):
+                    self._worker_is_ready.set()
                 if text.strip() and not text.startswith(_BANNERS) and not text.startswith(time.strftime("%B ")):
                     self._log_file.write(f"{time.strftime('%H:%M:%S')} {name:>7} | {text}\n")
                     self._log_file.flush()
 
     def _wait(self) -> None:
-        """Until sandbox and web answer and the worker is there."""
+        """Until sandbox and web answer and the worker takes tasks."""
         ends = time.monotonic() + START_PATIENCE
-        for name, port in self._ports.items():
-            while is_free(port):
+
+        def until(ready: Callable[[], bool], what: str) -> None:
+            while not ready():
                 ended = self.ended()
                 if ended:
                     raise StartError(f"{ended} did not start: see its lines above")
                 if time.monotonic() > ends:
-                    raise StartError(f"{name} does not answer on port {port}")
+                    raise StartError(f"{what}: see its lines above")
                 time.sleep(0.1)
+
+        for name, port in self._ports.items():
+            until(lambda port=port: not is_free(port), f"{name} does not answer on port {port}")
+        if "worker" in self._commands:
+            until(self._worker_is_ready.is_set, "worker takes no tasks")
 
     def _end(self) -> None:
         # Each is asked first: a worker ends its own children. What is left of the groups after that is killed.

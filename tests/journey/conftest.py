@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from kombu import Connection
@@ -14,6 +14,17 @@ from tests.sandbox_process import SandboxProcess
 
 REDIS = "redis://127.0.0.1:6379/0"
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows what its processes said."""
+    report = yield
+    site = getattr(item, "funcargs", {}).get("site")
+    if report.failed and site:
+        lines = (site.var / "log").read_text(errors="replace").splitlines()
+        report.sections.append(("the last lines of the processes", "\n".join(lines[-200:])))
+    return report
 
 
 @pytest.fixture(
@@ -43,7 +54,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     finally:
         if database:
             execute(database, f"DROP DATABASE {name}")
-            _forget(broker, name)
+            forget(broker, name)
 
 
 @pytest.fixture
@@ -54,6 +65,6 @@ def sandbox(site: Site) -> SandboxProcess:
     return controls
 
 
-def _forget(broker: str, queue: str) -> None:
+def forget(broker: str, queue: str) -> None:
     with Connection(broker) as connection:
         connection.default_channel.queue_delete(queue)

@@ -1,0 +1,47 @@
+"""Two sites on one machine and one broker, each with a worker of its own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+from processes import Site, free_port
+
+from tests.journey.conftest import RABBITMQ, forget
+from tests.sandbox_process import SandboxProcess
+
+
+@pytest.fixture
+def queues() -> Iterator[list[str]]:
+    names = [f"voicepassword_neighbour_{uuid.uuid4().hex[:8]}" for _ in range(2)]
+    yield names
+    for name in names:
+        forget(RABBITMQ, name)
+
+
+@pytest.mark.service("rabbitmq")
+def test_both_ring_their_own_people(queues: list[str], tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as log, ExitStack() as stack:
+        sites = [
+            stack.enter_context(
+                Site(
+                    tmp_path / queue,
+                    free_port(),
+                    free_port(),
+                    log=log,
+                    environment={"CELERY_TASK_DEFAULT_QUEUE": queue, "CELERY_BROKER_URL": RABBITMQ},
+                )
+            )
+            for queue in queues
+        ]
+        for number, site in enumerate(sites):
+            phone = f"7999000010{number}"
+            started = requests.post(f"{site.web_url}/api/verifications/", json={"phone": phone}, timeout=20)
+            assert started.status_code == 201
+            sandbox = SandboxProcess()
+            sandbox.url = f"{site.sandbox_url}/"
+            assert sandbox.wait_for_call(phone)["code"]
