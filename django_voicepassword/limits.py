@@ -221,7 +221,7 @@ def purge(before: datetime) -> int:
 def longest_period() -> timedelta:
     """The longest period that any rate counts over."""
     rates = [rate for limit in {**settings.limits, **DEVICE_LIMITS}.values() for rate in limit]
-    return timedelta(seconds=max((parse_rate(rate).seconds for rate in rates), default=86400))
+    return timedelta(seconds=max(parse_rate(rate).seconds for rate in rates))
 
 
 def raise_alarm(name: str) -> bool:
@@ -274,7 +274,7 @@ def _wait(live: list[list[int]], rate: Rate, moment: int) -> int:
     for at, count in live:
         over -= count
         if over <= 0:
-            return max(ceil((at - moment) / 1000 + rate.seconds), 1)
+            return ceil((at - moment) / 1000 + rate.seconds)
     return rate.seconds
 
 
@@ -300,7 +300,7 @@ def _budget_key(moment: datetime) -> str:
 def _seconds_to_next_day(now: datetime) -> int:
     zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
     tomorrow = now.astimezone(zone).date() + timedelta(days=1)
-    return max(ceil((datetime.combine(tomorrow, time.min, zone) - now).total_seconds()), 1)
+    return ceil((datetime.combine(tomorrow, time.min, zone) - now).total_seconds())
 
 
 def _milliseconds(moment: datetime) -> int:

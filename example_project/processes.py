@@ -43,7 +43,8 @@ class StartError(Exception):
 class Site:
     """``with Site(var, web_port, sandbox_port) as site: …``: everything runs inside, and nothing afterwards.
 
-    ``overrides`` are keys of VOICEPASSWORD; ``environment`` is added to that of the processes.
+    ``overrides`` are keys of VOICEPASSWORD; ``environment`` is added to that of the processes; ``pool``: Celery's
+    ``prefork`` or ``threads``.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class Site:
         overrides: dict[str, Any] | None = None,
         log: Any = sys.stdout,
         environment: dict[str, str] | None = None,
+        pool: str = "prefork",
     ) -> None:
         self.var = var
+        self._worker_is_ready = var / "worker.ready"
         self.web_url = f"http://127.0.0.1:{web_port}"
         self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
         self._log_file = log
@@ -76,14 +79,13 @@ class Site:
         }
         worker = ["worker", "--loglevel=INFO", "--concurrency=2", "--without-mingle", "--without-gossip"]
         # RabbitMQ turns away a second worker of the same name: two sites may share a broker.
-        worker.append(f"--hostname=worker-{web_port}@%h")
+        worker += [f"--hostname=worker-{web_port}@%h", f"--pool={pool}"]
         self._commands = {
             "sandbox": [sys.executable, "-m", "django_voicepassword.sandbox", f"--port={sandbox_port}"],
             "web": [sys.executable, "manage.py", "runserver", "--noreload", str(web_port)],
             "worker": [*_CELERY, *worker],
             "beat": [*_CELERY, "beat", "--loglevel=WARNING", f"--pidfile={var / 'beat.pid'}"],
         }
-        self._worker_is_ready = threading.Event()
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._logs: list[threading.Thread] = []
 
@@ -148,7 +150,7 @@ class Site:
     def start(self, name: str) -> None:
         """Start a process that does not run: ``sandbox``, ``web``, ``worker`` or ``beat``."""
         if name == "worker":
-            self._worker_is_ready.clear()
+            self._worker_is_ready.unlink(missing_ok=True)
         self._processes[name] = self._start(self._commands[name], name)
 
     def _start(self, command: list[str], name: str) -> subprocess.Popen[str]:
@@ -172,8 +174,6 @@ class Site:
         with output:
             for line in output:
                 text = _TIME.sub("", line.rstrip())
-                if name == "worker" and text.endswith(" ready."):
-                    self._worker_is_ready.set()
                 if text.strip() and not text.startswith(_BANNERS) and not text.startswith(time.strftime("%B ")):
                     self._log_file.write(f"{time.strftime('%H:%M:%S')} {name:>7} | {text}\n")
                     self._log_file.flush()
@@ -194,7 +194,7 @@ class Site:
         for name, port in self._ports.items():
             until(lambda port=port: not is_free(port), f"{name} does not answer on port {port}")
         if "worker" in self._commands:
-            until(self._worker_is_ready.is_set, "worker takes no tasks")
+            until(self._worker_is_ready.exists, "worker takes no tasks")
 
     def _end(self) -> None:
         # Each is asked first: a worker ends its own children. What is left of the groups after that is killed.

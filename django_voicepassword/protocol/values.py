@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -30,9 +31,17 @@ def read_text(value: Any, length: int) -> str | None:
     return text or None
 
 
+def _read_figure(value: Any, length: int) -> str | None:
+    """As ``read_text``; None for what is longer, since a part of a figure is another figure."""
+    if isinstance(value, str) and len(value) > 4 * length:
+        return None
+    text = read_text(value, length + 1)
+    return text if text is not None and len(text) <= length else None
+
+
 def read_price(value: Any) -> Decimal | None:
     """``"0.35"`` or ``0.35``, four decimal places at most; None for what is no amount of money."""
-    text = read_text(value, 24)
+    text = _read_figure(value, 24)
     if text is None or not _PRICE.fullmatch(text):
         return None
     return _money(text.replace(",", "."), 10**8)
@@ -40,13 +49,13 @@ def read_price(value: Any) -> Decimal | None:
 
 def read_amount(value: Any) -> Decimal | None:
     """A balance: it may be below zero, and grouped by spaces."""
-    text = (read_text(value, 32) or "").replace(",", ".").replace(" ", "").replace("\xa0", "")
+    text = (_read_figure(value, 32) or "").replace(",", ".").replace(" ", "").replace("\xa0", "")
     return _money(text, 10**10) if _AMOUNT.fullmatch(text) else None
 
 
 def read_duration(value: Any) -> int | None:
     """Seconds of ``"1"``, ``"00:04"`` (mm:ss) or ``"1:02:03"``."""
-    match = _DURATION.fullmatch(read_text(value, 16) or "")
+    match = _DURATION.fullmatch(_read_figure(value, 16) or "")
     if match is None:
         return None
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -56,12 +65,10 @@ def read_duration(value: Any) -> int | None:
 
 def read_date(value: Any) -> datetime | None:
     """``2020-02-02 15:18:48`` (callbacks) or ``11.09.2020 13:34:39`` (state, daily), naive: no zone is named."""
-    text = read_text(value, 32) or ""
+    text = _read_figure(value, 32) or ""
     for form in _DATE_FORMS:
-        try:
+        with suppress(ValueError):
             return datetime.strptime(text, form)
-        except ValueError:
-            continue
     return None
 
 

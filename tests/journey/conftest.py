@@ -27,17 +27,30 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(("", ""), id="embedded"),
-        pytest.param((POSTGRESQL, REDIS), id="postgresql-redis", marks=pytest.mark.service("postgresql", "redis")),
-        pytest.param((MARIADB, RABBITMQ), id="mariadb-rabbitmq", marks=pytest.mark.service("mariadb", "rabbitmq")),
-    ],
-)
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+SERVERS = [
+    pytest.param(("", ""), id="embedded"),
+    pytest.param((POSTGRESQL, REDIS), id="postgresql-redis", marks=pytest.mark.service("postgresql", "redis")),
+    pytest.param((MARIADB, RABBITMQ), id="mariadb-rabbitmq", marks=pytest.mark.service("mariadb", "rabbitmq")),
+]
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def servers(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The addresses of database and broker; empty where the example brings its own."""
+    addresses: tuple[str, str] = request.param
+    return addresses
+
+
+@pytest.fixture(scope="module", params=["prefork", "threads"])
+def pool(request: pytest.FixtureRequest) -> str:
+    """How the worker does several tasks at once."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def site(servers: tuple[str, str], pool: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Web, worker, beat and sandbox; the database and the queue are its own and gone afterwards."""
-    database, broker = request.param
+    database, broker = servers
     name = f"voicepassword_journey_{uuid.uuid4().hex[:8]}"
     environment = {"CELERY_TASK_DEFAULT_QUEUE": name}
     if database:
@@ -48,7 +61,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     try:
         with (
             (var / "log").open("w") as log,
-            Site(var, free_port(), free_port(), overrides, log=log, environment=environment) as site,
+            Site(var, free_port(), free_port(), overrides, log, environment, pool) as site,
         ):
             yield site
     finally:

@@ -95,7 +95,7 @@ def provider(answer: bytes | None) -> Iterator[str]:
                 except OSError:
                     return
                 kept.append(connection)
-                connection.recv(65536)
+                _read_request(connection)
                 if answer is not None:
                     connection.sendall(answer)
                     connection.close()
@@ -106,6 +106,17 @@ def provider(answer: bytes | None) -> Iterator[str]:
         finally:
             for one in kept:
                 one.close()
+
+
+def _read_request(connection: socket.socket) -> None:
+    """The whole of it: who closes before that has the answer thrown away on its way."""
+    with connection.makefile("rb") as request:
+        length = 0
+        while (line := request.readline()) not in (b"\r\n", b""):
+            name, _, value = line.lower().partition(b":")
+            if name == b"content-length":
+                length = int(value)
+        request.read(length)
 
 
 def http(body: str, status: str = "200 OK") -> bytes:
