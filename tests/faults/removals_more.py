@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults.guards import Guard
 
 CLOCK, PROVIDERS, DELIVERY = "tests/faults/test_clock.py", "tests/faults/test_providers.py", "tests/test_delivery.py"
+STEP = "tests/faults/test_clock_of_processes.py"
 PAGES, CLIENT = "tests/web/test_promises.py", "tests/test_client.py"
 
 
@@ -97,19 +98,19 @@ COUNTS = [
     Guard(
         "3",
         "step: what a clock that stepped back noted in the future counts until then",
-        (f"{CLOCK} -k sends_wait", f"{CLOCK} -k guesses_wait"),
+        (f"{CLOCK} -k sends_wait", f"{CLOCK} -k guesses_wait", STEP),
         (("limits.py", "raise LimitedByTheFuture(limit, wait, ahead) if ahead else RateLimited", "raise RateLimited"),),
     ),
     Guard(
         "3",
         "twice: what is noted in the future does not count",
-        (f"{CLOCK} -k sends_wait", "tests/test_limits.py -k steps_back"),
+        (f"{CLOCK} -k sends_wait", "tests/test_limits.py -k steps_back", STEP),
         (("limits.py", "for at, count in entries if at > start]", "for at, count in entries if start < at <= moment]"),),
     ),
     Guard(
         "3",
         "restamp: rows of the future stay there",
-        tuple(f"{CLOCK} -k {word}" for word in ("resend", "told", "gets_in", "asked_for", "died")),
+        (*(f"{CLOCK} -k {word}" for word in ("resend", "told", "gets_in", "asked_for", "died")), STEP),
         (("polling.py", f"{_FUTURE}    pending", f"    return\n{_FUTURE}    pending"),),
     ),
     Guard(

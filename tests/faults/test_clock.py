@@ -1,7 +1,7 @@
 """A clock that steps back an hour: nothing is locked for the hour, and nothing is allowed twice.
 
-The clock of a machine cannot be set for one process without a library of its own, so these tests alone need no processes:
-the time is frozen and moved back, or the rows are moved on.
+To the second, in one process: the time is frozen and moved back, or the rows are moved on. Beside it, with processes:
+``test_clock_of_processes``.
 """
 
 from __future__ import annotations
