@@ -18,6 +18,13 @@ class SandboxProcess:
     def __init__(self, **options: Any) -> None:
         self._arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
 
+    @classmethod
+    def at(cls, url: str) -> SandboxProcess:
+        """The controls of one that runs already, as part of a site."""
+        controls = cls()
+        controls.url = f"{url}/"
+        return controls
+
     def __enter__(self) -> SandboxProcess:
         command = [sys.executable, "-m", "django_voicepassword.sandbox", "--port=0", "--quiet", *self._arguments]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -20,6 +20,7 @@ import requests
 from django_voicepassword.client import MAX_ANSWER_BYTES, Client, ConfigurationError
 from django_voicepassword.exceptions import ProviderError, ProviderRefused, Unreachable, UnreadableReply
 from django_voicepassword.protocol import InvalidRequest
+from tests.raw_http import read_request
 from tests.rows import USUAL
 
 KEY = "the-secret-key"
@@ -50,7 +51,7 @@ class Wire:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
-            while request := _read_request(connection):
+            while request := read_request(connection):
                 self.requests.append(request)
                 try:
                     if not self.answer(connection, len(self.requests)):
@@ -60,20 +61,6 @@ class Wire:
 
     def close(self) -> None:
         self._listener.close()
-
-
-def _read_request(connection: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        chunk = connection.recv(65536)
-        if not chunk:
-            return b""
-        data += chunk
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
 
 
 def http(body: bytes, status: str = "200 OK", *headers: str, length: int | None = None) -> bytes:

@@ -17,6 +17,7 @@ from django_voicepassword import verifications
 from django_voicepassword.models import CallRequest
 from django_voicepassword.testing import Sent
 from tests.admin_pages.people import staff
+from tests.visits import Visit, visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LIST = "/admin/django_voicepassword/callrequest/"
@@ -25,28 +26,13 @@ PATIENCE = 80
 
 
 @pytest.fixture
-def visit(browser: Browser, live_server: LiveServer) -> Iterator[Callable[..., Page]]:
+def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
     """``visit(path, **context)`` opens a page as a member of the staff who may do everything but see whole numbers."""
     client = Client()
     client.force_login(staff("ask_provider", "send_sms", "send_voice", "cancel_verification", "unblock_phone"))
-    contexts: list[Any] = []
-    complaints: list[str] = []
-
-    def open_page(path: str, **options: Any) -> Page:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        session = client.cookies[django_settings.SESSION_COOKIE_NAME].value
-        context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(f"{live_server.url}{path}")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    session = client.cookies[django_settings.SESSION_COOKIE_NAME].value
+    with visits(browser, live_server.url, session=session) as open_page:
+        yield open_page
 
 
 def tab_to(page: Page, selector: str) -> None:

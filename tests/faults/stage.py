@@ -6,6 +6,8 @@ import itertools
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -52,8 +54,7 @@ class Stage(Site):
         # Workers come and go, and what beat would start is started by the test.
         self._worker = [*self._commands.pop("worker"), "--queues=celery"]
         del self._commands["beat"]
-        self.sandbox = SandboxProcess()
-        self.sandbox.url = f"{self.sandbox_url}/"
+        self.sandbox = SandboxProcess.at(self.sandbox_url)
         self._numbers = itertools.count(79991000000)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -75,12 +76,18 @@ class Stage(Site):
         """Kill a process where it runs, and start it with this environment."""
         if name in self._processes:
             self.kill(name)
-        usual = self.environment
-        self.environment = {**usual, **environment}
-        try:
+        with self._given(environment):
             self.start(name)
             if name in self._ports:
                 self._wait()
+
+    @contextmanager
+    def _given(self, environment: dict[str, str]) -> Iterator[None]:
+        """What starts meanwhile has this in its environment too."""
+        usual = self.environment
+        self.environment = {**usual, **environment}
+        try:
+            yield
         finally:
             self.environment = usual
 

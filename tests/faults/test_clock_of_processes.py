@@ -39,13 +39,8 @@ class SteppingStage(Stage):
         beside.replace(self._offset)
 
     def start(self, name: str) -> None:
-        usual = self.environment
-        if name != "sandbox":
-            self.environment = {**usual, **self._clock}
-        try:
+        with self._given({} if name == "sandbox" else self._clock):
             super().start(name)
-        finally:
-            self.environment = usual
 
 
 @pytest.fixture

@@ -73,9 +73,7 @@ def site(servers: tuple[str, str], pool: str, tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def sandbox(site: Site) -> SandboxProcess:
     """The controls of the site's sandbox."""
-    controls = SandboxProcess()
-    controls.url = f"{site.sandbox_url}/"
-    return controls
+    return SandboxProcess.at(site.sandbox_url)
 
 
 def forget(broker: str, queue: str) -> None:

@@ -42,6 +42,4 @@ def test_both_ring_their_own_people(queues: list[str], tmp_path: Path) -> None:
             phone = f"7999000010{number}"
             started = requests.post(f"{site.web_url}/api/verifications/", json={"phone": phone}, timeout=20)
             assert started.status_code == 201
-            sandbox = SandboxProcess()
-            sandbox.url = f"{site.sandbox_url}/"
-            assert sandbox.wait_for_call(phone)["code"]
+            assert SandboxProcess.at(site.sandbox_url).wait_for_call(phone)["code"]

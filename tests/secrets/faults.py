@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from django_voicepassword.backends import PhoneBackend
 from django_voicepassword.client import Client
 from django_voicepassword.protocol import SendReply
+from tests.raw_http import read_request
 
 KEY = "key-of-the-account-7c41"
 #: As a person writes it, and the code that the provider makes: ten digits are met nowhere else.
@@ -95,7 +96,7 @@ def provider(answer: bytes | None) -> Iterator[str]:
                 except OSError:
                     return
                 kept.append(connection)
-                _read_request(connection)
+                read_request(connection)
                 if answer is not None:
                     connection.sendall(answer)
                     connection.close()
@@ -106,17 +107,6 @@ def provider(answer: bytes | None) -> Iterator[str]:
         finally:
             for one in kept:
                 one.close()
-
-
-def _read_request(connection: socket.socket) -> None:
-    """The whole of it: who closes before that has the answer thrown away on its way."""
-    with connection.makefile("rb") as request:
-        length = 0
-        while (line := request.readline()) not in (b"\r\n", b""):
-            name, _, value = line.lower().partition(b":")
-            if name == b"content-length":
-                length = int(value)
-        request.read(length)
 
 
 def http(body: str, status: str = "200 OK") -> bytes:

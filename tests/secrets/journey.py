@@ -39,8 +39,7 @@ class Journey:
 
     def __init__(self, site: Site, known: Known) -> None:
         self.site = site
-        self.sandbox = SandboxProcess()
-        self.sandbox.url = f"{site.sandbox_url}/"
+        self.sandbox = SandboxProcess.at(site.sandbox_url)
         self.known = known
         self.answers: list[Piece] = []
 
