@@ -31,7 +31,9 @@ def main() -> int:
     django.setup()
     from benchmarks import worker  # noqa: F401
 
-    names = given.names or [name for name in NAMES if name != "place_call" or given.broker.startswith("redis")]
+    names = given.names or [
+        name for name in NAMES if name != "place_call" or given.broker.startswith("redis")
+    ]
     views = [name for name in VIEWS if name in names]
     if views:
         _views(views, given)
@@ -43,17 +45,32 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all")
-    parser.add_argument("--database", default="", help="address of a server, without a name; without one an SQLite file")
+    parser.add_argument(
+        "--database",
+        default="",
+        help="address of a server, without a name; without one an SQLite file",
+    )
     parser.add_argument("--broker", default="memory://", help="of Celery; place_call needs Redis")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--batch", type=int, default=100, help="requests of each kind in a round")
-    parser.add_argument("--history", type=int, nargs="+", default=[0], metavar="CALLS", help="calls that are there before")
+    parser.add_argument(
+        "--history",
+        type=int,
+        nargs="+",
+        default=[0],
+        metavar="CALLS",
+        help="calls that are there before",
+    )
     parser.add_argument("--rows", type=int, default=200_000, help="of the day that sync reads")
     parser.add_argument("--markdown", action="store_true", help="tables for the documentation")
-    parser.add_argument("--keep", action="store_true", help="keep the databases, and use them again")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the databases, and use them again"
+    )
     given = parser.parse_args()
     unknown = set(given.names) - set(NAMES)
     if unknown:
@@ -84,7 +101,9 @@ def _place_call(given: argparse.Namespace) -> None:
     from benchmarks.databases import Database
 
     with Database(given.database, "place_call") as database:
-        place_call.measure(database, given.broker, max(given.rounds // 3, 2), 2 * given.batch).print(given.markdown)
+        place_call.measure(
+            database, given.broker, max(given.rounds // 3, 2), 2 * given.batch
+        ).print(given.markdown)
 
 
 def _sync(given: argparse.Namespace) -> None:
@@ -108,10 +127,19 @@ def _admin(given: argparse.Namespace) -> None:
     from benchmarks.measuring import Table
 
     short, long = 10_000, max(given.history) or 1_000_000
-    with Database(given.database, str(short), given.keep) as few, Database(given.database, str(long), given.keep) as many:
+    with (
+        Database(given.database, str(short), given.keep) as few,
+        Database(given.database, str(long), given.keep) as many,
+    ):
         few.fill(short)
         many.fill(long)
-        table = Table(f"Pages of the admin, {few.connection.vendor}", "page", f"{short:,}, ms", f"{long:,}, ms", "ratio")
+        table = Table(
+            f"Pages of the admin, {few.connection.vendor}",
+            "page",
+            f"{short:,}, ms",
+            f"{long:,}, ms",
+            "ratio",
+        )
         for page, one, other in admin_pages.measure(few.use, many.use):
             table.add(page, f"{one:.1f}", f"{other:.1f}", f"{other / one:.2f}")
     table.print(given.markdown)

@@ -1,9 +1,11 @@
-"""The pages of the admin over a short and a long history: each page's time on both, alternating, and their ratio.
+"""The pages of the admin over a short and a long history: each page's time on both, alternating,
+and their ratio.
 
     python -m benchmarks.admin_pages SHORT LONG
 
-SHORT and LONG are addresses of migrated databases, filled for example by ``manage.py demo_data --calls 10000`` and
-``--calls 1000000`` of the example project. What is measured is the whole answer of Django, without the network.
+SHORT and LONG are addresses of migrated databases, filled for example by ``manage.py demo_data
+--calls 10000`` and ``--calls 1000000`` of the example project. What is measured is the whole answer
+of Django, without the network.
 """
 
 from __future__ import annotations
@@ -39,13 +41,19 @@ def main() -> int:
     for name, database in databases.items():
         use(database)
         print(f"{name}: {rows():,} calls", flush=True)
-    for page, short, long in measure(partial(use, databases["short"]), partial(use, databases["long"])):
+    for page, short, long in measure(
+        partial(use, databases["short"]), partial(use, databases["long"])
+    ):
         print(f"{short:8.1f} ms {long:8.1f} ms  x {long / short:5.2f}  {page}", flush=True)
     return 0
 
 
-def measure(use_short: Callable[[], object], use_long: Callable[[], object]) -> Iterator[tuple[str, float, float]]:
-    """Each page and its milliseconds on both; each argument has the default connection lead to one of them."""
+def measure(
+    use_short: Callable[[], object], use_long: Callable[[], object]
+) -> Iterator[tuple[str, float, float]]:
+    """Each page and its milliseconds on both; each argument has the default connection lead to one
+    of them.
+    """
     for page in pages():
         times: dict[Callable[[], object], list[float]] = {use_short: [], use_long: []}
         for _ in range(ROUNDS):
@@ -72,7 +80,9 @@ def rows() -> int:
 
 
 def pages() -> list[str]:
-    """Pages of the list by what is asked for, of one call, and of the dashboard; the same on both databases."""
+    """Pages of the list by what is asked for, of one call, and of the dashboard; the same on both
+    databases.
+    """
     parameters = [
         "",
         "?p=20",
@@ -89,7 +99,12 @@ def pages() -> list[str]:
         "?from=2026-01-01&to=2026-01-31",
     ]
     board = "/admin/django_voicepassword/dashboard/"
-    return [*(f"{LIST}{one}" for one in parameters), "call", f"{board}?days=30", f"{board}?days=365"]
+    return [
+        *(f"{LIST}{one}" for one in parameters),
+        "call",
+        f"{board}?days=30",
+        f"{board}?days=365",
+    ]
 
 
 def ask(page: str) -> float:
@@ -103,7 +118,9 @@ def ask(page: str) -> float:
     if page == "call":
         newest = CallRequest.objects.order_by("-created_at").values_list("pk", flat=True)[0]
         page = f"{LIST}{newest}/change/"
-    user = get_user_model().objects.filter(is_superuser=True).first() or get_user_model().objects.create_superuser("bench")
+    user = get_user_model().objects.filter(
+        is_superuser=True
+    ).first() or get_user_model().objects.create_superuser("bench")
     request = RequestFactory().get(page)
     request.user = user
     request.session = {}  # type: ignore[assignment]

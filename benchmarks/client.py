@@ -1,4 +1,6 @@
-"""The client beside a bare session of requests: one flash call, answered by a process of this machine."""
+"""The client beside a bare session of requests: one flash call, answered by a process of this
+machine.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,11 @@ from benchmarks.measuring import Ratio, Table, Work, alternate
 from benchmarks.provider import Provider
 from django_voicepassword.client import Client
 
-NUMBER, CODE, CALLBACK = "79990000001", "1234", "https://example.org/auth/callback/1234567890.signature/"
+NUMBER, CODE, CALLBACK = (
+    "79990000001",
+    "1234",
+    "https://example.org/auth/callback/1234567890.signature/",
+)
 
 
 def measure(rounds: int, batch: int) -> Table:
@@ -34,7 +40,9 @@ def measure(rounds: int, batch: int) -> Table:
         works = {
             "a bare requests.Session": Work(nothing, lambda _: post(bare)),
             "the same without trust_env": Work(nothing, lambda _: post(alone)),
-            "Client.flash_call": Work(nothing, lambda _: client.flash_call(NUMBER, CODE, callback_url=CALLBACK)),
+            "Client.flash_call": Work(
+                nothing, lambda _: client.flash_call(NUMBER, CODE, callback_url=CALLBACK)
+            ),
         }
         alternate(list(works.values()), rounds, batch, "client")
     table = Table("The client: one flash call over HTTP", "work", "µs", "ratio to the first")

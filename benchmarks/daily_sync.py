@@ -1,12 +1,14 @@
-"""The daily statistics: rows a second of ``sync_day`` beside a floor of the same database, and its memory.
+"""The daily statistics: rows a second of ``sync_day`` beside a floor of the same database, and its
+memory.
 
     python -m benchmarks.daily_sync                                    # SQLite
     python -m benchmarks.daily_sync --rows 1000000 postgres://postgres@127.0.0.1:5432/bench
     python -m benchmarks.daily_sync --memory --rows 1000000
     python -m benchmarks.daily_sync mysql://root@127.0.0.1:3306/bench
 
-The database must be empty. The floor writes rows that are read already: PostgreSQL by COPY into a temporary table and
-one INSERT of calls and statuses from it; SQLite and MariaDB by ``executemany`` of an upsert of the calls alone.
+The database must be empty. The floor writes rows that are read already: PostgreSQL by COPY into a
+temporary table and one INSERT of calls and statuses from it; SQLite and MariaDB by ``executemany``
+of an upsert of the calls alone.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ CHUNK = 10_000
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("address", nargs="?", default="", help="of an empty database; SQLite without one")
+    parser.add_argument(
+        "address", nargs="?", default="", help="of an empty database; SQLite without one"
+    )
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument(
         "--memory",
@@ -50,7 +54,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         if not given.address:
             connection.settings_dict["NAME"] = str(Path(folder) / "bench.sqlite3")
-            connection.settings_dict["OPTIONS"] = {**connection.settings_dict["OPTIONS"], "init_command": PRAGMAS}
+            connection.settings_dict["OPTIONS"] = {
+                **connection.settings_dict["OPTIONS"],
+                "init_command": PRAGMAS,
+            }
         call_command("migrate", verbosity=0)
         path = Path(folder) / "day.json"
         if not given.memory:
@@ -98,14 +105,20 @@ def measure(count: int, path: Path) -> dict[str, tuple[float, float]]:
 
 
 def weigh(count: int, path: Path) -> None:
-    """The memory of one run over HTTP, in a process that has done nothing else; the sandbox makes the day up."""
+    """The memory of one run over HTTP, in a process that has done nothing else; the sandbox makes
+    the day up.
+    """
     from django.conf import settings
 
     from django_voicepassword import statistics
     from tests.sandbox_process import SandboxProcess
 
     with SandboxProcess() as sandbox:
-        settings.VOICEPASSWORD = {"TRANSPORT": "http", "API_KEY": sandbox.key, "API_URL": sandbox.api_url}
+        settings.VOICEPASSWORD = {
+            "TRANSPORT": "http",
+            "API_KEY": sandbox.key,
+            "API_URL": sandbox.api_url,
+        }
         sandbox.generate(f"{DAY:%d.%m.%Y}", count)
         before = peak()
         timed(f"{count:,} rows of the sandbox imported", count, lambda: statistics.sync_day(DAY))
@@ -204,7 +217,9 @@ def write_floor(count: int) -> None:
     payload = json.dumps(generated.row(f"{DAY:%d.%m.%Y}", 1))
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
-            cursor.execute("CREATE UNIQUE INDEX floor_key ON django_voicepassword_callrequest (provider_id, channel)")
+            cursor.execute(
+                "CREATE UNIQUE INDEX floor_key ON django_voicepassword_callrequest (provider_id, channel)"
+            )
     for chunk in chunks:
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":

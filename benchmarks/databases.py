@@ -24,18 +24,26 @@ NAME = "voicepassword_bench"
 
 
 class Database:
-    """``address``: of the server, without a name; empty for an SQLite file (WAL). ``keep``: found again by the next run."""
+    """``address``: of the server, without a name; empty for an SQLite file (WAL). ``keep``: found
+    again by the next run.
+    """
 
     def __init__(self, address: str, suffix: str, keep: bool = False) -> None:
         self.name, self._keep = f"{NAME}_{suffix}", keep
         self.address = f"{address}/{self.name}" if address else ""
-        self.settings: dict[str, Any] = {**connections.settings[DEFAULT_DB_ALIAS], **_database(self.address)}
+        self.settings: dict[str, Any] = {
+            **connections.settings[DEFAULT_DB_ALIAS],
+            **_database(self.address),
+        }
         if not address:
             self._path = Path(tempfile.gettempdir()) / f"{self.name}.sqlite3"
-            self.settings |= {"NAME": str(self._path), "OPTIONS": {**self.settings["OPTIONS"], "init_command": PRAGMAS}}
-        self.connection: BaseDatabaseWrapper = load_backend(self.settings["ENGINE"]).DatabaseWrapper(
-            self.settings, DEFAULT_DB_ALIAS
-        )
+            self.settings |= {
+                "NAME": str(self._path),
+                "OPTIONS": {**self.settings["OPTIONS"], "init_command": PRAGMAS},
+            }
+        self.connection: BaseDatabaseWrapper = load_backend(
+            self.settings["ENGINE"]
+        ).DatabaseWrapper(self.settings, DEFAULT_DB_ALIAS)
 
     def __enter__(self) -> Database:
         is_new = not (self._keep and self._exists())
@@ -65,7 +73,9 @@ class Database:
         if calls and not CallRequest.objects.exists():
             began = time.monotonic()
             history.fill(calls)
-            say(f"{self.name}: {calls:,} calls of history, made in {time.monotonic() - began:.0f} s")
+            say(
+                f"{self.name}: {calls:,} calls of history, made in {time.monotonic() - began:.0f} s"
+            )
 
     def _exists(self) -> bool:
         try:

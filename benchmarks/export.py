@@ -1,4 +1,5 @@
-"""The export: rows a second and memory, beside a floor that reads and writes the same columns as they are.
+"""The export: rows a second and memory, beside a floor that reads and writes the same columns as
+they are.
 
     python -m benchmarks.export                                        # SQLite, 1,000,000 rows
     python -m benchmarks.export --rows 100000 postgres://postgres@127.0.0.1:5432/bench
@@ -22,12 +23,20 @@ from pathlib import Path
 
 PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
 #: A run -> what is told of it.
-RUNS = {"fill": "", "floor": "floor: the columns as they are", "csv": "CSV", "whole": "CSV, whole numbers", "xlsx": "XLSX"}
+RUNS = {
+    "fill": "",
+    "floor": "floor: the columns as they are",
+    "csv": "CSV",
+    "whole": "CSV, whole numbers",
+    "xlsx": "XLSX",
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("address", nargs="?", default="", help="of an empty database; SQLite without one")
+    parser.add_argument(
+        "address", nargs="?", default="", help="of an empty database; SQLite without one"
+    )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--run", choices=RUNS, help=argparse.SUPPRESS)
     parser.add_argument("--file", default="", help=argparse.SUPPRESS)
@@ -39,7 +48,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         file = "" if given.address else str(Path(folder) / "bench.sqlite3")
         for name in RUNS:
-            command = [sys.executable, "-m", "benchmarks.export", given.address, "--rows", str(given.rows)]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.export",
+                given.address,
+                "--rows",
+                str(given.rows),
+            ]
             subprocess.run([*command, "--run", name, "--file", file], check=True)
     return 0
 
@@ -53,11 +69,16 @@ def set_up(address: str, file: str) -> None:
     django.setup()
     if file:
         connection.settings_dict["NAME"] = file
-        connection.settings_dict["OPTIONS"] = {**connection.settings_dict["OPTIONS"], "init_command": PRAGMAS}
+        connection.settings_dict["OPTIONS"] = {
+            **connection.settings_dict["OPTIONS"],
+            "init_command": PRAGMAS,
+        }
 
 
 def fill(count: int) -> None:
-    """A month of calls, made up by the database itself; a tenth of them with a verification of a user."""
+    """A month of calls, made up by the database itself; a tenth of them with a verification of a
+    user.
+    """
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
     from django.utils import timezone
@@ -65,14 +86,19 @@ def fill(count: int) -> None:
     from django_voicepassword.models import CallRequest, Verification
 
     call_command("migrate", verbosity=0)
-    users = get_user_model().objects.bulk_create([get_user_model()(username=f"user{number}") for number in range(100)])
+    users = get_user_model().objects.bulk_create(
+        [get_user_model()(username=f"user{number}") for number in range(100)]
+    )
     now = timezone.now()
     begun = time.perf_counter()
     for first in range(0, count, 10_000):
         numbers = range(first, min(first + 10_000, count))
         verifications = [
             Verification(
-                phone=phone(number), user=users[number % 100], expires_at=now + timezone.timedelta(minutes=5), created_at=now
+                phone=phone(number),
+                user=users[number % 100],
+                expires_at=now + timezone.timedelta(minutes=5),
+                created_at=now,
             )
             for number in numbers[::10]
         ]
@@ -88,8 +114,11 @@ def fill(count: int) -> None:
                     service="Voice Password",
                     price="0.35",
                     duration=number % 30,
-                    verification=verifications[(number - first) // 10] if number % 10 == 0 else None,
-                    created_at=now - timezone.timedelta(seconds=(count - number) * 2_592_000 // count),
+                    verification=verifications[(number - first) // 10]
+                    if number % 10 == 0
+                    else None,
+                    created_at=now
+                    - timezone.timedelta(seconds=(count - number) * 2_592_000 // count),
                     claimed_at=now,
                     placed_at=now,
                     finished_at=now,
@@ -119,7 +148,9 @@ def run(name: str, count: int) -> None:
     def floor() -> None:
         names = [name for _title, name, _way in export._COLUMNS if name]
         with Path(os.devnull).open("w") as file:
-            csv.writer(file).writerows(calls.order_by("-created_at", "-id").values_list(*names).iterator(2000))
+            csv.writer(file).writerows(
+                calls.order_by("-created_at", "-id").values_list(*names).iterator(2000)
+            )
 
     def stream(whole_phones: bool = False) -> None:
         with Path(os.devnull).open("wb") as file:
@@ -130,7 +161,12 @@ def run(name: str, count: int) -> None:
             Export(calls).xlsx(file)
             print(f"  {file.seek(0, 2) / 1e6:9,.0f} MB      the XLSX file")
 
-    work: dict[str, Callable[[], None]] = {"floor": floor, "csv": stream, "whole": lambda: stream(True), "xlsx": book}
+    work: dict[str, Callable[[], None]] = {
+        "floor": floor,
+        "csv": stream,
+        "whole": lambda: stream(True),
+        "xlsx": book,
+    }
     before = peak()
     begun, begun_here = time.perf_counter(), time.process_time()
     work[name]()
@@ -138,7 +174,10 @@ def run(name: str, count: int) -> None:
     # Of the process alone, whatever else the machine does.
     own = (time.process_time() - begun_here) / count * 1e6
     grown = peak() - before
-    print(f"  {rate:9,.0f} rows/s  {own:6.0f} µs/row of its own  {grown:4.0f} MB more than before  {RUNS[name]}", flush=True)
+    print(
+        f"  {rate:9,.0f} rows/s  {own:6.0f} µs/row of its own  {grown:4.0f} MB more than before  {RUNS[name]}",
+        flush=True,
+    )
 
 
 def peak() -> float:

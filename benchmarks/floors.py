@@ -1,7 +1,9 @@
-"""Floors: plain Django views, written by hand, that write the rows which ours write, and nothing of what ours look after.
+"""Floors: plain Django views, written by hand, that write the rows which ours write, and nothing of
+what ours look after.
 
-They trust what comes: no token is verified, no number is read, no limit is kept, nothing is hidden or described, and no
-fault is told from another. ``…_lean`` writes fewer rows: the least that there could be.
+They trust what comes: no token is verified, no number is read, no limit is kept, nothing is hidden
+or described, and no fault is told from another. ``…_lean`` writes fewer rows: the least that there
+could be.
 """
 
 from __future__ import annotations
@@ -26,7 +28,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django_voicepassword import codes, tasks
 from django_voicepassword.models import CallRequest, CallStatus, Verification, VerifiedPhone
 
-STATES = {"ANSWERED": "answered", "NO ANSWER": "no_answer", "BUSY": "busy", "CANCEL": "canceled", "FAIL": "failed"}
+STATES = {
+    "ANSWERED": "answered",
+    "NO ANSWER": "no_answer",
+    "BUSY": "busy",
+    "CANCEL": "canceled",
+    "FAIL": "failed",
+}
 ZONE = ZoneInfo("Europe/Moscow")
 
 
@@ -41,7 +49,16 @@ def callback(request: HttpRequest, call_id: int) -> JsonResponse:
         call.state = STATES[report["state"]]
         call.duration, call.price = int(report["duration"]), Decimal(report["price"])
         call.occurred_at, call.finished_at, call.next_poll_at = occurred_at, now, None
-        call.save(update_fields=["state", "duration", "price", "occurred_at", "finished_at", "next_poll_at"])
+        call.save(
+            update_fields=[
+                "state",
+                "duration",
+                "price",
+                "occurred_at",
+                "finished_at",
+                "next_poll_at",
+            ]
+        )
         CallStatus.objects.create(
             call=call,
             state=call.state,
@@ -83,9 +100,14 @@ def _start(request: HttpRequest, count: Any) -> JsonResponse:
             ip=ip,
         )
         verification.save(force_insert=True)
-        call = CallRequest.objects.create(verification=verification, phone=phone, channel="flashcall", created_at=now)
+        call = CallRequest.objects.create(
+            verification=verification, phone=phone, channel="flashcall", created_at=now
+        )
         transaction.on_commit(partial(tasks.enqueue, call.pk))
-    return JsonResponse({"id": verification.id, "status": "pending", "expires_at": verification.expires_at}, status=201)
+    return JsonResponse(
+        {"id": verification.id, "status": "pending", "expires_at": verification.expires_at},
+        status=201,
+    )
 
 
 def _keys(phone: str, ip: str) -> dict[str, list[str]]:
@@ -111,7 +133,9 @@ def _count(keys: dict[str, list[str]], now: datetime) -> None:
     _upsert(written, "events", now)
 
 
-def _upsert(rows: list[tuple[str, str]], column: str, now: datetime, returning: str = "") -> list[tuple[str, str]]:
+def _upsert(
+    rows: list[tuple[str, str]], column: str, now: datetime, returning: str = ""
+) -> list[tuple[str, str]]:
     conflict = f"ON CONFLICT (key) DO UPDATE SET {column} = excluded.{column}"
     if connection.vendor == "mysql":
         conflict = f"ON DUPLICATE KEY UPDATE {column} = VALUES({column})"
@@ -119,16 +143,22 @@ def _upsert(rows: list[tuple[str, str]], column: str, now: datetime, returning: 
     statement = f"INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at) VALUES {marks} {conflict}"
     statement += returning
     if connection.vendor == "mysql":
-        statement = statement.replace("(key,", "(`key`,").replace("RETURNING key", "RETURNING `key`")
+        statement = statement.replace("(key,", "(`key`,").replace(
+            "RETURNING key", "RETURNING `key`"
+        )
     moment: Any = now if connection.vendor == "postgresql" else now.replace(tzinfo=None)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [value for key, events in rows for value in (key, events, moment)])
+        cursor.execute(
+            statement, [value for key, events in rows for value in (key, events, moment)]
+        )
         return list(cursor.fetchall()) if returning else []
 
 
 @csrf_exempt
 def check(request: HttpRequest, verification_id: UUID) -> JsonResponse:
-    """The guess counted, the verification and its calls read, the counter of wrong guesses or the approval written."""
+    """The guess counted, the verification and its calls read, the counter of wrong guesses or the
+    approval written.
+    """
     verification = _check(verification_id, json.loads(request.body)["code"])
     if verification is None:
         return JsonResponse({"code": "wrong_code", "detail": "The code is wrong."}, status=400)
@@ -136,13 +166,19 @@ def check(request: HttpRequest, verification_id: UUID) -> JsonResponse:
 
 
 def _check(verification_id: UUID, code: str) -> Verification | None:
-    """1 UPDATE, 2 SELECTs; then 1 UPDATE where the code is right, the counter locked, read and written where it is not."""
+    """1 UPDATE, 2 SELECTs; then 1 UPDATE where the code is right, the counter locked, read and
+    written where it is not.
+    """
     now = timezone.now()
     with transaction.atomic():
-        _pending(verification_id).filter(attempts__lt=5, expires_at__gt=now).update(attempts=F("attempts") + 1)
+        _pending(verification_id).filter(attempts__lt=5, expires_at__gt=now).update(
+            attempts=F("attempts") + 1
+        )
         verification = Verification.objects.get(id=verification_id)
         calls = list(verification.calls.order_by("id"))
-        if not hmac.compare_digest(calls[-1].code_digest, codes.digest(verification.id, verification.phone, code)):
+        if not hmac.compare_digest(
+            calls[-1].code_digest, codes.digest(verification.id, verification.phone, code)
+        ):
             _count({f"phone_guesses:{verification.phone}": ["15/d"]}, now)
             return None
         _pending(verification_id).update(status="approved", approved_at=now)
@@ -150,8 +186,11 @@ def _check(verification_id: UUID, code: str) -> Verification | None:
 
 
 def _pending(verification_id: UUID) -> QuerySet[Verification]:
-    # status="pending" would be looked for in the index of states where PostgreSQL last saw nobody who waits.
-    return Verification.objects.filter(id=verification_id).exclude(status__in=["approved", "canceled", "max_attempts"])
+    # status="pending" would be looked for in the index of states where PostgreSQL last saw nobody
+    # who waits.
+    return Verification.objects.filter(id=verification_id).exclude(
+        status__in=["approved", "canceled", "max_attempts"]
+    )
 
 
 @csrf_exempt
@@ -160,7 +199,9 @@ def check_lean(request: HttpRequest, verification_id: UUID) -> JsonResponse:
     code = json.loads(request.body)["code"]
     now = timezone.now()
     with transaction.atomic():
-        _pending(verification_id).filter(attempts__lt=5, expires_at__gt=now).update(attempts=F("attempts") + 1)
+        _pending(verification_id).filter(attempts__lt=5, expires_at__gt=now).update(
+            attempts=F("attempts") + 1
+        )
         call = CallRequest.objects.filter(verification_id=verification_id).order_by("-id").first()
     assert call is not None
     right = hmac.compare_digest(call.code_digest, codes.digest(verification_id, call.phone, code))

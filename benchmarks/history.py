@@ -1,7 +1,8 @@
-"""A history of calls, made up by rules and written in bulk: as many verifications and as many statuses as calls.
+"""A history of calls, made up by rules and written in bulk: as many verifications and as many
+statuses as calls.
 
-Four of five numbers called twice or more, some calls of all states, channels and errors, a hundredth imported, over ninety
-days up to now; a tenth of the numbers have a user.
+Four of five numbers called twice or more, some calls of all states, channels and errors, a
+hundredth imported, over ninety days up to now; a tenth of the numbers have a user.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ from django.utils import timezone
 
 from benchmarks.measuring import progress
 from django_voicepassword import statistics
-from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification, VerifiedPhone
+from django_voicepassword.models import (
+    CallRequest,
+    CallStatus,
+    LimitCounter,
+    Verification,
+    VerifiedPhone,
+)
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "example_project"))
 from demo_data.tables import Table
@@ -43,7 +50,10 @@ def fill(calls: int) -> None:
     tables = [Table(model) for model in (Verification, CallRequest, CallStatus)]
     for first in range(0, calls, CHUNK):
         numbers = range(first, min(first + CHUNK, calls))
-        made = [_call(chance, now - timedelta(days=DAYS) * (1 - (one + 1) / calls), one, calls) for one in numbers]
+        made = [
+            _call(chance, now - timedelta(days=DAYS) * (1 - (one + 1) / calls), one, calls)
+            for one in numbers
+        ]
         with transaction.atomic():
             _write(tables, made)
         progress(f"history: {numbers[-1] + 1:,} of {calls:,} calls")
@@ -51,7 +61,11 @@ def fill(calls: int) -> None:
         statistics.refresh_figures(statistics.provider_today() - timedelta(days=day))
     with connection.cursor() as cursor:
         # What a server does by itself after a while.
-        cursor.execute("ANALYZE" if connection.vendor != "mysql" else "ANALYZE TABLE django_voicepassword_callrequest")
+        cursor.execute(
+            "ANALYZE"
+            if connection.vendor != "mysql"
+            else "ANALYZE TABLE django_voicepassword_callrequest"
+        )
     connection.close()
 
 
@@ -64,14 +78,20 @@ def _users(count: int, now: datetime) -> None:
     model = get_user_model()
     for first in range(0, count, CHUNK):
         numbers = range(first, min(first + CHUNK, count))
-        users = model.objects.bulk_create([model(username=f"user_{one:08}", password="!") for one in numbers])
+        users = model.objects.bulk_create(
+            [model(username=f"user_{one:08}", password="!") for one in numbers]
+        )
         phones = [phone(one * 10, count * 20) for one in numbers]
         VerifiedPhone.objects.bulk_create(
-            [VerifiedPhone(user=user, phone=number, verified_at=now) for user, number in zip(users, phones, strict=True)],
+            [
+                VerifiedPhone(user=user, phone=number, verified_at=now)
+                for user, number in zip(users, phones, strict=True)
+            ],
             ignore_conflicts=True,
         )
         LimitCounter.objects.bulk_create(
-            [LimitCounter(key=f"phone:{number}", events="{}", updated_at=now) for number in phones], ignore_conflicts=True
+            [LimitCounter(key=f"phone:{number}", events="{}", updated_at=now) for number in phones],
+            ignore_conflicts=True,
         )
 
 
@@ -119,7 +139,9 @@ def _call(chance: random.Random, at: datetime, number: int, calls: int) -> CallR
 
 def _write(tables: list[Any], calls: list[CallRequest]) -> None:
     verifications, requests, statuses = tables
-    verifications.insert([verifications.row(one.verification) for one in calls if one.verification is not None])
+    verifications.insert(
+        [verifications.row(one.verification) for one in calls if one.verification is not None]
+    )
     keys = requests.insert_and_tell([requests.row(one) for one in calls])
     statuses.insert(statuses.row(one) for one in _statuses(keys, calls))
 
@@ -135,5 +157,9 @@ def _statuses(keys: list[int], calls: list[CallRequest]) -> Iterator[CallStatus]
             received_at=call.finished_at,
             duration=call.duration,
             price=call.price,
-            payload={"id": call.provider_id, "number": f"*********{call.phone[-2:]}", "state": call.state.upper()},
+            payload={
+                "id": call.provider_id,
+                "number": f"*********{call.phone[-2:]}",
+                "state": call.state.upper(),
+            },
         )

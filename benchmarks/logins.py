@@ -1,13 +1,15 @@
-"""Whole logins under load: how many a second, how long each takes, what each costs, and whether the books agree.
+"""Whole logins under load: how many a second, how long each takes, what each costs, and whether the
+books agree.
 
     python -m benchmarks.logins
     python -m benchmarks.logins --web 2 --workers 2 --clients 16 --seconds 30
     python -m benchmarks.logins --broker rabbitmq --pool prefork
     python -m benchmarks.logins --limits phone phone_guesses ip prefix
 
-Everything runs on this machine: gunicorn and Celery as in docs/deployment.md, a PostgreSQL and a broker of their own, the
-sandbox, and people in a process of theirs who log in one time after the other. The exit code is 1 where a login was lost
-or doubled, or a book disagrees. It needs the programs of PostgreSQL and of Redis or RabbitMQ.
+Everything runs on this machine: gunicorn and Celery as in docs/deployment.md, a PostgreSQL and a
+broker of their own, the sandbox, and people in a process of theirs who log in one time after the
+other. The exit code is 1 where a login was lost or doubled, or a book disagrees. It needs the
+programs of PostgreSQL and of Redis or RabbitMQ.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ from benchmarks.logins_stand import ALLOWED, Database, Stand, address_of, broker
 
 #: Seconds between two looks at what the database waits for.
 LOOK = 0.25
-#: What ``site`` has counted before: a site that runs for long has so many entries for each of its rates.
+#: What ``site`` has counted before: a site that runs for long has so many entries for each of its
+#: rates.
 ENTRIES = 99
 STEPS = {
     "start": ("began", "started"),
@@ -54,26 +57,47 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         var = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicepassword-")))
-        database, broker = stack.enter_context(Database()), stack.enter_context(broker_of(given.broker))
+        database, broker = (
+            stack.enter_context(Database()),
+            stack.enter_context(broker_of(given.broker)),
+        )
         log = stack.enter_context((var / "log").open("w"))
         stand = stack.enter_context(Stand(var / "site", database, address_of(broker), given, log))
         if given.history:
             stand.manage(
-                "demo_data", f"--calls={given.history}", "--yes", DEBUG="1", DJANGO_SETTINGS_MODULE="config.settings"
+                "demo_data",
+                f"--calls={given.history}",
+                "--yes",
+                DEBUG="1",
+                DJANGO_SETTINGS_MODULE="config.settings",
             )
         connection = stack.enter_context(psycopg.connect(database.url, autocommit=True))
-        parts = {**stand.processes(), "database": [database._process.pid], "broker": [broker._process.pid]}
-        client = stack.enter_context(redis.Redis(port=broker.port)) if given.broker == "redis" else None
+        parts = {
+            **stand.processes(),
+            "database": [database._process.pid],
+            "broker": [broker._process.pid],
+        }
+        client = (
+            stack.enter_context(redis.Redis(port=broker.port)) if given.broker == "redis" else None
+        )
         return _run(given, stand, connection, logins_costs.Meter(parts, connection, client))
 
 
-def _run(given: Any, stand: Stand, database: psycopg.Connection[Any], meter: logins_costs.Meter) -> int:
+def _run(
+    given: Any, stand: Stand, database: psycopg.Connection[Any], meter: logins_costs.Meter
+) -> int:
     since = datetime.now(timezone.utc)
     before = _remember(database) if "site" in given.limits else 0
     empty = logins_costs.sizes(database)
     result = stand.var / "logins"
     port = stand.web_url.rpartition(":")[2]
-    words = [port, str(stand.pipe), str(result), str(given.clients), str(given.warm_up + given.seconds)]
+    words = [
+        port,
+        str(stand.pipe),
+        str(result),
+        str(given.clients),
+        str(given.warm_up + given.seconds),
+    ]
     people = subprocess.Popen([sys.executable, "-m", "benchmarks.logins_people", *words], cwd=ROOT)
     meter.parts["people"] = [people.pid]
     try:
@@ -99,11 +123,22 @@ def _run(given: Any, stand: Stand, database: psycopg.Connection[Any], meter: log
     for fault, count in Counter(faults).most_common(20):
         print(f"WRONG, {count} times: {fault}")
     done = sum("ended" in line for line in lines)
-    print("the books disagree" if faults else f"{done} logins: none lost, none doubled, every book agrees")
+    print(
+        "the books disagree"
+        if faults
+        else f"{done} logins: none lost, none doubled, every book agrees"
+    )
     return 1 if faults or not done else 0
 
 
-def _report(lines: list[dict[str, Any]], first: Any, last: Any, seen: Counter[str], database: Any, statements: int) -> None:
+def _report(
+    lines: list[dict[str, Any]],
+    first: Any,
+    last: Any,
+    seen: Counter[str],
+    database: Any,
+    statements: int,
+) -> None:
     inside = [line for line in lines if "ended" in line and first.at <= line["ended"] < last.at]
     count, seconds = len(inside), last.at - first.at
     if count < 2:
@@ -112,34 +147,52 @@ def _report(lines: list[dict[str, Any]], first: Any, last: Any, seen: Counter[st
     print(f"{count / seconds:.1f} logins a second ({count} in {seconds:.0f} s)")
     for step, (begin, end) in STEPS.items():
         cuts = quantiles([line[end] - line[begin] for line in inside], n=100, method="inclusive")
-        print(f"  {step:12} p50 {cuts[49] * 1000:7.0f} ms   p95 {cuts[94] * 1000:7.0f} ms   p99 {cuts[98] * 1000:7.0f} ms")
+        print(
+            f"  {step:12} p50 {cuts[49] * 1000:7.0f} ms   p95 {cuts[94] * 1000:7.0f} ms   p99 {cuts[98] * 1000:7.0f} ms"
+        )
     for part in first.seconds:
         used = last.seconds[part] - first.seconds[part]
-        print(f"  {part:9} {used / count * 1000:6.2f} ms of a processor for a login, {used / seconds:5.2f} processors")
+        print(
+            f"  {part:9} {used / count * 1000:6.2f} ms of a processor for a login, {used / seconds:5.2f} processors"
+        )
     machine = {what: last.machine[what] - first.machine[what] for what in first.machine}
     whole = sum(machine.values())
-    print("  machine   " + ", ".join(f"{what} {ticks / whole:.0%}" for what, ticks in machine.items()))
+    print(
+        "  machine   " + ", ".join(f"{what} {ticks / whole:.0%}" for what, ticks in machine.items())
+    )
     for role in ("web", "worker"):
         asked = last.statements.get(role, 0) - first.statements.get(role, 0)
         print(f"  {role:9} {asked / count:6.2f} statements for a login")
     if last.commands:
         print(f"  broker    {(last.commands - first.commands) / count:6.2f} commands for a login")
     commits, syncs = last.commits - first.commits, last.syncs - first.syncs
-    print(f"  database  {commits / count:6.2f} transactions for a login, {syncs / count:.2f} writes to the disk")
+    print(
+        f"  database  {commits / count:6.2f} transactions for a login, {syncs / count:.2f} writes to the disk"
+    )
     full_pages = last.full_pages - first.full_pages
-    print(f"  WAL       {(last.wal - first.wal) / count:6.0f} bytes for a login, {full_pages} full pages in all")
+    print(
+        f"  WAL       {(last.wal - first.wal) / count:6.0f} bytes for a login, {full_pages} full pages in all"
+    )
     looks = sum(seen.values())
-    print("  the database's connections: " + ", ".join(f"{name} {n / looks:.1%}" for name, n in seen.most_common(10)))
+    print(
+        "  the database's connections: "
+        + ", ".join(f"{name} {n / looks:.1%}" for name, n in seen.most_common(10))
+    )
     for role, calls, mean, text in logins_costs.heaviest(database, statements):
         print(f"  {role:6} {calls / count:5.2f} x {mean:6.3f} ms  {text}")
 
 
 def _report_sizes(empty: dict[str, Any], full: dict[str, Any], count: int) -> None:
     count = max(count, 1)
-    grown = {name: tuple(new - old for new, old in zip(full[name], empty[name], strict=True)) for name in full}
+    grown = {
+        name: tuple(new - old for new, old in zip(full[name], empty[name], strict=True))
+        for name in full
+    }
     for name, (rows, indexes) in sorted(grown.items(), key=lambda item: -sum(item[1])):
         if rows + indexes > count * 10:
-            print(f"  {name:40} {rows / count:6.0f} bytes of rows and {indexes / count:6.0f} of indexes for a login")
+            print(
+                f"  {name:40} {rows / count:6.0f} bytes of rows and {indexes / count:6.0f} of indexes for a login"
+            )
 
 
 def _remember(database: psycopg.Connection[Any]) -> int:
@@ -147,7 +200,9 @@ def _remember(database: psycopg.Connection[Any]) -> int:
     now = int(time.time() * 1000)
     periods = {rate: {"h": 3_600_000, "d": 86_400_000}[rate[-1]] for rate in ALLOWED["site"]}
     events = {
-        rate: [[now - period + (index + 2) * period // (ENTRIES + 3), 1] for index in range(ENTRIES)]
+        rate: [
+            [now - period + (index + 2) * period // (ENTRIES + 3), 1] for index in range(ENTRIES)
+        ]
         for rate, period in periods.items()
     }
     database.execute(
@@ -162,16 +217,36 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--web", type=int, default=1, help="processes of gunicorn")
     parser.add_argument("--web-threads", type=int, default=4, help="threads of each")
     parser.add_argument("--workers", type=int, default=1, help="Celery workers")
-    parser.add_argument("--worker-threads", type=int, default=8, help="threads (or processes, with --pool prefork) of each")
+    parser.add_argument(
+        "--worker-threads",
+        type=int,
+        default=8,
+        help="threads (or processes, with --pool prefork) of each",
+    )
     parser.add_argument("--pool", choices=("threads", "prefork"), default="threads")
     parser.add_argument("--broker", choices=("redis", "rabbitmq"), default="redis")
     parser.add_argument("--clients", type=int, default=8, help="people who log in at once")
     parser.add_argument("--seconds", type=float, default=30, help="that are measured")
     parser.add_argument("--warm-up", type=float, default=5, help="seconds before them")
-    parser.add_argument("--latency", type=float, default=0, help="seconds that the provider takes to answer")
-    parser.add_argument("--history", type=int, default=0, help="made-up calls that are there before")
-    parser.add_argument("--statements", type=int, default=8, help="of the database that are shown, the heaviest first")
-    parser.add_argument("--limits", nargs="*", choices=[*ALLOWED, "budget"], default=[*ALLOWED], help="those that are on")
+    parser.add_argument(
+        "--latency", type=float, default=0, help="seconds that the provider takes to answer"
+    )
+    parser.add_argument(
+        "--history", type=int, default=0, help="made-up calls that are there before"
+    )
+    parser.add_argument(
+        "--statements",
+        type=int,
+        default=8,
+        help="of the database that are shown, the heaviest first",
+    )
+    parser.add_argument(
+        "--limits",
+        nargs="*",
+        choices=[*ALLOWED, "budget"],
+        default=[*ALLOWED],
+        help="those that are on",
+    )
     return parser
 
 

@@ -35,7 +35,9 @@ def faults(
     limits: list[str],
     before: int,
 ) -> list[str]:
-    """What is wrong; nothing, if all is well. ``lines``: those of the people; ``before``: events of ``site`` before them."""
+    """What is wrong; nothing, if all is well. ``lines``: those of the people; ``before``: events of
+    ``site`` before them.
+    """
     found = [f"a person was told: {line['error']}" for line in lines if "error" in line]
     logins = {line["verification"]: line for line in lines if "ended" in line}
     started = {line["verification"] for line in lines if "verification" in line}
@@ -64,10 +66,14 @@ def faults(
     return [*found, *_limits(database, limits, len(started), before)]
 
 
-def _limits(database: psycopg.Connection[Any], limits: list[str], started: int, before: int) -> list[str]:
+def _limits(
+    database: psycopg.Connection[Any], limits: list[str], started: int, before: int
+) -> list[str]:
     """Does each limit have one event for each start, and none for a right guess?"""
     counted: Counter[str] = Counter()
-    for key, events in database.execute("SELECT key, events FROM django_voicepassword_limitcounter"):
+    for key, events in database.execute(
+        "SELECT key, events FROM django_voicepassword_limitcounter"
+    ):
         per_rate = [sum(count for _, count in entries) for entries in json.loads(events).values()]
         counted[key.partition(":")[0]] += max(per_rate, default=0)
     wanted = {name: started for name in limits if name not in ("phone_guesses", "budget")}

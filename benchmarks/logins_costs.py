@@ -1,4 +1,6 @@
-"""What a stretch of time cost: processor seconds of each part, statements, commands of Redis, WAL, and bytes of tables."""
+"""What a stretch of time cost: processor seconds of each part, statements, commands of Redis, WAL,
+and bytes of tables.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ TABLES = "SELECT relname, pg_table_size(relid), pg_indexes_size(relid) FROM pg_s
 WAL = "SELECT wal_bytes, wal_fpi, wal_sync FROM pg_stat_wal"
 COMMITS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
 STATEMENTS = "SELECT rolname, sum(calls) FROM pg_stat_statements JOIN pg_roles ON userid = pg_roles.oid GROUP BY rolname"
-#: Without what stands in quotes: a statement that was under way when the counting began shows its numbers.
+#: Without what stands in quotes: a statement that was under way when the counting began shows its
+#: numbers.
 HEAVIEST = (
     "SELECT rolname, calls, mean_exec_time, left(regexp_replace(query, '''[^'']*''|\"|django_voicepassword_', '', 'g'), 110)"
     " FROM pg_stat_statements JOIN pg_roles ON userid = pg_roles.oid WHERE rolname IN ('web', 'worker')"
@@ -43,26 +46,50 @@ class Moment:
 class Meter:
     """``parts``: part -> its processes, each counted with all that descend from it."""
 
-    def __init__(self, parts: dict[str, list[int]], database: psycopg.Connection[Any], broker: redis.Redis | None) -> None:
+    def __init__(
+        self,
+        parts: dict[str, list[int]],
+        database: psycopg.Connection[Any],
+        broker: redis.Redis | None,
+    ) -> None:
         self.parts, self._database, self._broker = parts, database, broker
 
     def read(self) -> Moment:
         children = _children()
-        seconds = {part: sum(_seconds(pid, children) for pid in pids) for part, pids in self.parts.items()}
+        seconds = {
+            part: sum(_seconds(pid, children) for pid in pids) for part, pids in self.parts.items()
+        }
         statements = {role: int(calls) for role, calls in self._database.execute(STATEMENTS)}
         wal, full_pages, syncs = self._database.execute(WAL).fetchone() or (0, 0, 0)
         (commits,) = self._database.execute(COMMITS).fetchone() or (0,)
         commands = self._broker.info("commandstats") if self._broker is not None else {}
         calls = sum(one["calls"] for name, one in commands.items() if name != "cmdstat_info")
         return Moment(
-            time.monotonic(), seconds, _machine(), statements, calls, int(wal), int(full_pages), int(commits), int(syncs)
+            time.monotonic(),
+            seconds,
+            _machine(),
+            statements,
+            calls,
+            int(wal),
+            int(full_pages),
+            int(commits),
+            int(syncs),
         )
 
 
 def _machine() -> dict[str, int]:
-    """What the processors did: for us, nothing, waiting for the disk, or for another guest of the same host."""
-    user, nice, system, idle, disk, hard, soft, stolen = map(int, Path("/proc/stat").read_text().split()[1:9])
-    return {"used": user + nice + system + hard + soft, "idle": idle, "waiting for the disk": disk, "stolen": stolen}
+    """What the processors did: for us, nothing, waiting for the disk, or for another guest of the
+    same host.
+    """
+    user, nice, system, idle, disk, hard, soft, stolen = map(
+        int, Path("/proc/stat").read_text().split()[1:9]
+    )
+    return {
+        "used": user + nice + system + hard + soft,
+        "idle": idle,
+        "waiting for the disk": disk,
+        "stolen": stolen,
+    }
 
 
 def _children() -> dict[int, list[int]]:
@@ -86,7 +113,9 @@ def _seconds(pid: int, children: dict[int, list[int]]) -> float:
 
 
 def _fields(path: Path) -> list[str]:
-    """Behind the name, which may hold anything: state, parent, …, user, system, and both of children that ended."""
+    """Behind the name, which may hold anything: state, parent, …, user, system, and both of
+    children that ended.
+    """
     return path.read_text().rpartition(")")[2].split()
 
 
@@ -101,7 +130,9 @@ def heaviest(database: psycopg.Connection[Any], count: int) -> list[tuple[Any, .
 
 
 def waits(database: psycopg.Connection[Any], seen: Counter[str]) -> None:
-    """One look at what the backends of web and workers are at: running, idle, or what they wait for."""
+    """One look at what the backends of web and workers are at: running, idle, or what they wait
+    for.
+    """
     question = (
         "SELECT usename || ' ' || CASE WHEN state = 'active' THEN coalesce(wait_event_type || ':' || wait_event, 'running')"
         " ELSE state END FROM pg_stat_activity WHERE usename IN ('web', 'worker')"

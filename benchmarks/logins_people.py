@@ -1,9 +1,11 @@
-"""People who log in, one login after the other, each with a number and an address of its own: a closed loop.
+"""People who log in, one login after the other, each with a number and an address of its own: a
+closed loop.
 
     python -m benchmarks.logins_people WEB_PORT PIPE RESULT PEOPLE SECONDS
 
-A person asks for a call, types the code as soon as the phone rings, and has a session. RESULT has a line of JSON for
-each login: when it began, was answered, rang, when the code was typed and the session was there; or what went wrong.
+A person asks for a call, types the code as soon as the phone rings, and has a session. RESULT has a
+line of JSON for each login: when it began, was answered, rang, when the code was typed and the
+session was there; or what went wrong.
 """
 
 from __future__ import annotations
@@ -77,14 +79,24 @@ class Person(threading.Thread):
         line["started"] = time.monotonic()
         ring = self._phones.ring(number)
         line |= {"rang": ring["at"], "typed": time.monotonic()}
-        line["user"] = self._ask("login/", 200, address, verification=line["verification"], code=ring["code"])["user"]["id"]
+        line["user"] = self._ask(
+            "login/", 200, address, verification=line["verification"], code=ring["code"]
+        )["user"]["id"]
         line["ended"] = time.monotonic()
 
     def _ask(self, path: str, expected: int, address: str, **body: str) -> Any:
-        headers = {"Content-Type": "application/json", "Accept-Language": "en", "X-Forwarded-For": address}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept-Language": "en",
+            "X-Forwarded-For": address,
+        }
         # A connection for each request, as from an nginx before it.
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)) as connection:
-            connection.request("POST", f"/api/{path}", json.dumps(body), {**headers, "Connection": "close"})
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+        ) as connection:
+            connection.request(
+                "POST", f"/api/{path}", json.dumps(body), {**headers, "Connection": "close"}
+            )
             answer = connection.getresponse()
             text = answer.read()
         assert answer.status == expected, f"{path} answered {answer.status} {text[:200]!r}"
@@ -100,7 +112,9 @@ def main() -> None:
         person.start()
     for person in crowd:
         person.join()
-    Path(result).write_text("".join(f"{json.dumps(line)}\n" for person in crowd for line in person.lines))
+    Path(result).write_text(
+        "".join(f"{json.dumps(line)}\n" for person in crowd for line in person.lines)
+    )
 
 
 if __name__ == "__main__":

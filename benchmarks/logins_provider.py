@@ -1,4 +1,5 @@
-"""The sandbox, with a wire to the phones: each ring is told at once to who reads the pipe, with its moment.
+"""The sandbox, with a wire to the phones: each ring is told at once to who reads the pipe, with its
+moment.
 
     python -m benchmarks.logins_provider PORT PIPE SECONDS
 
@@ -38,7 +39,9 @@ class TellingExchange(Exchange):
 
 def main() -> None:
     port, pipe, seconds = sys.argv[1:]
-    Server(("127.0.0.1", int(port)), TellingExchange(Path(pipe), float(seconds)), quiet=True).serve_forever()
+    Server(
+        ("127.0.0.1", int(port)), TellingExchange(Path(pipe), float(seconds)), quiet=True
+    ).serve_forever()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""The row that every start writes: how many starts a second PostgreSQL takes with the limit ``site``, and without.
+"""The row that every start writes: how many starts a second PostgreSQL takes with the limit
+``site``, and without.
 
     python -m benchmarks.logins_row
     python -m benchmarks.logins_row --clients 16 64 --gaps 0 2
 
-pgbench sends the statements of a start: it costs next to nothing, so what is seen is the database and the lock. A gap is what
-passes between two statements in a real site: Python, and the way to the database and back. The last column is not what the
-app does: the same statements with the limits counted last.
+pgbench sends the statements of a start: it costs next to nothing, so what is seen is the database
+and the lock. A gap is what passes between two statements in a real site: Python, and the way to the
+database and back. The last column is not what the app does: the same statements with the limits
+counted last.
 """
 
 from __future__ import annotations
@@ -46,7 +48,10 @@ _CALL = (
 )
 #: What is kept of one rate, and of two of them with a hundred entries each, as a busy ``site`` has.
 _ONE = json.dumps({"20/h": [[1764000000000, 1]]}, separators=(",", ":"))
-_BUSY = json.dumps({rate: [[1764000000000 + n, 1000] for n in range(100)] for rate in ("1/h", "1/d")}, separators=(",", ":"))
+_BUSY = json.dumps(
+    {rate: [[1764000000000 + n, 1000] for n in range(100)] for rate in ("1/h", "1/d")},
+    separators=(",", ":"),
+)
 
 
 def statements(site: bool, last: bool = False) -> list[str]:
@@ -74,21 +79,44 @@ def main() -> int:
     with Database() as database, tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "DATABASE_URL": database.url, "VAR_DIR": folder}
         migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-        subprocess.run(migrate, cwd=ROOT / "example_project", env={**environment, "PYTHONPATH": str(ROOT)}, check=True)
+        subprocess.run(
+            migrate,
+            cwd=ROOT / "example_project",
+            env={**environment, "PYTHONPATH": str(ROOT)},
+            check=True,
+        )
         print("starts a second   clients  gap ms  " + "".join(f"{name:>17}" for name in COLUMNS))
         for gap in given.gaps:
             for clients in given.clients:
-                rates = [measure(database, Path(folder), one, clients, gap, given.seconds) for one in COLUMNS.values()]
-                print(f"{clients:25} {gap:7.1f}  " + "".join(f"{rate:17,.0f}" for rate in rates), flush=True)
+                rates = [
+                    measure(database, Path(folder), one, clients, gap, given.seconds)
+                    for one in COLUMNS.values()
+                ]
+                print(
+                    f"{clients:25} {gap:7.1f}  " + "".join(f"{rate:17,.0f}" for rate in rates),
+                    flush=True,
+                )
     return 0
 
 
-def measure(database: Database, folder: Path, lines: list[str], clients: int, gap: float, seconds: int) -> float:
+def measure(
+    database: Database, folder: Path, lines: list[str], clients: int, gap: float, seconds: int
+) -> float:
     path = folder / "start.sql"
     pause = f"\\sleep {int(gap * 1000)} us\n" if gap else ""
-    path.write_text("\\set n random(79000000000, 79999999999)\n" + pause.join(f"{line}\n" for line in lines))
-    options = ["--no-vacuum", f"--file={path}", f"--client={clients}", f"--time={seconds}", "--jobs=1"]
-    done = subprocess.run([program("pgbench"), *options, database.url], capture_output=True, text=True, check=True)
+    path.write_text(
+        "\\set n random(79000000000, 79999999999)\n" + pause.join(f"{line}\n" for line in lines)
+    )
+    options = [
+        "--no-vacuum",
+        f"--file={path}",
+        f"--client={clients}",
+        f"--time={seconds}",
+        "--jobs=1",
+    ]
+    done = subprocess.run(
+        [program("pgbench"), *options, database.url], capture_output=True, text=True, check=True
+    )
     return float(done.stdout.rpartition("tps = ")[2].split()[0])
 
 

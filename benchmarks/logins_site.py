@@ -1,4 +1,6 @@
-"""The example project as docs/deployment.md sets it up, for ``benchmarks.logins``: settings of web and workers."""
+"""The example project as docs/deployment.md sets it up, for ``benchmarks.logins``: settings of web
+and workers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What ``benchmarks.logins`` measures: a site as processes, on a PostgreSQL and a broker that nobody else uses."""
+"""What ``benchmarks.logins`` measures: a site as processes, on a PostgreSQL and a broker that
+nobody else uses.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ class Database(PostgreSQL):
             # Each savepoint has a name of its own.
             "pg_stat_statements.max": "200000",
         }
-        return [*super().command(), *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))]
+        return [
+            *super().command(),
+            *(word for name, value in options.items() for word in ("-c", f"{name}={value}")),
+        ]
 
     def start(self) -> None:
         super().start()
@@ -63,17 +68,29 @@ class Stand(Site):
 
     def __init__(self, var: Path, database: Database, broker: str, given: Any, log: Any) -> None:
         limits = {name: rates if name in given.limits else [] for name, rates in ALLOWED.items()}
-        keys = {"LIMITS": limits, "TRUSTED_PROXIES": 1, "DAILY_BUDGET": 10**9 if "budget" in given.limits else None}
+        keys = {
+            "LIMITS": limits,
+            "TRUSTED_PROXIES": 1,
+            "DAILY_BUDGET": 10**9 if "budget" in given.limits else None,
+        }
         environment = {
             "CELERY_BROKER_URL": broker,
             "DATABASE_URL": database.url,
             "DEBUG": "0",
             "DJANGO_SETTINGS_MODULE": "benchmarks.logins_site",
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(
+                os.pathsep
+            ),
         }
         super().__init__(var, free_port(), free_port(), keys, log=log, environment=environment)
         self.pipe = var / "rings"
-        provider = ["-m", "benchmarks.logins_provider", str(self._ports["sandbox"]), str(self.pipe), str(given.latency)]
+        provider = [
+            "-m",
+            "benchmarks.logins_provider",
+            str(self._ports["sandbox"]),
+            str(self.pipe),
+            str(given.latency),
+        ]
         address = self.web_url.removeprefix("http://")
         web = [
             "-m",
@@ -84,11 +101,23 @@ class Stand(Site):
             f"--threads={given.web_threads}",
         ]
         web += ["--worker-class=gthread", "--log-level=warning"]
-        worker = ["-m", "celery", "--app=config", "worker", "--queues=calls", f"--pool={given.pool}"]
+        worker = [
+            "-m",
+            "celery",
+            "--app=config",
+            "worker",
+            "--queues=calls",
+            f"--pool={given.pool}",
+        ]
         worker += [f"--concurrency={given.worker_threads}"]
-        self._commands = {"sandbox": [sys.executable, *provider], "web": self._as("web", database, web)}
+        self._commands = {
+            "sandbox": [sys.executable, *provider],
+            "web": self._as("web", database, web),
+        }
         for number in range(given.workers):
-            self._commands[f"worker{number}"] = self._as("worker", database, [*worker, f"--hostname=calls{number}@%h"])
+            self._commands[f"worker{number}"] = self._as(
+                "worker", database, [*worker, f"--hostname=calls{number}@%h"]
+            )
 
     def __enter__(self) -> Stand:
         self.var.mkdir(parents=True, exist_ok=True)

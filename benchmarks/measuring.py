@@ -1,4 +1,6 @@
-"""What is measured alternates in small batches in one process; ratios are taken within a round, and the middle one counts."""
+"""What is measured alternates in small batches in one process; ratios are taken within a round, and
+the middle one counts.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET ")
 
 @dataclass
 class Work:
-    """``run`` is timed once for each of what ``prepare(count)`` made before. ``enter``: called before both."""
+    """``run`` is timed once for each of what ``prepare(count)`` made before. ``enter``: called
+    before both.
+    """
 
     prepare: Callable[[int], Sequence[Any]]
     run: Callable[[Any], object]
@@ -114,7 +118,12 @@ class Table:
                 if number == 0:
                     print("|---" * len(row) + "|")
             else:
-                print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+                print(
+                    "  "
+                    + "  ".join(
+                        cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+                    ).rstrip()
+                )
         sys.stdout.flush()
 
 

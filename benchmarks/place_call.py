@@ -1,7 +1,8 @@
 """``place_call`` in a real Celery worker beside tasks that do less: tasks a second, by pool.
 
-The worker is told to serve a queue that is full already, and the time is taken until the queue is empty and the last task
-is acknowledged. The provider is a process of this machine; the broker is Redis.
+The worker is told to serve a queue that is full already, and the time is taken until the queue is
+empty and the last task is acknowledged. The provider is a process of this machine; the broker is
+Redis.
 """
 
 from __future__ import annotations
@@ -39,7 +40,14 @@ def measure(database: Database, broker: str, rounds: int, batch: int) -> Table:
     database.use()
     table = Table(
         f"place_call, {database.connection.vendor}, Redis: tasks a second",
-        *("pool", "place_call", "the same rows by hand, no HTTP", "empty task", "to the rows by hand", "to the empty task"),
+        *(
+            "pool",
+            "place_call",
+            "the same rows by hand, no HTTP",
+            "empty task",
+            "to the rows by hand",
+            "to the empty task",
+        ),
         "statements",
     )
     kinds: dict[str, Any] = {"place_call": tasks.place_call, "by_hand": by_hand, "empty": empty}
@@ -103,7 +111,9 @@ def _drain(task: Any, count: int, broker: str) -> float:
 
 
 @contextmanager
-def _worker(pool: str, at_once: int, database: Database, broker: str, own: dict[str, Any]) -> Iterator[None]:
+def _worker(
+    pool: str, at_once: int, database: Database, broker: str, own: dict[str, Any]
+) -> Iterator[None]:
     environment = {
         **os.environ,
         "DATABASE_URL": database.address,
@@ -113,7 +123,17 @@ def _worker(pool: str, at_once: int, database: Database, broker: str, own: dict[
         "PYTHONWARNINGS": "ignore",
         "BENCHMARK_VOICEPASSWORD": json.dumps(own),
     }
-    command = [sys.executable, "-m", "celery", "--quiet", "--app", "benchmarks.worker", "worker", "--loglevel", "ERROR"]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "--quiet",
+        "--app",
+        "benchmarks.worker",
+        "worker",
+        "--loglevel",
+        "ERROR",
+    ]
     options = ["--pool", pool, "--concurrency", str(at_once), "--queues", f"{QUEUE}_idle"]
     options += ["--without-gossip", "--without-mingle"]
     process = subprocess.Popen([*command, *options], env=environment, stdout=subprocess.DEVNULL)

@@ -1,4 +1,5 @@
-"""A provider in a process of its own that answers every request with the same reply, as fast as Python can.
+"""A provider in a process of its own that answers every request with the same reply, as fast as
+Python can.
 
 with Provider() as provider: provider.api_url
 """
@@ -10,7 +11,10 @@ import subprocess
 import sys
 
 BODY = b'{"result":"ok","id":"1234567890","number":"79990000001","price":"0.35","code":"1234"}'
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(BODY),
+    BODY,
+)
 
 
 class Provider:
@@ -18,7 +22,9 @@ class Provider:
         command = [sys.executable, "-m", "benchmarks.provider"]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        self.api_url = f"http://127.0.0.1:{int(self._process.stdout.readline())}/api/voice-password/"
+        self.api_url = (
+            f"http://127.0.0.1:{int(self._process.stdout.readline())}/api/voice-password/"
+        )
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -34,7 +40,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
-        length = next((line for line in head.lower().splitlines() if line.startswith(b"content-length:")), b":0")
+        length = next(
+            (line for line in head.lower().splitlines() if line.startswith(b"content-length:")),
+            b":0",
+        )
         if end and len(body) >= int(length.partition(b":")[2]):
             self._received = b""
             self._transport.write(ANSWER)  # type: ignore[attr-defined]

@@ -1,4 +1,6 @@
-"""The host project that is measured: that of the tests, with connections that stay and the app's usual limits."""
+"""The host project that is measured: that of the tests, with connections that stay and the app's
+usual limits.
+"""
 
 import json
 import os
@@ -7,7 +9,8 @@ from tests.settings import *  # noqa: F403
 from tests.settings import DATABASES
 
 ROOT_URLCONF = "benchmarks.urls"
-# As docs/deployment.md has it, but for CONN_HEALTH_CHECKS: the same statement more for floor and app.
+# As docs/deployment.md has it, but for CONN_HEALTH_CHECKS: the same statement more for floor and
+# app.
 DATABASES["default"]["CONN_MAX_AGE"] = None
 if os.environ.get("BENCHMARK_SQLITE"):
     DATABASES["default"]["NAME"] = os.environ["BENCHMARK_SQLITE"]

@@ -1,4 +1,6 @@
-"""Callback, start, check and login: our views beside plain ones, through the same WSGI handler and middleware."""
+"""Callback, start, check and login: our views beside plain ones, through the same WSGI handler and
+middleware.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,16 @@ def measure(names: Sequence[str], databases: dict[int, Database], rounds: int, b
     """``databases``: by the length of their history; each work alternates between all of them."""
     table = Table(
         f"Views, {next(iter(databases.values())).connection.vendor}",
-        *("work", "history", "floor, µs", "ours, µs", "ratio", "statements", "lean floor", "history costs"),
+        *(
+            "work",
+            "history",
+            "floor, µs",
+            "ours, µs",
+            "ratio",
+            "statements",
+            "lean floor",
+            "history costs",
+        ),
     )
     usual = django_settings.VOICEPASSWORD
     for name in names:
@@ -46,10 +57,19 @@ def measure(names: Sequence[str], databases: dict[int, Database], rounds: int, b
     return table
 
 
-def _measure(table: Table, title: str, kinds: list[Any], databases: dict[int, Database], rounds: int, batch: int) -> None:
+def _measure(
+    table: Table,
+    title: str,
+    kinds: list[Any],
+    databases: dict[int, Database],
+    rounds: int,
+    batch: int,
+) -> None:
     handler = WSGIHandler()
     works = {
-        rows: [Work(kind, partial(_ask, handler), database.use) for kind in kinds if kind is not None]
+        rows: [
+            Work(kind, partial(_ask, handler), database.use) for kind in kinds if kind is not None
+        ]
         for rows, database in databases.items()
     }
     alternate([work for group in works.values() for work in group], rounds, batch, title)
@@ -81,7 +101,9 @@ def _ask(handler: WSGIHandler, request: Request) -> None:
 
 def _post(path: str, body: dict[str, Any], expected: int = 200) -> Request:
     address = ".".join(str(_chance.randrange(1, 255)) for _ in range(4))
-    request = _factory.post(path, json.dumps(body), content_type="application/json", REMOTE_ADDR=address)
+    request = _factory.post(
+        path, json.dumps(body), content_type="application/json", REMOTE_ADDR=address
+    )
     return request.environ, expected
 
 
@@ -96,7 +118,13 @@ def calls(count: int, state: str = "placed") -> list[CallRequest]:
     numbers = [_phone() for _ in range(count)]
     verifications = Verification.objects.bulk_create(
         [
-            Verification(phone=one, sends=1, created_at=now, last_sent_at=now, expires_at=now + timedelta(seconds=300))
+            Verification(
+                phone=one,
+                sends=1,
+                created_at=now,
+                last_sent_at=now,
+                expires_at=now + timedelta(seconds=300),
+            )
             for one in numbers
         ]
     )
@@ -121,7 +149,9 @@ def _placed(verification: Verification, now: datetime) -> dict[str, Any]:
         "claimed_at": now,
         "placed_at": now,
         "next_poll_at": now + timedelta(seconds=15),
-        "code_digest": codes.digest(verification.id, verification.phone, codes.make(verification.id)),
+        "code_digest": codes.digest(
+            verification.id, verification.phone, codes.make(verification.id)
+        ),
     }
 
 
@@ -169,12 +199,16 @@ def _logins(path: str, count: int) -> list[Request]:
     """Of people who logged in before."""
     made = calls(count)
     model = get_user_model()
-    users = model.objects.bulk_create([model(username=f"bench_{call.pk}", password="!") for call in made])
+    users = model.objects.bulk_create(
+        [model(username=f"bench_{call.pk}", password="!") for call in made]
+    )
     VerifiedPhone.objects.bulk_create(
         [VerifiedPhone(user=user, phone=call.phone) for user, call in zip(users, made, strict=True)]
     )
     given = [(str(call.verification_id), codes.make(call.verification_id)) for call in made]  # type: ignore[arg-type]
-    return [_post(path, {"verification": verification, "code": code}) for verification, code in given]
+    return [
+        _post(path, {"verification": verification, "code": code}) for verification, code in given
+    ]
 
 
 def _floor_check(call: CallRequest) -> str:
@@ -212,5 +246,7 @@ MEASURED: dict[str, list[tuple[str, Any, Any, Any, dict[str, Any]]]] = {
         )
         for title, is_right in (("check, right", True), ("check, wrong", False))
     ],
-    "login": [("login", partial(_logins, "/api/login/"), partial(_logins, "/floor/login/"), None, {})],
+    "login": [
+        ("login", partial(_logins, "/api/login/"), partial(_logins, "/floor/login/"), None, {})
+    ],
 }

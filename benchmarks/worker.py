@@ -23,7 +23,9 @@ def check_connections(**kwargs: Any) -> None:
 
 @app.task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def by_hand(call_id: int) -> None:
-    """What a placed call writes, and nothing else: read, claimed, placed, and one status; nobody is asked."""
+    """What a placed call writes, and nothing else: read, claimed, placed, and one status; nobody is
+    asked.
+    """
     from django.db import transaction
     from django.utils import timezone
 
@@ -31,12 +33,16 @@ def by_hand(call_id: int) -> None:
 
     call = CallRequest.objects.select_related("verification").get(pk=call_id)
     now = timezone.now()
-    CallRequest.objects.filter(pk=call_id, state="queued").update(state="placing", claimed_at=now, code_digest="0" * 64)
+    CallRequest.objects.filter(pk=call_id, state="queued").update(
+        state="placing", claimed_at=now, code_digest="0" * 64
+    )
     with transaction.atomic():
         CallRequest.objects.filter(pk=call_id, state="placing").update(
             state="placed", provider_id="1234567890", price="0.35", placed_at=now, next_poll_at=now
         )
-        CallStatus.objects.create(call=call, state="placed", raw_state="ok", source="send", received_at=now, price="0.35")
+        CallStatus.objects.create(
+            call=call, state="placed", raw_state="ok", source="send", received_at=now, price="0.35"
+        )
 
 
 @app.task(ignore_result=True)

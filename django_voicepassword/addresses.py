@@ -10,10 +10,12 @@ from django_voicepassword.conf import settings
 
 
 def client_address(request: HttpRequest | None) -> str | None:
-    """The client's IP address in its canonical spelling, or None where there is none (a unix socket, a command).
+    """The client's IP address in its canonical spelling, or None where there is none (a unix
+    socket, a command).
 
-    Behind N = TRUSTED_PROXIES the N-th entry of X-Forwarded-For from the right is the address that the outermost
-    trusted proxy saw. What stands further left was sent by the client, who may write anything there.
+    Behind N = TRUSTED_PROXIES the N-th entry of X-Forwarded-For from the right is the address that
+    the outermost trusted proxy saw. What stands further left was sent by the client, who may write
+    anything there.
     """
     if request is None:
         return None
@@ -21,14 +23,20 @@ def client_address(request: HttpRequest | None) -> str | None:
     proxies = settings.TRUSTED_PROXIES
     if not proxies:
         return direct
-    entries = [entry.strip() for entry in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if entry.strip()]
+    entries = [
+        entry.strip()
+        for entry in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        if entry.strip()
+    ]
     if len(entries) < proxies:
         return direct
     return _canonical(entries[-proxies]) or direct
 
 
 def subject(address: str) -> str:
-    """What a limit counts by: an IPv4 address, or the /64 of an IPv6 one (a household has a whole /64)."""
+    """What a limit counts by: an IPv4 address, or the /64 of an IPv6 one (a household has a whole
+    /64).
+    """
     parsed = ipaddress.ip_address(address)
     if parsed.version == 6:
         return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -1,4 +1,6 @@
-"""Who looked at whole numbers: one line of the log ``django_voicepassword.audit`` each time, never the numbers."""
+"""Who looked at whole numbers: one line of the log ``django_voicepassword.audit`` each time, never
+the numbers.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ logger = logging.getLogger(__name__)
 
 
 def whole_numbers_seen(user: Any, where: str, rows: int) -> None:
-    """Note that ``user`` was shown ``rows`` whole numbers at ``where`` (``call list``, ``call 12``, ``export``).
+    """Note that ``user`` was shown ``rows`` whole numbers at ``where`` (``call list``, ``call 12``,
+    ``export``).
 
     ``user`` is None for somebody at the command line.
     """

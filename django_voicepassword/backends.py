@@ -25,9 +25,9 @@ from django_voicepassword.sensitive import sensitive
 class PhoneBackend(ModelBackend):
     """``authenticate(request, verification=id, voicepassword_code=code)`` gives the user, or None.
 
-    What was approved is left on the request as ``voicepassword_verification``, and why it gave None as
-    ``voicepassword_error``, for the pages and the API. To make users in a way of your own, subclass it, override
-    ``create_user`` and name your class in AUTHENTICATION_BACKENDS.
+    What was approved is left on the request as ``voicepassword_verification``, and why it gave None
+    as ``voicepassword_error``, for the pages and the API. To make users in a way of your own,
+    subclass it, override ``create_user`` and name your class in AUTHENTICATION_BACKENDS.
     """
 
     @sensitive
@@ -42,7 +42,11 @@ class PhoneBackend(ModelBackend):
             return None
         try:
             approved = verifications.check(
-                verification, voicepassword_code, request=request, purpose="login", find_user=self.find_user
+                verification,
+                voicepassword_code,
+                request=request,
+                purpose="login",
+                find_user=self.find_user,
             )
         except (VerificationError, Verification.DoesNotExist) as error:
             if request is not None:
@@ -53,7 +57,9 @@ class PhoneBackend(ModelBackend):
         return approved.user
 
     def find_user(self, verification: Verification) -> Any:
-        """The user who may log in by this approved verification, made where there is none. Raises Refused."""
+        """The user who may log in by this approved verification, made where there is none. Raises
+        Refused.
+        """
         user = users.find(verification.phone) or users.create(verification.phone, self.create_user)
         if user is None or not self.user_can_authenticate(user):
             # One answer for both: who asks learns nothing about who has an account.
@@ -61,8 +67,10 @@ class PhoneBackend(ModelBackend):
         return user
 
     def create_user(self, phone: str) -> Any:
-        """Make the user of a number that logs in for the first time (E.164 digits); None: nobody is made.
+        """Make the user of a number that logs in for the first time (E.164 digits); None: nobody is
+        made.
 
-        The hook to override. It runs in a transaction; the number is attached to the user afterwards.
+        The hook to override. It runs in a transaction; the number is attached to the user
+        afterwards.
         """
         return users.make(phone)

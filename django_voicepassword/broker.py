@@ -1,8 +1,10 @@
-"""Handing a task to the broker within seconds, whatever state the broker is in and however Celery is configured.
+"""Handing a task to the broker within seconds, whatever state the broker is in and however Celery
+is configured.
 
-Celery's own publishing waits long where the person waits for a page: 6 s for a refused connection, and for ever for a
-Redis that accepts and stays silent. Here every step has a time limit, and a connection that died meanwhile is made anew
-once. RabbitMQ confirms what it took; a task that a broker takes and loses is found again by ``poll_calls``.
+Celery's own publishing waits long where the person waits for a page: 6 s for a refused connection,
+and for ever for a Redis that accepts and stays silent. Here every step has a time limit, and a
+connection that died meanwhile is made anew once. RabbitMQ confirms what it took; a task that a
+broker takes and loses is found again by ``poll_calls``.
 """
 
 from __future__ import annotations
@@ -15,15 +17,22 @@ from celery import Celery, Task
 from kombu import pools
 from kombu.connection import Connection
 
-#: Seconds to connect, and to wait for each answer. In all a task is handed over, or refused, in three times as many.
+#: Seconds to connect, and to wait for each answer. In all a task is handed over, or refused, in
+#: three times as many.
 TIMEOUT = 1.5
 
 #: A second message for one call is harmless: whoever claims its row first places it.
 _RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
 _AMQP = {"confirm_publish": True, "read_timeout": TIMEOUT, "write_timeout": TIMEOUT}
-_REDIS = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "retry_on_timeout": False, "max_retries": 0}
-#: Transport -> its time limits. The others have none that could be set, and need none: files and memory.
+_REDIS = {
+    "socket_timeout": TIMEOUT,
+    "socket_connect_timeout": TIMEOUT,
+    "retry_on_timeout": False,
+    "max_retries": 0,
+}
+#: Transport -> its time limits. The others have none that could be set, and need none: files and
+#: memory.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "amqp": _AMQP,
     "amqps": _AMQP,
@@ -35,7 +44,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def publish(task: Task, *args: int) -> None:
-    """Hand ``task`` to its broker. Raises whatever the broker's library raises when it does not take it in time."""
+    """Hand ``task`` to its broker. Raises whatever the broker's library raises when it does not
+    take it in time.
+    """
     producers = pools.producers[connection_of(task.app, os.getpid())]
     with producers.acquire(block=True, timeout=TIMEOUT) as producer:
         task.apply_async(args, producer=producer, retry=True, retry_policy=_RETRY_POLICY)
@@ -43,8 +54,12 @@ def publish(task: Task, *args: int) -> None:
 
 @lru_cache(maxsize=8)
 def connection_of(app: Celery, process: int) -> Connection:
-    """How to connect; the pool that belongs to it connects. ``process``: no fork shares a connection with its parent."""
+    """How to connect; the pool that belongs to it connects. ``process``: no fork shares a
+    connection with its parent.
+    """
     usual = app.connection_for_write()
     options = {**(usual.transport_options or {}), **_OPTIONS.get(usual.transport_cls, {})}
-    limited: Connection = app.connection_for_write(connect_timeout=TIMEOUT).clone(transport_options=options)
+    limited: Connection = app.connection_for_write(connect_timeout=TIMEOUT).clone(
+        transport_options=options
+    )
     return limited

@@ -1,4 +1,6 @@
-"""Which budget pays for a send or a guess: the number's, or that of a device which proved the number before."""
+"""Which budget pays for a send or a guess: the number's, or that of a device which proved the
+number before.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from django_voicepassword.models import Verification
 
 @dataclass(frozen=True)
 class Reserved:
-    """What was set aside for one send: its price where DAILY_BUDGET counts, and the device that pays, if one does."""
+    """What was set aside for one send: its price where DAILY_BUDGET counts, and the device that
+    pays, if one does.
+    """
 
     price: Decimal | None
     device: str = ""
@@ -25,13 +29,18 @@ class Reserved:
 def price_of_send(channel: str) -> Decimal | None:
     """What DAILY_BUDGET is to pay for one send; None without it.
 
-    Asked before the transaction of the send: one that begins with a read cannot wait for a writer on SQLite.
+    Asked before the transaction of the send: one that begins with a read cannot wait for a writer
+    on SQLite.
     """
     return limits.expected_price(channel) if settings.DAILY_BUDGET is not None else None
 
 
-def reserve_send(verification: Verification, price: Decimal | None, now: datetime, request: HttpRequest | None) -> Reserved:
-    """Count one send. Raises RateLimited or BudgetExhausted and counts nothing. See ``limits.reserve``."""
+def reserve_send(
+    verification: Verification, price: Decimal | None, now: datetime, request: HttpRequest | None
+) -> Reserved:
+    """Count one send. Raises RateLimited or BudgetExhausted and counts nothing. See
+    ``limits.reserve``.
+    """
     try:
         limits.reserve(limits.send_subjects(verification.phone, verification.ip), now, price)
         return Reserved(price)
@@ -43,8 +52,12 @@ def reserve_send(verification: Verification, price: Decimal | None, now: datetim
     return Reserved(price, device)
 
 
-def hold_guess(verification: Verification, now: datetime, request: HttpRequest | None) -> limits.Reservation:
-    """A place for one guess, to be kept where it is wrong. Raises RateLimited. See ``limits.hold_place``."""
+def hold_guess(
+    verification: Verification, now: datetime, request: HttpRequest | None
+) -> limits.Reservation:
+    """A place for one guess, to be kept where it is wrong. Raises RateLimited. See
+    ``limits.hold_place``.
+    """
     phone = verification.phone
     if phones.fixed_code(phone) is not None:
         return limits.Reservation([], now)

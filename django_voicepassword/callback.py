@@ -1,7 +1,8 @@
-"""POST callback/<token>/: the provider reports the state of a call or an SMS. It records; it never approves.
+"""POST callback/<token>/: the provider reports the state of a call or an SMS. It records; it never
+approves.
 
-The token is made per call request. What comes is untrusted text from outside: it is bounded, read by
-``protocol.reports``, kept, and judged by ``delivery.record``.
+The token is made per call request. What comes is untrusted text from outside: it is bounded, read
+by ``protocol.reports``, kept, and judged by ``delivery.record``.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class NoNegotiation(BaseContentNegotiation):
     def select_parser(self, request: Request, parsers: Any) -> BaseParser:
         return AnyParser()
 
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> tuple[BaseRenderer, str]:
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
         return JSONRenderer(), JSONRenderer.media_type
 
 
@@ -62,7 +65,9 @@ class CallbackView(APIView):
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
         # Not method_decorator, which decorates anew for each request.
-        return non_atomic_requests(sensitive_post_parameters()(sensitive(super().as_view(**initkwargs))))
+        return non_atomic_requests(
+            sensitive_post_parameters()(sensitive(super().as_view(**initkwargs)))
+        )
 
     def post(self, request: Request, token: str) -> Response:
         call_id = tokens.parse_callback_token(token)
@@ -83,7 +88,9 @@ class CallbackView(APIView):
             raise NotFound
         if len(query) > MAX_CALLBACK_BYTES:
             return _error("too_large", f"a report has at most {MAX_CALLBACK_BYTES} bytes", 400)
-        return self.keep(call_id, query.encode("latin-1", "replace"), "application/x-www-form-urlencoded")
+        return self.keep(
+            call_id, query.encode("latin-1", "replace"), "application/x-www-form-urlencoded"
+        )
 
     def keep(self, call_id: int, body: bytes, content_type: str) -> Response:
         try:

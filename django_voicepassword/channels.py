@@ -1,4 +1,6 @@
-"""Which channel carries the code next. An SMS repeats the code of a call, so it needs one that the provider took."""
+"""Which channel carries the code next. An SMS repeats the code of a call, so it needs one that the
+provider took.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from django_voicepassword.models import CallRequest
 
 
 def following(calls: Sequence[CallRequest]) -> list[str]:
-    """What may be tried next, best first: the channels after the newest call's; at the end of the list the last one again."""
+    """What may be tried next, best first: the channels after the newest call's; at the end of the
+    list the last one again.
+    """
     newest = calls[-1].channel if calls else None
     channels = list(settings.CHANNELS)
     later = channels[channels.index(newest) + 1 :] if newest in channels else channels
@@ -32,9 +36,13 @@ def choose(channel: str | None, calls: Sequence[CallRequest] = ()) -> str:
     if channel not in settings.CHANNELS:
         raise ChannelUnavailable(f"the channel must be one of {', '.join(settings.CHANNELS)}")
     if not _is_usable(channel, calls):
-        raise ChannelUnavailable("an SMS repeats the code of a call: there is none yet that the provider took")
+        raise ChannelUnavailable(
+            "an SMS repeats the code of a call: there is none yet that the provider took"
+        )
     return channel
 
 
 def _is_usable(channel: str, calls: Sequence[CallRequest]) -> bool:
-    return channel != CallRequest.Channel.SMS or any(call.provider_id and call.channel != channel for call in calls)
+    return channel != CallRequest.Channel.SMS or any(
+        call.provider_id and call.channel != channel for call in calls
+    )

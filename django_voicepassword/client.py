@@ -5,8 +5,8 @@
     client = Client(api_key)
     reply = client.flash_call("79999999999", code="1234")
 
-Every error is one of ``django_voicepassword.exceptions.ProviderError``, or ``protocol.InvalidRequest`` before anything
-is sent. No request is ever sent twice.
+Every error is one of ``django_voicepassword.exceptions.ProviderError``, or
+``protocol.InvalidRequest`` before anything is sent. No request is ever sent twice.
 """
 
 from __future__ import annotations
@@ -52,10 +52,12 @@ class ConfigurationError(ValueError):
 
 
 class Client:
-    """Talks to the provider with one API key. Safe for threads and forks: each has a session of its own.
+    """Talks to the provider with one API key. Safe for threads and forks: each has a session of its
+    own.
 
-    ``auth``: "header" (the key raw in ``Authorization``) or "body" (``security.apiKey``). ``timeout``: seconds to
-    connect and to wait for each read; head and body of an answer may each take no longer than twice the second.
+    ``auth``: "header" (the key raw in ``Authorization``) or "body" (``security.apiKey``).
+    ``timeout``: seconds to connect and to wait for each read; head and body of an answer may each
+    take no longer than twice the second.
     """
 
     @forgetful
@@ -83,10 +85,18 @@ class Client:
 
     @forgetful
     def flash_call(
-        self, number: str, code: str | None = None, capacity: int | None = None, callback_url: str | None = None
+        self,
+        number: str,
+        code: str | None = None,
+        capacity: int | None = None,
+        callback_url: str | None = None,
     ) -> SendReply:
-        """Call ``number`` from a number that ends with ``code``, or with ``capacity`` digits that the provider makes."""
-        return self._send(protocol.encode_flash_call(number, code, capacity, callback_url), code, number)
+        """Call ``number`` from a number that ends with ``code``, or with ``capacity`` digits that
+        the provider makes.
+        """
+        return self._send(
+            protocol.encode_flash_call(number, code, capacity, callback_url), code, number
+        )
 
     @forgetful
     def voice_call(
@@ -97,8 +107,12 @@ class Client:
         ani: str | None = None,
         callback_url: str | None = None,
     ) -> SendReply:
-        """Call ``number`` and say ``code``, or the provider's own; ``repeat``: twice; ``ani``: from this number."""
-        return self._send(protocol.encode_voice_call(number, code, repeat, ani, callback_url), code, number)
+        """Call ``number`` and say ``code``, or the provider's own; ``repeat``: twice; ``ani``: from
+        this number.
+        """
+        return self._send(
+            protocol.encode_voice_call(number, code, repeat, ani, callback_url), code, number
+        )
 
     @forgetful
     def sms(self, request_id: str) -> SendReply:
@@ -108,12 +122,16 @@ class Client:
     @forgetful
     def balance(self) -> Balance:
         """What the account holds."""
-        return protocol.parse_balance(self._read(self._post("get/", protocol.encode_balance())), self._api_key)
+        return protocol.parse_balance(
+            self._read(self._post("get/", protocol.encode_balance())), self._api_key
+        )
 
     @forgetful
     def state(self, request_id: str) -> Report:
         """What became of one request."""
-        return protocol.parse_state(self._read(self._post("get/", protocol.encode_state(request_id))), self._api_key)
+        return protocol.parse_state(
+            self._read(self._post("get/", protocol.encode_state(request_id))), self._api_key
+        )
 
     @forgetful
     def daily(self, date: datetime.date) -> DailyReport:
@@ -139,14 +157,17 @@ class Client:
                 stream=True,
             )
         except requests.RequestException as error:
-            # `from None`: the foreign exception carries the request, and with it the key and the code.
+            # `from None`: the foreign exception carries the request, and with it the key and the
+            # code.
             raise _unreachable(error) from None
         if response.status_code >= 500:
             response.close()
             raise Unreachable(f"the provider answered {response.status_code}", may_have_rung=True)
         if 300 <= response.status_code < 400:
             response.close()
-            raise UnreadableReply(f"the provider answered {response.status_code}: a redirect is not followed")
+            raise UnreadableReply(
+                f"the provider answered {response.status_code}: a redirect is not followed"
+            )
         return response
 
     def _read(self, response: requests.Response) -> bytes:
@@ -165,7 +186,9 @@ class Client:
                     raise Unreachable("the answer does not end", may_have_rung=True)
         except (HTTPError, OSError):
             response.close()
-            raise Unreachable("the connection broke while the answer was read", may_have_rung=True) from None
+            raise Unreachable(
+                "the connection broke while the answer was read", may_have_rung=True
+            ) from None
         expected = response.headers.get("Content-Length", "")
         if expected.isascii() and expected.isdigit() and len(body) < int(expected[:12]):
             raise Unreachable("the answer broke off", may_have_rung=True)
@@ -184,7 +207,9 @@ class Client:
 
 
 class DailyReport:
-    """The rows of a day, streamed in constant memory. Iterate once; then ask what could not be read."""
+    """The rows of a day, streamed in constant memory. Iterate once; then ask what could not be
+    read.
+    """
 
     def __init__(self, response: requests.Response, api_key: str) -> None:
         self._response = response
@@ -216,9 +241,12 @@ class DailyReport:
                     self.read += 1
                     yield row
         except (HTTPError, OSError):
-            raise Unreachable("the connection broke while the statistics were read", may_have_rung=False) from None
+            raise Unreachable(
+                "the connection broke while the statistics were read", may_have_rung=False
+            ) from None
         except (ijson.JSONError, ValueError, ArithmeticError):
-            # ArithmeticError: 1e9 with another ten digits behind it is a number of JSON's, and of nobody else's.
+            # ArithmeticError: 1e9 with another ten digits behind it is a number of JSON's, and of
+            # nobody else's.
             raise UnreadableReply("the statistics are no complete JSON") from None
         finally:
             self._response.close()
@@ -252,7 +280,9 @@ class DailyReport:
                 head[place] = value
 
     def _values(self, source: _Source) -> Iterator[tuple[str, Any]]:
-        """``("row", one row)`` for each of ``data``, and ``(key, value)`` for the scalars beside it."""
+        """``("row", one row)`` for each of ``data``, and ``(key, value)`` for the scalars beside
+        it.
+        """
         builder, inside = None, ""
         for prefix, event, value in ijson.parse(source, buf_size=_CHUNK):
             if builder is not None:
@@ -270,7 +300,9 @@ class DailyReport:
 
 
 class _Source:
-    """A stream that keeps its first and its last bytes: what stands before and after the list of a day."""
+    """A stream that keeps its first and its last bytes: what stands before and after the list of a
+    day.
+    """
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -328,7 +360,9 @@ def _unreachable(error: requests.RequestException) -> Unreachable:
         return Unreachable("no connection to the provider", may_have_rung=False)
     if isinstance(error, requests.exceptions.SSLError):
         # Only a refused certificate is surely from before the request left.
-        refused = any(isinstance(one, ssl.SSLCertVerificationError) for one in getattr(reason, "args", ()))
+        refused = any(
+            isinstance(one, ssl.SSLCertVerificationError) for one in getattr(reason, "args", ())
+        )
         return Unreachable("the TLS connection failed", may_have_rung=not refused)
     if isinstance(reason, (NewConnectionError, NameResolutionError)):
         return Unreachable("the connection was refused", may_have_rung=False)
@@ -341,7 +375,9 @@ def _check_key(api_key: Any) -> None:
     if not isinstance(api_key, str) or not api_key:
         raise ConfigurationError("api_key is missing")
     if not (api_key.isascii() and api_key.isprintable()) or api_key != api_key.strip():
-        raise ConfigurationError("api_key has characters that no header can carry: copy it anew, without spaces")
+        raise ConfigurationError(
+            "api_key has characters that no header can carry: copy it anew, without spaces"
+        )
 
 
 def _check_url(base_url: Any) -> None:
@@ -351,7 +387,9 @@ def _check_url(base_url: Any) -> None:
     except (ValueError, TypeError, AttributeError):
         host, user, parts = None, None, urlsplit("")
     if not host or user or parts.query or parts.fragment or parts.scheme not in ("http", "https"):
-        raise ConfigurationError("base_url must be an absolute address, as https://example.org/api/")
+        raise ConfigurationError(
+            "base_url must be an absolute address, as https://example.org/api/"
+        )
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError("base_url must be https: the key would travel in the clear")
 

@@ -1,7 +1,8 @@
 """Codes: made from the verification's id, kept as keyed digests, compared in constant time.
 
-No code is stored: four digits hashed plainly are found in milliseconds, so digests are keyed by SECRET_KEY, and the
-code that we make ourselves is derived, not remembered. SECRET_KEY_FALLBACKS are honoured in both.
+No code is stored: four digits hashed plainly are found in milliseconds, so digests are keyed by
+SECRET_KEY, and the code that we make ourselves is derived, not remembered. SECRET_KEY_FALLBACKS are
+honoured in both.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def digest(verification_id: UUID, phone: str, code: str, secret: str | bytes | N
 
 
 def matches(verification_id: UUID, phone: str, guess: str, digests: Iterable[str]) -> bool:
-    """Is ``guess`` the code behind any of ``digests``? Compares all of them, whatever the first says."""
+    """Is ``guess`` the code behind any of ``digests``? Compares all of them, whatever the first
+    says.
+    """
     kept = [one for one in digests if one]
     found = False
     for secret in (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS):
@@ -49,5 +52,7 @@ def matches(verification_id: UUID, phone: str, guess: str, digests: Iterable[str
 
 
 def clean_guess(text: object) -> str:
-    """A typed code without the spaces and dashes that people and keyboards add: ``"12-34 "`` is ``"1234"``."""
+    """A typed code without the spaces and dashes that people and keyboards add: ``"12-34 "`` is
+    ``"1234"``.
+    """
     return "".join(str(text if text is not None else "").split()).replace("-", "")[:32]

@@ -1,7 +1,8 @@
-"""The settings: one dict, ``VOICEPASSWORD``, read at every access so that ``override_settings`` works.
+"""The settings: one dict, ``VOICEPASSWORD``, read at every access so that ``override_settings``
+works.
 
-``DEFAULTS`` is the table of every key; ``docs/settings.md`` explains them. ``checks.py`` tells about unknown keys
-and wrong values; here a missing key simply has its default.
+``DEFAULTS`` is the table of every key; ``docs/settings.md`` explains them. ``checks.py`` tells
+about unknown keys and wrong values; here a missing key simply has its default.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ DEFAULTS: dict[str, Any] = {
     "MAX_ATTEMPTS": 5,
     "RESEND_AFTER": 60,
     "MAX_SENDS": 3,
-    "LIMITS": {"phone": ["3/10m", "10/d"], "phone_guesses": ["15/d"], "ip": ["20/h"], "prefix": [], "site": []},
+    "LIMITS": {
+        "phone": ["3/10m", "10/d"],
+        "phone_guesses": ["15/d"],
+        "ip": ["20/h"],
+        "prefix": [],
+        "site": [],
+    },
     "DAILY_BUDGET": None,
     "ALLOWED_PREFIXES": ["79"],
     "DEFAULT_REGION": "RU",
@@ -67,7 +74,9 @@ class Settings:
 
     @property
     def limits(self) -> dict[str, list[str]]:
-        """LIMITS: a limit that the host project does not name keeps its default, ``[]`` switches it off."""
+        """LIMITS: a limit that the host project does not name keeps its default, ``[]`` switches it
+        off.
+        """
         return {**DEFAULTS["LIMITS"], **self.LIMITS}
 
     @property

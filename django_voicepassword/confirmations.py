@@ -1,4 +1,5 @@
-"""Proving again, for one important step, that the person who is logged in holds the phone; and who did so lately.
+"""Proving again, for one important step, that the person who is logged in holds the phone; and who
+did so lately.
 
 A login by phone counts as such a proof. The session holds nothing but the verification's id.
 """
@@ -31,7 +32,11 @@ def confirm(request: HttpRequest, verification_id: UUID | str, code: str) -> Ver
     Raises what ``verifications.check`` raises, and Refused.
     """
     verification = verifications.check(
-        verification_id, code, request=request, purpose=PURPOSE, find_user=lambda approved: _own(request.user, approved)
+        verification_id,
+        code,
+        request=request,
+        purpose=PURPOSE,
+        find_user=lambda approved: _own(request.user, approved),
     )
     remember(request, verification)
     return verification
@@ -43,15 +48,18 @@ def remember(request: HttpRequest, verification: Verification) -> None:
 
 
 def is_confirmed(request: HttpRequest, max_age: float | None = None) -> bool:
-    """Did who is logged in prove to hold their phone, within ``max_age`` seconds? None: at any time.
+    """Did who is logged in prove to hold their phone, within ``max_age`` seconds? None: at any
+    time.
 
-    Told by the session, or by the header X-VoicePassword-Proof; and, with None, by any verification of the user.
+    Told by the session, or by the header X-VoicePassword-Proof; and, with None, by any verification
+    of the user.
     """
     user: Any = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return False
     if max_age is None and (
-        users.has_verified(user) or Verification.objects.filter(user=user, status=Verification.Status.APPROVED).exists()
+        users.has_verified(user)
+        or Verification.objects.filter(user=user, status=Verification.Status.APPROVED).exists()
     ):
         return True
     return _by_session(request, user, max_age) or _by_proof(request, user, max_age)

@@ -15,7 +15,9 @@ _WORDS = {
 
 
 class ConsoleClient(MemoryClient):
-    """Prints every call with its code to standard output. Not for production: the code is there to be read."""
+    """Prints every call with its code to standard output. Not for production: the code is there to
+    be read.
+    """
 
     def show(self, sent: Sent) -> None:
         line = f"[voicepassword] {phones.national(sent.number)}: {_WORDS[sent.channel]} {sent.code}"

@@ -1,7 +1,8 @@
 """A row talks to the provider: ``place`` sends it, ``record`` keeps what is reported.
 
-A request that may have left is never sent again: ``place`` claims its row first (QUEUED -> PLACING, for one worker),
-and whatever happens after that ends in PLACED, REFUSED or UNKNOWN, or back in QUEUED when the connection was refused.
+A request that may have left is never sent again: ``place`` claims its row first (QUEUED -> PLACING,
+for one worker), and whatever happens after that ends in PLACED, REFUSED or UNKNOWN, or back in
+QUEUED when the connection was refused.
 """
 
 from __future__ import annotations
@@ -18,10 +19,24 @@ from django.db.models import QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from django_voicepassword import codes, limits, provider, reported, signals, statistics, tokens, transactions
+from django_voicepassword import (
+    codes,
+    limits,
+    provider,
+    reported,
+    signals,
+    statistics,
+    tokens,
+    transactions,
+)
 from django_voicepassword.client import Client
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import AccountRefused, ProviderError, ProviderRefused, Unreachable
+from django_voicepassword.exceptions import (
+    AccountRefused,
+    ProviderError,
+    ProviderRefused,
+    Unreachable,
+)
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.protocol import Report, SendReply
 from django_voicepassword.sensitive import sensitive
@@ -47,8 +62,9 @@ TOO_LATE = "verification_closed"
 def place(call_id: int, last_try: bool = False) -> float | None:
     """Send one queued call request, at most once.
 
-    Returns the seconds after which to try again where the connection was refused, else None: done, one way or the
-    other, or somebody else's. ``last_try``: do not ask for another try, end as REFUSED ``unreachable``.
+    Returns the seconds after which to try again where the connection was refused, else None: done,
+    one way or the other, or somebody else's. ``last_try``: do not ask for another try, end as
+    REFUSED ``unreachable``.
     """
     call = _find(CallRequest.objects.select_related("verification"), call_id)
     if call is None or call.state != CallRequest.State.QUEUED:
@@ -110,7 +126,8 @@ def _send_claimed(
 
 
 def give_up(call_id: int, error_code: str) -> bool:
-    """QUEUED -> REFUSED for a call that never reached a worker; what was reserved for it is given back.
+    """QUEUED -> REFUSED for a call that never reached a worker; what was reserved for it is given
+    back.
 
     False: a worker has it after all, and nothing was changed.
     """
@@ -118,11 +135,15 @@ def give_up(call_id: int, error_code: str) -> bool:
     return _turn_down(call, error_code)
 
 
-def record(call_id: int, report: Report, source: str, payload: dict[str, Any] | None = None) -> CallStatus | None:
-    """Keep a report about a call request (or about the SMS that followed it), and move the row forward if it tells more.
+def record(
+    call_id: int, report: Report, source: str, payload: dict[str, Any] | None = None
+) -> CallStatus | None:
+    """Keep a report about a call request (or about the SMS that followed it), and move the row
+    forward if it tells more.
 
-    The CallStatus is added whatever it says; the state moves only forward, by compare-and-swap, so reports may come
-    doubled, late, in any order, and before the reply to the request itself. None where the call is not there.
+    The CallStatus is added whatever it says; the state moves only forward, by compare-and-swap, so
+    reports may come doubled, late, in any order, and before the reply to the request itself. None
+    where the call is not there.
     """
     if source == CallStatus.Source.CALLBACK and payload is None:
         unread = _record_unread(call_id, report)
@@ -138,7 +159,8 @@ def record(call_id: int, report: Report, source: str, payload: dict[str, Any] | 
         values = reported.changes(call, report, status)
         old_state = call.state
         with transaction.atomic(using=router.db_for_write(CallRequest)):
-            # The UPDATE comes first: a transaction that begins with a read cannot wait for a writer on SQLite.
+            # The UPDATE comes first: a transaction that begins with a read cannot wait for a writer
+            # on SQLite.
             moved = bool(values) and call.move_forward(old_state, values)
             if moved or not values:
                 status.save(force_insert=True)
@@ -146,18 +168,28 @@ def record(call_id: int, report: Report, source: str, payload: dict[str, Any] | 
             announce_move(call, old_state, source)
         if moved or not values:
             return status
-        # Another report moved it between our read and our write. States only move forward, so this ends.
+        # Another report moved it between our read and our write. States only move forward, so this
+        # ends.
         call.refresh_from_db()
 
 
 def _record_unread(call_id: int, report: Report) -> CallStatus | None:
-    """The usual callback, which names the id and the number of its call: kept without reading the row first.
+    """The usual callback, which names the id and the number of its call: kept without reading the
+    row first.
 
-    None, and nothing done, where the row is not as expected, or somebody is to be told what it was before.
+    None, and nothing done, where the row is not as expected, or somebody is to be told what it was
+    before.
     """
-    if report.kind != "call" or not report.id or not report.number or signals.call_state_changed.has_listeners(CallRequest):
+    if (
+        report.kind != "call"
+        or not report.id
+        or not report.number
+        or signals.call_state_changed.has_listeners(CallRequest)
+    ):
         return None
-    told = CallRequest(pk=call_id, phone=report.number, provider_id=report.id, channel=CallRequest.Channel.VOICE)
+    told = CallRequest(
+        pk=call_id, phone=report.number, provider_id=report.id, channel=CallRequest.Channel.VOICE
+    )
     status = reported.as_status(told, report, CallStatus.Source.CALLBACK, None)
     values = reported.changes(told, report, status)
     if not values:
@@ -179,7 +211,9 @@ def callback_url(call: CallRequest) -> str | None:
     try:
         path = reverse("voicepassword:callback", args=[tokens.make_callback_token(call.pk)])
     except NoReverseMatch:
-        logger.error("CALLBACK_BASE_URL is set, but django_voicepassword.urls is not included: no callback is asked for")
+        logger.error(
+            "CALLBACK_BASE_URL is set, but django_voicepassword.urls is not included: no callback is asked for"
+        )
         return None
     return f"{base.rstrip('/')}{path}"
 
@@ -193,7 +227,11 @@ def _find(calls: QuerySet[CallRequest], call_id: int) -> CallRequest | None:
 
 
 def _our_code(call: CallRequest) -> str | None:
-    if call.verification_id is None or settings.CODE_SOURCE != "client" or call.channel == CallRequest.Channel.SMS:
+    if (
+        call.verification_id is None
+        or settings.CODE_SOURCE != "client"
+        or call.channel == CallRequest.Channel.SMS
+    ):
         return None
     return codes.make(call.verification_id)
 
@@ -211,12 +249,20 @@ def _earlier_call(call: CallRequest) -> CallRequest | None:
     )
 
 
-def _ask(client: Client, call: CallRequest, code: str | None, earlier: CallRequest | None) -> SendReply:
+def _ask(
+    client: Client, call: CallRequest, code: str | None, earlier: CallRequest | None
+) -> SendReply:
     if earlier is not None:
         return client.sms(earlier.provider_id)
     address = callback_url(call)
     if call.channel == CallRequest.Channel.VOICE:
-        return client.voice_call(call.phone, code=code, repeat=settings.VOICE_REPEAT, ani=settings.ANI, callback_url=address)
+        return client.voice_call(
+            call.phone,
+            code=code,
+            repeat=settings.VOICE_REPEAT,
+            ani=settings.ANI,
+            callback_url=address,
+        )
     if code is not None:
         return client.flash_call(call.phone, code=code, callback_url=address)
     return client.flash_call(call.phone, capacity=settings.CODE_LENGTH, callback_url=address)
@@ -243,7 +289,11 @@ def _keep_reply(call: CallRequest, reply: SendReply) -> None:
                 source=CallStatus.Source.SEND,
                 received_at=now,
                 price=reply.price,
-                payload={"result": "ok", "id": reply.id, "price": None if reply.price is None else str(reply.price)},
+                payload={
+                    "result": "ok",
+                    "id": reply.id,
+                    "price": None if reply.price is None else str(reply.price),
+                },
             )
         return moved
 
@@ -270,7 +320,9 @@ def _settle(call: CallRequest, price: Decimal | None, now: datetime) -> None:
 
 
 def _turn_down(call: CallRequest, error_code: str) -> bool:
-    """REFUSED without asking. It is claimed for that: whoever claimed it before us may be asking already (False)."""
+    """REFUSED without asking. It is claimed for that: whoever claimed it before us may be asking
+    already (False).
+    """
     is_ours = call.claim("", timezone.now())
     if is_ours:
         _refuse(call, error_code, give_back=True)
@@ -278,7 +330,9 @@ def _turn_down(call: CallRequest, error_code: str) -> bool:
 
 
 def _refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
-    """PLACING -> REFUSED: nothing rang. ``give_back``: nothing was sent either, so nothing stays counted."""
+    """PLACING -> REFUSED: nothing rang. ``give_back``: nothing was sent either, so nothing stays
+    counted.
+    """
     old_state = call.state
     now = timezone.now()
 
@@ -328,7 +382,11 @@ def _try_later(call: CallRequest, last_try: bool) -> float | None:
     now = timezone.now()
     waited = (now - call.created_at).total_seconds()
     delay = min(max(FIRST_RETRY, waited), LONGEST_RETRY)
-    ends = call.verification.expires_at if call.verification else call.created_at + timedelta(seconds=settings.CODE_TTL)
+    ends = (
+        call.verification.expires_at
+        if call.verification
+        else call.created_at + timedelta(seconds=settings.CODE_TTL)
+    )
     if last_try or now + timedelta(seconds=delay) >= ends:
         logger.error("call %s: the provider cannot be reached, given up", call.pk)
         _refuse(call, UNREACHABLE, give_back=True)
@@ -345,4 +403,6 @@ def _persist(write: Callable[[], Written]) -> Written:
 def announce_move(call: CallRequest, old_state: str, source: str) -> None:
     """Tell the host project that a call is in another state now."""
     values = {"call": call, "old_state": old_state, "new_state": call.state, "source": source}
-    signals.announce(signals.call_state_changed, CallRequest, router.db_for_write(CallRequest), **values)
+    signals.announce(
+        signals.call_state_changed, CallRequest, router.db_for_write(CallRequest), **values
+    )

@@ -1,7 +1,8 @@
-"""The device that proved a number before: a cookie that gives it a small budget of its own for that number.
+"""The device that proved a number before: a cookie that gives it a small budget of its own for that
+number.
 
-A stranger who knows a number can use up what a day allows it, sends and guesses. Its holder, on a device that proved
-it before, still gets in: what strangers use up is not what this device uses.
+A stranger who knows a number can use up what a day allows it, sends and guesses. Its holder, on a
+device that proved it before, still gets in: what strangers use up is not what this device uses.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def proved(request: HttpRequest | None, phone: str) -> str:
 
 
 def remember(request: HttpRequest, response: Any, phone: str) -> None:
-    """``phone`` was proved on the device of ``request``: its cookie says so. The number itself is not in it."""
+    """``phone`` was proved on the device of ``request``: its cookie says so. The number itself is
+    not in it.
+    """
     device, marks = _read(request)
     device = device or secrets.token_hex(8)
     mark = _mark(device, phone, django_settings.SECRET_KEY)
@@ -60,4 +63,6 @@ def _read(request: HttpRequest | None) -> tuple[str, list[str]]:
 
 
 def _mark(device: str, phone: str, secret: str | bytes) -> str:
-    return salted_hmac(_SALT, f"{device}:{phone}", secret=secret, algorithm="sha256").hexdigest()[:16]
+    return salted_hmac(_SALT, f"{device}:{phone}", secret=secret, algorithm="sha256").hexdigest()[
+        :16
+    ]

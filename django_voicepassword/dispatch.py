@@ -12,20 +12,24 @@ from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import CallRequest
 
-#: Pauses before the second and the third try of a refused connection when the request itself waits (DISPATCH inline).
+#: Pauses before the second and the third try of a refused connection when the request itself waits
+#: (DISPATCH inline).
 INLINE_PAUSES = (0.3, 1.0)
 
 
 def dispatch(call: CallRequest) -> None:
-    """Have a QUEUED call placed: once the rows are committed, so that nothing is paid that a rollback would forget.
+    """Have a QUEUED call placed: once the rows are committed, so that nothing is paid that a
+    rollback would forget.
 
-    Raises Unavailable where the broker does not take it, or (inline) the provider cannot be reached.
+    Raises Unavailable where the broker does not take it, or (inline) the provider cannot be
+    reached.
     """
     database = router.db_for_write(CallRequest)
     if settings.dispatch == "celery":
         transaction.on_commit(partial(tasks.enqueue, call.pk), using=database)
     elif provider.is_pretended():
-        # Nothing rings: it need not wait, and the test of a host project, which never commits, sees its call.
+        # Nothing rings: it need not wait, and the test of a host project, which never commits, sees
+        # its call.
         _place_inline(call.pk)
     else:
         transaction.on_commit(partial(_place_inline, call.pk), using=database)
@@ -37,7 +41,9 @@ def leaves_to_workers() -> bool:
 
 
 def hand_in_again(call_id: int) -> None:
-    """A call that nobody took: its task was lost, or the request that was to place it. Raises Unavailable."""
+    """A call that nobody took: its task was lost, or the request that was to place it. Raises
+    Unavailable.
+    """
     if settings.dispatch == "celery":
         # Not ``enqueue``: a broker that is down turns nothing down that it may hold already.
         try:

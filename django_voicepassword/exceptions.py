@@ -22,8 +22,9 @@
         ├── InvalidProof
         └── ChannelUnavailable
 
-``code`` is a stable word, for programs; the message is for developers and never holds a key, a code or a
-whole phone number. What a person reads is made of ``code`` by ``django_voicepassword.presentation``.
+``code`` is a stable word, for programs; the message is for developers and never holds a key, a code
+or a whole phone number. What a person reads is made of ``code`` by
+``django_voicepassword.presentation``.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class UnreadableReply(ProviderError):
 
 
 class ProviderRefused(ProviderError):
-    """The provider answered ``{"result": "error"}``; ``error_code`` is its own word, stripped and masked."""
+    """The provider answered ``{"result": "error"}``; ``error_code`` is its own word, stripped and
+    masked.
+    """
 
     code = "provider_refused"
 

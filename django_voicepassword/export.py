@@ -1,7 +1,8 @@
-"""The call history as a file: CSV as a stream, XLSX into an open file; memory does not grow with the rows.
+"""The call history as a file: CSV as a stream, XLSX into an open file; memory does not grow with
+the rows.
 
-Rows are read in chunks, each from where the last one ended: no cursor is held open, newer calls do not move the rest, and
-MariaDB, whose driver fetches a whole answer at once, is not asked for one.
+Rows are read in chunks, each from where the last one ended: no cursor is held open, newer calls do
+not move the rest, and MariaDB, whose driver fetches a whole answer at once, is not asked for one.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ _COLUMNS = [
 ]
 #: Excel knows by it that the file is UTF-8.
 _BOM = "\ufeff"
-#: Where a program that opens the file would begin to calculate: also behind a comma or semicolon, at which it may split
-#: a file that was written for the other one.
+#: Where a program that opens the file would begin to calculate: also behind a comma or semicolon,
+#: at which it may split a file that was written for the other one.
 _FORMULA = re.compile(r"(^|[,;])(?=\s*[=+\-@＝＋－＠])")
 _FIRST_DAY, _DAY = datetime(1899, 12, 30), timedelta(days=1)
 _CENT = Decimal("0.01")
@@ -79,7 +80,9 @@ class TooManyRows(ValueError):
     """More than a sheet of Excel holds."""
 
     def __init__(self) -> None:
-        told = _("A sheet of Excel holds %(most)s rows, and these are more: choose CSV, or fewer rows.")
+        told = _(
+            "A sheet of Excel holds %(most)s rows, and these are more: choose CSV, or fewer rows."
+        )
         super().__init__(told % {"most": number_format(MOST_XLSX_ROWS, force_grouping=True)})
 
 
@@ -91,22 +94,29 @@ def formats() -> list[str]:
 class Export:
     """Calls as rows, newest first, in the language and zone that are active when it is made.
 
-    ``calls``: not sliced; their order is not kept. ``whole_phones``: for who may see them; to note it is the caller's part.
+    ``calls``: not sliced; their order is not kept. ``whole_phones``: for who may see them; to note
+    it is the caller's part.
     """
 
     def __init__(self, calls: QuerySet[CallRequest], whole_phones: bool = False) -> None:
-        names = [name or f"verification__user__{get_user_model().USERNAME_FIELD}" for _title, name, _way in _COLUMNS]
+        names = [
+            name or f"verification__user__{get_user_model().USERNAME_FIELD}"
+            for _title, name, _way in _COLUMNS
+        ]
         # The first and the last value say where the next chunk begins.
         self._calls: Any = calls.order_by(*history.order()).values_list(*names, "id")
         self._zone = timezone.get_current_timezone()
         self._decimal_sign = str(get_format("DECIMAL_SEPARATOR"))
         self._ways = self._ways_of(whole_phones)
         self.titles = [
-            capfirst(f"{title} ({self._zone})" if way == "moment" else str(title)) for title, _name, way in _COLUMNS
+            capfirst(f"{title} ({self._zone})" if way == "moment" else str(title))
+            for title, _name, way in _COLUMNS
         ]
 
     def csv(self, progress: Progress | None = None) -> Iterator[bytes]:
-        """The file, a chunk of rows at a time. Where the decimal sign is a comma, Excel splits at semicolons."""
+        """The file, a chunk of rows at a time. Where the decimal sign is a comma, Excel splits at
+        semicolons.
+        """
         return iter(partial(_next, self._csv(progress)), None)
 
     def _csv(self, progress: Progress | None) -> Iterator[bytes]:
@@ -156,11 +166,15 @@ class Export:
         sheet.autofilter(0, 0, number, len(self.titles) - 1)
 
     def _chunks(self, further: dict[str, Way], progress: Progress | None) -> Iterator[list[Row]]:
-        """Rows, their values written in the ways of all files and then in the ``further`` ones of this."""
+        """Rows, their values written in the ways of all files and then in the ``further`` ones of
+        this.
+        """
         cells = [_both(self._ways[way], further.get(way)) for _title, _name, way in _COLUMNS]
         rest, done = self._calls, 0
         while found := list(rest[:CHUNK]):
-            yield [[cell(value) for cell, value in zip(cells, row[:-1], strict=True)] for row in found]
+            yield [
+                [cell(value) for cell, value in zip(cells, row[:-1], strict=True)] for row in found
+            ]
             done += len(found)
             if progress is not None:
                 progress(done)
@@ -174,7 +188,8 @@ class Export:
         words = {word: capfirst(str(label)) for kind in kinds for word, label in kind.choices}
         labels = {one.value: str(one.label) for one in CallRequest.Difference}
         differences = {
-            told: ", ".join(label for bit, label in labels.items() if told & bit) for told in range(2 * max(labels))
+            told: ", ".join(label for bit, label in labels.items() if told & bit)
+            for told in range(2 * max(labels))
         }
         return {
             "moment": self._moment,
@@ -182,7 +197,9 @@ class Export:
             "word": lambda word: words.get(word, word),
             "text": _harmless,
             # Many a project's user name is the phone number.
-            "name": _harmless if whole_phones else lambda name: _harmless(masking.mask_text(name)) if name else "",
+            "name": _harmless
+            if whole_phones
+            else lambda name: _harmless(masking.mask_text(name)) if name else "",
             "number": lambda number: number,
             "price": lambda price: price,
             "difference": lambda told: differences.get(told, ""),
@@ -195,7 +212,9 @@ class Export:
         return None if moment is None else moment.replace(tzinfo=None, microsecond=0)
 
     def _price(self, price: Decimal) -> str:
-        """As Excel of the language reads a number; without the zeros that the column has beyond two places."""
+        """As Excel of the language reads a number; without the zeros that the column has beyond two
+        places.
+        """
         short = price.quantize(_CENT)
         return str(short if short == price else price).replace(".", self._decimal_sign)
 
@@ -210,9 +229,13 @@ def _both(first: Way, second: Way | None) -> Way:
 
 def _xlsx_writes(book: Any, sheet: Any) -> list[Callable[[int, int, Any], Any]]:
     """For each column what writes a cell of it: a text is no formula, a phone no number."""
-    text = partial(_write, sheet.write_string, book.add_format({"num_format": "@", "quote_prefix": True}))
+    text = partial(
+        _write, sheet.write_string, book.add_format({"num_format": "@", "quote_prefix": True})
+    )
     numbers = {
-        "moment": partial(_write, sheet.write_number, book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})),
+        "moment": partial(
+            _write, sheet.write_number, book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        ),
         "price": partial(_write, sheet.write_number, book.add_format({"num_format": "0.00##"})),
         "number": partial(_write, sheet.write_number, None),
     }

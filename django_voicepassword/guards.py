@@ -1,4 +1,6 @@
-"""Views that only somebody with a proved phone may see: a decorator and a mixin. For DRF see ``api.permissions``."""
+"""Views that only somebody with a proved phone may see: a decorator and a mixin. For DRF see
+``api.permissions``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ View = Callable[..., HttpResponseBase]
 def phone_verified_required(view: View | None = None, *, max_age: float | None = None) -> Any:
     """Let in who is logged in and proved their phone within ``max_age`` seconds; None: at any time.
 
-    Others are sent to the login, or to the page that confirms the number, and come back. A login by phone counts::
+    Others are sent to the login, or to the page that confirms the number, and come back. A login by
+    phone counts::
 
         @phone_verified_required(max_age=600)
         def withdraw(request): ...
@@ -36,7 +39,9 @@ def phone_verified_required(view: View | None = None, *, max_age: float | None =
 
 
 class PhoneVerifiedRequiredMixin:
-    """The same for class-based views; put it first. ``phone_max_age``: seconds, None for at any time."""
+    """The same for class-based views; put it first. ``phone_max_age``: seconds, None for at any
+    time.
+    """
 
     phone_max_age: ClassVar[float | None] = None
 
@@ -52,4 +57,6 @@ def _elsewhere(request: HttpRequest, max_age: float | None) -> HttpResponseBase 
     if confirmations.is_confirmed(request, max_age):
         return None
     # What was posted is not sent again: the person comes back to the page and decides anew.
-    return HttpResponseRedirect(f"{reverse('voicepassword:confirm')}?{urlencode({'next': request.get_full_path()})}")
+    return HttpResponseRedirect(
+        f"{reverse('voicepassword:confirm')}?{urlencode({'next': request.get_full_path()})}"
+    )

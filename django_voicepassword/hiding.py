@@ -1,7 +1,8 @@
 """Nothing of a key, a code or a number in what a fault leaves behind. Knows no Django.
 
-An exception keeps the variables of every frame that it came through, and trackers of errors send them on: ours, and
-those of the libraries below us, down to the bytes of a request. So they are let go where the exception leaves us.
+An exception keeps the variables of every frame that it came through, and trackers of errors send
+them on: ours, and those of the libraries below us, down to the bytes of a request. So they are let
+go where the exception leaves us.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ Result = TypeVar("Result")
 
 
 class Secret(str):
-    """Text like any other, but no repr shows it: not that of a frame's variables, of a body or of headers."""
+    """Text like any other, but no repr shows it: not that of a frame's variables, of a body or of
+    headers.
+    """
 
     __slots__ = ()
 
@@ -26,10 +29,11 @@ class Secret(str):
 
 
 def forget(error: BaseException, before: BaseException | None = None) -> None:
-    """Clear the variables of all frames that ``error`` and what led to it left. ``before``: what was there already.
+    """Clear the variables of all frames that ``error`` and what led to it left. ``before``: what
+    was there already.
 
-    What was raised ``from None`` no longer has what it stands for: an exception of a library may hold a request, or the
-    text that could not be read.
+    What was raised ``from None`` no longer has what it stands for: an exception of a library may
+    hold a request, or the text that could not be read.
     """
     seen = {id(before)}
     waiting: list[BaseException | None] = [error]
@@ -44,8 +48,12 @@ def forget(error: BaseException, before: BaseException | None = None) -> None:
             waiting += [one.__cause__, one.__context__]
 
 
-def forgetful(function: Callable[Given, Result], unless: Callable[[], bool] = lambda: False) -> Callable[Given, Result]:
-    """``function``, whose exceptions tell where they came from and nothing of its variables, or of those below it."""
+def forgetful(
+    function: Callable[Given, Result], unless: Callable[[], bool] = lambda: False
+) -> Callable[Given, Result]:
+    """``function``, whose exceptions tell where they came from and nothing of its variables, or of
+    those below it.
+    """
 
     @wraps(function)
     def forgetting(*args: Given.args, **kwargs: Given.kwargs) -> Result:

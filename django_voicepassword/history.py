@@ -1,6 +1,7 @@
 """What is looked for in the call history: one rule for the admin, the export and the staff API.
 
-Every question is one that an index answers, whatever the length of the history: no ``icontains``, no DISTINCT.
+Every question is one that an index answers, whatever the length of the history: no ``icontains``,
+no DISTINCT.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from django.utils.translation import gettext as _
 
 from django_voicepassword.models import CallRequest
 from django_voicepassword.moments import for_field
-from django_voicepassword.searching import clean, search, search_phones, search_verifications, whole_number
+from django_voicepassword.searching import (
+    clean,
+    search,
+    search_phones,
+    search_verifications,
+    whole_number,
+)
 
 __all__ = [
     "ANY",
@@ -41,7 +48,9 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class InvalidFilter(ValueError):
-    """A value that a filter does not take. ``name`` is the filter's, the message says what it takes."""
+    """A value that a filter does not take. ``name`` is the filter's, the message says what it
+    takes.
+    """
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -51,9 +60,9 @@ class InvalidFilter(ValueError):
 def narrow(calls: QuerySet[CallRequest], wanted: Mapping[str, str | None]) -> QuerySet[CallRequest]:
     """The calls that fit every filter of ``wanted``; empty values and other names are passed over.
 
-    ``state``, ``channel``, ``origin``: a word of ours; ``error``: an error code or ``any``; ``differs``: ``state``,
-    ``price``, ``duration`` or ``any``; ``from``, ``to``: ISO dates in the reader's zone, both included; ``q``: see
-    ``search``. Raises InvalidFilter.
+    ``state``, ``channel``, ``origin``: a word of ours; ``error``: an error code or ``any``;
+    ``differs``: ``state``, ``price``, ``duration`` or ``any``; ``from``, ``to``: ISO dates in the
+    reader's zone, both included; ``q``: see ``search``. Raises InvalidFilter.
     """
     for name, apply in _FILTERS.items():
         value = (wanted.get(name) or "").strip()
@@ -63,7 +72,9 @@ def narrow(calls: QuerySet[CallRequest], wanted: Mapping[str, str | None]) -> Qu
 
 
 def of_same_number(calls: QuerySet[CallRequest], call_id: str) -> QuerySet[CallRequest]:
-    """The calls to the number of the call ``call_id``, which so need not be named. Raises InvalidFilter."""
+    """The calls to the number of the call ``call_id``, which so need not be named. Raises
+    InvalidFilter.
+    """
     if not call_id:
         return calls
     if not (call_id.isascii() and call_id.isdigit() and len(call_id) < 19):
@@ -77,7 +88,9 @@ def order(newest_first: bool = True) -> tuple[str, str]:
     return ("-created_at", "-id") if newest_first else ("created_at", "id")
 
 
-def beyond(calls: QuerySet[CallRequest], moment: datetime, key: int, newest_first: bool = True) -> QuerySet[CallRequest]:
+def beyond(
+    calls: QuerySet[CallRequest], moment: datetime, key: int, newest_first: bool = True
+) -> QuerySet[CallRequest]:
     """The calls that follow the one of ``moment`` and ``key`` in ``order``; that one may be gone."""
     # The moment by itself too: that is the range of the index which every database walks.
     if newest_first:
@@ -85,7 +98,9 @@ def beyond(calls: QuerySet[CallRequest], moment: datetime, key: int, newest_firs
     return calls.filter(Q(created_at__gt=moment) | Q(id__gt=key), created_at__gte=moment)
 
 
-def _one_of(name: str, words: list[str]) -> Callable[[QuerySet[CallRequest], str], QuerySet[CallRequest]]:
+def _one_of(
+    name: str, words: list[str]
+) -> Callable[[QuerySet[CallRequest], str], QuerySet[CallRequest]]:
     def apply(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallRequest]:
         if value not in words:
             raise InvalidFilter(name, _("One of: %(words)s.") % {"words": ", ".join(words)})
@@ -100,7 +115,9 @@ def _with_error(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallReques
 
 
 class _IsNot(Lookup):
-    """``<>``, which is the condition of the index; ``exclude`` says NOT and =, where SQLite does not know it again."""
+    """``<>``, which is the condition of the index; ``exclude`` says NOT and =, where SQLite does
+    not know it again.
+    """
 
     lookup_name = "is_not"
 
@@ -113,7 +130,9 @@ class _IsNot(Lookup):
 def _with_difference(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallRequest]:
     words = {str(one.name).lower(): one.value for one in CallRequest.Difference}
     if value != ANY and value not in words:
-        raise InvalidFilter("differs", _("One of: %(words)s.") % {"words": ", ".join([ANY, *words])})
+        raise InvalidFilter(
+            "differs", _("One of: %(words)s.") % {"words": ", ".join([ANY, *words])}
+        )
     calls = calls.filter(difference__gt=0)
     if value == ANY:
         return calls

@@ -1,11 +1,13 @@
 """Budgets of sends, guesses and money, reserved in the database before anything is tried.
 
-The promise is exact: of all the moments in any period P there are never more than N events of a rate ``N/P``. Each
-event is kept with its time, so no window has an edge through which 2N would slip. Rates above ``FINE`` events keep
-their times to a hundredth of the period, rounded towards waiting longer.
+The promise is exact: of all the moments in any period P there are never more than N events of a
+rate ``N/P``. Each event is kept with its time, so no window has an edge through which 2N would
+slip. Rates above ``FINE`` events keep their times to a hundredth of the period, rounded towards
+waiting longer.
 
-All rows of one reservation are locked by one statement, in the order of their keys, and that statement is a write:
-SQLite then waits for its lock instead of failing, and two reservations cannot wait for each other.
+All rows of one reservation are locked by one statement, in the order of their keys, and that
+statement is a write: SQLite then waits for its lock instead of failing, and two reservations cannot
+wait for each other.
 """
 
 from __future__ import annotations
@@ -33,16 +35,18 @@ from django_voicepassword.models import LimitCounter
 
 #: The limits that LIMITS may name.
 NAMES = ("phone", "phone_guesses", "ip", "prefix", "site")
-#: What a device that proved a number before may do with it when strangers have used up the number's own budget.
+#: What a device that proved a number before may do with it when strangers have used up the number's
+#: own budget.
 DEVICE_LIMITS = {"device_sends": ["3/d"], "device_guesses": ["5/d"]}
 #: Rows that one statement deletes: no lock is held for long.
 PURGE_BATCH = 1000
 #: Rates of more events than this keep their times coarser.
 FINE = 100
-#: Seconds by which the clocks of several servers may differ. What is further in the future was noted before a clock
-#: stepped back.
+#: Seconds by which the clocks of several servers may differ. What is further in the future was
+#: noted before a clock stepped back.
 SKEW = 60
-#: What a send is taken to cost until the provider has told a price (samples of its document), in its currency.
+#: What a send is taken to cost until the provider has told a price (samples of its document), in
+#: its currency.
 FIRST_PRICES = {"flashcall": Decimal("0.35"), "voice": Decimal("0.35"), "sms": Decimal("3.30")}
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -65,7 +69,9 @@ class Rate:
 
 
 class LimitedByTheFuture(RateLimited):
-    """Some of what is counted was noted before the clock stepped back: ``count_from_now(keys)`` is to be called."""
+    """Some of what is counted was noted before the clock stepped back: ``count_from_now(keys)`` is
+    to be called.
+    """
 
     def __init__(self, limit: str, retry_after: int, keys: Iterable[str]) -> None:
         super().__init__(limit, retry_after)
@@ -77,14 +83,17 @@ def parse_rate(text: str) -> Rate:
     """``"3/10m"`` is three in ten minutes. Raises ValueError that says the form."""
     match = _RATE.fullmatch(text) if isinstance(text, str) else None
     if match is None or (match[2] and int(match[2]) == 0):
-        raise ValueError(f'{text!r} is no rate: write "N/Pu", N events in P units of s, m, h or d, as "3/10m" or "20/h"')
+        raise ValueError(
+            f'{text!r} is no rate: write "N/Pu", N events in P units of s, m, h or d, as "3/10m" or "20/h"'
+        )
     return Rate(int(match[1]), int(match[2] or 1) * _UNITS[match[3]])
 
 
 def send_subjects(phone: str, ip: str | None, device: str = "") -> dict[str, str]:
     """Which budgets one send to ``phone`` for the client ``ip`` draws on: limit name -> subject.
 
-    ``device``: one that proved the number before, and pays from its own budget instead of the number's.
+    ``device``: one that proved the number before, and pays from its own budget instead of the
+    number's.
     """
     subjects = {"prefix": phone[:-4], "site": ""}
     subjects |= {"device_sends": f"{device}:{phone}"} if device else {"phone": phone}
@@ -95,7 +104,9 @@ def send_subjects(phone: str, ip: str | None, device: str = "") -> dict[str, str
 
 @dataclass(frozen=True)
 class Reservation:
-    """One more event fits, and the rows that say so are locked: ``keep`` counts it, and must come in the same transaction."""
+    """One more event fits, and the rows that say so are locked: ``keep`` counts it, and must come
+    in the same transaction.
+    """
 
     writes: list[tuple[str, Events, Decimal]]
     now: datetime
@@ -106,18 +117,24 @@ class Reservation:
 
 
 def reserve(subjects: Mapping[str, str], now: datetime, price: Decimal | None = None) -> None:
-    """Count one event in every rate of the limits named, and ``price`` in the day's budget; or raise and count nothing.
+    """Count one event in every rate of the limits named, and ``price`` in the day's budget; or
+    raise and count nothing.
 
-    Raises as ``hold_place`` does. To be called in the transaction that writes what is counted, as its first statement.
+    Raises as ``hold_place`` does. To be called in the transaction that writes what is counted, as
+    its first statement.
     """
     hold_place(subjects, now, price).keep()
 
 
-def hold_place(subjects: Mapping[str, str], now: datetime, price: Decimal | None = None) -> Reservation:
-    """See that one more event fits, and let nobody else in until the transaction ends; nothing is counted yet.
+def hold_place(
+    subjects: Mapping[str, str], now: datetime, price: Decimal | None = None
+) -> Reservation:
+    """See that one more event fits, and let nobody else in until the transaction ends; nothing is
+    counted yet.
 
-    Raises RateLimited (naming the limit with the longest wait) or BudgetExhausted. Where it raises LimitedByTheFuture, what
-    was locked here is to be counted from now, in a transaction that is not rolled back.
+    Raises RateLimited (naming the limit with the longest wait) or BudgetExhausted. Where it raises
+    LimitedByTheFuture, what was locked here is to be counted from now, in a transaction that is not
+    rolled back.
     """
     wanted = _wanted(subjects)
     budget = _budget_key(now) if settings.DAILY_BUDGET is not None and price is not None else None
@@ -159,7 +176,9 @@ def release(subjects: Mapping[str, str], at: datetime, price: Decimal | None = N
 
 
 def count_from_now(keys: Iterable[str], now: datetime) -> None:
-    """The clock stepped back: events of the future count from now, not until the clock has come so far again."""
+    """The clock stepped back: events of the future count from now, not until the clock has come so
+    far again.
+    """
     moment = _milliseconds(now)
     _rewrite(keys, now, lambda entries: [[min(at, moment), count] for at, count in entries])
 
@@ -170,14 +189,18 @@ def hold(key: str) -> None:
 
 
 def adjust_budget(at: datetime, difference: Decimal) -> None:
-    """The price of a call that was counted at ``at`` proved to be other than reserved, by ``difference``."""
+    """The price of a call that was counted at ``at`` proved to be other than reserved, by
+    ``difference``.
+    """
     if difference:
         LimitCounter.objects.filter(key=_budget_key(at)).update(amount=F("amount") + difference)
 
 
 def expected_price(channel: str) -> Decimal:
     """What the next send on ``channel`` will cost: the last known price."""
-    known = LimitCounter.objects.filter(key=f"price:{channel}").values_list("amount", flat=True).first()
+    known = (
+        LimitCounter.objects.filter(key=f"price:{channel}").values_list("amount", flat=True).first()
+    )
     return FIRST_PRICES[channel] if known is None else known
 
 
@@ -188,11 +211,15 @@ def note_price(channel: str, price: Decimal, now: datetime) -> None:
 
 def forget(phone: str) -> int:
     """Open every budget of a number again, for support; how many rows that were."""
-    return LimitCounter.objects.filter(key__in=[f"phone:{phone}", f"phone_guesses:{phone}"]).delete()[0]
+    return LimitCounter.objects.filter(
+        key__in=[f"phone:{phone}", f"phone_guesses:{phone}"]
+    ).delete()[0]
 
 
 def used(phone: str, now: datetime | None = None) -> list[tuple[str, int, int]]:
-    """What is used of a number's budgets: (``"phone 3/10m"``, used, allowed) of each rate that is used at all."""
+    """What is used of a number's budgets: (``"phone 3/10m"``, used, allowed) of each rate that is
+    used at all.
+    """
     moment = _milliseconds(now or timezone.now())
     wanted = _wanted({"phone": phone, "phone_guesses": phone})
     rows = dict(LimitCounter.objects.filter(key__in=wanted).values_list("key", "events"))
@@ -208,7 +235,9 @@ def used(phone: str, now: datetime | None = None) -> list[tuple[str, int, int]]:
 
 
 def purge(before: datetime) -> int:
-    """Delete what has not been used since ``before``; the prices stay. Call it with more than the longest period."""
+    """Delete what has not been used since ``before``; the prices stay. Call it with more than the
+    longest period.
+    """
     kept = Q(key__startswith="price:") | Q(key__startswith="alarm:")
     unused = LimitCounter.objects.filter(updated_at__lt=before).exclude(kept)
     deleted = 0
@@ -252,11 +281,17 @@ def provider_day(moment: datetime) -> str:
 
 def _wanted(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
     limits = {**settings.limits, **DEVICE_LIMITS}
-    return {f"{name}:{subject}": (name, list(limits[name])) for name, subject in subjects.items() if limits.get(name)}
+    return {
+        f"{name}:{subject}": (name, list(limits[name]))
+        for name, subject in subjects.items()
+        if limits.get(name)
+    }
 
 
 def _live(entries: list[list[int]], rate: Rate, moment: int) -> list[list[int]]:
-    """The entries that still count. A clock that stepped back leaves times in the future: they count from now."""
+    """The entries that still count. A clock that stepped back leaves times in the future: they
+    count from now.
+    """
     start = moment - rate.seconds * 1000
     return [[min(at, moment), count] for at, count in entries if at > start]
 
@@ -315,33 +350,52 @@ def _lock(keys: list[str], now: datetime) -> dict[str, tuple[Events, Decimal]]:
     """Lock the rows of ``keys`` (sorted), making those that are not there, and read them."""
     rows = [(key, "{}", Decimal(0), now) for key in keys]
     columns = ("key", "events", "amount")
-    returned: Iterable[tuple[str, str, Decimal]] | None = _upsert(rows, update=("updated_at",), returning=columns)
+    returned: Iterable[tuple[str, str, Decimal]] | None = _upsert(
+        rows, update=("updated_at",), returning=columns
+    )
     if returned is None:
-        returned = LimitCounter.objects.select_for_update().filter(key__in=keys).values_list(*columns)
+        returned = (
+            LimitCounter.objects.select_for_update().filter(key__in=keys).values_list(*columns)
+        )
     return {key: (json.loads(events), Decimal(str(amount))) for key, events, amount in returned}
 
 
-def _rewrite(keys: Iterable[str], now: datetime, change: Callable[[list[list[int]]], list[list[int]]]) -> None:
+def _rewrite(
+    keys: Iterable[str], now: datetime, change: Callable[[list[list[int]]], list[list[int]]]
+) -> None:
     """Change the events of ``keys``, under their locks."""
     wanted = sorted(keys)
     if not wanted:
         return
     with transaction.atomic(using=_database()):
         rows = _lock(wanted, now).items()
-        _write([(key, {text: change(one) for text, one in events.items()}, amount) for key, (events, amount) in rows], now)
+        _write(
+            [
+                (key, {text: change(one) for text, one in events.items()}, amount)
+                for key, (events, amount) in rows
+            ],
+            now,
+        )
 
 
 def _write(rows: Iterable[tuple[str, Events, Decimal]], now: datetime) -> None:
-    values = [(key, json.dumps(events, separators=(",", ":")), amount, now) for key, events, amount in sorted(rows)]
+    values = [
+        (key, json.dumps(events, separators=(",", ":")), amount, now)
+        for key, events, amount in sorted(rows)
+    ]
     _upsert(values, update=("events", "amount"))
 
 
 def _upsert(
-    rows: list[tuple[str, str, Decimal, datetime]], update: tuple[str, ...], returning: tuple[str, ...] = ()
+    rows: list[tuple[str, str, Decimal, datetime]],
+    update: tuple[str, ...],
+    returning: tuple[str, ...] = (),
 ) -> list[tuple[str, str, Decimal]] | None:
-    """One INSERT … ON CONFLICT of all ``rows``. None where this database cannot return what it wrote.
+    """One INSERT … ON CONFLICT of all ``rows``. None where this database cannot return what it
+    wrote.
 
-    Raw, because the ORM's ``bulk_create(update_conflicts=True)`` does not return columns and takes a second query.
+    Raw, because the ORM's ``bulk_create(update_conflicts=True)`` does not return columns and takes
+    a second query.
     """
     connection = connections[_database()]
     meta = LimitCounter._meta
@@ -361,7 +415,11 @@ def _upsert(
     can_return = connection.features.can_return_rows_from_bulk_insert
     if returning and can_return:
         sql += f" RETURNING {', '.join(map(quote, returning))}"
-    parameters = [field.get_db_prep_save(value, connection) for row in rows for field, value in zip(fields, row, strict=True)]
+    parameters = [
+        field.get_db_prep_save(value, connection)
+        for row in rows
+        for field, value in zip(fields, row, strict=True)
+    ]
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         if returning and can_return:

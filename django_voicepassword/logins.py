@@ -22,7 +22,9 @@ from django_voicepassword.sensitive import sensitive
 
 @sensitive
 def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: str) -> Any:
-    """The user whose number the right code proved. Raises what ``verifications.check`` raises, and Refused."""
+    """The user whose number the right code proved. Raises what ``verifications.check`` raises, and
+    Refused.
+    """
     request.voicepassword_error = None  # type: ignore[attr-defined]
     request.voicepassword_verification = None  # type: ignore[attr-defined]
     user = authenticate(request, verification=verification_id, voicepassword_code=code)
@@ -31,8 +33,12 @@ def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: 
     error = request.voicepassword_error  # type: ignore[attr-defined]
     if error is not None:
         raise error
-    if any("voicepassword_code" in signature(backend.authenticate).parameters for backend in get_backends()):
-        # A backend before ours said that nobody may log in now, as those against password guessing do.
+    if any(
+        "voicepassword_code" in signature(backend.authenticate).parameters
+        for backend in get_backends()
+    ):
+        # A backend before ours said that nobody may log in now, as those against password guessing
+        # do.
         raise Refused("another authentication backend denied the login")
     raise ImproperlyConfigured(
         'no backend answered: put "django_voicepassword.backends.PhoneBackend" into AUTHENTICATION_BACKENDS'
@@ -40,8 +46,12 @@ def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: 
 
 
 @sensitive
-def log_in(request: HttpRequest, verification_id: UUID | str, code: str) -> tuple[dict[str, Any], Verification]:
-    """Check the code, log its holder in as LOGIN says, and give the JSON to answer and what was approved."""
+def log_in(
+    request: HttpRequest, verification_id: UUID | str, code: str
+) -> tuple[dict[str, Any], Verification]:
+    """Check the code, log its holder in as LOGIN says, and give the JSON to answer and what was
+    approved.
+    """
     answer = _answer()
     user = authenticate_phone(request, verification_id, code)
     # A backend of the project's own may leave none.
@@ -50,7 +60,9 @@ def log_in(request: HttpRequest, verification_id: UUID | str, code: str) -> tupl
 
 
 def log_in_session(request: HttpRequest, user: Any, verification: Verification) -> None:
-    """Django's own login: a new session key and Django's signal; the session remembers that a number was proved."""
+    """Django's own login: a new session key and Django's signal; the session remembers that a
+    number was proved.
+    """
     login(request, user)
     confirmations.remember(request, verification)
 
@@ -82,7 +94,9 @@ def _session_answer(request: HttpRequest, user: Any, verification: Verification)
 
 def _token_answer(kind: str) -> Answer:
     if not apps.is_installed("rest_framework.authtoken"):
-        raise ImproperlyConfigured(f'VOICEPASSWORD["LOGIN"] is "{kind}": put "rest_framework.authtoken" into INSTALLED_APPS')
+        raise ImproperlyConfigured(
+            f'VOICEPASSWORD["LOGIN"] is "{kind}": put "rest_framework.authtoken" into INSTALLED_APPS'
+        )
     from rest_framework.authtoken.models import Token
 
     def answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
@@ -96,7 +110,9 @@ def _jwt_answer(kind: str) -> Answer:
     try:
         from rest_framework_simplejwt.tokens import RefreshToken
     except ImportError:
-        raise ImproperlyConfigured(f'VOICEPASSWORD["LOGIN"] is "{kind}": install djangorestframework-simplejwt') from None
+        raise ImproperlyConfigured(
+            f'VOICEPASSWORD["LOGIN"] is "{kind}": install djangorestframework-simplejwt'
+        ) from None
 
     def answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
         refresh = RefreshToken.for_user(user)

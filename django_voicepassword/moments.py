@@ -13,7 +13,8 @@ from django_voicepassword.conf import settings
 from django_voicepassword.protocol import read_date
 
 _USUAL = re.compile(r"\d\d\.\d\d\.\d{4} \d\d:[0-5]\d:[0-5]\d", re.ASCII)
-#: A date outside of them is kept in the payload alone: no call can have it, and not every database holds it.
+#: A date outside of them is kept in the payload alone: no call can have it, and not every database
+#: holds it.
 PLAUSIBLE_YEARS = range(2000, 2200)
 
 
@@ -27,7 +28,9 @@ class Moments:
         self._rests: set[str] = set()
 
     def text(self, written: datetime | str | None) -> str | None:
-        """``YYYY-MM-DD hh:mm:ss`` as the database stores it: in UTC, or in the site's zone where USE_TZ is off."""
+        """``YYYY-MM-DD hh:mm:ss`` as the database stores it: in UTC, or in the site's zone where
+        USE_TZ is off.
+        """
         if isinstance(written, str):
             hour, rest = written[:13], written[13:]
             if hour not in self._hours or rest not in self._rests:
@@ -57,7 +60,9 @@ class Moments:
                 self._hours[hour] = self._hour(hour)
 
     def _hour(self, hour: str) -> str | None:
-        """The beginning of every moment of an hour; None where it does not begin at a whole hour in the other zone."""
+        """The beginning of every moment of an hour; None where it does not begin at a whole hour in
+        the other zone.
+        """
         moment = self.aware(f"{hour}:00:00")
         if moment is None:
             return None

@@ -14,12 +14,17 @@ MAX_INPUT_LENGTH = 40
 def normalize(text: object, region: str | None = None) -> str:
     """Read a number as a person writes it: ``8 (999) 123-45-67`` in region RU is ``79991234567``.
 
-    ``region`` (default DEFAULT_REGION) is how a number without its country code is read; what is no number there is
-    read with its country code, so that our own spelling of any number is one. Raises InvalidPhone.
+    ``region`` (default DEFAULT_REGION) is how a number without its country code is read; what is no
+    number there is read with its country code, so that our own spelling of any number is one.
+    Raises InvalidPhone.
     """
     written = str(text).strip() if text is not None else ""
     # phonenumbers reads letters as the keys of a telephone, "8-800-FLOWERS": here they are a slip.
-    if not written or len(written) > MAX_INPUT_LENGTH or any(character.isalpha() for character in written):
+    if (
+        not written
+        or len(written) > MAX_INPUT_LENGTH
+        or any(character.isalpha() for character in written)
+    ):
         raise InvalidPhone
     number = _parse(written, region or settings.DEFAULT_REGION)
     if number is None and written.isascii() and written.isdigit():
@@ -53,7 +58,9 @@ def fixed_code(phone: str) -> str | None:
 
 
 def mask(phone: str) -> str:
-    """``79991234567`` as a person may see it: ``+7 *** ***-**-67``; other countries keep code and last two digits."""
+    """``79991234567`` as a person may see it: ``+7 *** ***-**-67``; other countries keep code and
+    last two digits.
+    """
     if not phone:
         return ""
     if len(phone) == 11 and phone.startswith("7"):
@@ -71,7 +78,9 @@ def _split_country(phone: str) -> tuple[str, str]:
 
 
 def national(phone: str) -> str:
-    """The whole number as people of its country write it after the code, for the owner's own eyes: ``+7 999 123-45-67``."""
+    """The whole number as people of its country write it after the code, for the owner's own eyes:
+    ``+7 999 123-45-67``.
+    """
     try:
         number = phonenumbers.parse(f"+{phone}")
     except phonenumbers.NumberParseException:

@@ -1,4 +1,6 @@
-"""Asking for what nobody reported: calls without a final state, calls whose worker died, calls whose task was lost."""
+"""Asking for what nobody reported: calls without a final state, calls whose worker died, calls
+whose task was lost.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ ALARM = "account_refused"
 
 @dataclass(frozen=True)
 class Polled:
-    """What one run did: how many calls were asked for, which lost their worker, and which no worker has taken yet."""
+    """What one run did: how many calls were asked for, which lost their worker, and which no worker
+    has taken yet.
+    """
 
     asked: int
     lost: list[int]
@@ -47,37 +51,47 @@ def poll(now: datetime | None = None) -> Polled:
 
 
 def restamp(now: datetime | None = None) -> None:
-    """A clock that stepped back leaves rows of the future: they are taken as of now, so that nothing waits for it to return.
+    """A clock that stepped back leaves rows of the future: they are taken as of now, so that
+    nothing waits for it to return.
 
-    A verification lives one lifetime from here, a call that was asked for is polled from here, and a worker that died
-    or a task that was lost is noticed as soon as ever.
+    A verification lives one lifetime from here, a call that was asked for is polled from here, and
+    a worker that died or a task that was lost is noticed as soon as ever.
     """
     now = now or timezone.now()
     future = now + timedelta(seconds=limits.SKEW)
     pending = Verification.objects.filter(status=Verification.Status.PENDING)
-    pending.filter(created_at__gt=future).update(created_at=now, expires_at=now + timedelta(seconds=settings.CODE_TTL))
+    pending.filter(created_at__gt=future).update(
+        created_at=now, expires_at=now + timedelta(seconds=settings.CODE_TTL)
+    )
     pending.filter(last_sent_at__gt=future).update(last_sent_at=now)
-    unsent = CallRequest.objects.filter(state__in=[CallRequest.State.QUEUED, CallRequest.State.PLACING])
+    unsent = CallRequest.objects.filter(
+        state__in=[CallRequest.State.QUEUED, CallRequest.State.PLACING]
+    )
     unsent.filter(created_at__gt=future).update(created_at=now)
     unsent.filter(claimed_at__gt=future).update(claimed_at=now)
     if settings.POLL_DELAYS:
         first = now + timedelta(seconds=settings.POLL_DELAYS[0])
-        CallRequest.objects.filter(next_poll_at__gt=future, placed_at__gt=future).update(placed_at=now, next_poll_at=first)
+        CallRequest.objects.filter(next_poll_at__gt=future, placed_at__gt=future).update(
+            placed_at=now, next_poll_at=first
+        )
 
 
 def is_ahead(verification: Verification) -> bool:
     """Was it made, or sent for, by a clock that has stepped back since?"""
     future = timezone.now() + timedelta(seconds=limits.SKEW)
     moments = (verification.created_at, verification.last_sent_at)
-    return verification.status == Verification.Status.PENDING and any(one and one > future for one in moments)
+    return verification.status == Verification.Status.PENDING and any(
+        one and one > future for one in moments
+    )
 
 
 def poll_due(now: datetime | None = None) -> int:
     """Ask for the state of every call whose time has come, oldest first; how many were asked for.
 
-    Each is claimed by moving its ``next_poll_at`` before it is asked for, so that several workers ask once. Stops where
-    the account is refused, since the next one would be refused too, with one alarm in the log until the provider answers
-    again; what was asked for in vain is asked for again.
+    Each is claimed by moving its ``next_poll_at`` before it is asked for, so that several workers
+    ask once. Stops where the account is refused, since the next one would be refused too, with one
+    alarm in the log until the provider answers again; what was asked for in vain is asked for
+    again.
     """
     now = now or timezone.now()
     due = CallRequest.objects.filter(next_poll_at__lte=now).order_by("next_poll_at")[:BATCH]
@@ -90,7 +104,9 @@ def poll_due(now: datetime | None = None) -> int:
             refresh(call.pk)
         except AccountRefused as error:
             if limits.raise_alarm(ALARM):
-                logger.error("polling stops: the provider refuses the account: %s", error.error_code)
+                logger.error(
+                    "polling stops: the provider refuses the account: %s", error.error_code
+                )
             _unclaim_poll(call, now)
             break
         except RequestRefused as error:
@@ -100,7 +116,8 @@ def poll_due(now: datetime | None = None) -> int:
         except ProviderError as error:
             logger.warning("call %s: its state cannot be read: %s", call.pk, error)
         except ValueError:
-            # The provider told no id, or none that can be asked for: only the daily statistics find it.
+            # The provider told no id, or none that can be asked for: only the daily statistics find
+            # it.
             logger.warning("call %s has no id to ask for", call.pk)
             _give_up(call.pk, NO_FINAL_STATE, now)
         else:
@@ -113,7 +130,9 @@ def poll_due(now: datetime | None = None) -> int:
 
 
 def _give_up(call_id: int, error_code: str, now: datetime) -> None:
-    """Nobody tells how it ended: UNKNOWN, and why. A late callback and the daily statistics still move it."""
+    """Nobody tells how it ended: UNKNOWN, and why. A late callback and the daily statistics still
+    move it.
+    """
     call = CallRequest.objects.get(pk=call_id)
     old_state = call.state
     if call.mark_silent(error_code[:200], now):
@@ -147,13 +166,17 @@ def refresh(call_id: int) -> CallStatus | None:
     """
     call = CallRequest.objects.get(pk=call_id)
     if not call.provider_id:
-        raise ValueError("the provider never told an id for this call: only the daily statistics can find it")
+        raise ValueError(
+            "the provider never told an id for this call: only the daily statistics can find it"
+        )
     report = provider.client().state(call.provider_id)
     return delivery.record(call_id, report, CallStatus.Source.POLL)
 
 
 def lose_abandoned(now: datetime | None = None) -> list[int]:
-    """PLACING -> UNKNOWN for every call whose worker must have died: older than the read timeout and a margin."""
+    """PLACING -> UNKNOWN for every call whose worker must have died: older than the read timeout
+    and a margin.
+    """
     now = now or timezone.now()
     connect, read = settings.TIMEOUT
     # The client reads a dripping answer for twice the read timeout.
@@ -167,7 +190,9 @@ def lose_abandoned(now: datetime | None = None) -> list[int]:
 
 
 def forgotten_in_queue(now: datetime | None = None) -> list[int]:
-    """Calls that are QUEUED longer than any retry takes: their task was lost, and claiming makes a second one safe."""
+    """Calls that are QUEUED longer than any retry takes: their task was lost, and claiming makes a
+    second one safe.
+    """
     now = now or timezone.now()
     before = now - timedelta(seconds=2 * delivery.LONGEST_RETRY)
     waiting = CallRequest.objects.filter(state=CallRequest.State.QUEUED, created_at__lt=before)

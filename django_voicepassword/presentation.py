@@ -1,4 +1,6 @@
-"""What a person and a program are told of a verification: one description and one set of sentences for every surface."""
+"""What a person and a program are told of a verification: one description and one set of sentences
+for every surface.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ HTTP_STATUS: dict[type[VerificationError], int] = {
 
 @dataclass(frozen=True)
 class Description:
-    """A verification as everybody may see it: the phone masked, no code, times aware. DESIGN: "The verification as JSON"."""
+    """A verification as everybody may see it: the phone masked, no code, times aware. DESIGN: "The
+    verification as JSON".
+    """
 
     #: A bearer secret: who knows it may guess.
     id: str = field(repr=False)
@@ -92,7 +96,9 @@ def describe(verification: Verification, calls: list[CallRequest] | None = None)
 
 
 def code_length(channel: str) -> int:
-    """Digits of a code: CODE_LENGTH where the provider makes it for a flash call (or the SMS after one), else 4."""
+    """Digits of a code: CODE_LENGTH where the provider makes it for a flash call (or the SMS after
+    one), else 4.
+    """
     if settings.CODE_SOURCE == "service" and channel != CallRequest.Channel.VOICE:
         return int(settings.CODE_LENGTH)
     return 4
@@ -118,7 +124,9 @@ def hint(verification: Verification, call: CallRequest | None, status: str) -> s
 def _refused_hint(call: CallRequest) -> str:
     code = call.error_code.casefold()
     if code == "number_in_spam_list":
-        return _("Our calls to this number are blocked for now. Try another way, or again tomorrow.")
+        return _(
+            "Our calls to this number are blocked for now. Try another way, or again tomorrow."
+        )
     if code in ("number_not_valid", "number_is_empty", "number_not_permitted"):
         return _("This number cannot be called. Check the number, or enter another one.")
     if call.channel == CallRequest.Channel.SMS:
@@ -129,23 +137,37 @@ def _refused_hint(call: CallRequest) -> str:
 def _delivery_hint(call: CallRequest, phone: str) -> str:
     digits = code_length(call.channel)
     if call.channel == CallRequest.Channel.VOICE:
-        if call.state in (CallRequest.State.NO_ANSWER, CallRequest.State.BUSY, CallRequest.State.CANCELED):
-            return _("The robot called %(phone)s, but nobody answered. Let it call again or choose another way.") % {
+        if call.state in (
+            CallRequest.State.NO_ANSWER,
+            CallRequest.State.BUSY,
+            CallRequest.State.CANCELED,
+        ):
+            return _(
+                "The robot called %(phone)s, but nobody answered. Let it call again or choose another way."
+            ) % {"phone": phone}
+        if call.state == CallRequest.State.FAILED:
+            return _("The call to %(phone)s failed. Try again or choose another way.") % {
                 "phone": phone
             }
-        if call.state == CallRequest.State.FAILED:
-            return _("The call to %(phone)s failed. Try again or choose another way.") % {"phone": phone}
         if call.state == CallRequest.State.ANSWERED:
-            return _("A robot called %(phone)s and said the code. Enter it here.") % {"phone": phone}
-        return _("A robot calls %(phone)s. Answer, listen to the code and enter it here.") % {"phone": phone}
+            return _("A robot called %(phone)s and said the code. Enter it here.") % {
+                "phone": phone
+            }
+        return _("A robot calls %(phone)s. Answer, listen to the code and enter it here.") % {
+            "phone": phone
+        }
     if call.channel == CallRequest.Channel.SMS:
         if call.state in (CallRequest.State.NOT_DELIVERED, CallRequest.State.FAILED):
-            return _("The SMS to %(phone)s was not delivered. Try again or choose another way.") % {"phone": phone}
+            return _("The SMS to %(phone)s was not delivered. Try again or choose another way.") % {
+                "phone": phone
+            }
         if call.state == CallRequest.State.DELIVERED:
             return _("The SMS with the code was delivered to %(phone)s.") % {"phone": phone}
         return _("An SMS with the code is on its way to %(phone)s.") % {"phone": phone}
     if call.state == CallRequest.State.FAILED:
-        return _("The call to %(phone)s failed. If nobody called, try again or choose another way.") % {"phone": phone}
+        return _(
+            "The call to %(phone)s failed. If nobody called, try again or choose another way."
+        ) % {"phone": phone}
     if call.state in CallRequest.FINAL_STATES:
         return ngettext(
             "We called %(phone)s. The code is the last %(digits)d digit of the number that called.",
@@ -169,7 +191,9 @@ def error_text(error: VerificationError) -> str:
         if error.attempts_left == 0:
             return _("Wrong code, and no attempts are left. Start again to get a new code.")
         return ngettext(
-            "Wrong code. %(left)d attempt is left.", "Wrong code. %(left)d attempts are left.", error.attempts_left
+            "Wrong code. %(left)d attempt is left.",
+            "Wrong code. %(left)d attempts are left.",
+            error.attempts_left,
         ) % {"left": error.attempts_left}
     if isinstance(error, ChannelUnavailable):
         return _("This way is not available now. Choose another one.")
@@ -191,7 +215,9 @@ def error_text(error: VerificationError) -> str:
 
 
 def error_body(error: VerificationError) -> dict[str, Any]:
-    """``{"code", "detail"}`` and what the error carries: ``attempts_left``, ``retry_after``, ``limit``."""
+    """``{"code", "detail"}`` and what the error carries: ``attempts_left``, ``retry_after``,
+    ``limit``.
+    """
     body: dict[str, Any] = {"code": error.code, "detail": error_text(error)}
     for name in ("attempts_left", "retry_after", "limit"):
         if hasattr(error, name):
@@ -226,7 +252,10 @@ def duration(seconds: int) -> str:
 
 def status_of(verification: Verification) -> str:
     """EXPIRED is written by a task now and then; told, it is as soon as the time is over."""
-    if verification.status == Verification.Status.PENDING and verification.expires_at <= timezone.now():
+    if (
+        verification.status == Verification.Status.PENDING
+        and verification.expires_at <= timezone.now()
+    ):
         return Verification.Status.EXPIRED
     return verification.status
 

@@ -18,7 +18,8 @@ from django_voicepassword.testing import MemoryClient
 
 @forgetful
 def client(verification: UUID | None = None) -> Client:
-    """The client that TRANSPORT names. ``verification``: for whom a call is placed, which only the memory notes.
+    """The client that TRANSPORT names. ``verification``: for whom a call is placed, which only the
+    memory notes.
 
     Raises ImproperlyConfigured naming the setting.
     """
@@ -43,7 +44,9 @@ def _timeout() -> tuple[float, float]:
         connect, read = timeout
         return float(connect), float(read)
     except (TypeError, ValueError):
-        raise ImproperlyConfigured('VOICEPASSWORD["TIMEOUT"] must be two numbers of seconds: (connect, read)') from None
+        raise ImproperlyConfigured(
+            'VOICEPASSWORD["TIMEOUT"] must be two numbers of seconds: (connect, read)'
+        ) from None
 
 
 @lru_cache(maxsize=8)

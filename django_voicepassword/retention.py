@@ -1,4 +1,6 @@
-"""History that is old enough is deleted, or its numbers are masked and its figures stay; in batches, never what is open."""
+"""History that is old enough is deleted, or its numbers are masked and its figures stay; in
+batches, never what is open.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,16 @@ from django_voicepassword.models import BalanceReading, CallRequest, CallStatus,
 
 #: Rows in one statement: no lock is held for long.
 BATCH = 1000
-#: What stands for the last digits of a masked number; its block of numbers stays, for the statistics.
+#: What stands for the last digits of a masked number; its block of numbers stays, for the
+#: statistics.
 MASK = "****"
 
 Progress = Callable[[int], None]
 
 
 def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
-    """Delete or mask (RETENTION) what is older than RETENTION_DAYS; how many rows that were. Counters of limits go anyway.
+    """Delete or mask (RETENTION) what is older than RETENTION_DAYS; how many rows that were.
+    Counters of limits go anyway.
 
     Run again, it goes on where it was stopped. DailyStatistics and verified phones stay.
     """
@@ -57,7 +61,10 @@ class _Work:
         self._progress = progress
 
     def delete(
-        self, rows: QuerySet[Any], moment: str = "created_at", first: Callable[[list[Any]], object] | None = None
+        self,
+        rows: QuerySet[Any],
+        moment: str = "created_at",
+        first: Callable[[list[Any]], object] | None = None,
     ) -> None:
         for keys in _batches(rows, moment):
             if first is not None:
@@ -80,11 +87,17 @@ class _Work:
 
 
 def _batches(rows: QuerySet[Any], moment: str) -> Iterator[list[Any]]:
-    """The keys of ``rows``, the oldest first by the indexed ``moment``; who takes a batch makes that ``rows`` has it no more.
+    """The keys of ``rows``, the oldest first by the indexed ``moment``; who takes a batch makes
+    that ``rows`` has it no more.
 
-    Each begins where the one before ended: what is masked already is walked over once, not once a batch.
+    Each begins where the one before ended: what is masked already is walked over once, not once a
+    batch.
     """
     found = list(rows.order_by(moment).values_list("pk", moment)[:BATCH])
     while found:
         yield [key for key, _ in found]
-        found = list(rows.filter(**{f"{moment}__gte": found[-1][1]}).order_by(moment).values_list("pk", moment)[:BATCH])
+        found = list(
+            rows.filter(**{f"{moment}__gte": found[-1][1]})
+            .order_by(moment)
+            .values_list("pk", moment)[:BATCH]
+        )

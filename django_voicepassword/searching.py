@@ -18,7 +18,8 @@ Row = TypeVar("Row", bound=Model)
 MOST = 1000
 #: Digits from which on a text is a whole number, and digits that an ending has at least.
 _WHOLE, _ENDING = 10, 2
-#: What people put between the digits of a number; the apostrophe is before a plus in an exported file.
+#: What people put between the digits of a number; the apostrophe is before a plus in an exported
+#: file.
 _BETWEEN = str.maketrans("", "", "+ ()-.'\u00a0\u2011\u2013")
 #: So long are at most a phone number and its ending that is kept apart.
 _LONGEST_PHONE, _LONGEST_ENDING = 15, 4
@@ -27,8 +28,9 @@ _LONGEST_PHONE, _LONGEST_ENDING = 15, 4
 def search(calls: QuerySet[CallRequest], text: str) -> QuerySet[CallRequest]:
     """The calls that a person means by ``text``.
 
-    The last digits of a number (two or more), a whole number in any spelling, an id of the provider's, the id of a
-    verification, or the beginning of a user's name. Nothing for what is none of them.
+    The last digits of a number (two or more), a whole number in any spelling, an id of the
+    provider's, the id of a verification, or the beginning of a user's name. Nothing for what is
+    none of them.
     """
     typed, text = text, clean(text)
     digits = _digits(text)
@@ -38,14 +40,22 @@ def search(calls: QuerySet[CallRequest], text: str) -> QuerySet[CallRequest]:
         return calls.filter(_by_digits(digits) | Q(provider_id=text))
     if (key := _uuid(text)) is not None:
         return calls.filter(verification_id=key)
-    found = CallRequest.objects.filter(verification__user_id__in=_users(text)).order_by("-id").values_list("pk", flat=True)
+    found = (
+        CallRequest.objects.filter(verification__user_id__in=_users(text))
+        .order_by("-id")
+        .values_list("pk", flat=True)
+    )
     same_id = CallRequest.objects.filter(provider_id=text).values_list("pk", flat=True)
     # Keys, not subqueries: of two subqueries joined by OR PostgreSQL would read the whole history.
     return calls.filter(pk__in=[*found[:MOST], *same_id[:MOST]])
 
 
-def search_verifications(verifications: QuerySet[Verification], text: str) -> QuerySet[Verification]:
-    """The verifications that a person means: by number, the last digits of one, id, or user's name. See ``search``."""
+def search_verifications(
+    verifications: QuerySet[Verification], text: str
+) -> QuerySet[Verification]:
+    """The verifications that a person means: by number, the last digits of one, id, or user's name.
+    See ``search``.
+    """
     typed, text = text, clean(text)
     digits = _digits(text)
     if not text:
@@ -53,15 +63,21 @@ def search_verifications(verifications: QuerySet[Verification], text: str) -> Qu
     if digits.isascii() and digits.isdigit():
         if len(digits) >= _WHOLE:
             return verifications.filter(phone=_whole(digits))
-        calls = CallRequest.objects.filter(_by_digits(digits), verification__isnull=False).order_by("-created_at")
-        return verifications.filter(pk__in=set(calls.values_list("verification_id", flat=True)[:MOST]))
+        calls = CallRequest.objects.filter(_by_digits(digits), verification__isnull=False).order_by(
+            "-created_at"
+        )
+        return verifications.filter(
+            pk__in=set(calls.values_list("verification_id", flat=True)[:MOST])
+        )
     if (key := _uuid(text)) is not None:
         return verifications.filter(pk=key)
     return verifications.filter(user_id__in=_users(text))
 
 
 def search_phones(verified: QuerySet[VerifiedPhone], text: str) -> QuerySet[VerifiedPhone]:
-    """The proved numbers that a person means: by whole number, by the beginning of one, or by user's name."""
+    """The proved numbers that a person means: by whole number, by the beginning of one, or by
+    user's name.
+    """
     typed, text = text, clean(text)
     digits = _digits(text)
     if not text:
@@ -83,11 +99,18 @@ def whole_number(text: str) -> str | None:
 
 def clean(text: str) -> str:
     """What was typed, as every database takes it."""
-    return "".join(character for character in text[:200] if character.isprintable()).encode(errors="ignore").decode().strip()
+    return (
+        "".join(character for character in text[:200] if character.isprintable())
+        .encode(errors="ignore")
+        .decode()
+        .strip()
+    )
 
 
 def _digits(text: str) -> str:
-    """Without what people put between digits; of a masked number, ``+7 *** ***-**-67``, what is left to see at its end."""
+    """Without what people put between digits; of a masked number, ``+7 *** ***-**-67``, what is
+    left to see at its end.
+    """
     return text.rpartition("*")[2].translate(_BETWEEN)
 
 
@@ -109,9 +132,11 @@ def _whole(digits: str) -> str:
 
 
 def _last(digits: str, longest: int) -> str:
-    """The last of all numbers that begin with ``digits``: the end of a range that an index can walk.
+    """The last of all numbers that begin with ``digits``: the end of a range that an index can
+    walk.
 
-    In digits alone: what follows the 9 depends on the collation, and a colon comes before it in most languages.
+    In digits alone: what follows the 9 depends on the collation, and a colon comes before it in
+    most languages.
     """
     return digits.ljust(longest, "9")
 

@@ -14,10 +14,13 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def sensitive(function: Function) -> Function:
-    """Django's report of an error, and any other, has no variable of ``function`` and of all that it calls.
+    """Django's report of an error, and any other, has no variable of ``function`` and of all that
+    it calls.
 
-    Django's mark hides them in what is reported meanwhile, of Django's reports alone; what leaves ``function`` has none
-    left for anybody. Under DEBUG, as with Django's mark, everything is shown.
+    Django's mark hides them in what is reported meanwhile, of Django's reports alone; what leaves
+    ``function`` has none left for anybody. Under DEBUG, as with Django's mark, everything is shown.
     """
     # No names: all variables.
-    return cast(Function, forgetful(sensitive_variables()(function), unless=lambda: django_settings.DEBUG))
+    return cast(
+        Function, forgetful(sensitive_variables()(function), unless=lambda: django_settings.DEBUG)
+    )

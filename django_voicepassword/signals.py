@@ -1,6 +1,8 @@
-"""What the app tells the host project. ``sender`` is always the model; receivers run after the rows are committed.
+"""What the app tells the host project. ``sender`` is always the model; receivers run after the rows
+are committed.
 
-Receivers are called by ``send_robust``: one that raises is logged by Django and stops neither a call nor a login.
+Receivers are called by ``send_robust``: one that raises is logged by Django and stops neither a
+call nor a login.
 """
 
 from typing import Any
@@ -10,7 +12,8 @@ from django.dispatch import Signal
 
 #: ``call=``: the provider took the call request (state ``placed``).
 call_placed = Signal()
-#: ``call=, old_state=, new_state=, source=``: a call request moved forward, whoever told (``send``, ``callback``, …).
+#: ``call=, old_state=, new_state=, source=``: a call request moved forward, whoever told (``send``,
+#: ``callback``, …).
 call_state_changed = Signal()
 #: ``verification=, user=, request=``: the right code was typed, once.
 phone_verified = Signal()

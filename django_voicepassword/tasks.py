@@ -1,4 +1,6 @@
-"""Celery tasks: a primary key in, one call of a lower floor. No code, key or number is ever an argument."""
+"""Celery tasks: a primary key in, one call of a lower floor. No code, key or number is ever an
+argument.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,9 @@ from django_voicepassword.transactions import NO_DATABASE
 logger = logging.getLogger(__name__)
 
 
-# Acknowledged late: a worker that dies before it claims the row loses nothing, and one that dies after claiming it
-# finds the row claimed when the task comes again, and leaves it alone. So it may also come again when the database was
-# away: the person need not wait for ``poll_calls``.
+# Acknowledged late: a worker that dies before it claims the row loses nothing, and one that dies
+# after claiming it finds the row claimed when the task comes again, and leaves it alone. So it may
+# also come again when the database was away: the person need not wait for ``poll_calls``.
 @shared_task(
     name="django_voicepassword.tasks.place_call",
     acks_late=True,
@@ -37,7 +39,9 @@ def place_call(call_id: int) -> None:
 
 
 def enqueue(call_id: int) -> None:
-    """Hand a call request to a worker, or raise Unavailable within seconds: the broker is down, the row says so."""
+    """Hand a call request to a worker, or raise Unavailable within seconds: the broker is down, the
+    row says so.
+    """
     try:
         broker.publish(place_call, call_id)
     except Exception as error:
@@ -50,9 +54,13 @@ def enqueue(call_id: int) -> None:
 
 @shared_task(name="django_voicepassword.tasks.sync_daily", ignore_result=True)
 def sync_daily(date: str | None = None) -> None:
-    """Agree with the provider on one of its days (ISO text), or on yesterday and today; count the figures of the pages."""
+    """Agree with the provider on one of its days (ISO text), or on yesterday and today; count the
+    figures of the pages.
+    """
     today = statistics.provider_today()
-    days = [today - timedelta(days=1), today] if date is None else [datetime.date.fromisoformat(date)]
+    days = (
+        [today - timedelta(days=1), today] if date is None else [datetime.date.fromisoformat(date)]
+    )
     try:
         for day in days:
             statistics.sync_day(day)
@@ -77,7 +85,9 @@ def purge() -> None:
 
 @shared_task(name="django_voicepassword.tasks.poll_calls", ignore_result=True)
 def poll_calls() -> None:
-    """Notice calls whose worker died, ask for states that nobody reported, and hand in lost calls again."""
+    """Notice calls whose worker died, ask for states that nobody reported, and hand in lost calls
+    again.
+    """
     for pk in polling.poll().forgotten:
         # Claiming makes a second task for one call harmless.
         broker.publish(place_call, pk)

@@ -1,4 +1,5 @@
-"""For the tests of a host project: with TRANSPORT "memory" nothing rings, and what would have rung is in ``outbox``.
+"""For the tests of a host project: with TRANSPORT "memory" nothing rings, and what would have rung
+is in ``outbox``.
 
     from django_voicepassword.testing import outbox
 
@@ -43,13 +44,19 @@ _ids = count(1)
 
 
 class MemoryClient:
-    """Has the methods of ``client.Client`` and rings nobody. ``verification`` is noted beside what is sent."""
+    """Has the methods of ``client.Client`` and rings nobody. ``verification`` is noted beside what
+    is sent.
+    """
 
     def __init__(self, verification: UUID | None = None) -> None:
         self.verification = verification
 
     def flash_call(
-        self, number: str, code: str | None = None, capacity: int | None = None, callback_url: str | None = None
+        self,
+        number: str,
+        code: str | None = None,
+        capacity: int | None = None,
+        callback_url: str | None = None,
     ) -> SendReply:
         return self._send("flashcall", number, code or codes.make_random(capacity or 4))
 

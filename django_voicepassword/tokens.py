@@ -1,4 +1,5 @@
-"""Signed texts that leave the site: the token in a callback address, and the proof that a number was proved.
+"""Signed texts that leave the site: the token in a callback address, and the proof that a number
+was proved.
 
 Both are signed with SECRET_KEY; SECRET_KEY_FALLBACKS are honoured by Django's signer.
 """
@@ -37,7 +38,9 @@ def make_proof(verification_id: UUID) -> str:
 
 
 def parse_proof(proof: str, max_age: float | None = None) -> UUID:
-    """The verification's id. Raises InvalidProof, or VerificationExpired when older than ``max_age`` seconds."""
+    """The verification's id. Raises InvalidProof, or VerificationExpired when older than
+    ``max_age`` seconds.
+    """
     limit = None if max_age is None else timedelta(seconds=max_age)
     try:
         return UUID(signing.loads(proof, salt=_PROOF_SALT, max_age=limit))

@@ -1,4 +1,6 @@
-"""Transactions: what was counted stays counted, what was written is not lost, and what a database gave up is begun anew."""
+"""Transactions: what was counted stays counted, what was written is not lost, and what a database
+gave up is begun anew.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,22 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 View = TypeVar("View", bound=Callable[..., Any])
 
-#: How often a whole transaction is begun anew when the database chose it as the victim of a deadlock.
+#: How often a whole transaction is begun anew when the database chose it as the victim of a
+#: deadlock.
 TRANSACTION_TRIES = 5
-#: Times that a result is written again when the database just went away: what rang must not be forgotten.
+#: Times that a result is written again when the database just went away: what rang must not be
+#: forgotten.
 WRITE_TRIES = 5
 #: A database that is away, full, or locked for long.
 NO_DATABASE = (OperationalError, InterfaceError)
 
 
 def non_atomic_requests(view: View) -> View:
-    """Never wrap ``view`` in the transaction of ATOMIC_REQUESTS, whichever database our rows live in.
+    """Never wrap ``view`` in the transaction of ATOMIC_REQUESTS, whichever database our rows live
+    in.
 
-    Django's own decorator without ``using`` frees the default database only, and a router may lead elsewhere.
+    Django's own decorator without ``using`` frees the default database only, and a router may lead
+    elsewhere.
     """
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
@@ -45,10 +51,13 @@ def unavailable(error: Exception) -> Unavailable:
     return Unavailable("the database cannot be used")
 
 
-def needs_database(using: Callable[[], str]) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
+def needs_database(
+    using: Callable[[], str],
+) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
     """A verb that raises Unavailable where its database cannot be used. ``using`` gives the alias.
 
-    Inside a transaction of the host project it stays the database's own error, for only the host can begin anew.
+    Inside a transaction of the host project it stays the database's own error, for only the host
+    can begin anew.
     """
 
     def decorate(verb: Callable[Given, Result]) -> Callable[Given, Result]:
@@ -69,7 +78,9 @@ def needs_database(using: Callable[[], str]) -> Callable[[Callable[Given, Result
 
 
 def begin_anew(work: Callable[[], Result], using: str) -> Result:
-    """Run ``work`` in one transaction, anew when the database gave it up for another one (deadlock, lock wait)."""
+    """Run ``work`` in one transaction, anew when the database gave it up for another one (deadlock,
+    lock wait).
+    """
     connection = connections[using]
     for attempt in range(1, TRANSACTION_TRIES + 1):
         try:
@@ -87,7 +98,9 @@ def begin_anew(work: Callable[[], Result], using: str) -> Result:
 
 
 def persist(write: Callable[[], Result], using: str) -> Result:
-    """Run ``write``, one transaction, again when the database just went away: what the provider did is not forgotten."""
+    """Run ``write``, one transaction, again when the database just went away: what the provider did
+    is not forgotten.
+    """
     connection = connections[using]
     for attempt in range(1, WRITE_TRIES + 1):
         try:

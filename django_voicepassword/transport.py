@@ -1,4 +1,5 @@
-"""The session of the client: no proxy, no retry, and an answer whose head comes byte by byte ends in time too.
+"""The session of the client: no proxy, no retry, and an answer whose head comes byte by byte ends
+in time too.
 
 Knows neither Django nor the rest of the app.
 """
@@ -49,7 +50,9 @@ class _Ending(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """The head may take twice the timeout of one read. The body is the client's matter, which may be a whole day's."""
+    """The head may take twice the timeout of one read. The body is the client's matter, which may
+    be a whole day's.
+    """
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)

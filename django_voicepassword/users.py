@@ -1,4 +1,6 @@
-"""Whose number it is: the app's own VerifiedPhone, or the field of the user model that USER_PHONE_FIELD names."""
+"""Whose number it is: the app's own VerifiedPhone, or the field of the user model that
+USER_PHONE_FIELD names.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,14 @@ def find(phone: str) -> Any:
         except VerifiedPhone.DoesNotExist:
             return None
     _phone_field()
-    users = list(get_user_model()._default_manager.filter(**{f"{field}__in": [f"+{phone}", phone]})[:2])
+    users = list(
+        get_user_model()._default_manager.filter(**{f"{field}__in": [f"+{phone}", phone]})[:2]
+    )
     if len(users) > 1:
         # Nobody can tell which of them holds the phone, and a guess would open somebody's account.
-        logger.error("several users have the number of a phone login: make the field unique; nobody is logged in")
+        logger.error(
+            "several users have the number of a phone login: make the field unique; nobody is logged in"
+        )
         return _Ambiguous()
     return users[0] if users else None
 
@@ -43,7 +49,8 @@ def create(phone: str, make_user: Callable[[str], Any]) -> Any:
         return None
     try:
         with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
-            # The field of a project need not be unique: the lock makes one user of two first logins at once.
+            # The field of a project need not be unique: the lock makes one user of two first logins
+            # at once.
             limits.hold(f"user:{phone}")
             user = find(phone)
             if user is None:
@@ -80,9 +87,11 @@ def _attach(user: Any, phone: str) -> None:
 
 
 def take(user: Any, phone: str, holder: Any) -> None:
-    """Give a number that ``user`` proved just now to ``user``; ``holder``: whose it was so far, or None.
+    """Give a number that ``user`` proved just now to ``user``; ``holder``: whose it was so far, or
+    None.
 
-    Raises Refused where the user model's own field says that it is somebody else's: only the project can move it.
+    Raises Refused where the user model's own field says that it is somebody else's: only the
+    project can move it.
     """
     if settings.USER_PHONE_FIELD is not None and holder is not None:
         raise Refused("the number belongs to another user")
@@ -93,7 +102,11 @@ def phones_of(user: Any) -> list[str]:
     """The numbers of a user (E.164 digits), the one that was proved last first."""
     field = settings.USER_PHONE_FIELD
     if field is None:
-        return list(VerifiedPhone.objects.filter(user=user).order_by("-verified_at").values_list("phone", flat=True))
+        return list(
+            VerifiedPhone.objects.filter(user=user)
+            .order_by("-verified_at")
+            .values_list("phone", flat=True)
+        )
     try:
         return [phones.normalize(getattr(user, field) or "")]
     except InvalidPhone:
@@ -113,7 +126,9 @@ def make(phone: str) -> Any:
         values[settings.USER_PHONE_FIELD] = _spelling(phone)
     if settings.USER_PHONE_FIELD != model.USERNAME_FIELD:
         name_field = model._meta.get_field(model.USERNAME_FIELD)
-        if isinstance(name_field, models.EmailField) or not isinstance(name_field, models.CharField):
+        if isinstance(name_field, models.EmailField) or not isinstance(
+            name_field, models.CharField
+        ):
             raise ImproperlyConfigured(
                 f"users of this project are named by {model.USERNAME_FIELD!r}, which a phone login does not know: "
                 "override PhoneBackend.create_user"
@@ -141,7 +156,9 @@ def _phone_field() -> Any:
 
 
 def _spelling(phone: str) -> str:
-    """How the project's users have their number: with a plus where others have it so, or where the field wants it."""
+    """How the project's users have their number: with a plus where others have it so, or where the
+    field wants it.
+    """
     field = _phone_field()
     if hasattr(field, "region"):
         # A PhoneNumberField reads digits without a plus as a national number.

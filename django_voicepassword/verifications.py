@@ -1,6 +1,8 @@
-"""The front door: ``start``, ``resend``, ``check``, ``cancel``. Every surface calls these and holds no rule of its own.
+"""The front door: ``start``, ``resend``, ``check``, ``cancel``. Every surface calls these and holds
+no rule of its own.
 
-Everything that rings or guesses is counted before it is tried, by one conditional UPDATE or under a row lock.
+Everything that rings or guesses is counted before it is tried, by one conditional UPDATE or under a
+row lock.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Proof:
-    """What a proof says: ``phone`` (E.164 digits) was proved for ``purpose`` in the verification of this id."""
+    """What a proof says: ``phone`` (E.164 digits) was proved for ``purpose`` in the verification of
+    this id.
+    """
 
     phone: str
     purpose: str
@@ -77,11 +81,12 @@ def start(
     request: HttpRequest | None = None,
     user: Any = None,
 ) -> Verification:
-    """Open a verification of ``phone`` and have its first call placed once the transaction is committed.
+    """Open a verification of ``phone`` and have its first call placed once the transaction is
+    committed.
 
-    ``channel`` defaults to the first of CHANNELS; ``user`` is whose phone is to be proved, where that is known before.
-    Raises InvalidPhone, PrefixNotAllowed, ChannelUnavailable, Refused, RateLimited, BudgetExhausted, and Unavailable
-    when the call could be handed to nobody.
+    ``channel`` defaults to the first of CHANNELS; ``user`` is whose phone is to be proved, where
+    that is known before. Raises InvalidPhone, PrefixNotAllowed, ChannelUnavailable, Refused,
+    RateLimited, BudgetExhausted, and Unavailable when the call could be handed to nobody.
     """
     number = phones.normalize(phone)
     fixed_code = phones.fixed_code(number)
@@ -120,11 +125,14 @@ def start(
 
 @sensitive
 @_needs_database
-def resend(verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None) -> Verification:
+def resend(
+    verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None
+) -> Verification:
     """Send the code once more, by ``channel`` or the next one of CHANNELS.
 
-    Raises Verification.DoesNotExist, VerificationExpired, VerificationClosed, TooManyAttempts, ChannelUnavailable,
-    Refused, RateLimited (limits ``resend_after`` and ``sends`` beside those of LIMITS), BudgetExhausted, Unavailable.
+    Raises Verification.DoesNotExist, VerificationExpired, VerificationClosed, TooManyAttempts,
+    ChannelUnavailable, Refused, RateLimited (limits ``resend_after`` and ``sends`` beside those of
+    LIMITS), BudgetExhausted, Unavailable.
     """
     verification = get(verification_id)
     _check_open(verification)
@@ -137,7 +145,9 @@ def resend(verification_id: UUID | str, channel: str | None = None, request: Htt
     now = timezone.now()
 
     def open_books() -> CallRequest | None:
-        if not Verification.count_send(verification.id, settings.MAX_SENDS, settings.RESEND_AFTER, now):
+        if not Verification.count_send(
+            verification.id, settings.MAX_SENDS, settings.RESEND_AFTER, now
+        ):
             return None
         if fixed_code is not None:
             return _pretend(verification, channel, fixed_code, insert=False)
@@ -162,13 +172,14 @@ def check(
     purpose: str | None = None,
     find_user: Callable[[Verification], Any] | None = None,
 ) -> Verification:
-    """Compare a typed code; the right one approves the verification, once. No answer comes before the guess is counted.
+    """Compare a typed code; the right one approves the verification, once. No answer comes before
+    the guess is counted.
 
-    ``purpose``: what the verification must have been started for. ``find_user``: whose the number is, asked once the
-    verification is approved; it may raise Refused, which leaves the verification approved.
-    Raises Verification.DoesNotExist, WrongCode, TooManyAttempts, VerificationExpired, VerificationClosed, Refused (the
-    purpose is another), and RateLimited (limit ``phone_guesses``) when too many guesses were wrong over all
-    verifications of the number.
+    ``purpose``: what the verification must have been started for. ``find_user``: whose the number
+    is, asked once the verification is approved; it may raise Refused, which leaves the verification
+    approved. Raises Verification.DoesNotExist, WrongCode, TooManyAttempts, VerificationExpired,
+    VerificationClosed, Refused (the purpose is another), and RateLimited (limit ``phone_guesses``)
+    when too many guesses were wrong over all verifications of the number.
     """
     key = _parse_id(verification_id)
     guess = codes.clean_guess(code)
@@ -178,7 +189,9 @@ def check(
         verification = get(key)
         _check_open(verification)
         raise WrongCode(attempts_left(verification))
-    judged, error = transactions.begin_anew(lambda: _judge(key, guess, purpose, now, request), _database())
+    judged, error = transactions.begin_anew(
+        lambda: _judge(key, guess, purpose, now, request), _database()
+    )
     if judged is None:
         verification = get(key)
         _check_open(verification)
@@ -198,9 +211,11 @@ def check(
 def _judge(
     key: UUID, guess: str, purpose: str | None, now: datetime, request: HttpRequest | None
 ) -> tuple[Verification | None, VerificationError | None]:
-    """Count a guess, then look at it, under the locks of the verification and of its budget; None: it may not be guessed.
+    """Count a guess, then look at it, under the locks of the verification and of its budget; None:
+    it may not be guessed.
 
-    What is wrong with it is returned, not raised: the count is to be committed before anybody hears of it.
+    What is wrong with it is returned, not raised: the count is to be committed before anybody hears
+    of it.
     """
     if not Verification.count_guess(key, settings.MAX_ATTEMPTS, now):
         return None, None
@@ -228,7 +243,9 @@ def _judge(
 
 @_needs_database
 def cancel(verification_id: UUID | str) -> Verification:
-    """Close a pending verification: nothing is called for it any more and its code is worth nothing."""
+    """Close a pending verification: nothing is called for it any more and its code is worth
+    nothing.
+    """
     verification = get(verification_id)
     verification.cancel()
     return verification
@@ -236,7 +253,9 @@ def cancel(verification_id: UUID | str) -> Verification:
 
 @_needs_database
 def get(verification_id: UUID | str) -> Verification:
-    """The verification of an id. Raises Verification.DoesNotExist, also for a text that is no id, and Unavailable."""
+    """The verification of an id. Raises Verification.DoesNotExist, also for a text that is no id,
+    and Unavailable.
+    """
     verification = Verification.objects.get(id=_parse_id(verification_id))
     if polling.is_ahead(verification):
         polling.restamp()
@@ -252,7 +271,9 @@ def make_proof(verification: Verification) -> str:
 
 
 def read_proof(proof: str, max_age: float | None = None) -> Proof:
-    """What a proof proves. Raises InvalidProof, or VerificationExpired when it is older than ``max_age`` seconds."""
+    """What a proof proves. Raises InvalidProof, or VerificationExpired when it is older than
+    ``max_age`` seconds.
+    """
     key = tokens.parse_proof(proof, max_age)
     verification = Verification.objects.filter(id=key, status=Verification.Status.APPROVED).first()
     if verification is None:
@@ -303,11 +324,15 @@ def _ask_host(verification: Verification, channel: str, request: HttpRequest | N
     try:
         ask = import_string(path)
     except ImportError as error:
-        raise ImproperlyConfigured(f'VOICEPASSWORD["BEFORE_SEND"] cannot be imported: {error}') from error
+        raise ImproperlyConfigured(
+            f'VOICEPASSWORD["BEFORE_SEND"] cannot be imported: {error}'
+        ) from error
     ask(verification, channel, request)
 
 
-def _queue_call(verification: Verification, channel: str, now: datetime, reserved: budgets.Reserved) -> CallRequest:
+def _queue_call(
+    verification: Verification, channel: str, now: datetime, reserved: budgets.Reserved
+) -> CallRequest:
     return CallRequest.objects.create(
         verification=verification,
         phone=verification.phone,
@@ -319,7 +344,9 @@ def _queue_call(verification: Verification, channel: str, now: datetime, reserve
 
 
 def _pretend(verification: Verification, channel: str, code: str, insert: bool) -> CallRequest:
-    """A call to one of TEST_NUMBERS: rows as of a call that was answered, nothing sent, nothing counted."""
+    """A call to one of TEST_NUMBERS: rows as of a call that was answered, nothing sent, nothing
+    counted.
+    """
     now = timezone.now()
     with transaction.atomic(using=_database()):
         if insert:
@@ -337,7 +364,9 @@ def _pretend(verification: Verification, channel: str, code: str, insert: bool) 
             finished_at=now,
             code_digest=codes.digest(verification.id, verification.phone, code),
         )
-        CallStatus.objects.create(call=call, state=call.state, raw_state="test", source=CallStatus.Source.SEND)
+        CallStatus.objects.create(
+            call=call, state=call.state, raw_state="test", source=CallStatus.Source.SEND
+        )
     return call
 
 

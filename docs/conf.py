@@ -1,4 +1,6 @@
-"""The documentation as a site: ``make docs``. The pages are plain Markdown, so that they read well without it too."""
+"""The documentation as a site: ``make docs``. The pages are plain Markdown, so that they read well
+without it too.
+"""
 
 import sys
 from pathlib import Path

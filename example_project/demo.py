@@ -1,4 +1,6 @@
-"""``make demo``: sandbox, web, worker and beat until Ctrl-C. ``make smoke``: the scripted journey, and the end."""
+"""``make demo``: sandbox, web, worker and beat until Ctrl-C. ``make smoke``: the scripted journey,
+and the end.
+"""
 
 from __future__ import annotations
 

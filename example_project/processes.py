@@ -41,10 +41,11 @@ class StartError(Exception):
 
 
 class Site:
-    """``with Site(var, web_port, sandbox_port) as site: …``: everything runs inside, and nothing afterwards.
+    """``with Site(var, web_port, sandbox_port) as site: …``: everything runs inside, and nothing
+    afterwards.
 
-    ``overrides`` are keys of VOICEPASSWORD; ``environment`` is added to that of the processes; ``pool``: Celery's
-    ``prefork`` or ``threads``.
+    ``overrides`` are keys of VOICEPASSWORD; ``environment`` is added to that of the processes;
+    ``pool``: Celery's ``prefork`` or ``threads``.
     """
 
     def __init__(
@@ -77,11 +78,22 @@ class Site:
             "VOICEPASSWORD": json.dumps(given),
             **(environment or {}),
         }
-        worker = ["worker", "--loglevel=INFO", "--concurrency=2", "--without-mingle", "--without-gossip"]
+        worker = [
+            "worker",
+            "--loglevel=INFO",
+            "--concurrency=2",
+            "--without-mingle",
+            "--without-gossip",
+        ]
         # RabbitMQ turns away a second worker of the same name: two sites may share a broker.
         worker += [f"--hostname=worker-{web_port}@%h", f"--pool={pool}"]
         self._commands = {
-            "sandbox": [sys.executable, "-m", "django_voicepassword.sandbox", f"--port={sandbox_port}"],
+            "sandbox": [
+                sys.executable,
+                "-m",
+                "django_voicepassword.sandbox",
+                f"--port={sandbox_port}",
+            ],
             "web": [sys.executable, "manage.py", "runserver", "--noreload", str(web_port)],
             "worker": [*_CELERY, *worker],
             "beat": [*_CELERY, "beat", "--loglevel=WARNING", f"--pidfile={var / 'beat.pid'}"],
@@ -107,7 +119,12 @@ class Site:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._end()
 
     def manage(self, *arguments: str, **environment: str) -> str:
@@ -139,7 +156,9 @@ class Site:
 
     def ended(self) -> str | None:
         """The name of a process that is not there any more."""
-        return next((name for name, process in self._processes.items() if process.poll() is not None), None)
+        return next(
+            (name for name, process in self._processes.items() if process.poll() is not None), None
+        )
 
     def kill(self, name: str) -> None:
         """End a process and its children at once, as a crash does."""
@@ -174,7 +193,11 @@ class Site:
         with output:
             for line in output:
                 text = _TIME.sub("", line.rstrip())
-                if text.strip() and not text.startswith(_BANNERS) and not text.startswith(time.strftime("%B ")):
+                if (
+                    text.strip()
+                    and not text.startswith(_BANNERS)
+                    and not text.startswith(time.strftime("%B "))
+                ):
                     self._log_file.write(f"{time.strftime('%H:%M:%S')} {name:>7} | {text}\n")
                     self._log_file.flush()
 
@@ -197,7 +220,8 @@ class Site:
             until(self._worker_is_ready.exists, "worker takes no tasks")
 
     def _end(self) -> None:
-        # Each is asked first: a worker ends its own children. What is left of the groups after that is killed.
+        # Each is asked first: a worker ends its own children. What is left of the groups after that
+        # is killed.
         processes = list(self._processes.values())
         for process in processes:
             process.terminate()

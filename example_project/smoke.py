@@ -1,7 +1,9 @@
-"""The scripted journey: every way of a code, over the pages, with a transcript. Exits with 1 when one of them fails.
+"""The scripted journey: every way of a code, over the pages, with a transcript. Exits with 1 when
+one of them fails.
 
-Each way runs against real processes (web, worker, beat, sandbox) over HTTP, in a folder of its own that is removed
-afterwards. DATABASE_URL and CELERY_BROKER_URL choose other servers, as for the demo.
+Each way runs against real processes (web, worker, beat, sandbox) over HTTP, in a folder of its own
+that is removed afterwards. DATABASE_URL and CELERY_BROKER_URL choose other servers, as for the
+demo.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from processes import Site, StartError, free_port
 
 from django_voicepassword.sandbox.outcomes import OUTCOMES
 
-#: Everything is tried from one address in a minute: the limits would stop it, and have tests of their own.
+#: Everything is tried from one address in a minute: the limits would stop it, and have tests of
+#: their own.
 SETTINGS: dict[str, Any] = {
     "RESEND_AFTER": 0,
     "TIMEOUT": [3.05, 3],
@@ -54,7 +57,9 @@ class Person:
             raise Failure("the page has no form")
         told = "  ".join(f"{name} {value}" for name, value in fields.items())
         answer = self.session.post(
-            f"{self.site.web_url}{path}", data={"csrfmiddlewaretoken": token[1], **fields}, timeout=PATIENCE
+            f"{self.site.web_url}{path}",
+            data={"csrfmiddlewaretoken": token[1], **fields},
+            timeout=PATIENCE,
         )
         self._shown(answer)
         came = answer.url.removeprefix(self.site.web_url)
@@ -63,7 +68,10 @@ class Person:
 
     def start(self, spelling: str = "", **fields: str) -> None:
         self.open("/auth/login/")
-        if self.post("/auth/login/", phone=spelling or self.number, **fields) != "/auth/login/code/":
+        if (
+            self.post("/auth/login/", phone=spelling or self.number, **fields)
+            != "/auth/login/code/"
+        ):
             raise Failure("the page of the code did not come")
 
     def log_in(self, code: str) -> None:
@@ -87,7 +95,9 @@ class Person:
         return call
 
     def calls(self) -> list[dict[str, Any]]:
-        answer = requests.get(f"{self.site.sandbox_url}/control/ledger.json?number={self.number}", timeout=PATIENCE)
+        answer = requests.get(
+            f"{self.site.sandbox_url}/control/ledger.json?number={self.number}", timeout=PATIENCE
+        )
         return list(answer.json()["calls"])
 
     def state(self) -> dict[str, Any]:
@@ -121,7 +131,10 @@ def flash_call_with_our_code(site: Site) -> None:
     person = Person(site, "79990000001")
     person.start("8 (999) 000-00-01")
     call = person.call("flashcall")
-    check(call["from"].endswith(call["code"]) and len(call["code"]) == 4, "four digits that the number ends with")
+    check(
+        call["from"].endswith(call["code"]) and len(call["code"]) == 4,
+        "four digits that the number ends with",
+    )
     person.log_in(call["from"][-4:])
     check(len(person.calls()) == 1, "it rang once")
 
@@ -153,7 +166,10 @@ def flash_call_with_six_digits_of_the_provider(site: Site) -> None:
     person.start("+7 999 000-00-01")
     until(lambda: len(person.calls()) > before, "the phone to ring")
     call = person.call("flashcall")
-    check(call["from"].endswith(call["code"]) and len(call["code"]) == 6, "six digits that the number ends with")
+    check(
+        call["from"].endswith(call["code"]) and len(call["code"]) == 6,
+        "six digits that the number ends with",
+    )
     person.wait_for("placed", "no_answer")
     person.log_in(call["from"][-6:])
 
@@ -167,7 +183,9 @@ def voice_call_with_the_code_of_the_provider(site: Site) -> None:
 
 
 def every_error_number(site: Site) -> None:
-    """Who asks a number that cannot be called is told what to do; it does not ring, and costs nothing."""
+    """Who asks a number that cannot be called is told what to do; it does not ring, and costs
+    nothing.
+    """
     numbers = [number for number, outcome in OUTCOMES.items() if outcome.reply.startswith("error:")]
     for number in numbers:
         error = OUTCOMES[number].reply.partition(":")[2]
@@ -202,8 +220,16 @@ def the_books(site: Site) -> None:
     )
     rows = json.loads(site.manage("shell", "--verbosity=0", "--command", program).splitlines()[-1])
     for row in rows:
-        print("   " + "".join(f"{cell:<{width}}" for cell, width in zip(row, (20, 11, 11, 8, 0), strict=True)).rstrip())
-    check(not [row for row in rows if row[2] in ("queued", "placing")], "no call is left in the middle")
+        print(
+            "   "
+            + "".join(
+                f"{cell:<{width}}" for cell, width in zip(row, (20, 11, 11, 8, 0), strict=True)
+            ).rstrip()
+        )
+    check(
+        not [row for row in rows if row[2] in ("queued", "placing")],
+        "no call is left in the middle",
+    )
 
 
 Journey = Callable[[Site], None]
@@ -240,7 +266,13 @@ def main() -> int:
             for overrides, journeys in PLAN:
                 told = json.dumps(overrides)
                 heading(f"Starting sandbox, web, worker and beat with {told}")
-                with Site(Path(folder) / "var", free_port(), free_port(), {**SETTINGS, **overrides}, log=log) as site:
+                with Site(
+                    Path(folder) / "var",
+                    free_port(),
+                    free_port(),
+                    {**SETTINGS, **overrides},
+                    log=log,
+                ) as site:
                     for journey in journeys:
                         heading(journey.__name__.replace("_", " ").capitalize())
                         try:
@@ -249,9 +281,15 @@ def main() -> int:
                             failed.append(journey.__name__)
                             print(f"   FAILED: {error}", flush=True)
         if failed:
-            print("\nThe log of the processes ends with:\n" + "".join(log_path.read_text().splitlines(True)[-60:]))
+            print(
+                "\nThe log of the processes ends with:\n"
+                + "".join(log_path.read_text().splitlines(True)[-60:])
+            )
     seconds = time.monotonic() - began
-    print(f"\n{'FAILED: ' + ', '.join(failed) if failed else 'All of it works'} ({seconds:.0f} s)", flush=True)
+    print(
+        f"\n{'FAILED: ' + ', '.join(failed) if failed else 'All of it works'} ({seconds:.0f} s)",
+        flush=True,
+    )
     return 1 if failed else 0
 
 

@@ -1,4 +1,5 @@
-"""Bursts from several processes at once, against a real database: exactly what is allowed gets through.
+"""Bursts from several processes at once, against a real database: exactly what is allowed gets
+through.
 
 python -m tests.bursts                                             # SQLite, with plain settings
 python -m tests.bursts postgres://postgres@127.0.0.1:5432/bursts   # an empty database
@@ -23,11 +24,20 @@ PROCESSES, TRIES = 5, 10
 #: Each burst: what every process does ``TRIES`` times, and what must come of all of them together.
 BURSTS: dict[str, tuple[str, dict[str, int]]] = {
     "starts for one number (phone 3/10m)": ("start", {"Verification": 3, "RateLimited": 47}),
-    "wrong guesses in one verification (MAX_ATTEMPTS 5)": ("guess", {"WrongCode": 5, "TooManyAttempts": 45}),
+    "wrong guesses in one verification (MAX_ATTEMPTS 5)": (
+        "guess",
+        {"WrongCode": 5, "TooManyAttempts": 45},
+    ),
     "resends of one verification (MAX_SENDS 3)": ("resend", {"Verification": 2, "RateLimited": 48}),
     "right guesses (a code works once)": ("approve", {"Verification": 1, "VerificationClosed": 49}),
-    "starts for many numbers with money for 7 (DAILY_BUDGET)": ("spend", {"Verification": 7, "BudgetExhausted": 43}),
-    "starts for many numbers from one address (ip 20/h)": ("address", {"Verification": 20, "RateLimited": 30}),
+    "starts for many numbers with money for 7 (DAILY_BUDGET)": (
+        "spend",
+        {"Verification": 7, "BudgetExhausted": 43},
+    ),
+    "starts for many numbers from one address (ip 20/h)": (
+        "address",
+        {"Verification": 20, "RateLimited": 30},
+    ),
 }
 
 _WORKER = """
@@ -93,7 +103,9 @@ for line in sys.stdin:
 
 
 class Bursts:
-    """``with Bursts(address, file) as bursts: bursts.run("start")``; the database is empty at first."""
+    """``with Bursts(address, file) as bursts: bursts.run("start")``; the database is empty at
+    first.
+    """
 
     def __init__(self, address: str, file: str = "") -> None:
         self._processes = [
@@ -103,7 +115,11 @@ class Bursts:
                 stdout=subprocess.PIPE,
                 text=True,
                 cwd=ROOT,
-                env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": address},
+                env={
+                    **os.environ,
+                    "DJANGO_SETTINGS_MODULE": "tests.settings",
+                    "DATABASE_URL": address,
+                },
             )
             for number in range(PROCESSES)
         ]
@@ -146,7 +162,10 @@ def main() -> int:
                 told = bursts.run(what)
                 seconds = time.monotonic() - began
                 failed += told != expected
-                print(f"{'exact' if told == expected else 'WRONG':6} {title}: {told} ({seconds:.1f} s)", flush=True)
+                print(
+                    f"{'exact' if told == expected else 'WRONG':6} {title}: {told} ({seconds:.1f} s)",
+                    flush=True,
+                )
     return 1 if failed else 0
 
 

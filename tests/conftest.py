@@ -17,8 +17,12 @@ from django_voicepassword.testing import outbox as sent
 
 BROWSER_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PORTS = {"postgresql": 5432, "mariadb": 3306, "redis": 6379, "rabbitmq": 5672}
-#: Where servers keep their programs, beside PATH. The script of RabbitMQ on PATH would run as another user.
-FOLDERS = ["/usr/lib/rabbitmq/bin", *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
+#: Where servers keep their programs, beside PATH. The script of RabbitMQ on PATH would run as
+#: another user.
+FOLDERS = [
+    "/usr/lib/rabbitmq/bin",
+    *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)),
+]
 
 
 def _is_up(service: str) -> bool:
@@ -30,12 +34,19 @@ def _is_up(service: str) -> bool:
 
 
 def _chromium() -> str | None:
-    return next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+    return next(
+        (path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None
+    )
 
 
 def find_program(name: str) -> str | None:
     """Where a program is, on PATH or where its package puts it."""
-    folders = [*FOLDERS, *os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/sbin", "/sbin"]
+    folders = [
+        *FOLDERS,
+        *os.environ.get("PATH", os.defpath).split(os.pathsep),
+        "/usr/sbin",
+        "/sbin",
+    ]
     return shutil.which(name, path=os.pathsep.join(folders))
 
 
@@ -94,7 +105,8 @@ def browser(chromium: Path) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright's own event loop runs in this thread: Django must not take it for an async view.
+        # Playwright's own event loop runs in this thread: Django must not take it for an async
+        # view.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         started = playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
         yield started

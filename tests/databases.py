@@ -12,9 +12,14 @@ def execute(server: str, statement: str) -> None:
         import psycopg
 
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-            connection.execute(f"{statement} WITH (FORCE)" if statement.startswith("DROP") else statement)
+            connection.execute(
+                f"{statement} WITH (FORCE)" if statement.startswith("DROP") else statement
+            )
     else:
         import pymysql
 
-        with pymysql.connect(host="127.0.0.1", user="root") as connection, connection.cursor() as cursor:
+        with (
+            pymysql.connect(host="127.0.0.1", user="root") as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute(statement)

@@ -6,7 +6,9 @@ import socket
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """The whole of one, empty where nobody asks any more. Who closes before that has the answer thrown away on its way."""
+    """The whole of one, empty where nobody asks any more. Who closes before that has the answer
+    thrown away on its way.
+    """
     data = b""
     while b"\r\n\r\n" not in data:
         chunk = connection.recv(65536)

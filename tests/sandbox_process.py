@@ -11,7 +11,9 @@ from typing import Any
 
 
 class SandboxProcess:
-    """``with SandboxProcess() as sandbox: … sandbox.api_url``; options become command line arguments."""
+    """``with SandboxProcess() as sandbox: … sandbox.api_url``; options become command line
+    arguments.
+    """
 
     key = "sandbox-key"
 
@@ -26,7 +28,14 @@ class SandboxProcess:
         return controls
 
     def __enter__(self) -> SandboxProcess:
-        command = [sys.executable, "-m", "django_voicepassword.sandbox", "--port=0", "--quiet", *self._arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "django_voicepassword.sandbox",
+            "--port=0",
+            "--quiet",
+            *self._arguments,
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         line = self._process.stdout.readline()
         assert line.startswith("sandbox listening on "), line
@@ -41,11 +50,20 @@ class SandboxProcess:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """VOICEPASSWORD of a project that calls through it; calls are queued, and placed by the test."""
-        return {"TRANSPORT": "http", "DISPATCH": "celery", "API_KEY": self.key, "API_URL": self.api_url}
+        """VOICEPASSWORD of a project that calls through it; calls are queued, and placed by the
+        test.
+        """
+        return {
+            "TRANSPORT": "http",
+            "DISPATCH": "celery",
+            "API_KEY": self.key,
+            "API_URL": self.api_url,
+        }
 
     def ledger(self, number: str = "") -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self.url}control/ledger.json?number={number}", timeout=10) as answer:
+        with urllib.request.urlopen(
+            f"{self.url}control/ledger.json?number={number}", timeout=10
+        ) as answer:
             return json.load(answer)
 
     def calls(self, number: str = "") -> list[dict[str, Any]]:
@@ -69,7 +87,9 @@ class SandboxProcess:
     def age(self) -> None:
         self._control("age")
 
-    def wait_for_call(self, number: str, channel: str | None = None, timeout: float = 10) -> dict[str, Any]:
+    def wait_for_call(
+        self, number: str, channel: str | None = None, timeout: float = 10
+    ) -> dict[str, Any]:
         ends = time.monotonic() + timeout
         while time.monotonic() < ends:
             calls = [call for call in self.calls(number) if channel in (None, call["channel"])]

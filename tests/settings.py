@@ -61,7 +61,12 @@ REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 SPECTACULAR_SETTINGS = {"OAS_VERSION": "3.1.0"}
 CELERY_BROKER_URL = "memory://"
 
-_ENGINES = {"postgres": "postgresql", "postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+_ENGINES = {
+    "postgres": "postgresql",
+    "postgresql": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
 
 
 def _database(address: str) -> dict[str, Any]:
@@ -69,7 +74,12 @@ def _database(address: str) -> dict[str, Any]:
         # A plain SQLite file, no IMMEDIATE: the bursts must survive what most projects have.
         test = {"NAME": str(Path(tempfile.mkdtemp()) / "test.sqlite3")}
         options = {"timeout": 20}
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "OPTIONS": options, "TEST": test}
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": ":memory:",
+            "OPTIONS": options,
+            "TEST": test,
+        }
     parts = urlsplit(address)
     engine = _ENGINES[parts.scheme]
     if engine == "mysql":

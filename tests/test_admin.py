@@ -41,9 +41,17 @@ def test_history_cannot_be_deleted(admin_client: Client, outbox: list[Sent]) -> 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("model", "queries"), [("callrequest", 5), ("verification", 4)])
 def test_a_list_asks_the_database_no_more_for_more_rows(
-    admin_client: Client, outbox: list[Sent], settings, django_assert_num_queries, model: str, queries: int
+    admin_client: Client,
+    outbox: list[Sent],
+    settings,
+    django_assert_num_queries,
+    model: str,
+    queries: int,
 ) -> None:
-    settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "LIMITS": {"phone": [], "prefix": [], "ip": []}}
+    settings.VOICEPASSWORD = {
+        **settings.VOICEPASSWORD,
+        "LIMITS": {"phone": [], "prefix": [], "ip": []},
+    }
     address = reverse(f"admin:django_voicepassword_{model}_changelist")
     for _ in range(5):
         for number in range(5):
@@ -54,10 +62,14 @@ def test_a_list_asks_the_database_no_more_for_more_rows(
 
 
 @pytest.mark.django_db
-def test_a_call_shows_its_verification_and_every_report(admin_client: Client, outbox: list[Sent]) -> None:
+def test_a_call_shows_its_verification_and_every_report(
+    admin_client: Client, outbox: list[Sent]
+) -> None:
     verification = verifications.start("79990000001")
     call = verification.calls.get()
-    page = admin_client.get(reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])).content.decode()
+    page = admin_client.get(
+        reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])
+    ).content.decode()
     assert reverse("admin:django_voicepassword_verification_change", args=[verification.pk]) in page
     assert '<span class="vp-badge vp-badge-wait">placed</span>' in page
     assert "reply to sending" in page
@@ -66,7 +78,11 @@ def test_a_call_shows_its_verification_and_every_report(admin_client: Client, ou
 @pytest.mark.django_db
 def test_the_books_are_read_and_not_written(admin_client: Client) -> None:
     day = DailyStatistics.objects.create(
-        date="2026-03-10", rows=5, total_price="1.75", counts={"voice": {"busy": 2, "answered": 3}}, mismatched=1
+        date="2026-03-10",
+        rows=5,
+        total_price="1.75",
+        counts={"voice": {"busy": 2, "answered": 3}},
+        mismatched=1,
     )
     reading = BalanceReading.objects.create(balance="100.5", currency="Rub")
     for row, told in ((day, "voice call</strong> busy: 2, answered: 3"), (reading, "100.50 Rub")):
@@ -74,12 +90,19 @@ def test_the_books_are_read_and_not_written(admin_client: Client) -> None:
         assert admin_client.get(reverse(f"{name}_changelist")).status_code == 200
         assert told in admin_client.get(reverse(f"{name}_change", args=[row.pk])).content.decode()
         assert admin_client.get(reverse(f"{name}_add")).status_code == 403
-        assert admin_client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+        assert (
+            admin_client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code
+            == 403
+        )
 
 
 @pytest.mark.django_db
-def test_a_call_tells_what_the_statistics_said_otherwise(admin_client: Client, outbox: list[Sent]) -> None:
+def test_a_call_tells_what_the_statistics_said_otherwise(
+    admin_client: Client, outbox: list[Sent]
+) -> None:
     call = verifications.start("79990000001").calls.get()
     CallRequest.objects.update(difference=3)
-    page = admin_client.get(reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])).content.decode()
+    page = admin_client.get(
+        reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])
+    ).content.decode()
     assert "state, price" in page

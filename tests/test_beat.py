@@ -39,7 +39,12 @@ for task in PeriodicTask.objects.filter(name__startswith="voicepassword").order_
 
 
 def test_it_is_installed_once_and_updated_afterwards() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.rpartition(" ")[2] for line in lines[:8]] == ["installed"] * 4 + ["updated"] * 4

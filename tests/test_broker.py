@@ -21,13 +21,21 @@ from django_voicepassword.models import CallRequest, LimitCounter, Verification
 SECONDS = 3 * broker.TIMEOUT + 1.5
 
 BROKERS = [
-    pytest.param(("amqp://guest:guest@127.0.0.1:{port}//", 5672), id="rabbitmq", marks=pytest.mark.service("rabbitmq")),
-    pytest.param(("redis://127.0.0.1:{port}/0", 6379), id="redis", marks=pytest.mark.service("redis")),
+    pytest.param(
+        ("amqp://guest:guest@127.0.0.1:{port}//", 5672),
+        id="rabbitmq",
+        marks=pytest.mark.service("rabbitmq"),
+    ),
+    pytest.param(
+        ("redis://127.0.0.1:{port}/0", 6379), id="redis", marks=pytest.mark.service("redis")
+    ),
 ]
 
 
 class Proxy:
-    """Stands between us and a broker, to be cut, silenced and restored. ``target`` None: accepts, and is silent."""
+    """Stands between us and a broker, to be cut, silenced and restored. ``target`` None: accepts,
+    and is silent.
+    """
 
     def __init__(self, target: int | None) -> None:
         self._target = target
@@ -128,7 +136,9 @@ def _refused(task: Task) -> float:
     return time.monotonic() - began
 
 
-def test_a_task_is_handed_over_through_a_connection_that_died(behind_a_proxy: tuple[Proxy, Task, str]) -> None:
+def test_a_task_is_handed_over_through_a_connection_that_died(
+    behind_a_proxy: tuple[Proxy, Task, str],
+) -> None:
     proxy, task, direct = behind_a_proxy
     broker.publish(task, 1)
     proxy.down()
@@ -150,7 +160,9 @@ def test_a_broker_that_falls_silent_is_given_up(behind_a_proxy: tuple[Proxy, Tas
     proxy.flows.set()
 
 
-@pytest.mark.parametrize("scheme", ["amqp://guest:guest@127.0.0.1:{port}//", "redis://127.0.0.1:{port}/0"])
+@pytest.mark.parametrize(
+    "scheme", ["amqp://guest:guest@127.0.0.1:{port}//", "redis://127.0.0.1:{port}/0"]
+)
 def test_a_broker_that_accepts_and_never_speaks_is_given_up(scheme: str) -> None:
     proxy = Proxy(None)
     _, task = _app(scheme.format(port=proxy.port))
@@ -180,7 +192,9 @@ def test_a_caller_is_told_at_once_and_nothing_stays_counted(settings, refused_br
         with pytest.raises(Unavailable):
             verifications.start("79990000001")
     assert time.monotonic() - began < SECONDS
-    assert set(CallRequest.objects.values_list("state", "error_code")) == {("refused", "broker_unavailable")}
+    assert set(CallRequest.objects.values_list("state", "error_code")) == {
+        ("refused", "broker_unavailable")
+    }
     assert set(Verification.objects.values_list("sends", flat=True)) == {0}
     assert not [row for row in LimitCounter.objects.values_list("events", flat=True) if "[[" in row]
 
@@ -188,7 +202,9 @@ def test_a_caller_is_told_at_once_and_nothing_stays_counted(settings, refused_br
 @pytest.mark.django_db(transaction=True)
 def test_the_api_answers_503_and_says_so(settings, refused_broker: None, client: Client) -> None:
     settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "DISPATCH": "celery"}
-    answer = client.post("/api/verifications/", {"phone": "79990000001"}, content_type="application/json")
+    answer = client.post(
+        "/api/verifications/", {"phone": "79990000001"}, content_type="application/json"
+    )
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     page = client.post("/auth/login/", {"phone": "79990000001"})
     assert page.status_code == 503

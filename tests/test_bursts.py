@@ -1,4 +1,6 @@
-"""Bursts from real processes on SQLite, PostgreSQL and MariaDB: see ``bursts.py``, which a person can run too."""
+"""Bursts from real processes on SQLite, PostgreSQL and MariaDB: see ``bursts.py``, which a person
+can run too.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from tests.databases import MARIADB, POSTGRESQL, execute
         pytest.param(MARIADB, id="mariadb", marks=pytest.mark.service("mariadb")),
     ],
 )
-def bursts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bursts]:
+def bursts(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bursts]:
     """Processes on a database of their own."""
     if not request.param:
         with Bursts("", str(tmp_path_factory.mktemp("bursts") / "bursts.sqlite3")) as processes:

@@ -67,7 +67,11 @@ def test_the_sample_of_the_document_is_kept(provider: Provider) -> None:
     # The document names no zone: Moscow is the setting's default.
     assert call.occurred_at == datetime(2020, 2, 2, 12, 18, 48, tzinfo=timezone.utc)
     status = call.statuses.get(source="callback")
-    assert (status.state, status.raw_state, status.occurred_at) == ("answered", "ANSWERED", call.occurred_at)
+    assert (status.state, status.raw_state, status.occurred_at) == (
+        "answered",
+        "ANSWERED",
+        call.occurred_at,
+    )
     assert SAMPLE["number"] not in json.dumps(status.payload)
     assert call.finished_at is not None
     assert call.next_poll_at is None
@@ -88,11 +92,16 @@ def test_the_sample_of_the_document_is_kept(provider: Provider) -> None:
             '--b\r\nContent-Disposition: form-data; name="state"\r\n\r\nBUSY\r\n--b--\r\n',
             "multipart/form-data; boundary=b",
         ),
-        ('{"state": "BUSY", "duration": 0, "price": 0.35, "id": null, "more": [1, {"a": 2}]}', "application/json"),
+        (
+            '{"state": "BUSY", "duration": 0, "price": 0.35, "id": null, "more": [1, {"a": 2}]}',
+            "application/json",
+        ),
         ('{" state ": " busy "}', "application/json"),
     ],
 )
-def test_json_or_a_form_whatever_the_content_type_says(provider: Provider, body: str, content_type: str) -> None:
+def test_json_or_a_form_whatever_the_content_type_says(
+    provider: Provider, body: str, content_type: str
+) -> None:
     answer = provider.post(body.encode(), content_type)
     assert (answer.status_code, answer.json()) == (200, {"result": "ok"})
     assert provider.state == "busy"
@@ -169,7 +178,14 @@ def test_64_kib_and_no_more(provider: Provider) -> None:
 def test_a_bad_token_is_404(provider: Provider) -> None:
     good = tokens.make_callback_token(provider.call.pk)
     other = tokens.make_callback_token(provider.call.pk + 1)
-    for token in ("x", "1.x", f"{good}x", good[:-1], f"{provider.call.pk}.{other.partition('.')[2]}", "٣.x"):
+    for token in (
+        "x",
+        "1.x",
+        f"{good}x",
+        good[:-1],
+        f"{provider.call.pk}.{other.partition('.')[2]}",
+        "٣.x",
+    ):
         url = reverse("voicepassword:callback", args=[token])
         assert provider.client.post(url, '{"state": "BUSY"}', "application/json").status_code == 404
     assert provider.history == []
@@ -201,7 +217,9 @@ def test_a_report_that_names_another_id_moves_nothing(provider: Provider) -> Non
 
 
 def test_a_report_may_come_before_the_reply(provider: Provider) -> None:
-    CallRequest.objects.filter(pk=provider.call.pk).update(state="placing", provider_id="", placed_at=None)
+    CallRequest.objects.filter(pk=provider.call.pk).update(
+        state="placing", provider_id="", placed_at=None
+    )
     provider.report("NO ANSWER", id="early-1")
     call = CallRequest.objects.get(pk=provider.call.pk)
     assert (call.state, call.provider_id) == ("no_answer", "early-1")
@@ -237,7 +255,10 @@ def test_reports_of_an_sms_come_to_the_callback_of_its_call(
 
 @pytest.mark.parametrize("call_is_final", [True, False])
 def test_fail_is_in_both_vocabularies_and_the_id_tells(
-    provider: Provider, verification: Verification, configure: Callable[..., None], call_is_final: bool
+    provider: Provider,
+    verification: Verification,
+    configure: Callable[..., None],
+    call_is_final: bool,
 ) -> None:
     configure(RESEND_AFTER=0)
     if call_is_final:
@@ -262,7 +283,9 @@ def test_a_repeated_fail_of_a_call_is_not_the_fail_of_its_text(
     text.refresh_from_db()
     assert (text.state, text.provider_id, provider.history) == ("unknown", "", ["failed", "failed"])
     # The other way round: the text shares the id of its call.
-    CallRequest.objects.filter(pk=text.pk).update(state="placed", provider_id=provider.call.provider_id)
+    CallRequest.objects.filter(pk=text.pk).update(
+        state="placed", provider_id=provider.call.provider_id
+    )
     provider.report("FAIL")
     text.refresh_from_db()
     assert text.state == "failed"
@@ -295,7 +318,9 @@ def test_only_some_networks_may_report(
     assert answer.status_code == status
 
 
-def test_a_database_that_is_gone_is_503_and_not_500(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_gone_is_503_and_not_500(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def gone(*args: Any, **kwargs: Any) -> None:
         raise DatabaseError("the database is gone")
 
@@ -304,7 +329,9 @@ def test_a_database_that_is_gone_is_503_and_not_500(provider: Provider, monkeypa
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_project_hears_of_a_state_once_and_a_faulty_receiver_stops_nothing(provider: Provider) -> None:
+def test_the_project_hears_of_a_state_once_and_a_faulty_receiver_stops_nothing(
+    provider: Provider,
+) -> None:
     heard = []
 
     def hear(call: CallRequest, old_state: str, new_state: str, source: str, **kwargs: Any) -> None:

@@ -18,7 +18,12 @@ import pytest
 import requests
 
 from django_voicepassword.client import MAX_ANSWER_BYTES, Client, ConfigurationError
-from django_voicepassword.exceptions import ProviderError, ProviderRefused, Unreachable, UnreadableReply
+from django_voicepassword.exceptions import (
+    ProviderError,
+    ProviderRefused,
+    Unreachable,
+    UnreadableReply,
+)
 from django_voicepassword.protocol import InvalidRequest
 from tests.raw_http import read_request
 from tests.rows import USUAL
@@ -30,7 +35,9 @@ Answer = Callable[[socket.socket, int], bool]
 
 
 class Wire:
-    """A server of raw bytes. ``answer(connection, n)`` answers the n-th request; True keeps the connection."""
+    """A server of raw bytes. ``answer(connection, n)`` answers the n-th request; True keeps the
+    connection.
+    """
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -64,7 +71,13 @@ class Wire:
 
 
 def http(body: bytes, status: str = "200 OK", *headers: str, length: int | None = None) -> bytes:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers, "", ""]
+    lines = [
+        f"HTTP/1.1 {status}",
+        f"Content-Length: {len(body) if length is None else length}",
+        *headers,
+        "",
+        "",
+    ]
     return "\r\n".join(lines).encode() + body
 
 
@@ -153,7 +166,9 @@ def test_no_redirect_is_followed_with_the_key(wire: Callable[..., Wire], status:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
-def test_a_server_error_may_have_rung_and_is_not_tried_again(wire: Callable[..., Wire], status: int) -> None:
+def test_a_server_error_may_have_rung_and_is_not_tried_again(
+    wire: Callable[..., Wire], status: int
+) -> None:
     server = wire(http(json.dumps(OK).encode(), f"{status} Oops"))
     with pytest.raises(Unreachable, match=str(status)) as caught:
         call(server)
@@ -190,7 +205,9 @@ def test_an_unreadable_answer_may_have_rung(wire: Callable[..., Wire], body: byt
 
 
 def test_an_error_is_read_whatever_its_status(wire: Callable[..., Wire]) -> None:
-    server = wire(http(b'{"result": "error", "error_code": "not_enough_money"}', "402 Payment Required"))
+    server = wire(
+        http(b'{"result": "error", "error_code": "not_enough_money"}', "402 Payment Required")
+    )
     with pytest.raises(ProviderRefused) as caught:
         call(server)
     assert caught.value.error_code == "not_enough_money"
@@ -353,7 +370,11 @@ ROW = {**USUAL, "id": "7"}
 
 
 def day(**values: Any) -> bytes:
-    return http(json.dumps({"result": "ok", "rows": "1", "data": [ROW], **values}, ensure_ascii=False).encode())
+    return http(
+        json.dumps(
+            {"result": "ok", "rows": "1", "data": [ROW], **values}, ensure_ascii=False
+        ).encode()
+    )
 
 
 def test_a_day_is_streamed_and_its_bad_rows_are_counted(wire: Callable[..., Wire]) -> None:
@@ -362,7 +383,11 @@ def test_a_day_is_streamed_and_its_bad_rows_are_counted(wire: Callable[..., Wire
     reports = list(daily)
     assert [report.id for report in reports] == ["7", "8"]
     assert replace(reports[1], id="7") == reports[0]
-    assert (reports[0].state, reports[0].duration, reports[0].price) == ("answered", 4, Decimal("0.35"))
+    assert (reports[0].state, reports[0].duration, reports[0].price) == (
+        "answered",
+        4,
+        Decimal("0.35"),
+    )
     assert (daily.rows, daily.read, daily.unreadable) == (7, 2, 4)
     assert len(daily.unreadable_rows) == 4
 
@@ -383,7 +408,9 @@ def test_a_day_that_is_refused(wire: Callable[..., Wire]) -> None:
 
 
 @pytest.mark.parametrize("cut", [10, 60, 150, -3])
-def test_a_day_that_breaks_off_is_an_error_after_its_rows(wire: Callable[..., Wire], cut: int) -> None:
+def test_a_day_that_breaks_off_is_an_error_after_its_rows(
+    wire: Callable[..., Wire], cut: int
+) -> None:
     whole = day(data=[{**ROW, "id": str(number)} for number in range(50)])
     body = whole.partition(b"\r\n\r\n")[2]
     with pytest.raises(ProviderError) as caught:

@@ -16,7 +16,9 @@ ID = UUID("8d7dabcb-86ab-4c6e-9d5e-2f3b1a0c4d5e")
 
 
 @pytest.mark.parametrize(("length", "code"), [(4, "4966"), (6, "384966"), (10, "1437384966")])
-def test_a_code_that_rang_before_an_update_is_made_after_it(settings: Any, length: int, code: str) -> None:
+def test_a_code_that_rang_before_an_update_is_made_after_it(
+    settings: Any, length: int, code: str
+) -> None:
     settings.SECRET_KEY = "the key of the project"
     assert codes.make(ID, length) == code
     assert codes.make(ID) == "4966"
@@ -36,7 +38,9 @@ def test_a_guess_of_half_a_character_is_wrong_and_no_fault() -> None:
 
 
 @pytest.mark.parametrize("length", [4, 6])
-def test_a_random_code_may_be_any_of_its_length(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+def test_a_random_code_may_be_any_of_its_length(
+    monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
     given = {"length": length} if length != 4 else {}
     monkeypatch.setattr(secrets, "randbelow", lambda bound: bound - 1)
     assert codes.make_random(**given) == "9" * length

@@ -55,7 +55,9 @@ def test_call(outbox: list[Sent]) -> None:
     assert (outbox[0].channel, Verification.objects.get().purpose) == ("voice", "support")
 
 
-@pytest.mark.parametrize(("phone", "told"), [("12", "not a phone number"), ("+1 202 555 0123", "not called")])
+@pytest.mark.parametrize(
+    ("phone", "told"), [("12", "not a phone number"), ("+1 202 555 0123", "not called")]
+)
 def test_a_call_that_cannot_be(outbox: list[Sent], phone: str, told: str) -> None:
     with pytest.raises(CommandError, match=told):
         run("call", phone)
@@ -72,7 +74,9 @@ def test_a_call_keeps_to_the_limits(outbox: list[Sent], configure: Callable[...,
 def test_poll(outbox: list[Sent]) -> None:
     assert run("poll") == "asked for 0, given up as unknown: 0, handed in again: 0\n"
     call = verifications.start("79990000001").calls.get()
-    CallRequest.objects.filter(pk=call.pk).update(state="placing", claimed_at=timezone.now() - timedelta(hours=1))
+    CallRequest.objects.filter(pk=call.pk).update(
+        state="placing", claimed_at=timezone.now() - timedelta(hours=1)
+    )
     assert run("poll") == "asked for 0, given up as unknown: 1, handed in again: 0\n"
 
 
@@ -80,7 +84,10 @@ def long_in_the_queue(number: str = "79990000001") -> CallRequest:
     """A call whose task was lost, or whose request died behind the commit."""
     call = verifications.start(number).calls.get()
     CallRequest.objects.filter(pk=call.pk).update(
-        state="queued", claimed_at=None, placed_at=None, created_at=timezone.now() - timedelta(minutes=3)
+        state="queued",
+        claimed_at=None,
+        placed_at=None,
+        created_at=timezone.now() - timedelta(minutes=3),
     )
     return call
 
@@ -98,7 +105,9 @@ def test_poll_hands_in_to_the_queue(
     call = long_in_the_queue()
     configure(DISPATCH="celery")
     handed_in = []
-    monkeypatch.setattr(broker, "publish", lambda task, call_id: handed_in.append((task.name, call_id)))
+    monkeypatch.setattr(
+        broker, "publish", lambda task, call_id: handed_in.append((task.name, call_id))
+    )
     assert run("poll").endswith("handed in again: 1\n")
     assert handed_in == [("django_voicepassword.tasks.place_call", call.pk)]
 
@@ -122,14 +131,24 @@ def test_poll_says_that_the_broker_is_down(
 def test_poll_minds_a_clock_that_stepped_back(outbox: list[Sent]) -> None:
     verification = verifications.start("79990000001")
     later = timezone.now() + timedelta(hours=1)
-    Verification.objects.update(created_at=later, last_sent_at=later, expires_at=later + timedelta(minutes=5))
+    Verification.objects.update(
+        created_at=later, last_sent_at=later, expires_at=later + timedelta(minutes=5)
+    )
     run("poll")
     verification.refresh_from_db()
     assert verification.expires_at < timezone.now() + timedelta(minutes=6)
 
 
 def test_the_sandbox_runs_as_a_command_without_a_database(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "django", "voicepassword_sandbox", "--settings=tests.settings", "--port=0", "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "django",
+        "voicepassword_sandbox",
+        "--settings=tests.settings",
+        "--port=0",
+        "--quiet",
+    ]
     root = Path(__file__).parents[1]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
         assert process.stdout is not None
@@ -148,7 +167,9 @@ def test_sync(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
         with pytest.raises(CommandError):
             run("sync", *wrong)
     configure(TRANSPORT="http", API_KEY="wrong", API_URL=sandbox.api_url)
-    with pytest.raises(CommandError, match=r"2026-03-10: .*authorisation_failed; the figures of before stay"):
+    with pytest.raises(
+        CommandError, match=r"2026-03-10: .*authorisation_failed; the figures of before stay"
+    ):
         run("sync", "--date", "2026-03-10")
 
 
@@ -158,7 +179,9 @@ def test_purge(configure: Callable[..., None]) -> None:
     assert run("purge") == "0 rows deleted\n"
 
 
-def test_the_tasks_do_what_the_commands_do(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+def test_the_tasks_do_what_the_commands_do(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
     configure(TRANSPORT="http", API_KEY=sandbox.key, API_URL=sandbox.api_url)
     tasks.sync_daily()
     assert DailyStatistics.objects.count() == 2
@@ -171,11 +194,16 @@ def test_the_tasks_do_what_the_commands_do(sandbox: SandboxProcess, configure: C
 
 def test_the_schedule_names_tasks_that_are_there() -> None:
     names = {entry["task"] for entry in BEAT_SCHEDULE.values()}
-    assert names == {f"django_voicepassword.tasks.{name}" for name in ("poll_calls", "sync_daily", "check_balance", "purge")}
+    assert names == {
+        f"django_voicepassword.tasks.{name}"
+        for name in ("poll_calls", "sync_daily", "check_balance", "purge")
+    }
     assert names <= set(current_app.tasks)
 
 
-@pytest.mark.parametrize("name", ["balance", "beat", "call", "export", "poll", "purge", "sandbox", "sync"])
+@pytest.mark.parametrize(
+    "name", ["balance", "beat", "call", "export", "poll", "purge", "sandbox", "sync"]
+)
 def test_every_command_says_what_it_does(name: str, capsys: Any) -> None:
     with pytest.raises(SystemExit) as caught:
         run(name, "--help")

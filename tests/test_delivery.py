@@ -1,4 +1,6 @@
-"""A row talks to the provider, over real HTTP: at most once, and whatever comes back ends in a named state."""
+"""A row talks to the provider, over real HTTP: at most once, and whatever comes back ends in a
+named state.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from django_voicepassword.sandbox.outcomes import OUTCOMES
 from tests.at_once import at_once
 from tests.sandbox_process import SandboxProcess
 
-# Nothing is committed in most of these tests, so nothing is dispatched: each places its calls itself.
+# Nothing is committed in most of these tests, so nothing is dispatched: each places its calls
+# itself.
 pytestmark = pytest.mark.django_db
 DEAD = "http://127.0.0.1:9/api/voice-password/"
 
@@ -72,14 +75,22 @@ def test_our_code_is_what_rings_and_what_opens(sandbox: SandboxProcess) -> None:
     ("keys", "number", "digits"),
     [
         ({"CODE_SOURCE": "service"}, "79990000001", 4),
-        ({"CODE_SOURCE": "service", "CODE_LENGTH": 6, "CHANNELS": ["flashcall", "sms"]}, "79990000001", 6),
+        (
+            {"CODE_SOURCE": "service", "CODE_LENGTH": 6, "CHANNELS": ["flashcall", "sms"]},
+            "79990000001",
+            6,
+        ),
         ({"CODE_SOURCE": "service", "CHANNELS": ["voice"]}, "79990000001", 4),
         ({"CHANNELS": ["voice"], "VOICE_REPEAT": True, "ANI": "74959999999"}, "79990000001", 4),
         ({}, "79990000308", 4),
     ],
 )
 def test_every_source_of_a_code(
-    sandbox: SandboxProcess, configure: Callable[..., None], keys: dict[str, Any], number: str, digits: int
+    sandbox: SandboxProcess,
+    configure: Callable[..., None],
+    keys: dict[str, Any],
+    number: str,
+    digits: int,
 ) -> None:
     use(configure, sandbox, **keys)
     call = place(start(number))
@@ -91,7 +102,9 @@ def test_every_source_of_a_code(
     assert can_log_in(call, rang["code"])
 
 
-def test_with_the_code_of_the_provider_every_call_counts(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+def test_with_the_code_of_the_provider_every_call_counts(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
     use(configure, sandbox, CODE_SOURCE="service")
     first = place(start())
     assert first.verification is not None
@@ -101,7 +114,9 @@ def test_with_the_code_of_the_provider_every_call_counts(sandbox: SandboxProcess
     assert can_log_in(second, sandbox.calls()[0]["code"])
 
 
-def test_a_reply_without_the_code_of_the_provider_is_told(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+def test_a_reply_without_the_code_of_the_provider_is_told(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
     use(configure, sandbox, CODE_SOURCE="service")
     assert place(start("79990000307")).error_code == "code_missing"
 
@@ -116,10 +131,17 @@ def test_an_sms_repeats_the_code_of_the_call_before(sandbox: SandboxProcess) -> 
     assert can_log_in(text, sandbox.calls()[-1]["code"])
 
 
-@pytest.mark.parametrize("number", [number for number, one in OUTCOMES.items() if one.reply.startswith("error:")])
-def test_an_error_of_the_provider_is_refused_and_its_word_kept(sandbox: SandboxProcess, number: str) -> None:
+@pytest.mark.parametrize(
+    "number", [number for number, one in OUTCOMES.items() if one.reply.startswith("error:")]
+)
+def test_an_error_of_the_provider_is_refused_and_its_word_kept(
+    sandbox: SandboxProcess, number: str
+) -> None:
     call = place(start(number))
-    assert (call.state, call.error_code) == ("refused", OUTCOMES[number].reply.removeprefix("error:"))
+    assert (call.state, call.error_code) == (
+        "refused",
+        OUTCOMES[number].reply.removeprefix("error:"),
+    )
     assert call.statuses.get().source == CallStatus.Source.SEND
     assert sandbox.calls() == []
 
@@ -163,7 +185,13 @@ def test_a_lost_answer_is_unknown_rings_once_and_its_code_opens(
 def test_a_refused_connection_waits_longer_each_time_and_ends_with_the_verification(
     process: SandboxProcess, configure: Callable[..., None]
 ) -> None:
-    use(configure, process, API_URL=DEAD, LIMITS={"phone": ["1/d"], "ip": []}, DAILY_BUDGET=Decimal(100))
+    use(
+        configure,
+        process,
+        API_URL=DEAD,
+        LIMITS={"phone": ["1/d"], "ip": []},
+        DAILY_BUDGET=Decimal(100),
+    )
     call = start()
     began = call.created_at
     waits, clock = [], began
@@ -176,7 +204,9 @@ def test_a_refused_connection_waits_longer_each_time_and_ends_with_the_verificat
         assert fresh(call).state == "queued"
         waits.append(wait)
         clock += timedelta(seconds=wait)
-        Verification.objects.update(expires_at=timezone.now() + (began + timedelta(seconds=300) - clock))
+        Verification.objects.update(
+            expires_at=timezone.now() + (began + timedelta(seconds=300) - clock)
+        )
         assert len(waits) < 50
     call = fresh(call)
     assert (call.state, call.error_code) == ("refused", "unreachable")
@@ -190,9 +220,13 @@ def test_a_refused_connection_waits_longer_each_time_and_ends_with_the_verificat
 
 
 @pytest.mark.django_db(transaction=True)
-def test_several_workers_with_one_task_ring_once(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+def test_several_workers_with_one_task_ring_once(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
     use(configure, sandbox)
-    call = CallRequest.objects.create(verification=_verification(), phone="79990000001", channel="flashcall")
+    call = CallRequest.objects.create(
+        verification=_verification(), phone="79990000001", channel="flashcall"
+    )
     assert at_once([lambda: delivery.place(call.pk)] * 6) == [None] * 6
     assert fresh(call).state == "placed"
     assert len(sandbox.calls()) == 1
@@ -200,13 +234,19 @@ def test_several_workers_with_one_task_ring_once(sandbox: SandboxProcess, config
 
 def _verification(**values: Any) -> Verification:
     ends = timezone.now() + timedelta(seconds=300)
-    return Verification.objects.create(phone="79990000001", purpose="login", expires_at=ends, **values)
+    return Verification.objects.create(
+        phone="79990000001", purpose="login", expires_at=ends, **values
+    )
 
 
 @pytest.mark.parametrize("status", ["approved", "canceled", "max_attempts", "expired"])
 def test_what_is_closed_is_not_called_for(sandbox: SandboxProcess, status: str) -> None:
-    verification = _verification(status=status, approved_at=timezone.now() if status == "approved" else None)
-    call = CallRequest.objects.create(verification=verification, phone="79990000001", channel="flashcall")
+    verification = _verification(
+        status=status, approved_at=timezone.now() if status == "approved" else None
+    )
+    call = CallRequest.objects.create(
+        verification=verification, phone="79990000001", channel="flashcall"
+    )
     assert place(call).error_code == "verification_closed"
     assert sandbox.calls() == []
 
@@ -231,7 +271,9 @@ def test_a_call_that_is_gone_is_left_alone(sandbox: SandboxProcess) -> None:
     assert delivery.place(123456) is None
 
 
-def test_a_fault_while_asking_leaves_it_unknown(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_while_asking_leaves_it_unknown(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A worker told to stop, or a bug: nobody knows whether it rang."""
 
     def stop(*args: Any, **kwargs: Any) -> None:
@@ -244,7 +286,9 @@ def test_a_fault_while_asking_leaves_it_unknown(sandbox: SandboxProcess, monkeyp
     assert (fresh(call).state, fresh(call).error_code) == ("unknown", "interrupted")
 
 
-def test_a_setting_that_the_protocol_refuses_rings_nobody(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+def test_a_setting_that_the_protocol_refuses_rings_nobody(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
     use(configure, sandbox, CHANNELS=["voice"], ANI="me")
     assert place(start()).error_code == "misconfigured"
     assert sandbox.calls() == []
@@ -290,15 +334,25 @@ def test_inline_the_request_waits_and_tells_that_nobody_answers(
     sandbox: SandboxProcess, configure: Callable[..., None]
 ) -> None:
     use(configure, sandbox)
-    configure(DISPATCH="inline", TRANSPORT="http", API_KEY=sandbox.key, API_URL=sandbox.api_url, TIMEOUT=(1, 2))
+    configure(
+        DISPATCH="inline",
+        TRANSPORT="http",
+        API_KEY=sandbox.key,
+        API_URL=sandbox.api_url,
+        TIMEOUT=(1, 2),
+    )
     assert start().state == "placed"
-    configure(DISPATCH="inline", TRANSPORT="http", API_KEY=sandbox.key, API_URL=DEAD, TIMEOUT=(1, 2))
+    configure(
+        DISPATCH="inline", TRANSPORT="http", API_KEY=sandbox.key, API_URL=DEAD, TIMEOUT=(1, 2)
+    )
     with pytest.raises(Unavailable):
         start("79990000002")
     assert CallRequest.objects.get(phone="79990000002").error_code == "unreachable"
 
 
-def test_the_price_of_the_reply_corrects_the_budget(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+def test_the_price_of_the_reply_corrects_the_budget(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
     use(configure, sandbox, DAILY_BUDGET=Decimal("100"))
     limits.note_price("flashcall", Decimal("5.00"), timezone.now())
     call = place(start())
@@ -324,7 +378,9 @@ def test_a_state_that_nobody_reported_is_asked_for_at_the_delays(
     call = fresh(call)
     assert (call.state, call.service) == ("busy", "Flash Call")
     assert call.statuses.filter(source="poll").last().state == "busy"  # type: ignore[union-attr]
-    assert len([one for one in sandbox.ledger()["requests"] if one["address"].endswith("get/")]) == 2
+    assert (
+        len([one for one in sandbox.ledger()["requests"] if one["address"].endswith("get/")]) == 2
+    )
 
 
 def _until_final(sandbox: SandboxProcess, state: str) -> None:
@@ -354,7 +410,9 @@ def test_silence_ends_as_unknown_and_a_late_report_moves_it_still(
     assert fresh(call).state == "busy"
 
 
-def test_an_id_that_the_provider_does_not_know_is_not_asked_for_again(sandbox: SandboxProcess) -> None:
+def test_an_id_that_the_provider_does_not_know_is_not_asked_for_again(
+    sandbox: SandboxProcess,
+) -> None:
     call = place(start())
     CallRequest.objects.filter(pk=call.pk).update(provider_id="gone")
     assert poll_at(call, 16) == 1
@@ -382,10 +440,15 @@ def test_a_refused_account_stops_polling_with_one_alarm(
     other = place(start("79990000007"))
     configure(TRANSPORT="http", API_KEY="another-key", API_URL=sandbox.api_url, TIMEOUT=(1, 2))
     assert poll_at(other, 20) == 1
-    assert [record.levelname for record in caplog.records if record.levelname == "ERROR"] == ["ERROR", "ERROR"]
+    assert [record.levelname for record in caplog.records if record.levelname == "ERROR"] == [
+        "ERROR",
+        "ERROR",
+    ]
 
 
-def test_a_worker_that_died_leaves_a_call_unknown_and_it_is_not_placed_again(sandbox: SandboxProcess) -> None:
+def test_a_worker_that_died_leaves_a_call_unknown_and_it_is_not_placed_again(
+    sandbox: SandboxProcess,
+) -> None:
     call = start()
     call.claim("", timezone.now() - timedelta(minutes=5))
     assert polling.lose_abandoned() == [call.pk]

@@ -1,4 +1,6 @@
-"""What each answer of the provider does to the rows, the budgets and the signals; ``test_delivery.py`` has it over HTTP."""
+"""What each answer of the provider does to the rows, the budgets and the signals;
+``test_delivery.py`` has it over HTTP.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def moves() -> Iterator[list[tuple[Any, ...]]]:
     def place(signal: Any, sender: type, call: CallRequest) -> None:
         told.append((call.pk, "placed"))
 
-    def move(signal: Any, sender: type, call: CallRequest, old_state: str, new_state: str, source: str) -> None:
+    def move(
+        signal: Any, sender: type, call: CallRequest, old_state: str, new_state: str, source: str
+    ) -> None:
         told.append((call.pk, str(old_state), str(new_state), str(source)))
 
     signals.call_placed.connect(place, sender=CallRequest)
@@ -82,7 +86,10 @@ def place(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[..
     """Place a call so many seconds after noon, and commit."""
 
     def place(call: CallRequest, seconds: float = 1, **given: Any) -> float | None:
-        with freeze_time(NOON + timedelta(seconds=seconds)), django_capture_on_commit_callbacks(execute=True):
+        with (
+            freeze_time(NOON + timedelta(seconds=seconds)),
+            django_capture_on_commit_callbacks(execute=True),
+        ):
             return delivery.place(call.pk, **given)
 
     return place
@@ -99,13 +106,18 @@ def fresh(call: CallRequest) -> CallRequest:
 
 def alone(**values: Any) -> CallRequest:
     """A call of no verification."""
-    return CallRequest.objects.create(**{"phone": NUMBER, "channel": "flashcall", "created_at": NOON, **values})
+    return CallRequest.objects.create(
+        **{"phone": NUMBER, "channel": "flashcall", "created_at": NOON, **values}
+    )
 
 
 def counted() -> dict[str, Any]:
     """How many events of each key, or which amount."""
     rows = LimitCounter.objects.exclude(key__startswith="price:")
-    return {row.key: row.amount if row.key.startswith("budget:") else row.events.count(",1]") for row in rows}
+    return {
+        row.key: row.amount if row.key.startswith("budget:") else row.events.count(",1]")
+        for row in rows
+    }
 
 
 BUDGET, PHONE, PREFIX = "budget:2026-05-01", f"phone:{NUMBER}", "prefix:7999000"
@@ -116,14 +128,29 @@ def test_what_is_kept_of_a_call_that_was_taken(place: Callable[..., Any], moves:
     assert place(call) is None
     call = fresh(call)
     later = NOON + timedelta(seconds=1)
-    assert (call.state, call.provider_id, call.price, call.error_code) == ("placed", "77", Decimal("0.35"), "")
+    assert (call.state, call.provider_id, call.price, call.error_code) == (
+        "placed",
+        "77",
+        Decimal("0.35"),
+        "",
+    )
     assert (call.claimed_at, call.placed_at, call.finished_at) == (later, later, None)
     assert call.next_poll_at == later + timedelta(seconds=15)
     assert call.verification is not None
-    assert call.code_digest == codes.digest(call.verification.id, NUMBER, codes.make(call.verification.id))
+    assert call.code_digest == codes.digest(
+        call.verification.id, NUMBER, codes.make(call.verification.id)
+    )
     status = call.statuses.get()
-    assert (status.state, status.raw_state, status.source, status.received_at) == ("placed", "ok", "send", later)
-    assert (status.price, status.payload) == (Decimal("0.35"), {"result": "ok", "id": "77", "price": "0.35"})
+    assert (status.state, status.raw_state, status.source, status.received_at) == (
+        "placed",
+        "ok",
+        "send",
+        later,
+    )
+    assert (status.price, status.payload) == (
+        Decimal("0.35"),
+        {"result": "ok", "id": "77", "price": "0.35"},
+    )
     assert moves == [(call.pk, "placed"), (call.pk, "placing", "placed", "send")]
     assert counted() == {BUDGET: Decimal("0.35"), PHONE: 1, PREFIX: 1}
 
@@ -131,18 +158,31 @@ def test_what_is_kept_of_a_call_that_was_taken(place: Callable[..., Any], moves:
 def test_an_answer_without_price_and_settings_without_polling(
     provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
 ) -> None:
-    configure(TRANSPORT="tests.test_delivery_rows.Provider", DISPATCH="celery", DAILY_BUDGET=Decimal(10), POLL_DELAYS=[])
+    configure(
+        TRANSPORT="tests.test_delivery_rows.Provider",
+        DISPATCH="celery",
+        DAILY_BUDGET=Decimal(10),
+        POLL_DELAYS=[],
+    )
     provider.answer = SendReply(id="")
     call = start()
     place(call)
     call = fresh(call)
-    assert (call.state, call.provider_id, call.price, call.next_poll_at) == ("placed", "", None, None)
+    assert (call.state, call.provider_id, call.price, call.next_poll_at) == (
+        "placed",
+        "",
+        None,
+        None,
+    )
     assert call.statuses.get().payload == {"result": "ok", "id": "", "price": None}
     assert counted()[BUDGET] == Decimal("0.35")
 
 
 def test_a_reply_that_comes_after_a_callback_keeps_its_state(
-    provider: type[Provider], place: Callable[..., Any], moves: list[Any], monkeypatch: pytest.MonkeyPatch
+    provider: type[Provider],
+    place: Callable[..., Any],
+    moves: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     call = start()
 
@@ -152,7 +192,11 @@ def test_a_reply_that_comes_after_a_callback_keeps_its_state(
 
     monkeypatch.setattr(Provider, "flash_call", be_slow, raising=False)
     place(call)
-    assert (fresh(call).state, fresh(call).provider_id, fresh(call).price) == ("busy", "77", Decimal("0.35"))
+    assert (fresh(call).state, fresh(call).provider_id, fresh(call).price) == (
+        "busy",
+        "77",
+        Decimal("0.35"),
+    )
     assert moves == [(call.pk, "placing", "busy", "callback"), (call.pk, "placed")]
 
 
@@ -166,8 +210,16 @@ def test_a_reply_that_comes_after_a_callback_keeps_its_state(
             "voice",
             ("voice_call", {"code": "CODE", "repeat": True, "ani": "74959999999"}),
         ),
-        ({"CODE_SOURCE": "service", "CODE_LENGTH": 6}, "flashcall", ("flash_call", {"capacity": 6})),
-        ({"CODE_SOURCE": "service"}, "voice", ("voice_call", {"code": None, "repeat": False, "ani": None})),
+        (
+            {"CODE_SOURCE": "service", "CODE_LENGTH": 6},
+            "flashcall",
+            ("flash_call", {"capacity": 6}),
+        ),
+        (
+            {"CODE_SOURCE": "service"},
+            "voice",
+            ("voice_call", {"code": None, "repeat": False, "ani": None}),
+        ),
     ],
 )
 @pytest.mark.parametrize("base", [None, "https://example.org", "https://example.org/"])
@@ -180,7 +232,12 @@ def test_what_the_provider_is_asked(
     asked: tuple[str, dict[str, Any]],
     base: str | None,
 ) -> None:
-    configure(TRANSPORT="tests.test_delivery_rows.Provider", DISPATCH="celery", CALLBACK_BASE_URL=base, **keys)
+    configure(
+        TRANSPORT="tests.test_delivery_rows.Provider",
+        DISPATCH="celery",
+        CALLBACK_BASE_URL=base,
+        **keys,
+    )
     call = start(channel=channel)
     place(call)
     name, given = asked
@@ -207,14 +264,24 @@ def test_a_call_of_no_verification_carries_a_code_of_the_provider(
     call = alone(reserved_price=Decimal("0.30"))
     place(call)
     assert provider.asked == [("flash_call", (NUMBER,), {"capacity": 4, "callback_url": None})]
-    assert (fresh(call).state, fresh(call).error_code, fresh(call).code_digest) == ("placed", "", "")
+    assert (fresh(call).state, fresh(call).error_code, fresh(call).code_digest) == (
+        "placed",
+        "",
+        "",
+    )
 
 
 @pytest.mark.parametrize(("code", "error_code"), [("4821", ""), (None, "code_missing")])
 def test_a_code_of_the_provider(
-    provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None], code: str | None, error_code: str
+    provider: type[Provider],
+    place: Callable[..., Any],
+    configure: Callable[..., None],
+    code: str | None,
+    error_code: str,
 ) -> None:
-    configure(TRANSPORT="tests.test_delivery_rows.Provider", DISPATCH="celery", CODE_SOURCE="service")
+    configure(
+        TRANSPORT="tests.test_delivery_rows.Provider", DISPATCH="celery", CODE_SOURCE="service"
+    )
     provider.answer = SendReply(id="77", code=code)
     call = start()
     place(call)
@@ -229,7 +296,11 @@ def test_a_text_repeats_the_newest_call_that_the_provider_took(
 ) -> None:
     first = start()
     assert first.verification is not None
-    for id, channel, state in (("5", "voice", "answered"), ("6", "sms", "placed"), ("", "voice", "placing")):
+    for id, channel, state in (
+        ("5", "voice", "answered"),
+        ("6", "sms", "placed"),
+        ("", "voice", "placing"),
+    ):
         digest = f"digest of {id}"
         alone(
             verification=first.verification,
@@ -252,16 +323,26 @@ def test_a_text_that_follows_no_call_is_turned_down(
 ) -> None:
     verification = start().verification if with_verification else None
     text = alone(verification=verification, channel="sms")
-    alone(verification=verification, provider_id="6", channel="sms", state="placed", claimed_at=NOON)
+    alone(
+        verification=verification, provider_id="6", channel="sms", state="placed", claimed_at=NOON
+    )
     assert place(text) is None
-    assert (fresh(text).state, fresh(text).error_code, provider.asked) == ("refused", "no_earlier_call", [])
+    assert (fresh(text).state, fresh(text).error_code, provider.asked) == (
+        "refused",
+        "no_earlier_call",
+        [],
+    )
 
 
 def test_a_client_that_cannot_be_made_is_told_and_turns_the_call_down(
     place: Callable[..., Any], configure: Callable[..., None], moves: list[Any]
 ) -> None:
     call = start()
-    configure(TRANSPORT="nowhere.at_all", DAILY_BUDGET=Decimal(10), LIMITS={"phone": ["9/d"], "prefix": ["9/d"]})
+    configure(
+        TRANSPORT="nowhere.at_all",
+        DAILY_BUDGET=Decimal(10),
+        LIMITS={"phone": ["9/d"], "prefix": ["9/d"]},
+    )
     with pytest.raises(ImproperlyConfigured):
         place(call)
     assert (fresh(call).state, fresh(call).error_code) == ("refused", "misconfigured")
@@ -291,14 +372,25 @@ def test_what_was_refused_rang_nobody(
     assert place(call) is None
     call = fresh(call)
     later = NOON + timedelta(seconds=1)
-    assert (call.state, call.error_code, call.finished_at, call.code_digest) == ("refused", error_code, later, "")
+    assert (call.state, call.error_code, call.finished_at, call.code_digest) == (
+        "refused",
+        error_code,
+        later,
+        "",
+    )
     status = call.statuses.get()
-    assert (status.state, status.raw_state, status.source, status.received_at) == ("refused", error_code[:64], "send", later)
+    assert (status.state, status.raw_state, status.source, status.received_at) == (
+        "refused",
+        error_code[:64],
+        "send",
+        later,
+    )
     assert status.payload == {"result": "error", "error_code": error_code}
     assert moves == [(call.pk, "placing", "refused", "send")]
     verification = call.verification
     assert verification is not None
-    # Money comes back in any case; the send is counted where the number was at fault, and the next need not wait.
+    # Money comes back in any case; the send is counted where the number was at fault, and the next
+    # need not wait.
     assert (verification.sends, verification.last_sent_at) == (0 if is_free else 1, None)
     assert counted() == {BUDGET: 0, PHONE: 0 if is_free else 1, PREFIX: 0 if is_free else 1}
     assert not limits.is_raised("balance_low")
@@ -315,9 +407,15 @@ def test_what_is_refused_of_no_verification_gives_its_price_back(
     assert counted() == {BUDGET: Decimal("0.10")}
 
 
-@pytest.mark.parametrize(("error_code", "alarms"), [(" Not_Enough_Money ", 1), ("User_Disabled", 0)])
+@pytest.mark.parametrize(
+    ("error_code", "alarms"), [(" Not_Enough_Money ", 1), ("User_Disabled", 0)]
+)
 def test_an_empty_account_is_an_alarm(
-    provider: type[Provider], place: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, error_code: str, alarms: int
+    provider: type[Provider],
+    place: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    error_code: str,
+    alarms: int,
 ) -> None:
     raised: list[bool] = []
     monkeypatch.setattr("django_voicepassword.statistics.alarm", lambda: raised.append(True))
@@ -336,7 +434,11 @@ def test_an_empty_account_is_an_alarm(
     ],
 )
 def test_what_may_have_rung_is_unknown_and_stays_counted(
-    provider: type[Provider], place: Callable[..., Any], moves: list[Any], error: BaseException, error_code: str
+    provider: type[Provider],
+    place: Callable[..., Any],
+    moves: list[Any],
+    error: BaseException,
+    error_code: str,
 ) -> None:
     provider.answer = error
     call = start()
@@ -346,7 +448,11 @@ def test_what_may_have_rung_is_unknown_and_stays_counted(
     else:
         assert place(call) is None
     call = fresh(call)
-    assert (call.state, call.error_code, call.placed_at) == ("unknown", error_code, NOON + timedelta(seconds=1))
+    assert (call.state, call.error_code, call.placed_at) == (
+        "unknown",
+        error_code,
+        NOON + timedelta(seconds=1),
+    )
     assert call.code_digest
     assert moves == [(call.pk, "placing", "unknown", "send")]
     assert counted() == {BUDGET: Decimal("0.35"), PHONE: 1, PREFIX: 1}
@@ -358,22 +464,36 @@ NOT_SENT = Unreachable("refused", may_have_rung=False)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "wait"), [(0, 2.0), (1.5, 2.0), (2.5, 2.5), (59, 59.0), (60, 60.0), (61, 60.0), (239.9, 60.0)]
+    ("seconds", "wait"),
+    [(0, 2.0), (1.5, 2.0), (2.5, 2.5), (59, 59.0), (60, 60.0), (61, 60.0), (239.9, 60.0)],
 )
 def test_a_connection_that_is_refused_is_tried_again_later(
-    provider: type[Provider], place: Callable[..., Any], moves: list[Any], seconds: float, wait: float
+    provider: type[Provider],
+    place: Callable[..., Any],
+    moves: list[Any],
+    seconds: float,
+    wait: float,
 ) -> None:
     provider.answer = NOT_SENT
     call = start()
     assert place(call, seconds) == wait
     call = fresh(call)
-    assert (call.state, call.claimed_at, call.code_digest, call.error_code) == ("queued", None, "", "")
+    assert (call.state, call.claimed_at, call.code_digest, call.error_code) == (
+        "queued",
+        None,
+        "",
+        "",
+    )
     assert (moves, counted()[BUDGET]) == ([], Decimal("0.35"))
 
 
 @pytest.mark.parametrize(("seconds", "given"), [(240, {}), (250, {}), (0, {"last_try": True})])
 def test_a_try_that_would_come_too_late_is_not_made(
-    provider: type[Provider], place: Callable[..., Any], moves: list[Any], seconds: float, given: dict[str, Any]
+    provider: type[Provider],
+    place: Callable[..., Any],
+    moves: list[Any],
+    seconds: float,
+    given: dict[str, Any],
 ) -> None:
     provider.answer = NOT_SENT
     call = start()
@@ -439,15 +559,30 @@ def test_the_price_that_is_told_corrects_what_was_reserved(
     provider.answer = SendReply(id="77", price=price and Decimal(price))  # type: ignore[arg-type]
     place(call)
     assert counted()[BUDGET] == Decimal(budget)
-    known = LimitCounter.objects.filter(key="price:flashcall").values_list("amount", "updated_at").first()
+    known = (
+        LimitCounter.objects.filter(key="price:flashcall")
+        .values_list("amount", "updated_at")
+        .first()
+    )
     assert known == (None if expected is None else (Decimal(expected), NOON + timedelta(seconds=1)))
 
 
-def taken(channel: str = "flashcall", state: str = "placed", provider_id: str = "77", **values: Any) -> CallRequest:
-    return alone(channel=channel, state=state, provider_id=provider_id, claimed_at=NOON, next_poll_at=NOON, **values)
+def taken(
+    channel: str = "flashcall", state: str = "placed", provider_id: str = "77", **values: Any
+) -> CallRequest:
+    return alone(
+        channel=channel,
+        state=state,
+        provider_id=provider_id,
+        claimed_at=NOON,
+        next_poll_at=NOON,
+        **values,
+    )
 
 
-def test_a_report_moves_a_call_and_is_kept(moves: list[Any], django_capture_on_commit_callbacks: Callable[..., Any]) -> None:
+def test_a_report_moves_a_call_and_is_kept(
+    moves: list[Any], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
     call = taken(provider_id="")
     written = {
         "id": "78",
@@ -470,10 +605,18 @@ def test_a_report_moves_a_call_and_is_kept(moves: list[Any], django_capture_on_c
             5,
             Decimal("0.50"),
         )
-        assert (one.occurred_at, one.received_at) == (NOON + timedelta(seconds=1), NOON + timedelta(seconds=9))
+        assert (one.occurred_at, one.received_at) == (
+            NOON + timedelta(seconds=1),
+            NOON + timedelta(seconds=9),
+        )
         assert one.payload == {**written, "number": "***01"}
     call = fresh(call)
-    assert (call.state, call.provider_id, call.service, call.price) == ("busy", "78", "Flash Call", Decimal("0.50"))
+    assert (call.state, call.provider_id, call.service, call.price) == (
+        "busy",
+        "78",
+        "Flash Call",
+        Decimal("0.50"),
+    )
     assert (call.duration, call.occurred_at) == (5, NOON + timedelta(seconds=1))
     assert (call.finished_at, call.next_poll_at) == (NOON + timedelta(seconds=9), None)
     assert moves == [(call.pk, "placed", "busy", "poll")]
@@ -506,7 +649,10 @@ def test_a_report_of_a_step_leaves_the_rest_as_it_was() -> None:
     ],
 )
 def test_a_report_that_tells_nothing_of_a_call_is_kept_and_moves_nothing(
-    channel: str, written: dict[str, str], moves: list[Any], django_capture_on_commit_callbacks: Callable[..., Any]
+    channel: str,
+    written: dict[str, str],
+    moves: list[Any],
+    django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
     call = taken(channel)
     with django_capture_on_commit_callbacks(execute=True):
@@ -518,7 +664,8 @@ def test_a_report_that_tells_nothing_of_a_call_is_kept_and_moves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("channel", "word"), [("flashcall", "FAIL"), ("sms", "FAIL"), ("sms", "DELIVERED"), ("voice", "BUSY")]
+    ("channel", "word"),
+    [("flashcall", "FAIL"), ("sms", "FAIL"), ("sms", "DELIVERED"), ("voice", "BUSY")],
 )
 def test_a_report_that_may_be_of_a_call_moves_it(channel: str, word: str) -> None:
     call = taken(channel)
@@ -555,14 +702,19 @@ def test_a_report_that_another_overtakes_is_judged_anew(monkeypatch: pytest.Monk
 @pytest.fixture
 def verification() -> Verification:
     return Verification.objects.create(
-        phone=NUMBER, purpose="login", created_at=NOON, expires_at=NOON + timedelta(seconds=300), id=uuid.uuid4()
+        phone=NUMBER,
+        purpose="login",
+        created_at=NOON,
+        expires_at=NOON + timedelta(seconds=300),
+        id=uuid.uuid4(),
     )
 
 
 @pytest.mark.parametrize(
     ("state", "texts", "written", "meant"),
     [
-        # (state and id of each text, oldest first); which row is meant: "call" or the number of the text.
+        # (state and id of each text, oldest first); which row is meant: "call" or the number of the
+        # text.
         ("placed", [], {"state": "DELIVERED"}, "call"),
         ("placed", [("queued", "")], {"state": "DELIVERED"}, "call"),
         ("placed", [("refused", "")], {"state": "DELIVERED"}, "call"),
@@ -594,7 +746,11 @@ def verification() -> Verification:
     ],
 )
 def test_which_row_a_callback_means(
-    verification: Verification, state: str, texts: list[tuple[str, str]], written: dict[str, str], meant: int | str
+    verification: Verification,
+    state: str,
+    texts: list[tuple[str, str]],
+    written: dict[str, str],
+    meant: int | str,
 ) -> None:
     call = taken(state=state, verification=verification)
     rows = [taken("sms", text, id, verification=verification) for text, id in texts]
@@ -630,20 +786,34 @@ CALLED_BACK = {
 
 
 @pytest.mark.parametrize("is_heard", [False, True])
-def test_the_usual_callback_writes_the_same_unread(is_heard: bool, request: pytest.FixtureRequest) -> None:
+def test_the_usual_callback_writes_the_same_unread(
+    is_heard: bool, request: pytest.FixtureRequest
+) -> None:
     if is_heard:
         request.getfixturevalue("moves")
     call = taken()
     with freeze_time(NOON + timedelta(seconds=9)):
         status = delivery.record(call.pk, parse_report(CALLED_BACK), "callback")
     call = fresh(call)
-    assert (call.state, call.provider_id, call.service, call.price) == ("busy", "77", "Flash Call", Decimal("0.50"))
+    assert (call.state, call.provider_id, call.service, call.price) == (
+        "busy",
+        "77",
+        "Flash Call",
+        Decimal("0.50"),
+    )
     assert (call.duration, call.occurred_at) == (5, NOON + timedelta(seconds=1))
     assert (call.finished_at, call.next_poll_at) == (NOON + timedelta(seconds=9), None)
     kept = call.statuses.get()
     assert (kept, kept.state, kept.raw_state, kept.source) == (status, "busy", "BUSY", "callback")
-    assert (kept.duration, kept.price, kept.occurred_at) == (5, Decimal("0.50"), NOON + timedelta(seconds=1))
-    assert (kept.received_at, kept.payload) == (NOON + timedelta(seconds=9), {**CALLED_BACK, "number": "***01"})
+    assert (kept.duration, kept.price, kept.occurred_at) == (
+        5,
+        Decimal("0.50"),
+        NOON + timedelta(seconds=1),
+    )
+    assert (kept.received_at, kept.payload) == (
+        NOON + timedelta(seconds=9),
+        {**CALLED_BACK, "number": "***01"},
+    )
 
 
 def test_the_usual_callback_takes_two_writes(django_assert_num_queries: Any) -> None:
@@ -672,7 +842,9 @@ def test_the_usual_callback_takes_two_writes(django_assert_num_queries: Any) -> 
         ({"state": "no_answer"}, {"state": "Дозвон"}, "no_answer"),
     ],
 )
-def test_an_unusual_callback_is_kept_too(row: dict[str, str], written: dict[str, str], state: str) -> None:
+def test_an_unusual_callback_is_kept_too(
+    row: dict[str, str], written: dict[str, str], state: str
+) -> None:
     call = taken(**row)
     taken(provider_id="79")
     status = delivery.record(call.pk, parse_report({**CALLED_BACK, **written}), "callback")

@@ -51,10 +51,15 @@ def test_strangers_use_up_the_guesses_and_the_holder_still_gets_in(
         verifications.check(mine.id, outbox[-1].code)
     with pytest.raises(RateLimited):
         verifications.check(mine.id, outbox[-1].code, request=known_device("79990000002"))
-    assert verifications.check(mine.id, outbox[-1].code, request=known_device(PHONE)).status == "approved"
+    assert (
+        verifications.check(mine.id, outbox[-1].code, request=known_device(PHONE)).status
+        == "approved"
+    )
 
 
-def test_the_budget_of_a_device_is_small(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_the_budget_of_a_device_is_small(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(LIMITS={**LIMITS, "phone": [], "phone_guesses": ["0/d"]})
     request = known_device(PHONE)
     errors = []
@@ -86,14 +91,18 @@ def test_strangers_use_up_the_sends_and_the_holder_is_still_called(
         verifications.start(PHONE, request=request)
 
 
-def test_other_limits_hold_for_a_known_device_too(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_other_limits_hold_for_a_known_device_too(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(LIMITS={**LIMITS, "phone": ["1/h"], "site": ["1/h"]})
     verifications.start(PHONE)
     with pytest.raises(RateLimited, match="site"):
         verifications.start(PHONE, request=known_device(PHONE))
 
 
-def test_what_a_device_paid_is_given_back_to_the_device(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_what_a_device_paid_is_given_back_to_the_device(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(LIMITS={**LIMITS, "phone": ["0/h"]}, DISPATCH="celery", TRANSPORT="memory")
     request = known_device(PHONE)
     for _ in range(5):
@@ -144,7 +153,11 @@ def test_a_login_by_the_pages_and_by_the_api_makes_the_device_known(outbox: list
     program.post("/api/login/", {"verification": id, "code": outbox[-1].code})
     for client in (person.client, program):
         cookie = client.cookies[devices.COOKIE]
-        assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", devices.MAX_AGE)
+        assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (
+            True,
+            "Lax",
+            devices.MAX_AGE,
+        )
         request = RequestFactory().get("/")
         request.COOKIES[devices.COOKIE] = cookie.value
         assert devices.proved(request, PHONE)

@@ -1,7 +1,7 @@
 """README.md and docs/: every sample is executed, and every link leads somewhere.
 
-How a sample is executed is told by what it is: see ``tests/docs_samples``. One that is nothing known fails here. Programs
-that are not run, and why, are in ``docs_samples.commands.NOT_EXECUTED``.
+How a sample is executed is told by what it is: see ``tests/docs_samples``. One that is nothing
+known fails here. Programs that are not run, and why, are in ``docs_samples.commands.NOT_EXECUTED``.
 """
 
 from __future__ import annotations
@@ -59,15 +59,23 @@ def _programs(sample: Sample) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def walks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Walk]]]:
-    """Page -> the page as it was followed, once for all of its samples; two pages at a time, the longest first."""
+def walks(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Walk]]]:
+    """Page -> the page as it was followed, once for all of its samples; two pages at a time, the
+    longest first.
+    """
     folder = tmp_path_factory.mktemp("docs")
     bare = make_bare(folder / "bare")
     usual = make_usual(folder / "usual", bare)
-    followed = [item.callspec.params["sample"].page for item in request.session.items if _follows(item)]
+    followed = [
+        item.callspec.params["sample"].page for item in request.session.items if _follows(item)
+    ]
     with ThreadPoolExecutor(2) as pool:
         yield {
-            page: pool.submit(lambda page: Walk(page, folder / page.replace("/", "-"), bare, usual).go(), page)
+            page: pool.submit(
+                lambda page: Walk(page, folder / page.replace("/", "-"), bare, usual).go(), page
+            )
             for page, _count in Counter(followed).most_common()
         }
 
@@ -76,7 +84,9 @@ def _follows(item: Any) -> bool:
     return getattr(item, "originalname", "") == "test_a_page_can_be_followed"
 
 
-@pytest.mark.parametrize("sample", [pytest.param(sample, id=sample.where) for sample in all_samples()])
+@pytest.mark.parametrize(
+    "sample", [pytest.param(sample, id=sample.where) for sample in all_samples()]
+)
 def test_a_sample_is_of_a_kind_that_is_executed(sample: Sample) -> None:
     kind = kinds.kind_of(sample)
     assert kind in {*FOLLOWED, *FORMATS, "program", "template"}

@@ -1,4 +1,6 @@
-"""A project whose router keeps our rows in a database of another name: nothing is asked of the default one, which is none."""
+"""A project whose router keeps our rows in a database of another name: nothing is asked of the
+default one, which is none.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ ROOT = Path(__file__).parent.parent
 def read_csv(calls: Any = None, delimiter: str = ",", **options: Any) -> list[dict[str, str]]:
     """As Python's csv reads the file."""
     data = b"".join(Export(CallRequest.objects.all() if calls is None else calls, **options).csv())
-    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=delimiter))
+    return list(
+        csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=delimiter)
+    )
 
 
 def read_xlsx(calls: Any = None, **options: Any) -> list[dict[str, Any]]:
@@ -94,7 +96,11 @@ def test_a_csv_for_russian_readers_has_the_signs_of_their_excel() -> None:
         (row,) = read_csv(delimiter=";")
     assert data.startswith(b"\xef\xbb\xbf")
     assert data.count(b"\r\n") == 2
-    assert (row["Цена"], row["Услуга"], row["Состояние"]) == ("0,35", "Звонок; «пароль»", "Нет ответа")
+    assert (row["Цена"], row["Услуга"], row["Состояние"]) == (
+        "0,35",
+        "Звонок; «пароль»",
+        "Нет ответа",
+    )
 
 
 def test_an_xlsx_has_numbers_dates_and_texts_as_such() -> None:
@@ -112,14 +118,19 @@ def test_an_xlsx_has_numbers_dates_and_texts_as_such() -> None:
 def test_a_call_without_a_verification_is_there_too(read: Callable[..., Any]) -> None:
     make(origin="imported")
     (row,) = read()
-    assert {row[name] or "" for name in ("Verification", "Purpose", "Attempts", "User", "Price", "Difference")} == {""}
+    assert {
+        row[name] or ""
+        for name in ("Verification", "Purpose", "Attempts", "User", "Price", "Difference")
+    } == {""}
     assert row["Origin"] == "Imported"
 
 
 @READERS
 @pytest.mark.parametrize("text", FORMULAS)
 def test_what_others_wrote_is_never_calculated(read: Callable[..., Any], text: str) -> None:
-    """OWASP, CSV injection. The user names himself; the code, the id and the service are the provider's."""
+    """OWASP, CSV injection. The user names himself; the code, the id and the service are the
+    provider's.
+    """
     verified(username=text, error_code=text, service=text, provider_id=text)
     (row,) = read()
     for name in ("User", "Error code", "Service", "Provider id"):
@@ -127,7 +138,9 @@ def test_what_others_wrote_is_never_calculated(read: Callable[..., Any], text: s
         assert not row[name].startswith(("=", "+", "-", "@", "\t", "\r", " ", "＝"))
         # At which a program would split that expects the other sign.
         for sign in ",;":
-            assert all(not part.lstrip().startswith(("=", "+", "-", "@")) for part in row[name].split(sign))
+            assert all(
+                not part.lstrip().startswith(("=", "+", "-", "@")) for part in row[name].split(sign)
+            )
 
 
 def test_a_text_of_an_xlsx_is_a_text_to_excel_also_when_it_is_edited() -> None:
@@ -135,9 +148,16 @@ def test_a_text_of_an_xlsx_is_a_text_to_excel_also_when_it_is_edited() -> None:
     file = io.BytesIO()
     Export(CallRequest.objects.all(), whole_phones=True).xlsx(file)
     sheet = openpyxl.load_workbook(file).active
-    cells = {sheet.cell(1, column).value: sheet.cell(2, column) for column in range(1, sheet.max_column + 1)}
+    cells = {
+        sheet.cell(1, column).value: sheet.cell(2, column)
+        for column in range(1, sheet.max_column + 1)
+    }
     for name in ("Phone", "Error code"):
-        assert (cells[name].data_type, cells[name].number_format, cells[name].quotePrefix) == ("s", "@", True)
+        assert (cells[name].data_type, cells[name].number_format, cells[name].quotePrefix) == (
+            "s",
+            "@",
+            True,
+        )
     assert cells["Phone"].value == f"+{PHONE}"
 
 
@@ -158,7 +178,9 @@ def test_numbers_are_masked_unless_they_are_asked_for_whole(read: Callable[..., 
     assert (whole["Phone"].lstrip("'"), whole["User"]) == (f"+{PHONE}", PHONE)
 
 
-@pytest.mark.parametrize(("zone", "hour"), [("UTC", 9), ("Europe/Moscow", 12), ("Asia/Vladivostok", 19)])
+@pytest.mark.parametrize(
+    ("zone", "hour"), [("UTC", 9), ("Europe/Moscow", 12), ("Asia/Vladivostok", 19)]
+)
 def test_times_are_by_the_readers_clock(zone: str, hour: int) -> None:
     make()
     with timezone.override(zone):
@@ -170,7 +192,9 @@ def test_times_are_by_the_readers_clock(zone: str, hour: int) -> None:
     assert row["State"] == "No answer"
 
 
-def test_times_of_a_site_without_zones_are_as_they_stand(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_of_a_site_without_zones_are_as_they_stand(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(export, "CHUNK", 1)
     settings.USE_TZ = False
     moment = datetime(2026, 3, 10, 12)
@@ -182,14 +206,22 @@ def test_times_of_a_site_without_zones_are_as_they_stand(settings: Any, monkeypa
 
 @READERS
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 12])
-def test_chunks_make_one_list_newest_first(read: Callable[..., Any], count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_make_one_list_newest_first(
+    read: Callable[..., Any], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(export, "CHUNK", 4)
     for number in range(count):
         # Three at a time of one moment.
         make(provider_id=f"id-{number}", created_at=NOON + timedelta(seconds=number // 3))
     make(provider_id="other", state="busy")
-    calls = CallRequest.objects.filter(state="no_answer").order_by("price").select_related("verification")
-    assert [row["Provider id"] for row in read(calls)] == [f"id-{number}" for number in range(count)][::-1]
+    calls = (
+        CallRequest.objects.filter(state="no_answer")
+        .order_by("price")
+        .select_related("verification")
+    )
+    assert [row["Provider id"] for row in read(calls)] == [
+        f"id-{number}" for number in range(count)
+    ][::-1]
 
 
 def test_a_call_that_comes_meanwhile_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +250,13 @@ def test_the_database_is_asked_once_for_each_chunk(monkeypatch: pytest.MonkeyPat
 def test_memory_does_not_grow_with_the_rows(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "CHUNK", 100)
     CallRequest.objects.bulk_create(
-        CallRequest(phone=f"7999{number:07}", channel="voice", state="busy", claimed_at=NOON, service="Voice Password")
+        CallRequest(
+            phone=f"7999{number:07}",
+            channel="voice",
+            state="busy",
+            claimed_at=NOON,
+            service="Voice Password",
+        )
         for number in range(4000)
     )
 

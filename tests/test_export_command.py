@@ -40,7 +40,18 @@ def test_the_command_writes_what_the_filters_leave(tmp_path: Path, name: str) ->
     make()
     file = tmp_path / name
     file.write_text("of before")
-    told = run(str(file), "--state", "busy", "--channel=voice", "--from", "2026-03-10", "--to", "2026-03-10", "--q", "567")
+    told = run(
+        str(file),
+        "--state",
+        "busy",
+        "--channel=voice",
+        "--from",
+        "2026-03-10",
+        "--to",
+        "2026-03-10",
+        "--q",
+        "567",
+    )
     assert told == f"{file}: 1 rows\n"
     assert list(tmp_path.iterdir()) == [file]
     assert file.stat().st_mode & 0o077 == 0
@@ -51,7 +62,9 @@ def test_the_command_writes_what_the_filters_leave(tmp_path: Path, name: str) ->
         assert openpyxl.load_workbook(file).active.max_row == 2
 
 
-def test_the_command_counts_where_somebody_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_counts_where_somebody_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(export, "CHUNK", 2)
     for _ in range(3):
         make()
@@ -63,7 +76,9 @@ def test_the_command_counts_where_somebody_looks(tmp_path: Path, monkeypatch: py
     assert silent.getvalue() == ""
 
 
-def test_the_command_notes_that_numbers_were_whole(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_command_notes_that_numbers_were_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     make()
     caplog.set_level("INFO", "django_voicepassword.audit")
     run(str(tmp_path / "calls.csv"))
@@ -132,12 +147,19 @@ call_command("voicepassword_export", sys.argv[1])
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_killed_export_leaves_no_half_file(tmp_path: Path, number: signal.Signals, kind: str) -> None:
+def test_a_killed_export_leaves_no_half_file(
+    tmp_path: Path, number: signal.Signals, kind: str
+) -> None:
     file = tmp_path / f"calls.{kind}"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": ""}
     command = [sys.executable, "-c", PROGRAM, str(file)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        env=environment,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"

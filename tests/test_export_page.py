@@ -48,7 +48,9 @@ def text_of(answer: Any) -> str:
 
 @pytest.mark.parametrize("permissions", [(), ("view_verification", "view_full_phone")])
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_only_who_may_see_calls_may_take_them_away(permissions: tuple[str, ...], method: str) -> None:
+def test_only_who_may_see_calls_may_take_them_away(
+    permissions: tuple[str, ...], method: str
+) -> None:
     assert getattr(client(*permissions), method)(EXPORT, {"format": "csv"}).status_code == 403
     for stranger in (Client(), client("view_callrequest", is_staff=False)):
         answer = getattr(stranger, method)(EXPORT, {"format": "csv"})
@@ -105,17 +107,29 @@ def test_what_the_list_filters_is_downloaded(reader: Client, query: str, found: 
 
 @pytest.mark.parametrize("query", ["state=asleep", "from=10.03.2026"])
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_filter_that_is_not_taken_leads_back_to_the_list(reader: Client, method: str, query: str) -> None:
+def test_a_filter_that_is_not_taken_leads_back_to_the_list(
+    reader: Client, method: str, query: str
+) -> None:
     answer = getattr(reader, method)(f"{EXPORT}?{query}")
     assert (answer.status_code, answer.headers["Location"]) == (302, f"{ADDRESS}?e=1")
 
 
 def test_a_filter_that_is_none_is_400(reader: Client) -> None:
-    assert reader.post(f"{EXPORT}?verification__user__password=x", {"format": "csv"}).status_code == 400
+    assert (
+        reader.post(f"{EXPORT}?verification__user__password=x", {"format": "csv"}).status_code
+        == 400
+    )
 
 
 def test_the_page_tells_the_filters_in_words(reader: Client) -> None:
-    query = {"state": "no_answer", "differs": "any", "error": "a_code", "q": "<b>4567", "from": "2026-03-10", "o": "1"}
+    query = {
+        "state": "no_answer",
+        "differs": "any",
+        "error": "a_code",
+        "q": "<b>4567",
+        "from": "2026-03-10",
+        "o": "1",
+    }
     text = text_of(reader.get(EXPORT, query))
     for words in (
         "State: no answer",
@@ -130,7 +144,9 @@ def test_the_page_tells_the_filters_in_words(reader: Client) -> None:
     assert "No filter is chosen" in text_of(reader.get(EXPORT))
 
 
-@pytest.mark.parametrize(("count", "told"), [(0, "0 rows."), (1, "1 row."), (3, "3 rows."), (4, "More than 3 rows.")])
+@pytest.mark.parametrize(
+    ("count", "told"), [(0, "0 rows."), (1, "1 row."), (3, "3 rows."), (4, "More than 3 rows.")]
+)
 def test_the_page_tells_how_many_rows_without_counting_them_all(
     reader: Client, monkeypatch: pytest.MonkeyPatch, count: int, told: str
 ) -> None:
@@ -139,7 +155,9 @@ def test_the_page_tells_how_many_rows_without_counting_them_all(
         make()
     with CaptureQueriesContext(connection) as captured:
         assert told in text_of(reader.get(EXPORT))
-    assert not [one["sql"] for one in captured if "COUNT(*)" in one["sql"] and "LIMIT" not in one["sql"]]
+    assert not [
+        one["sql"] for one in captured if "COUNT(*)" in one["sql"] and "LIMIT" not in one["sql"]
+    ]
 
 
 def test_a_download_is_named_and_kept_by_nobody(reader: Client) -> None:
@@ -148,7 +166,8 @@ def test_a_download_is_named_and_kept_by_nobody(reader: Client) -> None:
         answer = reader.post(EXPORT, {"format": format})
         assert answer.headers["Content-Type"] == kind
         assert re.fullmatch(
-            rf'attachment; filename="calls-\d{{4}}-\d\d-\d\d-\d{{4}}\.{format}"', answer.headers["Content-Disposition"]
+            rf'attachment; filename="calls-\d{{4}}-\d\d-\d\d-\d{{4}}\.{format}"',
+            answer.headers["Content-Disposition"],
         )
         assert "no-store" in answer.headers["Cache-Control"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -156,7 +175,9 @@ def test_a_download_is_named_and_kept_by_nobody(reader: Client) -> None:
         assert b"".join(answer.streaming_content)
 
 
-def test_an_xlsx_is_a_file_that_is_gone_when_it_was_sent(reader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_xlsx_is_a_file_that_is_gone_when_it_was_sent(
+    reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     verified(price="0.35")
     files = []
 
@@ -178,7 +199,9 @@ def test_an_xlsx_is_a_file_that_is_gone_when_it_was_sent(reader: Client, monkeyp
     assert file.closed
 
 
-def test_a_fault_of_an_xlsx_leaves_no_open_file(reader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_an_xlsx_leaves_no_open_file(
+    reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*args: Any) -> None:
         raise RuntimeError("a fault")
 
@@ -202,7 +225,9 @@ def test_too_many_rows_for_excel_are_told_and_csv_is_offered(
     assert len(rows_of(reader.post(EXPORT, {"format": "csv"}))) == 3
 
 
-def test_without_its_library_xlsx_is_not_offered(reader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_library_xlsx_is_not_offered(
+    reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert 'value="xlsx"' in reader.get(EXPORT).content.decode()
     monkeypatch.setattr(export, "find_spec", lambda name: None)
     page = reader.get(EXPORT).content.decode()
@@ -217,7 +242,9 @@ def test_a_format_must_be_chosen(reader: Client, form: dict[str, str]) -> None:
     assert (answer.status_code, "errorlist" in answer.content.decode()) == (400, True)
 
 
-def test_whole_numbers_are_for_who_may_see_them_and_that_is_noted(reader: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_whole_numbers_are_for_who_may_see_them_and_that_is_noted(
+    reader: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", "django_voicepassword.audit")
     verified(username=PHONE)
     asked = {"format": "csv", "whole_phones": "on"}
@@ -253,7 +280,9 @@ def test_nothing_is_read_before_it_is_sent(reader: Client, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("format", ["csv", "xlsx"])
-def test_a_server_with_asgi_reads_chunk_by_chunk_too(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_with_asgi_reads_chunk_by_chunk_too(
+    format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Django would read a stream of bytes whole, with a warning, which is an error here."""
     monkeypatch.setattr(export, "CHUNK", 2)
     for _ in range(5):

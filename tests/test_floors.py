@@ -84,7 +84,12 @@ def _floor(module: str) -> float:
 
 def _modules() -> list[tuple[str, Path]]:
     return [
-        (".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."), path)
+        (
+            ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+            .removesuffix("__init__")
+            .rstrip("."),
+            path,
+        )
         for path in sorted(PACKAGE.rglob("*.py"))
     ]
 
@@ -107,7 +112,9 @@ def test_a_module_imports_only_from_below(module: str, path: Path) -> None:
         return
     own = _floor(module)
     for name in _imports(path):
-        assert _floor(name) < own or (_floor(name) == own and own in SAME_FLOOR), f"{module} imports {name}"
+        assert _floor(name) < own or (_floor(name) == own and own in SAME_FLOOR), (
+            f"{module} imports {name}"
+        )
 
 
 def test_every_module_has_a_floor() -> None:

@@ -71,7 +71,12 @@ def test_numbers_of_other_countries(configure: Callable[..., None]) -> None:
 
 @pytest.mark.parametrize(
     ("phone", "masked"),
-    [("79991234567", "+7 *** ***-**-67"), ("12025550123", "+1 ********23"), ("", ""), ("77011234567", "+7 *** ***-**-67")],
+    [
+        ("79991234567", "+7 *** ***-**-67"),
+        ("12025550123", "+1 ********23"),
+        ("", ""),
+        ("77011234567", "+7 *** ***-**-67"),
+    ],
 )
 def test_a_masked_number_keeps_two_digits(phone: str, masked: str) -> None:
     assert phones.mask(phone) == masked
@@ -117,7 +122,14 @@ def test_a_digest_is_bound_to_verification_phone_code_and_key(settings: Any) -> 
 
 
 @pytest.mark.parametrize(
-    ("typed", "clean"), [(" 12 34 ", "1234"), ("12-34", "1234"), (1234, "1234"), (None, ""), ("\u00a012\t34\n", "1234")]
+    ("typed", "clean"),
+    [
+        (" 12 34 ", "1234"),
+        ("12-34", "1234"),
+        (1234, "1234"),
+        (None, ""),
+        ("\u00a012\t34\n", "1234"),
+    ],
 )
 def test_a_typed_code_is_cleaned_of_spaces_and_dashes(typed: Any, clean: str) -> None:
     assert codes.clean_guess(typed) == clean
@@ -174,7 +186,11 @@ def test_the_address_of_the_client(
 
 
 def test_ipv6_is_counted_by_its_64() -> None:
-    assert addresses.subject("2001:db8:1:2:3:4:5:6") == addresses.subject("2001:db8:1:2::1") == "2001:db8:1:2::/64"
+    assert (
+        addresses.subject("2001:db8:1:2:3:4:5:6")
+        == addresses.subject("2001:db8:1:2::1")
+        == "2001:db8:1:2::/64"
+    )
     assert addresses.subject("2001:db8:1:3::1") != addresses.subject("2001:db8:1:2::1")
     assert addresses.subject("192.0.2.1") == "192.0.2.1"
     assert addresses.client_address(None) is None

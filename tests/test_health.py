@@ -1,4 +1,6 @@
-"""The health page: each way to be ill, told with what to do and without a key; the provider is left in peace."""
+"""The health page: each way to be ill, told with what to do and without a key; the provider is left
+in peace.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,12 @@ urlpatterns = [
     path("health/Balance/", page(f"{MODULE}.VoicePasswordBalance")),
     path(
         "health/patient/",
-        page(*[(f"{MODULE}.VoicePassword{kind}", {"max_age": timedelta(hours=30)}) for kind in ("Key", "Sync")]),
+        page(
+            *[
+                (f"{MODULE}.VoicePassword{kind}", {"max_age": timedelta(hours=30)})
+                for kind in ("Key", "Sync")
+            ]
+        ),
     ),
 ]
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -80,7 +87,10 @@ def using_broker(address: str, **conf: Any) -> Iterator[None]:
 def look(client: Client, address: str = "/health/", **headers: str) -> dict[str, str]:
     """Which check says what."""
     answer = client.get(address, headers={"accept": "application/json", **headers})
-    told = {name.removeprefix("VoicePassword").removesuffix("()"): text for name, text in answer.json().items()}
+    told = {
+        name.removeprefix("VoicePassword").removesuffix("()"): text
+        for name, text in answer.json().items()
+    }
     assert answer.status_code == (200 if set(told.values()) == {"OK"} else 500)
     return told
 
@@ -151,18 +161,28 @@ def test_where_nothing_rings_nothing_can_be_ill(
         assert look(client) == WELL
 
 
-def test_a_refused_key_is_an_error_that_does_not_tell_it(client: Client, configure: Callable[..., None]) -> None:
+def test_a_refused_key_is_an_error_that_does_not_tell_it(
+    client: Client, configure: Callable[..., None]
+) -> None:
     age(5)
     configure(API_KEY="wrong-key-of-the-site")
     told = look(client)
     assert ill(told) == {"Key", "Balance"}
-    assert told["Key"].startswith("Unavailable: VoicePassword refuses the account (authorisation_failed): compare API_KEY")
+    assert told["Key"].startswith(
+        "Unavailable: VoicePassword refuses the account (authorisation_failed): compare API_KEY"
+    )
     assert told["Balance"].startswith("Warning: The balance is not known")
 
 
-@pytest.mark.parametrize(("alarm", "kinds"), [(polling.ALARM, {"Key"}), (statistics.ALARM, {"Balance"})])
+@pytest.mark.parametrize(
+    ("alarm", "kinds"), [(polling.ALARM, {"Key"}), (statistics.ALARM, {"Balance"})]
+)
 def test_an_alarm_since_a_young_reading_makes_one_page_ask(
-    client: Client, sandbox: SandboxProcess, configure: Callable[..., None], alarm: str, kinds: set[str]
+    client: Client,
+    sandbox: SandboxProcess,
+    configure: Callable[..., None],
+    alarm: str,
+    kinds: set[str],
 ) -> None:
     configure(API_KEY="wrong-key-of-the-site")
     assert look(client) == WELL
@@ -175,12 +195,19 @@ def test_an_alarm_since_a_young_reading_makes_one_page_ask(
 @pytest.mark.parametrize("form", ["html", "json", "text", "atom", "rss", "openmetrics"])
 @pytest.mark.parametrize("key", ["sandbox-key", "wrong-key-of-the-site"])
 def test_no_key_is_in_an_answer(
-    client: Client, settings: Any, configure: Callable[..., None], caplog: pytest.LogCaptureFixture, key: str, form: str
+    client: Client,
+    settings: Any,
+    configure: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    key: str,
+    form: str,
 ) -> None:
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "health_check"]
     age(5)
     configure(API_KEY=key, LOW_BALANCE=Decimal(5000))
-    answer = client.get("/health/", {"format": form} if form != "html" else {}, headers={"accept": "text/html"})
+    answer = client.get(
+        "/health/", {"format": form} if form != "html" else {}, headers={"accept": "text/html"}
+    )
     assert "VoicePasswordKey" in answer.content.decode()
     assert key not in answer.content.decode() + caplog.text
 
@@ -204,9 +231,13 @@ def test_an_unreachable_provider_is_a_warning_with_the_age_of_the_reading(
     assert ill(told) == {"Key", "Balance"}
     for kind in ("Key", "Balance"):
         assert told[kind].startswith("Warning: ")
-        assert told[kind].endswith("The balance was last read 5\xa0hours ago: are beat and a worker running?")
+        assert told[kind].endswith(
+            "The balance was last read 5\xa0hours ago: are beat and a worker running?"
+        )
     BalanceReading.objects.all().delete()
-    assert look(client)["Key"].endswith("The balance was never read: are beat and a worker running?")
+    assert look(client)["Key"].endswith(
+        "The balance was never read: are beat and a worker running?"
+    )
 
 
 def test_a_silent_provider_is_given_up_by_the_clients_timeout(
@@ -230,19 +261,25 @@ def test_an_answer_that_is_no_reply_is_unexpected(
 ) -> None:
     age(5)
     configure(API_URL=f"{sandbox.url}elsewhere/")
-    assert look(client)["Key"].startswith("Unexpected Result: VoicePassword answers what cannot be understood: is API_URL")
+    assert look(client)["Key"].startswith(
+        "Unexpected Result: VoicePassword answers what cannot be understood: is API_URL"
+    )
 
 
 def test_a_low_balance_is_a_warning(client: Client) -> None:
     BalanceReading.objects.update(balance=Decimal("100.00"))
     told = look(client)
     assert ill(told) == {"Balance"}
-    assert told["Balance"] == ("Warning: The balance is low: 100.00, the limit is 100. Pay into the account.")
+    assert told["Balance"] == (
+        "Warning: The balance is low: 100.00, the limit is 100. Pay into the account."
+    )
     BalanceReading.objects.update(balance=Decimal("100.01"))
     assert look(client) == WELL
 
 
-def test_a_low_balance_that_only_the_provider_knows_is_a_warning(client: Client, sandbox: SandboxProcess) -> None:
+def test_a_low_balance_that_only_the_provider_knows_is_a_warning(
+    client: Client, sandbox: SandboxProcess
+) -> None:
     age(5)
     sandbox.set_balance("12.50")
     told = look(client)
@@ -250,7 +287,9 @@ def test_a_low_balance_that_only_the_provider_knows_is_a_warning(client: Client,
     assert "low: 12.50" in told["Balance"]
 
 
-def test_without_a_threshold_an_empty_account_is_low(client: Client, configure: Callable[..., None]) -> None:
+def test_without_a_threshold_an_empty_account_is_low(
+    client: Client, configure: Callable[..., None]
+) -> None:
     configure(LOW_BALANCE=None)
     BalanceReading.objects.update(balance=Decimal("0.01"))
     assert look(client) == WELL
@@ -279,7 +318,11 @@ def test_a_broker_that_never_speaks_is_given_up(client: Client, silent: str, sch
 @pytest.mark.parametrize(
     "address",
     [
-        pytest.param("amqp://guest:guest@127.0.0.1:5672//", id="rabbitmq", marks=pytest.mark.service("rabbitmq")),
+        pytest.param(
+            "amqp://guest:guest@127.0.0.1:5672//",
+            id="rabbitmq",
+            marks=pytest.mark.service("rabbitmq"),
+        ),
         pytest.param("redis://127.0.0.1:6379/0", id="redis", marks=pytest.mark.service("redis")),
     ],
 )
@@ -306,7 +349,9 @@ def test_a_sync_that_is_too_old_is_a_warning(client: Client) -> None:
     told = look(client)
     assert ill(told) == {"Sync"}
     today = statistics.provider_today().isoformat()
-    assert told["Sync"].startswith(f"Warning: The newest day that was synced is {today}, 3\xa0hours, 1\xa0minute ago.")
+    assert told["Sync"].startswith(
+        f"Warning: The newest day that was synced is {today}, 3\xa0hours, 1\xa0minute ago."
+    )
     assert "voicepassword_sync" in told["Sync"]
 
 
@@ -328,16 +373,22 @@ def test_the_ages_are_the_projects_own(client: Client, sandbox: SandboxProcess) 
     assert asked(sandbox) == 0
 
 
-def test_settings_that_cannot_work_are_named(client: Client, configure: Callable[..., None]) -> None:
+def test_settings_that_cannot_work_are_named(
+    client: Client, configure: Callable[..., None]
+) -> None:
     configure(API_KEY="", TRANSPORT=None, DISPATCH=None)
     told = look(client)
     assert ill(told) == set(KINDS)
-    assert set(told.values()) == {"Unavailable: VOICEPASSWORD in the settings is wrong: “manage.py check” says what."}
+    assert set(told.values()) == {
+        "Unavailable: VOICEPASSWORD in the settings is wrong: “manage.py check” says what."
+    }
 
 
 def test_tables_that_are_missing_are_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BalanceReading._meta, "db_table", "not_migrated_yet")
-    assert look(client, "/health/Balance/")["Balance"].startswith("Unavailable: The tables of django_voicepassword")
+    assert look(client, "/health/Balance/")["Balance"].startswith(
+        "Unavailable: The tables of django_voicepassword"
+    )
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,10 @@ def test_days_begin_at_midnight_of_the_reader(zone: str) -> None:
 
     def found(**wanted: str) -> list[str]:
         with timezone.override(zone):
-            calls = history.narrow(CallRequest.objects.all(), {name.rstrip("_"): value for name, value in wanted.items()})
+            calls = history.narrow(
+                CallRequest.objects.all(),
+                {name.rstrip("_"): value for name, value in wanted.items()},
+            )
             return list(calls.order_by("created_at").values_list("provider_id", flat=True))
 
     assert found(from_="2026-03-10", to="2026-03-10") == ["first", "last"]
@@ -112,13 +115,20 @@ def test_days_begin_at_midnight_of_the_reader(zone: str) -> None:
 def test_a_midnight_that_the_clocks_skip_is_no_fault() -> None:
     make("79990000001", created_at=datetime(2018, 11, 4, 12, tzinfo=ZoneInfo("America/Sao_Paulo")))
     with timezone.override("America/Sao_Paulo"):
-        assert history.narrow(CallRequest.objects.all(), {"from": "2018-11-04", "to": "2018-11-04"}).count() == 1
+        assert (
+            history.narrow(
+                CallRequest.objects.all(), {"from": "2018-11-04", "to": "2018-11-04"}
+            ).count()
+            == 1
+        )
         assert history.narrow(CallRequest.objects.all(), {"to": "2018-11-03"}).count() == 0
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_what_lies_beyond_a_call_is_told_among_equal_moments(newest_first: bool) -> None:
-    calls = [make("79990000001", created_at=NOON + timedelta(seconds=number // 3)) for number in range(9)]
+    calls = [
+        make("79990000001", created_at=NOON + timedelta(seconds=number // 3)) for number in range(9)
+    ]
     if newest_first:
         calls.reverse()
     order = history.order(newest_first)
@@ -167,14 +177,22 @@ def many(django_db_setup: None, django_db_blocker: Any) -> Any:
         yield SimpleNamespace(rows=20_000)
         with connection.cursor() as cursor:
             tables = ["callrequest", "verification"]
-            cursor.execute(f"TRUNCATE {', '.join(f'django_voicepassword_{one}' for one in tables)}, auth_user CASCADE")
+            cursor.execute(
+                f"TRUNCATE {', '.join(f'django_voicepassword_{one}' for one in tables)}, auth_user CASCADE"
+            )
 
 
 def _fill(count: int) -> None:
-    users = get_user_model().objects.bulk_create([get_user_model()(username=f"user{number}") for number in range(100)])
+    users = get_user_model().objects.bulk_create(
+        [get_user_model()(username=f"user{number}") for number in range(100)]
+    )
     verifications = Verification.objects.bulk_create(
         [
-            Verification(phone=_phone(number), user=users[number % 100], expires_at=timezone.now() + timedelta(days=1))
+            Verification(
+                phone=_phone(number),
+                user=users[number % 100],
+                expires_at=timezone.now() + timedelta(days=1),
+            )
             for number in range(count // 10)
         ]
     )
@@ -211,18 +229,27 @@ def test_no_question_reads_the_whole_history(many: Any, wanted: dict[str, str]) 
     """Every statement of a page, its keys looked up beforehand included."""
     with CaptureQueriesContext(connection) as captured:
         list(history.narrow(CallRequest.objects.all(), wanted).order_by(*history.order())[:51])
-    statements = [one["sql"] for one in captured if "django_voicepassword_callrequest" in one["sql"]]
+    statements = [
+        one["sql"] for one in captured if "django_voicepassword_callrequest" in one["sql"]
+    ]
     assert statements
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(f"EXPLAIN {statement}")
             plan = "\n".join(line for (line,) in cursor.fetchall())
-            assert not re.search(r"Seq Scan on django_voicepassword_callrequest", plan), f"{statement}\n{plan}"
+            assert not re.search(r"Seq Scan on django_voicepassword_callrequest", plan), (
+                f"{statement}\n{plan}"
+            )
 
 
-@pytest.mark.parametrize("wanted", [{"error": "any"}, {"error": "worker_lost"}, {"differs": "price"}, {"origin": "imported"}])
+@pytest.mark.parametrize(
+    "wanted",
+    [{"error": "any"}, {"error": "worker_lost"}, {"differs": "price"}, {"origin": "imported"}],
+)
 def test_what_is_rare_is_read_from_its_own_index(wanted: dict[str, str]) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL is asked above; MariaDB has no such indexes")
-    plan = history.narrow(CallRequest.objects.all(), wanted).order_by(*history.order())[:51].explain()
+    plan = (
+        history.narrow(CallRequest.objects.all(), wanted).order_by(*history.order())[:51].explain()
+    )
     assert re.search(r"USING INDEX voicepassword_call_(error|difference|imported)", plan), plan

@@ -27,13 +27,22 @@ NOW = datetime(2026, 5, 1, 12, 0, tzinfo=timezone.utc)
 
 @pytest.mark.parametrize(
     ("text", "count", "seconds"),
-    [("3/10m", 3, 600), ("10/d", 10, 86400), ("20/h", 20, 3600), ("1/s", 1, 1), ("0/d", 0, 86400), ("5/2d", 5, 172800)],
+    [
+        ("3/10m", 3, 600),
+        ("10/d", 10, 86400),
+        ("20/h", 20, 3600),
+        ("1/s", 1, 1),
+        ("0/d", 0, 86400),
+        ("5/2d", 5, 172800),
+    ],
 )
 def test_a_rate(text: str, count: int, seconds: int) -> None:
     assert limits.parse_rate(text) == limits.Rate(count, seconds)
 
 
-@pytest.mark.parametrize("text", ["", "3", "3/", "/h", "3/0m", "3/w", "-1/h", "3/10 m", "٣/h", "3/h ", "3/hour", "1e3/h"])
+@pytest.mark.parametrize(
+    "text", ["", "3", "3/", "/h", "3/0m", "3/w", "-1/h", "3/10 m", "٣/h", "3/h ", "3/hour", "1e3/h"]
+)
 def test_what_is_no_rate_says_the_form(text: str) -> None:
     with pytest.raises(ValueError, match='write "N/Pu"'):
         limits.parse_rate(text)
@@ -55,7 +64,9 @@ def test_no_window_has_an_edge(configure: Callable[..., None]) -> None:
 
 
 @pytest.mark.django_db
-def test_several_rates_hold_together_and_the_longest_wait_is_told(configure: Callable[..., None]) -> None:
+def test_several_rates_hold_together_and_the_longest_wait_is_told(
+    configure: Callable[..., None],
+) -> None:
     configure(LIMITS={"phone": ["1/10s", "2/h"]})
     assert [attempt(at) for at in (0, 5, 11, 30, 3599, 3600)] == [0, 5, 0, 3570, 1, 0]
 
@@ -113,8 +124,12 @@ def test_a_great_rate_keeps_few_entries(configure: Callable[..., None]) -> None:
 
 
 @pytest.mark.django_db
-def test_one_statement_locks_and_one_writes(configure: Callable[..., None], django_assert_num_queries: Any) -> None:
-    configure(LIMITS={"phone": ["3/10m", "10/d"], "ip": ["20/h"], "prefix": ["100/h"], "site": ["9999/d"]})
+def test_one_statement_locks_and_one_writes(
+    configure: Callable[..., None], django_assert_num_queries: Any
+) -> None:
+    configure(
+        LIMITS={"phone": ["3/10m", "10/d"], "ip": ["20/h"], "prefix": ["100/h"], "site": ["9999/d"]}
+    )
     subjects = limits.send_subjects("79990000001", "192.0.2.1")
     expected = 2 if connection.features.can_return_rows_from_bulk_insert else 3
     with django_assert_num_queries(expected):
@@ -123,7 +138,9 @@ def test_one_statement_locks_and_one_writes(configure: Callable[..., None], djan
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ["phone", "ip", "prefix", "site"])
-def test_each_limit_counts_sends_and_is_named(outbox: list[Sent], configure: Callable[..., None], name: str) -> None:
+def test_each_limit_counts_sends_and_is_named(
+    outbox: list[Sent], configure: Callable[..., None], name: str
+) -> None:
     configure(LIMITS={"phone": [], "ip": [], name: ["1/h"]}, RESEND_AFTER=0)
     request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1")
     verification = verifications.start("+7 999 000-00-01", request=request)
@@ -137,7 +154,9 @@ def test_each_limit_counts_sends_and_is_named(outbox: list[Sent], configure: Cal
     assert len(outbox) == 1
     verification.refresh_from_db()
     assert (verification.sends, Verification.objects.count()) == (1, 1)
-    neighbour = {"phone": "79990000002", "ip": "79990000001", "prefix": "79990010001", "site": ""}[name]
+    neighbour = {"phone": "79990000002", "ip": "79990000001", "prefix": "79990010001", "site": ""}[
+        name
+    ]
     if neighbour:
         other = RequestFactory().get("/", REMOTE_ADDR="192.0.2.2")
         verifications.start(neighbour, request=other)
@@ -165,7 +184,9 @@ def test_wrong_guesses_are_counted_over_all_verifications_of_a_number(
 
 
 @pytest.mark.django_db
-def test_a_right_guess_is_not_counted_against_the_number(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_a_right_guess_is_not_counted_against_the_number(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(LIMITS={"phone": [], "ip": [], "phone_guesses": ["1/d"]})
     for _ in range(3):
         verification = verifications.start("79990000001")
@@ -185,7 +206,9 @@ def test_what_is_old_is_purged_and_prices_stay() -> None:
     seconds=st.integers(min_value=1, max_value=20),
     gaps=st.lists(st.floats(min_value=0, max_value=10), max_size=40),
 )
-def test_no_period_ever_holds_more_than_its_events(count: int, seconds: int, gaps: list[float]) -> None:
+def test_no_period_ever_holds_more_than_its_events(
+    count: int, seconds: int, gaps: list[float]
+) -> None:
     """The rule itself, against a plain list of moments."""
     rate, live, taken, at = limits.Rate(count, seconds), [], [], 0
     for gap in gaps:
@@ -210,9 +233,16 @@ def test_a_rate_of_many_events_keeps_their_times_to_a_hundredth_of_its_period() 
 def test_which_budgets_a_send_draws_on() -> None:
     phone = "79991234567"
     assert limits.send_subjects(phone, None) == {"prefix": "7999123", "site": "", "phone": phone}
-    assert limits.send_subjects(phone, "192.0.2.1") == {"prefix": "7999123", "site": "", "phone": phone, "ip": "192.0.2.1"}
+    assert limits.send_subjects(phone, "192.0.2.1") == {
+        "prefix": "7999123",
+        "site": "",
+        "phone": phone,
+        "ip": "192.0.2.1",
+    }
     device = {"prefix": "7999123", "site": "", "device_sends": f"abc:{phone}"}
-    assert limits.send_subjects(phone, None, "abc") == limits.send_subjects(phone, "", "abc") == device
+    assert (
+        limits.send_subjects(phone, None, "abc") == limits.send_subjects(phone, "", "abc") == device
+    )
 
 
 def events(key: str = "phone:79990000001") -> Any:
@@ -229,7 +259,11 @@ def test_what_is_kept_of_an_event(configure: Callable[..., None]) -> None:
     assert attempt(0) == attempt(1.5) == 0
     row = LimitCounter.objects.get()
     both = f"[[{milliseconds(0)},1],[{milliseconds(1.5)},1]]"
-    assert (row.key, row.amount, row.updated_at) == ("phone:79990000001", 0, NOW + timedelta(seconds=1.5))
+    assert (row.key, row.amount, row.updated_at) == (
+        "phone:79990000001",
+        0,
+        NOW + timedelta(seconds=1.5),
+    )
     assert row.events == f'{{"3/10m":{both},"5/h":{both}}}'
     # A rate that the settings no longer have is forgotten, and what does not count any more.
     configure(LIMITS={"phone": ["3/10m"]})
@@ -244,7 +278,11 @@ def test_the_limit_with_the_longest_wait_is_named(configure: Callable[..., None]
     limits.reserve(subjects, NOW)
     with pytest.raises(RateLimited) as caught:
         limits.reserve(subjects, NOW + timedelta(seconds=1))
-    assert (type(caught.value), caught.value.limit, caught.value.retry_after) == (RateLimited, "prefix", 3599)
+    assert (type(caught.value), caught.value.limit, caught.value.retry_after) == (
+        RateLimited,
+        "prefix",
+        3599,
+    )
 
 
 @pytest.mark.django_db
@@ -297,7 +335,9 @@ def test_one_of_several_events_kept_as_one_is_given_back(configure: Callable[...
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("back", "is_ahead"), [(60, False), (60.001, True)])
-def test_clocks_of_servers_may_differ_by_a_minute(configure: Callable[..., None], back: float, is_ahead: bool) -> None:
+def test_clocks_of_servers_may_differ_by_a_minute(
+    configure: Callable[..., None], back: float, is_ahead: bool
+) -> None:
     configure(LIMITS={"phone": ["2/h"], "ip": ["9/h"]})
     subjects = {"phone": "79990000001", "ip": "192.0.2.1"}
     earlier = NOW - timedelta(seconds=back)
@@ -314,7 +354,9 @@ def test_clocks_of_servers_may_differ_by_a_minute(configure: Callable[..., None]
 
 
 @pytest.mark.django_db
-def test_what_has_no_limit_costs_no_query(configure: Callable[..., None], django_assert_num_queries: Any) -> None:
+def test_what_has_no_limit_costs_no_query(
+    configure: Callable[..., None], django_assert_num_queries: Any
+) -> None:
     configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=None)
     with django_assert_num_queries(0):
         limits.reserve({"phone": "1", "prefix": "2"}, NOW, Decimal(1))
@@ -327,7 +369,9 @@ def test_what_has_no_limit_costs_no_query(configure: Callable[..., None], django
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("budget", "price", "amount"), [(None, Decimal(1), None), (5, None, None), (5, Decimal(1), 1)])
+@pytest.mark.parametrize(
+    ("budget", "price", "amount"), [(None, Decimal(1), None), (5, None, None), (5, Decimal(1), 1)]
+)
 def test_a_price_counts_where_there_is_a_budget(
     configure: Callable[..., None], budget: Any, price: Decimal | None, amount: int | None
 ) -> None:
@@ -357,14 +401,19 @@ def test_the_money_of_a_day_is_exact(configure: Callable[..., None]) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("hour", "minute", "second", "wait"), [(0, 0, 0, 21 * 3600), (20, 59, 59, 1), (20, 59, 58.5, 2), (21, 0, 0, 24 * 3600)]
+    ("hour", "minute", "second", "wait"),
+    [(0, 0, 0, 21 * 3600), (20, 59, 59, 1), (20, 59, 58.5, 2), (21, 0, 0, 24 * 3600)],
 )
 def test_an_empty_budget_is_full_at_the_providers_midnight(
     configure: Callable[..., None], hour: int, minute: int, second: float, wait: int
 ) -> None:
     configure(LIMITS={}, DAILY_BUDGET=Decimal(0))
     with pytest.raises(BudgetExhausted) as caught:
-        limits.reserve({}, datetime(2026, 5, 1, hour, minute, tzinfo=timezone.utc) + timedelta(seconds=second), Decimal(1))
+        limits.reserve(
+            {},
+            datetime(2026, 5, 1, hour, minute, tzinfo=timezone.utc) + timedelta(seconds=second),
+            Decimal(1),
+        )
     assert caught.value.retry_after == wait
 
 
@@ -377,7 +426,10 @@ def test_a_price_is_what_was_paid_last() -> None:
     ]
     limits.note_price("voice", Decimal("0.50"), NOW)
     limits.note_price("voice", Decimal("0.40"), NOW + timedelta(hours=1))
-    assert [limits.expected_price(channel) for channel in ("flashcall", "voice")] == [Decimal("0.35"), Decimal("0.40")]
+    assert [limits.expected_price(channel) for channel in ("flashcall", "voice")] == [
+        Decimal("0.35"),
+        Decimal("0.40"),
+    ]
     row = LimitCounter.objects.get()
     assert (row.key, row.events, row.updated_at) == ("price:voice", "{}", NOW + timedelta(hours=1))
 
@@ -420,7 +472,10 @@ def test_what_is_in_use_is_not_purged(configure: Callable[..., None]) -> None:
     LimitCounter.objects.filter(key="alarm:balance").update(updated_at=NOW)
     assert limits.purge(NOW) == 0
     assert limits.purge(NOW + timedelta(seconds=1)) == 1
-    assert set(LimitCounter.objects.values_list("key", flat=True)) == {"phone:79990000002", "alarm:balance"}
+    assert set(LimitCounter.objects.values_list("key", flat=True)) == {
+        "phone:79990000002",
+        "alarm:balance",
+    }
 
 
 def test_the_longest_period(configure: Callable[..., None]) -> None:
@@ -446,7 +501,9 @@ def test_an_alarm_is_raised_once_until_it_is_cleared() -> None:
 def test_what_is_held_has_a_row(django_assert_num_queries: Any) -> None:
     for _ in range(2):
         limits.hold("statistics:2026-05-01")
-    assert list(LimitCounter.objects.values_list("key", "events", "amount")) == [("statistics:2026-05-01", "{}", 0)]
+    assert list(LimitCounter.objects.values_list("key", "events", "amount")) == [
+        ("statistics:2026-05-01", "{}", 0)
+    ]
 
 
 @pytest.mark.django_db

@@ -1,4 +1,6 @@
-"""The load of ``benchmarks.logins``, a small one: whole logins through real processes, after which every book agrees."""
+"""The load of ``benchmarks.logins``, a small one: whole logins through real processes, after which
+every book agrees.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,11 @@ pytestmark = pytest.mark.program("redis-server", "initdb", "postgres", "pg_ctl",
 def test_logins_under_load_are_neither_lost_nor_doubled() -> None:
     words = ["--web=2", "--workers=2", "--clients=6", "--warm-up=4", "--seconds=4"]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.logins", *words], cwd=ROOT, capture_output=True, text=True, timeout=180
+        [sys.executable, "-m", "benchmarks.logins", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "none lost, none doubled, every book agrees" in done.stdout

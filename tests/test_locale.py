@@ -1,4 +1,6 @@
-"""Russian is complete: no string of the sources is missing, and what is compiled is what is written."""
+"""Russian is complete: no string of the sources is missing, and what is compiled is what is
+written.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,19 @@ def test_every_string_of_the_sources_is_translated(tmp_path: Path) -> None:
     copy = tmp_path / "django_voicepassword"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-m", "django", "makemessages", "--locale=ru", "--no-obsolete"]
-    subprocess.run(command, cwd=copy, env={**os.environ, "DJANGO_SETTINGS_MODULE": ""}, check=True, capture_output=True)
+    subprocess.run(
+        command,
+        cwd=copy,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": ""},
+        check=True,
+        capture_output=True,
+    )
     for kind in ("--untranslated", "--only-fuzzy"):
         found = subprocess.run(
-            ["msgattrib", kind, "--no-location", str(copy / CATALOGUE)], check=True, capture_output=True, text=True
+            ["msgattrib", kind, "--no-location", str(copy / CATALOGUE)],
+            check=True,
+            capture_output=True,
+            text=True,
         )
         assert re.findall(r'^msgid "(.+)"$', found.stdout, re.MULTILINE) == []
 
@@ -43,7 +54,9 @@ def test_every_string_of_the_sources_is_translated(tmp_path: Path) -> None:
 @pytest.mark.program("msgfmt")
 def test_what_is_compiled_is_what_is_written(tmp_path: Path) -> None:
     fresh = tmp_path / "django.mo"
-    subprocess.run(["msgfmt", "--check-format", "-o", str(fresh), str(PACKAGE / CATALOGUE)], check=True)
+    subprocess.run(
+        ["msgfmt", "--check-format", "-o", str(fresh), str(PACKAGE / CATALOGUE)], check=True
+    )
     assert _compiled(fresh) == _compiled((PACKAGE / CATALOGUE).with_suffix(".mo"))
 
 
@@ -54,7 +67,8 @@ def test_a_translation_has_the_fields_of_its_string() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [(1, "Осталась 1 попытка"), (2, "Осталось 2 попытки"), (5, "Осталось 5 попыток")]
+    ("count", "words"),
+    [(1, "Осталась 1 попытка"), (2, "Осталось 2 попытки"), (5, "Осталось 5 попыток")],
 )
 def test_numbers_have_their_forms(count: int, words: str) -> None:
     from django_voicepassword.exceptions import WrongCode
@@ -67,7 +81,11 @@ def test_numbers_have_their_forms(count: int, words: str) -> None:
 def test_models_and_states_speak_russian() -> None:
     with translation.override("ru"):
         assert str(CallRequest._meta.verbose_name_plural) == "звонки и SMS"
-        words = [str(word) for kind in (CallRequest.State, CallRequest.Channel, Verification.Status) for word in kind.labels]
+        words = [
+            str(word)
+            for kind in (CallRequest.State, CallRequest.Channel, Verification.Status)
+            for word in kind.labels
+        ]
         assert [word for word in words if not re.search("[а-яё]", word) and word != "SMS"] == []
 
 

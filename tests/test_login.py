@@ -24,7 +24,9 @@ PHONE = "79990000001"
 User = get_user_model()
 
 
-def log_in(outbox: list[Sent], phone: str = PHONE, request: HttpRequest | None = None, **given: Any) -> Any:
+def log_in(
+    outbox: list[Sent], phone: str = PHONE, request: HttpRequest | None = None, **given: Any
+) -> Any:
     verification = verifications.start(phone, **given)
     return authenticate(request, verification=verification.id, voicepassword_code=outbox[-1].code)
 
@@ -61,7 +63,9 @@ def test_a_number_may_be_proved_for_a_user_who_is_logged_in(outbox: list[Sent]) 
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_nobody_may_log_in(outbox: list[Sent], configure: Callable[..., None], is_known: bool) -> None:
+def test_nobody_may_log_in(
+    outbox: list[Sent], configure: Callable[..., None], is_known: bool
+) -> None:
     configure(CREATE_USERS=False)
     if is_known:
         users.assign(User.objects.create(username="someone", is_active=False), PHONE)
@@ -164,7 +168,9 @@ def test_several_users_with_one_number_are_nobody(
     assert PHONE not in caplog.text
 
 
-def test_the_number_may_be_the_user_name(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_the_number_may_be_the_user_name(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(USER_PHONE_FIELD="username")
     assert log_in(outbox).get_username() == PHONE
 

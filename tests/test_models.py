@@ -21,7 +21,12 @@ pytestmark = pytest.mark.django_db
 
 def verification(**values: Any) -> Verification:
     now = timezone.now()
-    given = {"phone": "79990000001", "purpose": "login", "created_at": now, "expires_at": now + timedelta(minutes=5)}
+    given = {
+        "phone": "79990000001",
+        "purpose": "login",
+        "created_at": now,
+        "expires_at": now + timedelta(minutes=5),
+    }
     return Verification.objects.create(**{**given, **values})
 
 
@@ -70,7 +75,9 @@ def test_a_status_has_a_source_that_is_known() -> None:
         lambda: CallRequest.objects.order_by("-created_at", "-id")[:50],
         lambda: CallRequest.objects.filter(provider_id="1234").order_by(),
         lambda: CallRequest.objects.filter(phone="79990000001").order_by("-created_at"),
-        lambda: CallRequest.objects.filter(next_poll_at__lte=timezone.now()).order_by("next_poll_at")[:200],
+        lambda: CallRequest.objects.filter(next_poll_at__lte=timezone.now()).order_by(
+            "next_poll_at"
+        )[:200],
         lambda: CallRequest.objects.filter(state="placing", claimed_at__lt=timezone.now()),
         lambda: CallRequest.objects.filter(verification_id=uuid.uuid4()).order_by(),
         lambda: CallStatus.objects.filter(call_id=1),

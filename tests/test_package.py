@@ -113,6 +113,8 @@ def test_the_oldest_versions_are_those_that_are_allowed() -> None:
     parser.read(ROOT / "setup.cfg", "utf-8")
     extras = parser["options.extras_require"]
     lines = [parser["options"]["install_requires"], *(extras[name] for name in FOR_PROJECTS)]
-    allowed = {line for text in lines for line in text.splitlines() if line and not line.startswith("#")}
+    allowed = {
+        line for text in lines for line in text.splitlines() if line and not line.startswith("#")
+    }
     oldest = (ROOT / "tests" / "oldest.txt").read_text("utf-8").splitlines()
     assert {line.replace("==", ">=") for line in oldest if not line.startswith("#")} == allowed

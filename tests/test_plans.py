@@ -1,4 +1,6 @@
-"""On PostgreSQL a row that is named by its key is found by its key, also in the burst behind a quiet night."""
+"""On PostgreSQL a row that is named by its key is found by its key, also in the burst behind a
+quiet night.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from django_voicepassword.models import CallRequest, Verification
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.service("postgresql"),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="DATABASE_URL names another database"),
+    pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="DATABASE_URL names another database"
+    ),
 ]
 QUIET, BURST = 20_000, 3_000
 
@@ -36,7 +40,13 @@ def add(count: int, status: str, state: str) -> None:
     ]
     Verification.objects.bulk_create(verifications, batch_size=5000)
     calls = [
-        CallRequest(verification=verification, phone=verification.phone, channel="flashcall", state=state, claimed_at=now)
+        CallRequest(
+            verification=verification,
+            phone=verification.phone,
+            channel="flashcall",
+            state=state,
+            claimed_at=now,
+        )
         for verification in verifications
     ]
     CallRequest.objects.bulk_create(calls, batch_size=5000)
@@ -72,7 +82,9 @@ def approve(call: CallRequest) -> Any:
 def test_a_row_is_found_by_its_key(burst: CallRequest, step: Callable[[CallRequest], Any]) -> None:
     with CaptureQueriesContext(connection) as seen:
         assert step(burst)
-    (update,) = [query["sql"] for query in seen.captured_queries if query["sql"].startswith("UPDATE")]
+    (update,) = [
+        query["sql"] for query in seen.captured_queries if query["sql"].startswith("UPDATE")
+    ]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {update}")
         plan = "\n".join(row[0] for row in cursor.fetchall())

@@ -1,4 +1,6 @@
-"""Projects with a user model of their own: found, made, and their numbers written as the project writes them."""
+"""Projects with a user model of their own: found, made, and their numbers written as the project
+writes them.
+"""
 
 from __future__ import annotations
 
@@ -53,13 +55,19 @@ FIELD = {"settings": {"USER_PHONE_FIELD": "phone"}}
 
 
 def log_in_thrice(**given: Any) -> list[Any]:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, json.dumps(given)], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(given)], capture_output=True, text=True, cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_a_phone_number_field_that_names_the_user() -> None:
-    assert log_in_thrice(model="FieldUser", **FIELD) == [[1, "+79990000001"], [2, "+79990000002"], [2, "+79990000002"]]
+    assert log_in_thrice(model="FieldUser", **FIELD) == [
+        [1, "+79990000001"],
+        [2, "+79990000002"],
+        [2, "+79990000002"],
+    ]
 
 
 def test_a_user_who_was_there_before_is_found() -> None:
@@ -78,12 +86,19 @@ def test_users_named_by_something_else_need_the_hook() -> None:
 def test_without_new_users_only_active_ones_log_in(is_active: bool, expected: list[Any]) -> None:
     told = log_in_thrice(
         model="PlusUser",
-        existing={"id": 5, "email": "a@example.org", "phone": "+79990000002", "is_active": is_active},
+        existing={
+            "id": 5,
+            "email": "a@example.org",
+            "phone": "+79990000002",
+            "is_active": is_active,
+        },
         settings={"USER_PHONE_FIELD": "phone", "CREATE_USERS": False},
     )
     assert [user[0] if user else None for user in told] == [None, *expected]
 
 
 def test_verified_phones_serve_any_user_model() -> None:
-    told = log_in_thrice(model="PlusUser", backend="tests.projects.backends.EmailBackend", settings={})
+    told = log_in_thrice(
+        model="PlusUser", backend="tests.projects.backends.EmailBackend", settings={}
+    )
     assert [user[0] for user in told] == [1, 2, 2]

@@ -11,7 +11,14 @@ import pytest
 from django.utils import timezone
 
 from django_voicepassword import limits, phones, retention
-from django_voicepassword.models import BalanceReading, CallRequest, CallStatus, DailyStatistics, LimitCounter, Verification
+from django_voicepassword.models import (
+    BalanceReading,
+    CallRequest,
+    CallStatus,
+    DailyStatistics,
+    LimitCounter,
+    Verification,
+)
 
 pytestmark = pytest.mark.django_db
 PHONE = "79991234567"
@@ -22,9 +29,18 @@ def history(days: float, lifetime: timedelta = timedelta(minutes=5), **values: A
     verification = Verification.objects.create(
         phone=PHONE, purpose="login", created_at=at, expires_at=at + lifetime, ip="192.0.2.1"
     )
-    given = {"phone": PHONE, "channel": "flashcall", "state": "busy", "created_at": at, "claimed_at": at, **values}
+    given = {
+        "phone": PHONE,
+        "channel": "flashcall",
+        "state": "busy",
+        "created_at": at,
+        "claimed_at": at,
+        **values,
+    }
     call = CallRequest.objects.create(verification=verification, price=Decimal("0.35"), **given)
-    CallStatus.objects.create(call=call, state="busy", source="callback", payload={"number": "***67"})
+    CallStatus.objects.create(
+        call=call, state="busy", source="callback", payload={"number": "***67"}
+    )
     return call
 
 
@@ -34,7 +50,9 @@ def test_without_a_number_of_days_history_is_kept() -> None:
     assert CallRequest.objects.count() == 1
 
 
-def test_what_is_old_is_deleted_in_batches(configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_old_is_deleted_in_batches(
+    configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     configure(RETENTION_DAYS=30)
     monkeypatch.setattr(retention, "BATCH", 4)
     for _ in range(10):
@@ -76,13 +94,22 @@ def test_numbers_are_masked_and_figures_stay(configure: Callable[..., None], aga
     configure(RETENTION_DAYS=30, RETENTION="mask")
     old, young = history(31), history(29)
     imported = CallRequest.objects.create(
-        phone="12025550123", channel="voice", state="busy", origin="imported", created_at=old.created_at
+        phone="12025550123",
+        channel="voice",
+        state="busy",
+        origin="imported",
+        created_at=old.created_at,
     )
     assert retention.purge() == 3
     assert sum(retention.purge() for _ in range(again)) == 0
     for row in (old, young, imported):
         row.refresh_from_db()
-    assert (old.phone, old.price, old.state, young.phone) == ("7999123****", Decimal("0.35"), "busy", PHONE)
+    assert (old.phone, old.price, old.state, young.phone) == (
+        "7999123****",
+        Decimal("0.35"),
+        "busy",
+        PHONE,
+    )
     assert imported.phone == "1202555****"
     assert old.verification is not None
     assert (old.verification.phone, old.verification.ip) == ("7999123****", None)
@@ -100,12 +127,18 @@ def test_counters_go_when_no_rate_reaches_back_to_them(configure: Callable[..., 
     assert LimitCounter.objects.count() == 3
     LimitCounter.objects.update(updated_at=timezone.now() - timedelta(days=33))
     retention.purge()
-    assert sorted(key.partition(":")[0] for key in LimitCounter.objects.values_list("pk", flat=True)) == ["alarm", "price"]
+    assert sorted(
+        key.partition(":")[0] for key in LimitCounter.objects.values_list("pk", flat=True)
+    ) == ["alarm", "price"]
 
 
-def test_counters_go_in_batches(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any) -> None:
+def test_counters_go_in_batches(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
     now = timezone.now()
-    LimitCounter.objects.bulk_create(LimitCounter(key=f"ip:{number}", updated_at=now) for number in range(7))
+    LimitCounter.objects.bulk_create(
+        LimitCounter(key=f"ip:{number}", updated_at=now) for number in range(7)
+    )
     monkeypatch.setattr(limits, "PURGE_BATCH", 3)
     # Three times keys and rows, and once no keys.
     with django_assert_num_queries(7):

@@ -87,9 +87,17 @@ def test_a_number_that_is_none_is_found_as_it_was_imported() -> None:
     assert phones_of("000000000012") == ["000000000012"]
 
 
-@pytest.mark.parametrize("masked", ["+7 *** ***-**-67", mask_number("79990000067"), "+380 ********67"])
+@pytest.mark.parametrize(
+    "masked", ["+7 *** ***-**-67", mask_number("79990000067"), "+380 ********67"]
+)
 def test_a_masked_number_finds_what_it_may_be(numbers: list[str], masked: str) -> None:
-    assert phones_of(masked) == ["380501234567", "79990000067", "79990004567", "79990014567", "79991234567"]
+    assert phones_of(masked) == [
+        "380501234567",
+        "79990000067",
+        "79990004567",
+        "79990014567",
+        "79991234567",
+    ]
 
 
 @pytest.mark.parametrize("id", ["2f0c9-A", "1234", "777", "5", "a" * 63])
@@ -147,7 +155,10 @@ def test_nonsense_finds_nothing_and_is_no_fault(text: str) -> None:
     make("79990000001")
     assert phones_of(text) == []
     assert not history.narrow(CallRequest.objects.all(), {"q": text, "error": text}).exists()
-    for rows, search in ((Verification, history.search_verifications), (VerifiedPhone, history.search_phones)):
+    for rows, search in (
+        (Verification, history.search_verifications),
+        (VerifiedPhone, history.search_phones),
+    ):
         assert list(search(rows.objects.all(), text)) == []  # type: ignore[operator]
 
 
@@ -160,7 +171,10 @@ def test_verifications_and_proved_numbers_are_found_too() -> None:
     call = verified("anna", "79990000099")
     VerifiedPhone.objects.create(user=call.verification.user, phone=call.phone)
     for text in ("99", "8 999 000-00-99", "ann", "+7 *** ***-**-99", str(call.verification_id)):
-        assert history.search_verifications(Verification.objects.all(), text).get() == call.verification
+        assert (
+            history.search_verifications(Verification.objects.all(), text).get()
+            == call.verification
+        )
     for text in ("7999", "79990000099", "9", "anna"):
         proved = history.search_phones(VerifiedPhone.objects.all(), text)
         assert proved.count() == (0 if text == "9" else 1)
@@ -168,7 +182,11 @@ def test_verifications_and_proved_numbers_are_found_too() -> None:
     assert history.search_phones(VerifiedPhone.objects.all(), "799").get().phone == "79990000099"
 
 
-COLLATIONS = {"postgresql": ["C", "en-x-icu", "ru-x-icu"], "mysql": ["utf8mb4_bin", "utf8mb4_unicode_ci"], "sqlite": []}
+COLLATIONS = {
+    "postgresql": ["C", "en-x-icu", "ru-x-icu"],
+    "mysql": ["utf8mb4_bin", "utf8mb4_unicode_ci"],
+    "sqlite": [],
+}
 
 
 def test_an_ending_is_found_whatever_the_database_sorts_by(numbers: list[str]) -> None:
@@ -177,5 +195,7 @@ def test_an_ending_is_found_whatever_the_database_sorts_by(numbers: list[str]) -
         bounds: Any = searching._by_digits(ending).children
         wanted = {name.replace("phone_ending", "sorted"): value for name, value in bounds}
         for collation in COLLATIONS[connection.vendor]:
-            calls = CallRequest.objects.annotate(sorted=Collate("phone_ending", collation)).filter(**wanted)
+            calls = CallRequest.objects.annotate(sorted=Collate("phone_ending", collation)).filter(
+                **wanted
+            )
             assert sorted(calls.values_list("phone", flat=True)) == phones_of(ending) != []

@@ -191,7 +191,9 @@ def test_the_backend_is_missing(settings: Any) -> None:
     assert "AUTHENTICATION_BACKENDS" in str(found(HTTP)["voicepassword.W002"])
 
 
-def test_a_rollback_of_a_foreign_view_would_uncount_guesses(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollback_of_a_foreign_view_would_uncount_guesses(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(settings.DATABASES["default"], "ATOMIC_REQUESTS", True)
     assert "non_atomic_requests" in str(found(HTTP)["voicepassword.W003"])
 

@@ -73,7 +73,9 @@ def test_a_transaction_is_begun_anew_as_a_whole(
 @outside
 @pytest.mark.parametrize("error", AWAY)
 @pytest.mark.parametrize("failures", range(5))
-def test_a_result_is_written_again(pauses: list[float], closed: list[str], failures: int, error: type[Exception]) -> None:
+def test_a_result_is_written_again(
+    pauses: list[float], closed: list[str], failures: int, error: type[Exception]
+) -> None:
     assert transactions.persist(Work(failures, error("gone")), "default") == "done"
     assert pauses == [0.5, 1, 1.5, 2][:failures]
     assert closed == ["close"] * failures
@@ -113,7 +115,9 @@ def frames_of(error: BaseException) -> list[FrameType]:
 
 
 @outside
-def test_what_is_written_again_is_forgotten_meanwhile(pauses: list[float], closed: list[str]) -> None:
+def test_what_is_written_again_is_forgotten_meanwhile(
+    pauses: list[float], closed: list[str]
+) -> None:
     gone = OperationalError("gone")
     failures = [gone]
 
@@ -160,7 +164,9 @@ def test_within_a_transaction_of_the_project_the_error_stays_the_databases() -> 
             read(error("gone"))
 
 
-def test_a_view_is_in_no_transaction_of_any_database(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_view_is_in_no_transaction_of_any_database(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(transactions, "connections", ["default", "other"])
 
     @transactions.non_atomic_requests

@@ -46,11 +46,19 @@ def _wrong(code: str) -> str:
 @pytest.mark.django_db
 def test_the_right_code_approves_once(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
-    assert (outbox[0].channel, outbox[0].number, outbox[0].verification) == ("flashcall", "79990000001", verification.id)
+    assert (outbox[0].channel, outbox[0].number, outbox[0].verification) == (
+        "flashcall",
+        "79990000001",
+        verification.id,
+    )
     approved = verifications.check(verification.id, outbox[0].code)
     assert approved.status == Verification.Status.APPROVED
     proof = verifications.read_proof(verifications.make_proof(approved))
-    assert (proof.phone, proof.purpose, proof.verification) == ("79990000001", "login", verification.id)
+    assert (proof.phone, proof.purpose, proof.verification) == (
+        "79990000001",
+        "login",
+        verification.id,
+    )
     with pytest.raises(VerificationClosed):
         verifications.check(verification.id, outbox[0].code)
 
@@ -79,8 +87,12 @@ def test_spellings_of_a_number_share_one_budget(outbox: list[Sent]) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("phone", "error"), [("12", InvalidPhone), ("+1 202 555 0123", PrefixNotAllowed)])
-def test_a_number_that_cannot_be_called_costs_nothing(outbox: list[Sent], phone: str, error: type[VerificationError]) -> None:
+@pytest.mark.parametrize(
+    ("phone", "error"), [("12", InvalidPhone), ("+1 202 555 0123", PrefixNotAllowed)]
+)
+def test_a_number_that_cannot_be_called_costs_nothing(
+    outbox: list[Sent], phone: str, error: type[VerificationError]
+) -> None:
     with pytest.raises(error):
         verifications.start(phone)
     assert not outbox
@@ -112,7 +124,10 @@ def test_a_burst_of_guesses_gets_exactly_the_allowed_number(outbox: list[Sent]) 
     verification = verifications.start(PHONE)
     wrong = _wrong(outbox[0].code)
     results = at_once([lambda: verifications.check(verification.id, wrong)] * 20)
-    assert sorted(type(one).__name__ for one in results) == ["TooManyAttempts"] * 15 + ["WrongCode"] * 5
+    assert (
+        sorted(type(one).__name__ for one in results)
+        == ["TooManyAttempts"] * 15 + ["WrongCode"] * 5
+    )
     verification.refresh_from_db()
     assert verification.attempts == 5
 
@@ -128,7 +143,9 @@ def test_two_right_guesses_at_once_approve_once(outbox: list[Sent]) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_burst_of_starts_rings_exactly_the_allowed_number(outbox: list[Sent]) -> None:
     results = at_once([lambda: verifications.start(PHONE)] * 20)
-    assert sorted(type(one).__name__ for one in results) == ["RateLimited"] * 17 + ["Verification"] * 3
+    assert (
+        sorted(type(one).__name__ for one in results) == ["RateLimited"] * 17 + ["Verification"] * 3
+    )
     assert len(outbox) == CallRequest.objects.count() == 3, connection.vendor
 
 
@@ -169,18 +186,40 @@ def test_what_is_opened(outbox: list[Sent]) -> None:
     with after(0):
         verification = verifications.start(PHONE, "order", "voice", request, user)
     for one in (verification, Verification.objects.get()):
-        assert (one.phone, one.purpose, one.status, one.sends, one.attempts) == ("79990000001", "order", "pending", 1, 0)
-        assert (one.created_at, one.last_sent_at, one.expires_at) == (NOON, NOON, NOON + timedelta(seconds=300))
+        assert (one.phone, one.purpose, one.status, one.sends, one.attempts) == (
+            "79990000001",
+            "order",
+            "pending",
+            1,
+            0,
+        )
+        assert (one.created_at, one.last_sent_at, one.expires_at) == (
+            NOON,
+            NOON,
+            NOON + timedelta(seconds=300),
+        )
         assert (one.user, one.ip, one.approved_at) == (user, "192.0.2.1", None)
     call = CallRequest.objects.get()
-    assert (call.phone, call.channel, call.created_at, call.device) == ("79990000001", "voice", NOON, "")
+    assert (call.phone, call.channel, call.created_at, call.device) == (
+        "79990000001",
+        "voice",
+        NOON,
+        "",
+    )
     assert call.reserved_price is None
     plain = verifications.start(PHONE, channel="", user=AnonymousUser())
-    assert (plain.purpose, plain.user, plain.ip, outbox[-1].channel) == ("login", None, None, "flashcall")
+    assert (plain.purpose, plain.user, plain.ip, outbox[-1].channel) == (
+        "login",
+        None,
+        None,
+        "flashcall",
+    )
 
 
 @pytest.mark.django_db
-def test_the_price_that_was_reserved_is_kept(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_the_price_that_was_reserved_is_kept(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(DAILY_BUDGET=Decimal(10), RESEND_AFTER=0)
     verification = verifications.start(PHONE)
     verifications.resend(verification.id, channel="sms")
@@ -210,7 +249,11 @@ def test_a_number_for_tests_rings_nobody_and_costs_nothing(
         "answered",
         "test",
     )
-    assert (call.service, call.created_at, call.claimed_at) == (CallRequest.TEST_SERVICE, NOON, NOON)
+    assert (call.service, call.created_at, call.claimed_at) == (
+        CallRequest.TEST_SERVICE,
+        NOON,
+        NOON,
+    )
     assert (call.placed_at, call.finished_at) == (NOON, NOON)
     status = call.statuses.get()
     assert (status.state, status.raw_state, status.source) == ("answered", "test", "send")
@@ -231,7 +274,9 @@ def test_a_number_for_tests_rings_nobody_and_costs_nothing(
 
 
 @pytest.mark.django_db
-def test_the_project_is_asked_before_each_send(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_the_project_is_asked_before_each_send(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(BEFORE_SEND="tests.test_verifications.before_send", RESEND_AFTER=0)
     asked.clear()
     request = RequestFactory().get("/")
@@ -259,7 +304,11 @@ def test_a_resend_takes_the_next_channel_and_waits(outbox: list[Sent]) -> None:
     assert (caught.value.limit, caught.value.retry_after) == ("resend_after", 30)
     with after(60):
         again = verifications.resend(str(verification.id))
-    assert (again.id, again.sends, again.last_sent_at) == (verification.id, 2, NOON + timedelta(seconds=60))
+    assert (again.id, again.sends, again.last_sent_at) == (
+        verification.id,
+        2,
+        NOON + timedelta(seconds=60),
+    )
     with after(120):
         verifications.resend(verification.id)
     assert [sent.channel for sent in outbox] == ["flashcall", "voice", "sms"]
@@ -271,7 +320,9 @@ def test_a_resend_takes_the_next_channel_and_waits(outbox: list[Sent]) -> None:
 
 
 @pytest.mark.django_db
-def test_a_resend_that_a_limit_refuses_is_not_counted(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_a_resend_that_a_limit_refuses_is_not_counted(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(LIMITS={"phone": ["1/d"]}, RESEND_AFTER=0)
     verification = verifications.start(PHONE)
     with pytest.raises(RateLimited, match="phone"):
@@ -299,7 +350,9 @@ def close(verification: Verification, status: str) -> None:
         ("pending", 301, VerificationExpired),
     ],
 )
-def test_what_is_over_tells_why(outbox: list[Sent], status: str, seconds: float, error: type[VerificationError]) -> None:
+def test_what_is_over_tells_why(
+    outbox: list[Sent], status: str, seconds: float, error: type[VerificationError]
+) -> None:
     with after(0):
         verification = verifications.start(PHONE)
     close(verification, status)
@@ -324,7 +377,10 @@ def test_the_last_moment_of_a_code(outbox: list[Sent]) -> None:
         verification = verifications.start(PHONE)
     with after(299.999):
         approved = verifications.check(str(verification.id), f" {outbox[0].code} ")
-    assert (approved.status, approved.approved_at) == ("approved", NOON + timedelta(seconds=299.999))
+    assert (approved.status, approved.approved_at) == (
+        "approved",
+        NOON + timedelta(seconds=299.999),
+    )
 
 
 @pytest.mark.django_db
@@ -362,8 +418,13 @@ def test_the_last_wrong_guess_closes(outbox: list[Sent], configure: Callable[...
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("state", "counts"), [("queued", False), ("refused", False), ("unknown", True), ("placing", True)])
-def test_only_a_code_that_may_have_rung_counts(outbox: list[Sent], state: str, counts: bool) -> None:
+@pytest.mark.parametrize(
+    ("state", "counts"),
+    [("queued", False), ("refused", False), ("unknown", True), ("placing", True)],
+)
+def test_only_a_code_that_may_have_rung_counts(
+    outbox: list[Sent], state: str, counts: bool
+) -> None:
     verification = verifications.start(PHONE)
     verification.calls.update(state=state)
     if counts:
@@ -380,16 +441,26 @@ def test_a_code_for_another_purpose_is_refused_and_the_guess_is_counted(outbox: 
         verifications.check(verification.id, outbox[0].code, purpose="login")
     verification.refresh_from_db()
     assert (verification.status, verification.attempts) == ("pending", 1)
-    assert verifications.check(verification.id, outbox[0].code, purpose="order").status == "approved"
+    assert (
+        verifications.check(verification.id, outbox[0].code, purpose="order").status == "approved"
+    )
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("status", "error"),
-    [("approved", VerificationClosed), ("canceled", VerificationClosed), ("expired", VerificationExpired)],
+    [
+        ("approved", VerificationClosed),
+        ("canceled", VerificationClosed),
+        ("expired", VerificationExpired),
+    ],
 )
 def test_a_right_guess_that_another_was_faster_than(
-    outbox: list[Sent], heard: list[Any], monkeypatch: pytest.MonkeyPatch, status: str, error: type[VerificationError]
+    outbox: list[Sent],
+    heard: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    error: type[VerificationError],
 ) -> None:
     """Between the guess and the approval, somebody else's commit."""
     with after(0):
@@ -418,7 +489,9 @@ def test_the_project_hears_of_guesses(
     with django_capture_on_commit_callbacks(execute=True), pytest.raises(WrongCode):
         verifications.check(verification.id, _wrong(outbox[0].code), request)
     with django_capture_on_commit_callbacks(execute=True):
-        approved = verifications.check(verification.id, outbox[0].code, request, find_user=lambda one: user)
+        approved = verifications.check(
+            verification.id, outbox[0].code, request, find_user=lambda one: user
+        )
     assert heard == [
         ("verification_failed", {"verification": verification, "user": None, "request": request}),
         ("phone_verified", {"verification": verification, "user": user, "request": request}),
@@ -447,7 +520,9 @@ def test_whose_number_it_is(outbox: list[Sent]) -> None:
     one, other = (get_user_model().objects.create(username=name) for name in ("one", "other"))
     for found, user in ((None, one), (one, one), (other, other)):
         verification = verifications.start(PHONE, user=one)
-        outcome = verifications.check(verification.id, outbox[-1].code, find_user=lambda verification, found=found: found)
+        outcome = verifications.check(
+            verification.id, outbox[-1].code, find_user=lambda verification, found=found: found
+        )
         assert outcome.user == Verification.objects.get(id=verification.id).user == user
 
 
@@ -509,19 +584,43 @@ def call(channel: str, provider_id: str = "") -> CallRequest:
     [
         (["flashcall", "voice", "sms"], [], ["flashcall", "voice"], ["flashcall", "voice"]),
         (["flashcall", "voice", "sms"], [call("flashcall")], ["voice"], ["flashcall", "voice"]),
-        (["flashcall", "voice", "sms"], [call("flashcall", "1")], ["voice", "sms"], ["flashcall", "voice", "sms"]),
-        (["flashcall", "voice", "sms"], [call("flashcall", "1"), call("voice")], ["sms"], ["flashcall", "voice", "sms"]),
+        (
+            ["flashcall", "voice", "sms"],
+            [call("flashcall", "1")],
+            ["voice", "sms"],
+            ["flashcall", "voice", "sms"],
+        ),
+        (
+            ["flashcall", "voice", "sms"],
+            [call("flashcall", "1"), call("voice")],
+            ["sms"],
+            ["flashcall", "voice", "sms"],
+        ),
         (["flashcall", "voice", "sms"], [call("voice")], ["voice"], ["flashcall", "voice"]),
-        (["flashcall", "voice", "sms"], [call("voice", "1"), call("sms", "2")], ["sms"], ["flashcall", "voice", "sms"]),
+        (
+            ["flashcall", "voice", "sms"],
+            [call("voice", "1"), call("sms", "2")],
+            ["sms"],
+            ["flashcall", "voice", "sms"],
+        ),
         # A text repeats the code of a call, not of a text.
         (["flashcall", "sms"], [call("sms", "2")], ["flashcall"], ["flashcall"]),
-        (["flashcall", "voice"], [call("sms", "2")], ["flashcall", "voice"], ["flashcall", "voice"]),
+        (
+            ["flashcall", "voice"],
+            [call("sms", "2")],
+            ["flashcall", "voice"],
+            ["flashcall", "voice"],
+        ),
         (["voice"], [call("voice", "1")], ["voice"], ["voice"]),
         (["sms"], [], [], []),
     ],
 )
 def test_which_channel_is_next(
-    configure: Callable[..., None], allowed: list[str], calls: list[CallRequest], following: list[str], possible: list[str]
+    configure: Callable[..., None],
+    allowed: list[str],
+    calls: list[CallRequest],
+    following: list[str],
+    possible: list[str],
 ) -> None:
     configure(CHANNELS=allowed)
     assert (channels.following(calls), channels.possible(calls)) == (following, possible)
@@ -534,7 +633,11 @@ def test_which_channel_is_next(
         if channel in possible:
             assert channels.choose(channel, calls) == channel
         else:
-            told = "repeats the code of a call" if channel in allowed else f"must be one of {', '.join(allowed)}$"
+            told = (
+                "repeats the code of a call"
+                if channel in allowed
+                else f"must be one of {', '.join(allowed)}$"
+            )
             with pytest.raises(ChannelUnavailable, match=told):
                 channels.choose(channel, calls)
 
@@ -549,19 +652,30 @@ def first_in_transaction(work: Callable[[], object]) -> str:
 
 
 @pytest.mark.django_db
-def test_a_transaction_begins_with_a_write(outbox: list[Sent], configure: Callable[..., None]) -> None:
-    """One that begins with a read cannot wait for a writer on SQLite: it is told that the database is locked."""
+def test_a_transaction_begins_with_a_write(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    """One that begins with a read cannot wait for a writer on SQLite: it is told that the database
+    is locked.
+    """
     configure(DAILY_BUDGET=Decimal(10), RESEND_AFTER=0)
     assert first_in_transaction(lambda: verifications.start(PHONE)) == "INSERT"
     verification = Verification.objects.get()
     assert first_in_transaction(lambda: verifications.resend(verification.id)) == "UPDATE"
-    assert first_in_transaction(lambda: verifications.check(verification.id, outbox[0].code)) == "UPDATE"
+    assert (
+        first_in_transaction(lambda: verifications.check(verification.id, outbox[0].code))
+        == "UPDATE"
+    )
 
 
 @pytest.mark.django_db
 def test_a_proof_tells_of_its_own_verification(outbox: list[Sent]) -> None:
     started = [verifications.start(number) for number in ("79990000001", "79990000002")]
     proofs = [
-        verifications.make_proof(verifications.check(one.id, sent.code)) for one, sent in zip(started, outbox, strict=True)
+        verifications.make_proof(verifications.check(one.id, sent.code))
+        for one, sent in zip(started, outbox, strict=True)
     ]
-    assert [verifications.read_proof(proof).phone for proof in proofs] == ["79990000001", "79990000002"]
+    assert [verifications.read_proof(proof).phone for proof in proofs] == [
+        "79990000001",
+        "79990000002",
+    ]

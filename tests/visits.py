@@ -19,10 +19,11 @@ def visits(
     complaint: Callable[[Any], list[str]] = lambda message: [],
     session: str = "",
 ) -> Iterator[Visit]:
-    """``visit("/path/", **context)`` opens a page of ``root`` in a new context, at the end none has complained.
+    """``visit("/path/", **context)`` opens a page of ``root`` in a new context, at the end none has
+    complained.
 
-    ``policy``: the Content-Security-Policy that every page has, None: any; ``complaint`` tells what of a message of the
-    console is one; ``session``: the cookie of who is logged in.
+    ``policy``: the Content-Security-Policy that every page has, None: any; ``complaint`` tells what
+    of a message of the console is one; ``session``: the cookie of who is logged in.
     """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []

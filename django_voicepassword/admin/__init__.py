@@ -1,4 +1,6 @@
-"""The call history in Django's admin. Nothing that happened can be added, changed or deleted by hand."""
+"""The call history in Django's admin. Nothing that happened can be added, changed or deleted by
+hand.
+"""
 
 from django_voicepassword.admin import books, calls, dashboard, verifications
 

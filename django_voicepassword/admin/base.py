@@ -44,7 +44,9 @@ TONES = {
 
 def badge(value: str, words: str) -> str:
     """A state in its word and colour."""
-    return format_html('<span class="vp-badge vp-badge-{}">{}</span>', TONES.get(value, "plain"), words)
+    return format_html(
+        '<span class="vp-badge vp-badge-{}">{}</span>', TONES.get(value, "plain"), words
+    )
 
 
 def rubles(price: Decimal | None) -> str:
@@ -74,7 +76,8 @@ class HistoryAdmin(admin.ModelAdmin):
 
 
 class PhoneAdmin(HistoryAdmin):
-    """Rows with a phone: ``phone_masked``, in whose place who may see it finds the whole number, and that is noted.
+    """Rows with a phone: ``phone_masked``, in whose place who may see it finds the whole number,
+    and that is noted.
 
     A link leads only to what may be seen.
     """
@@ -98,16 +101,24 @@ class PhoneAdmin(HistoryAdmin):
         return self._meant(super().get_fields(request, obj), request)
 
     @method_decorator(sensitive)
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
         shown = getattr(response, "context_data", None) or {}
         if "cl" in shown and self.shows_whole_phones(request):
-            audit.whole_numbers_seen(request.user, f"list of {self.opts.model_name}", len(shown["cl"].result_list))
+            audit.whole_numbers_seen(
+                request.user, f"list of {self.opts.model_name}", len(shown["cl"].result_list)
+            )
         return response
 
     @method_decorator(sensitive)
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         response = super().change_view(request, object_id, form_url, extra_context)
         if response.status_code == 200 and self.shows_whole_phones(request):
@@ -117,7 +128,9 @@ class PhoneAdmin(HistoryAdmin):
 
     def may_see(self, model: type[Model], request: HttpRequest) -> bool:
         site = self.admin_site
-        return site.is_registered(model) and site.get_model_admin(model).has_view_permission(request)
+        return site.is_registered(model) and site.get_model_admin(model).has_view_permission(
+            request
+        )
 
     def instead(self, request: HttpRequest) -> dict[str, str]:
         """Column -> the one in its place, for who may see more or less."""
@@ -141,7 +154,9 @@ class PhoneAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("phone"))
     def phone_whole(self, row: Any) -> str:
-        return format_html('<a class="vp-phone" href="tel:+{}">{}</a>', row.phone, phones.national(row.phone))
+        return format_html(
+            '<a class="vp-phone" href="tel:+{}">{}</a>', row.phone, phones.national(row.phone)
+        )
 
     @admin.display(description=gettext_lazy("user"))
     def user_name(self, row: Any) -> str:
@@ -152,7 +167,9 @@ class PhoneAdmin(HistoryAdmin):
         user = self.user_of(row)
         if user is None:
             return "–"
-        address = reverse(f"admin:{user._meta.app_label}_{user._meta.model_name}_change", args=[user.pk])
+        address = reverse(
+            f"admin:{user._meta.app_label}_{user._meta.model_name}_change", args=[user.pk]
+        )
         return format_html('<a href="{}">{}</a>', address, user)
 
 

@@ -47,7 +47,10 @@ class DailyStatisticsAdmin(HistoryAdmin):
     def by_channel(self, day: DailyStatistics) -> str:
         channels, states = dict(CallRequest.Channel.choices), dict(CallRequest.State.choices)
         lines = [
-            (channels.get(channel, channel), ", ".join(f"{states.get(state, state)}: {n}" for state, n in told.items()))
+            (
+                channels.get(channel, channel),
+                ", ".join(f"{states.get(state, state)}: {n}" for state, n in told.items()),
+            )
             for channel, told in sorted(day.counts.items())
         ]
         return format_html_join("", "<div><strong>{}</strong> {}</div>", lines) or "–"

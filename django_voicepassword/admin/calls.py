@@ -57,18 +57,42 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     )
     # What is found is decided by history.search; the names only open the search box.
     search_fields = ("phone",)
-    search_help_text = gettext_lazy("The last digits of a number, a whole number, an id of the provider's, a user's name")
+    search_help_text = gettext_lazy(
+        "The last digits of a number, a whole number, an id of the provider's, a user's name"
+    )
     paginator = listing.BoundedPaginator
     fieldsets = (
         (
             None,
-            {"fields": ("phone_masked", "channel", "state_badge", "error_code", "verification_link", "user_link", "origin")},
+            {
+                "fields": (
+                    "phone_masked",
+                    "channel",
+                    "state_badge",
+                    "error_code",
+                    "verification_link",
+                    "user_link",
+                    "origin",
+                )
+            },
         ),
         (
             gettext_lazy("Provider"),
-            {"fields": ("provider_id", "service", "price_short", "duration_seconds", "difference_words", "listed_at")},
+            {
+                "fields": (
+                    "provider_id",
+                    "service",
+                    "price_short",
+                    "duration_seconds",
+                    "difference_words",
+                    "listed_at",
+                )
+            },
         ),
-        (gettext_lazy("Times"), {"fields": ("created_at", "placed_at", "finished_at", "occurred_at")}),
+        (
+            gettext_lazy("Times"),
+            {"fields": ("created_at", "placed_at", "finished_at", "occurred_at")},
+        ),
     )
     readonly_fields = (
         "phone_masked",
@@ -84,30 +108,50 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         site, name = self.admin_site, "django_voicepassword_callrequest"
         return [
             path("unblock/", site.admin_view(self.unblock_view), name=f"{name}_unblock"),
-            path("<path:object_id>/do/<slug:name>/", site.admin_view(self.do_view), name=f"{name}_do"),
+            path(
+                "<path:object_id>/do/<slug:name>/", site.admin_view(self.do_view), name=f"{name}_do"
+            ),
             *super().get_urls(),
         ]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[listing.CallList]:
         return listing.CallList
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[Any, bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[Any, bool]:
         return history.search(queryset, search_term), False
 
     @method_decorator(sensitive)
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         told = standing(request.GET.get("q", ""), request)
         may_see_dashboard = request.user.has_perm("django_voicepassword.view_dailystatistics")
-        context = {"standing": told, "may_see_dashboard": may_see_dashboard, **(extra_context or {})}
+        context = {
+            "standing": told,
+            "may_see_dashboard": may_see_dashboard,
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, context)
 
     @method_decorator(sensitive)
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         call = self.get_object(request, object_id)
-        context = self._page_of(call, request) if call is not None and self.has_view_permission(request, call) else {}
-        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+        context = (
+            self._page_of(call, request)
+            if call is not None and self.has_view_permission(request, call)
+            else {}
+        )
+        return super().change_view(
+            request, object_id, form_url, {**context, **(extra_context or {})}
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallRequest]:
         return super().get_queryset(request).select_related("verification__user")
@@ -116,8 +160,14 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         """What the page of one call shows above its fields."""
         same: list[CallRequest] = []
         if call.verification_id is not None:
-            same = list(CallRequest.objects.filter(verification_id=call.verification_id).order_by("id"))
-        others = CallRequest.objects.filter(phone=call.phone).exclude(pk=call.pk).order_by("-created_at", "-id")[:OTHERS]
+            same = list(
+                CallRequest.objects.filter(verification_id=call.verification_id).order_by("id")
+            )
+        others = (
+            CallRequest.objects.filter(phone=call.phone)
+            .exclude(pk=call.pk)
+            .order_by("-created_at", "-id")[:OTHERS]
+        )
         statuses = list(call.statuses.order_by("id"))
         offered = offers(call, same, request)
         return {
@@ -136,11 +186,18 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     def _entries(self, call: CallRequest) -> list[LogEntry]:
         """What the staff did about the call."""
         kind = ContentType.objects.get_for_model(CallRequest)
-        return list(LogEntry.objects.filter(content_type=kind, object_id=quote(call.pk)).select_related("user"))
+        return list(
+            LogEntry.objects.filter(content_type=kind, object_id=quote(call.pk)).select_related(
+                "user"
+            )
+        )
 
     @admin.display(description=gettext_lazy("difference"))
     def difference_words(self, call: CallRequest) -> str:
-        return ", ".join(str(one.label) for one in CallRequest.Difference if call.difference & one) or "–"
+        return (
+            ", ".join(str(one.label) for one in CallRequest.Difference if call.difference & one)
+            or "–"
+        )
 
     @admin.display(description=gettext_lazy("verification"))
     def approval(self, call: CallRequest) -> str | None:
@@ -149,11 +206,17 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
             return None
         attempts = verification.attempts
         told = ngettext("%(count)d attempt", "%(count)d attempts", attempts) % {"count": attempts}
-        return self._two_lines(badge(verification.status, verification.get_status_display()), told if attempts else "")
+        return self._two_lines(
+            badge(verification.status, verification.get_status_display()), told if attempts else ""
+        )
 
     @admin.display(description=gettext_lazy("created"), ordering="created_at")
     def created_short(self, call: CallRequest) -> str:
-        moment = timezone.localtime(call.created_at) if timezone.is_aware(call.created_at) else call.created_at
+        moment = (
+            timezone.localtime(call.created_at)
+            if timezone.is_aware(call.created_at)
+            else call.created_at
+        )
         return f"{date_format(moment, 'SHORT_DATE_FORMAT')} {moment:%H:%M}"
 
     @admin.display(description=gettext_lazy("channel"))
@@ -169,10 +232,14 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     @admin.display(description=gettext_lazy("price"))
     def cost(self, call: CallRequest) -> str:
         """And how long it took, where it did."""
-        return self._two_lines(self.price_short(call), self.duration_seconds(call) if call.duration else "")
+        return self._two_lines(
+            self.price_short(call), self.duration_seconds(call) if call.duration else ""
+        )
 
     def _two_lines(self, first: str, second: str) -> str:
-        return format_html('{}<small class="vp-second">{}</small>', first, second) if second else first
+        return (
+            format_html('{}<small class="vp-second">{}</small>', first, second) if second else first
+        )
 
     def user_of(self, row: CallRequest) -> Any:
         return row.verification.user if row.verification else None
@@ -186,7 +253,11 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     @admin.display(description=gettext_lazy("verification"))
     def verification_told(self, call: CallRequest) -> str:
         verification = call.verification
-        return "–" if verification is None else format_html("{} {}", _status(verification), _counts(verification))
+        return (
+            "–"
+            if verification is None
+            else format_html("{} {}", _status(verification), _counts(verification))
+        )
 
     @admin.display(description=gettext_lazy("verification"))
     def verification_link(self, call: CallRequest) -> str:
@@ -194,7 +265,9 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         if verification is None:
             return "–"
         address = reverse("admin:django_voicepassword_verification_change", args=[verification.pk])
-        return format_html('{} <a href="{}">{}</a>', _status(verification), address, _counts(verification))
+        return format_html(
+            '{} <a href="{}">{}</a>', _status(verification), address, _counts(verification)
+        )
 
 
 def _status(verification: Verification) -> str:

@@ -1,4 +1,6 @@
-"""The list of calls as a file: a page that asks for the format, and the download of what the list's filters leave."""
+"""The list of calls as a file: a page that asks for the format, and the download of what the list's
+filters leave.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ALL_VAR, ORDER_VAR, SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -35,12 +43,17 @@ _NAMES = {
 }
 #: Parameters that narrow nothing.
 _IDLE = (ORDER_VAR, ALL_VAR, "_facets", "_popup", "_to_field")
-_LABELS = {export.CSV: gettext_lazy("CSV, for any number of rows"), export.XLSX: gettext_lazy("XLSX, for Excel")}
+_LABELS = {
+    export.CSV: gettext_lazy("CSV, for any number of rows"),
+    export.XLSX: gettext_lazy("XLSX, for Excel"),
+}
 
 
 class ExportForm(forms.Form):
     format = forms.ChoiceField(label=gettext_lazy("Format"), widget=forms.RadioSelect)
-    whole_phones = forms.BooleanField(label=gettext_lazy("Whole phone numbers; that is noted"), required=False)
+    whole_phones = forms.BooleanField(
+        label=gettext_lazy("Whole phone numbers; that is noted"), required=False
+    )
 
     def __init__(self, *args: Any, may_see_phones: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,7 +65,9 @@ class ExportForm(forms.Form):
 
 
 class ExportMixin:
-    """Adds ``export/`` to the admin of calls: with the query string of the list, the calls that the list shows."""
+    """Adds ``export/`` to the admin of calls: with the query string of the list, the calls that the
+    list shows.
+    """
 
     admin_site: Any
     model: Any
@@ -74,7 +89,9 @@ class ExportMixin:
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"{self._list_address()}?e=1")
         may_see_phones = request.user.has_perm(f"{self.opts.app_label}.view_full_phone")
-        form = ExportForm(request.POST if request.method == "POST" else None, may_see_phones=may_see_phones)
+        form = ExportForm(
+            request.POST if request.method == "POST" else None, may_see_phones=may_see_phones
+        )
         if form.is_valid():
             try:
                 return self._download(request, changes, **form.cleaned_data)
@@ -94,14 +111,18 @@ class ExportMixin:
             "back": self._list_address() + changes.get_query_string(),
             "chosen": chosen(changes),
             "rows": rows,
-            "more_than": number_format(COUNT_AT_MOST, force_grouping=True) if rows > COUNT_AT_MOST else "",
+            "more_than": number_format(COUNT_AT_MOST, force_grouping=True)
+            if rows > COUNT_AT_MOST
+            else "",
             "has_xlsx": export.XLSX in export.formats(),
             "most": number_format(export.MOST_XLSX_ROWS, force_grouping=True),
         }
         template = "admin/django_voicepassword/callrequest/export.html"
         return TemplateResponse(request, template, context, status=400 if form.errors else 200)
 
-    def _download(self, request: HttpRequest, changes: Any, format: str, whole_phones: bool = False) -> StreamingHttpResponse:
+    def _download(
+        self, request: HttpRequest, changes: Any, format: str, whole_phones: bool = False
+    ) -> StreamingHttpResponse:
         """Raises TooManyRows."""
         rows = changes.queryset.order_by().count()
         if format == export.XLSX and rows > export.MOST_XLSX_ROWS:
@@ -125,11 +146,17 @@ class ExportMixin:
 def chosen(changes: Any) -> list[tuple[str, str]]:
     """What narrows the list: names and values, in words where the list has them."""
     told = []
-    left = {name: str(value) for name, value in changes.params.items() if name not in _IDLE and value != ""}
+    left = {
+        name: str(value)
+        for name, value in changes.params.items()
+        if name not in _IDLE and value != ""
+    }
     for spec in changes.filter_specs:
         names = [name for name in spec.expected_parameters() if name in left]
         if names:
-            words = [str(choice["display"]) for choice in spec.choices(changes) if choice["selected"]]
+            words = [
+                str(choice["display"]) for choice in spec.choices(changes) if choice["selected"]
+            ]
             values = [left.pop(name) for name in names]
             told.append((str(spec.title), ", ".join(words or values)))
     return told + [(str(_NAMES.get(name, name)), value) for name, value in left.items()]
@@ -137,7 +164,9 @@ def chosen(changes: Any) -> list[tuple[str, str]]:
 
 def _csv_response(work: export.Export, name: str) -> StreamingHttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(work.csv(), content_type=export.CONTENT_TYPES[export.CSV], headers=headers)
+    return StreamingHttpResponse(
+        work.csv(), content_type=export.CONTENT_TYPES[export.CSV], headers=headers
+    )
 
 
 def _xlsx_response(work: export.Export, name: str) -> StreamingHttpResponse:
@@ -149,7 +178,9 @@ def _xlsx_response(work: export.Export, name: str) -> StreamingHttpResponse:
         file.close()
         raise
     file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=name, content_type=export.CONTENT_TYPES[export.XLSX])
+    return FileResponse(
+        file, as_attachment=True, filename=name, content_type=export.CONTENT_TYPES[export.XLSX]
+    )
 
 
 def _flat(request: HttpRequest, response: StreamingHttpResponse) -> StreamingHttpResponse:

@@ -1,4 +1,6 @@
-"""Lists that stay quick over a million rows: no full count, no DISTINCT, no order that no index has."""
+"""Lists that stay quick over a million rows: no full count, no DISTINCT, no order that no index
+has.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,17 @@ from django_voicepassword.admin.advice import ERRORS
 from django_voicepassword.admin.period import PERIOD, PeriodChoices
 from django_voicepassword.models import CallRequest
 
-#: Rows that are counted, and so can be leafed through; what lies beyond is found by a narrower period.
+#: Rows that are counted, and so can be leafed through; what lies beyond is found by a narrower
+#: period.
 COUNT_AT_MOST = 1000
 #: The parameter of a list of the calls to one number: the id of any of them.
 NUMBER_OF = "number_of"
 
 
 class BoundedPaginator(Paginator):
-    """Counts no further than COUNT_AT_MOST, in the list's own order, so by its index: a count of all reads all."""
+    """Counts no further than COUNT_AT_MOST, in the list's own order, so by its index: a count of
+    all reads all.
+    """
 
     @cached_property
     def count(self) -> int:
@@ -37,7 +42,9 @@ class BoundedPaginator(Paginator):
 class WordFilter(admin.SimpleListFilter):
     """A filter of ``history.narrow`` whose words are known beforehand."""
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[CallRequest]) -> QuerySet[CallRequest]:
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[CallRequest]
+    ) -> QuerySet[CallRequest]:
         try:
             return history.narrow(queryset, {str(self.parameter_name): self.value()})
         except history.InvalidFilter as error:
@@ -83,7 +90,9 @@ class ErrorFilter(WordFilter):
 
 
 class CallList(ChangeList):
-    """The list of calls: beside the filters of the sidebar it takes ``from``, ``to`` and ``number_of``."""
+    """The list of calls: beside the filters of the sidebar it takes ``from``, ``to`` and
+    ``number_of``.
+    """
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         kept: dict[str, Any] = super().get_filters_params(params)
@@ -103,7 +112,8 @@ class CallList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         if self.is_capped:
-            # Beside the search box a bound would read like a count: with these two the same there is none.
+            # Beside the search box a bound would read like a count: with these two the same there
+            # is none.
             self.full_result_count = self.result_count
 
     @cached_property

@@ -1,4 +1,6 @@
-"""The bar above a list that chooses its period, in the place of Django's date hierarchy, which reads every row."""
+"""The bar above a list that chooses its period, in the place of Django's date hierarchy, which
+reads every row.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +32,16 @@ class Choice:
 
 
 class PeriodChoices:
-    """The bar above the list: usual periods, and down from years to months to days, reckoned without reading the rows."""
+    """The bar above the list: usual periods, and down from years to months to days, reckoned
+    without reading the rows.
+    """
 
     def __init__(self, changes: ChangeList) -> None:
         self._changes = changes
         self.first, self.last = (_day(changes.params.get(name)) for name in PERIOD)
-        self._today = timezone.localdate() if timezone.is_aware(timezone.now()) else timezone.now().date()
+        self._today = (
+            timezone.localdate() if timezone.is_aware(timezone.now()) else timezone.now().date()
+        )
 
     @property
     def hidden(self) -> list[tuple[str, str]]:
@@ -44,7 +50,11 @@ class PeriodChoices:
 
     def usual(self) -> Iterator[Choice]:
         today = self._today
-        yield Choice(_("Any date"), self._changes.get_query_string(remove=[*PERIOD]), not (self.first or self.last))
+        yield Choice(
+            _("Any date"),
+            self._changes.get_query_string(remove=[*PERIOD]),
+            not (self.first or self.last),
+        )
         yield self._choice(_("Today"), today, today)
         yield self._choice(_("Yesterday"), today - timedelta(days=1), today - timedelta(days=1))
         yield self._choice(_("Past 7 days"), today - timedelta(days=6), today)
@@ -62,7 +72,11 @@ class PeriodChoices:
             return [self._month(month) for month in months if month <= self._today]
         if _is_month(first, last):
             days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
-            return [self._choice(date_format(day, "MONTH_DAY_FORMAT"), day, day) for day in days if day <= self._today]
+            return [
+                self._choice(date_format(day, "MONTH_DAY_FORMAT"), day, day)
+                for day in days
+                if day <= self._today
+            ]
         return []
 
     def above(self) -> Choice | None:
@@ -77,7 +91,9 @@ class PeriodChoices:
         return self._month(first.replace(day=1)) if first == last else None
 
     def _years(self) -> list[Choice]:
-        oldest = CallRequest.objects.order_by("created_at").values_list("created_at", flat=True).first()
+        oldest = (
+            CallRequest.objects.order_by("created_at").values_list("created_at", flat=True).first()
+        )
         first = self._today.year if oldest is None else oldest.year
         return [self._year(year) for year in range(self._today.year, first - 1, -1)]
 

@@ -1,4 +1,6 @@
-"""What support can do about a call: by POST only, each with its permission, noted in the admin's history."""
+"""What support can do about a call: by POST only, each with its permission, noted in the admin's
+history.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_voicepassword import channels, history, limits, phones, polling, presentation, verifications
+from django_voicepassword import (
+    channels,
+    history,
+    limits,
+    phones,
+    polling,
+    presentation,
+    verifications,
+)
 from django_voicepassword.admin.base import rubles
 from django_voicepassword.exceptions import InvalidPhone, ProviderError, VerificationError
 from django_voicepassword.models import CallRequest, CallStatus, Verification
@@ -28,7 +38,9 @@ _APP = "django_voicepassword"
 
 @dataclass(frozen=True)
 class Deed:
-    """Something to do. ``channel``: it sends, and costs; ``done``: what the history and the message say."""
+    """Something to do. ``channel``: it sends, and costs; ``done``: what the history and the message
+    say.
+    """
 
     permission: str
     label: str | Promise
@@ -42,20 +54,26 @@ DEEDS = {
         "ask_provider",
         gettext_lazy("Ask the provider now"),
         gettext_lazy("Asked the provider for the state."),
-        gettext_lazy("The provider told no id for this call: only the daily statistics can find it."),
+        gettext_lazy(
+            "The provider told no id for this call: only the daily statistics can find it."
+        ),
     ),
     "sms": Deed(
         "send_sms",
         gettext_lazy("Send the code by SMS"),
         gettext_lazy("Sent the code by SMS."),
-        gettext_lazy("An SMS needs a verification that is still open and a call of it that the provider took."),
+        gettext_lazy(
+            "An SMS needs a verification that is still open and a call of it that the provider took."
+        ),
         "sms",
     ),
     "voice": Deed(
         "send_voice",
         gettext_lazy("Let a robot call and say the code"),
         gettext_lazy("Had a robot call and say the code."),
-        gettext_lazy("A call needs a verification that is still open: the customer must ask for a new code."),
+        gettext_lazy(
+            "A call needs a verification that is still open: the customer must ask for a new code."
+        ),
         "voice",
     ),
     "cancel": Deed(
@@ -115,13 +133,17 @@ class SupportMixin:
 
     @method_decorator(sensitive)
     def do_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """POST does it; GET of what costs asks first. Raises PermissionDenied without the deed's own permission."""
+        """POST does it; GET of what costs asks first. Raises PermissionDenied without the deed's
+        own permission.
+        """
         deed = DEEDS.get(name)
         call: CallRequest | None = self.get_object(request, object_id)
         if deed is None or call is None:
             raise Http404
         self._allow(request, deed)
-        back = HttpResponseRedirect(reverse("admin:django_voicepassword_callrequest_change", args=[call.pk]))
+        back = HttpResponseRedirect(
+            reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])
+        )
         if request.method != "POST":
             return self._ask_first(request, deed, call) if deed.channel else back
         try:
@@ -168,7 +190,9 @@ class SupportMixin:
             "opts": CallRequest._meta,
             "price": rubles(limits.expected_price(deed.channel)),
         }
-        return TemplateResponse(request, "admin/django_voicepassword/callrequest/confirm.html", context)
+        return TemplateResponse(
+            request, "admin/django_voicepassword/callrequest/confirm.html", context
+        )
 
 
 def _do(name: str, deed: Deed, call: CallRequest) -> str:
@@ -185,14 +209,17 @@ def _do(name: str, deed: Deed, call: CallRequest) -> str:
         if verifications.cancel(call.verification.id).status != Verification.Status.CANCELED:
             raise ValueError(str(deed.why))
     else:
-        # Without the request: the limits count the customer's address and device, not those of the staff.
+        # Without the request: the limits count the customer's address and device, not those of the
+        # staff.
         verifications.resend(call.verification.id, channel=deed.channel)
     return str(deed.done)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a number stands with its limits: (rate, used, allowed) of each that is used, and whether support may forget it."""
+    """How a number stands with its limits: (rate, used, allowed) of each that is used, and whether
+    support may forget it.
+    """
 
     phone: str = field(repr=False)
     used: list[tuple[str, int, int]]

@@ -19,7 +19,14 @@ class CallInline(StatusBadges, admin.TabularInline):
     """The calls and texts of a verification, in their order."""
 
     model = CallRequest
-    fields = ("created_at", "channel", "state_badge", "error_code", "price_short", "duration_seconds")
+    fields = (
+        "created_at",
+        "channel",
+        "state_badge",
+        "error_code",
+        "price_short",
+        "duration_seconds",
+    )
     readonly_fields = fields
     ordering = ("id",)
     can_delete = False
@@ -32,7 +39,16 @@ class CallInline(StatusBadges, admin.TabularInline):
 
 @admin.register(Verification)
 class VerificationAdmin(PhoneAdmin):
-    list_display = ("created_at", "phone_masked", "purpose", "status_badge", "attempts", "sends", "user_link", "ip")
+    list_display = (
+        "created_at",
+        "phone_masked",
+        "purpose",
+        "status_badge",
+        "attempts",
+        "sends",
+        "user_link",
+        "ip",
+    )
     sortable_by = ("created_at",)
     list_filter = ("status",)
     search_fields = ("phone",)
@@ -54,7 +70,9 @@ class VerificationAdmin(PhoneAdmin):
     readonly_fields = ("phone_masked", "status_badge", "user_link")
     inlines = (CallInline,)
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[Any, bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[Any, bool]:
         return history.search_verifications(queryset, search_term), False
 
     @admin.display(description=gettext_lazy("status"))
@@ -73,5 +91,7 @@ class VerifiedPhoneAdmin(PhoneAdmin):
     fields = ("phone_masked", "user_link", "verified_at")
     readonly_fields = ("phone_masked", "user_link")
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[Any, bool]:
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[Any, bool]:
         return history.search_phones(queryset, search_term), False

@@ -26,7 +26,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = unavailable(error)
     if isinstance(error, VerificationError):
         headers = {"Retry-After": str(error.retry_after)} if hasattr(error, "retry_after") else None
-        return Response(presentation.error_body(error), presentation.http_status(error), headers=headers)
+        return Response(
+            presentation.error_body(error), presentation.http_status(error), headers=headers
+        )
     if isinstance(error, Verification.DoesNotExist):
         error = Http404()
     elif isinstance(error, (SuspiciousOperation, BadRequest)):
@@ -41,11 +43,18 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 def _body(error: Exception, response: Response) -> dict[str, Any]:
     if isinstance(error, exceptions.ValidationError):
-        return {"code": "invalid", "detail": _("Some fields are missing or wrong."), "fields": response.data}
+        return {
+            "code": "invalid",
+            "detail": _("Some fields are missing or wrong."),
+            "fields": response.data,
+        }
     if isinstance(error, Http404):
         return {"code": "not_found", "detail": _("Not found.")}
     code = error.get_codes() if isinstance(error, exceptions.APIException) else "error"
-    body: dict[str, Any] = {"code": code if isinstance(code, str) else "error", "detail": response.data["detail"]}
+    body: dict[str, Any] = {
+        "code": code if isinstance(code, str) else "error",
+        "detail": response.data["detail"],
+    }
     wait = getattr(error, "wait", None)
     if isinstance(error, exceptions.Throttled) and wait is not None:
         body |= {"code": "rate_limited", "retry_after": int(wait) + 1, "limit": "requests"}

@@ -1,4 +1,6 @@
-"""Pages of the call history, each of which begins where the one before ended, however many calls came meanwhile."""
+"""Pages of the call history, each of which begins where the one before ended, however many calls
+came meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,16 @@ from django_voicepassword.moments import for_field
 
 NEWEST_FIRST, OLDEST_FIRST = "-created_at", "created_at"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-#: Microseconds since 1970 and the key of a call; so many digits are a date and a key that every database takes.
+#: Microseconds since 1970 and the key of a call; so many digits are a date and a key that every
+#: database takes.
 _POSITION = re.compile(r"(\d{1,17})_(\d{1,18})", re.ASCII)
 
 
 class CallPagination(CursorPagination):
     """The cursor names the call at the edge of a page, by moment and key.
 
-    That of DRF names a moment and counts the rows from there, up to a thousand: the provider's statistics know whole
-    seconds only, and a day without readable dates is one moment.
+    That of DRF names a moment and counts the rows from there, up to a thousand: the provider's
+    statistics know whole seconds only, and a day without readable dates is one moment.
     """
 
     page_size = 50
@@ -87,7 +90,9 @@ def _read(position: str) -> tuple[datetime, int]:
 def _ordering(request: Request) -> str:
     ordering = str(request.query_params.get("ordering") or NEWEST_FIRST)
     if ordering not in (NEWEST_FIRST, OLDEST_FIRST):
-        raise ValidationError({"ordering": [_("One of: %(words)s.") % {"words": f"{OLDEST_FIRST}, {NEWEST_FIRST}"}]})
+        raise ValidationError(
+            {"ordering": [_("One of: %(words)s.") % {"words": f"{OLDEST_FIRST}, {NEWEST_FIRST}"}]}
+        )
     return ordering
 
 

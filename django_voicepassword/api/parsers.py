@@ -14,16 +14,30 @@ MAX_BODY_BYTES = 65536
 
 
 class _Utf8(BaseParser):
-    """The body is UTF-8, whatever charset it names: some of Python's codecs unpack archives, some fail in odd ways."""
+    """The body is UTF-8, whatever charset it names: some of Python's codecs unpack archives, some
+    fail in odd ways.
+    """
 
-    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
         return super().parse(stream, media_type, {**(parser_context or {}), "encoding": "utf-8"})
 
 
 class BoundedJSONParser(_Utf8, JSONParser):
-    """JSON of bounded length; what is nested too deeply for Python is a slip of the sender, not a fault of ours."""
+    """JSON of bounded length; what is nested too deeply for Python is a slip of the sender, not a
+    fault of ours.
+    """
 
-    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
         body = stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
             raise ParseError(f"JSON parse error - longer than {MAX_BODY_BYTES} bytes")

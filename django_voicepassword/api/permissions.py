@@ -12,10 +12,12 @@ from django_voicepassword import confirmations
 
 
 class PhoneVerified(BasePermission):
-    """Who is logged in proved their phone; ``permission_classes = [PhoneVerified.within(600)]``: in the last 600 seconds.
+    """Who is logged in proved their phone; ``permission_classes = [PhoneVerified.within(600)]``: in
+    the last 600 seconds.
 
-    Told by the session (a login by phone, the page ``confirm/``) or by the header ``X-VoicePassword-Proof``, which
-    holds the ``proof`` that ``verifications/<id>/check/`` answered. Others get 403 with code ``phone_not_verified``.
+    Told by the session (a login by phone, the page ``confirm/``) or by the header
+    ``X-VoicePassword-Proof``, which holds the ``proof`` that ``verifications/<id>/check/``
+    answered. Others get 403 with code ``phone_not_verified``.
     """
 
     max_age: float | None = None

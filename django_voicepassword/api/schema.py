@@ -1,6 +1,8 @@
-"""The API for OpenAPI, through drf-spectacular where the project has it: every answer, error and header described.
+"""The API for OpenAPI, through drf-spectacular where the project has it: every answer, error and
+header described.
 
-The views know nothing of it: each has an extension here, found by drf-spectacular once ``apps`` has imported this.
+The views know nothing of it: each has an extension here, found by drf-spectacular once ``apps`` has
+imported this.
 """
 
 from __future__ import annotations
@@ -22,7 +24,12 @@ from django_voicepassword.api.serializers import (
 )
 
 _TAG = "phone"
-_ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="The verification's id: a secret of who started it.")
+_ID = OpenApiParameter(
+    "id",
+    str,
+    OpenApiParameter.PATH,
+    description="The verification's id: a secret of who started it.",
+)
 _RETRY_AFTER = OpenApiParameter(
     "Retry-After",
     int,
@@ -46,7 +53,9 @@ ERRORS: dict[int, dict[str, str]] = {
         "permission_denied": "A form of another site: send JSON.",
     },
     404: {"not_found": "There is no verification with this id."},
-    406: {"not_acceptable": "The header Accept leaves out application/json: answers are JSON alone."},
+    406: {
+        "not_acceptable": "The header Accept leaves out application/json: answers are JSON alone."
+    },
     409: {"verification_closed": "It was approved or canceled already."},
     410: {"verification_expired": "Its time is over: start anew."},
     415: {"unsupported_media_type": "The body is neither JSON nor a form, or has no Content-Type."},
@@ -93,7 +102,10 @@ def describe_errors(errors: dict[int, dict[str, str]], *codes: str) -> dict[Any,
             answers[status] = OpenApiResponse(
                 ErrorSerializer,
                 description="\n".join(f"- `{code}`: {told[code]}" for code in given),
-                examples=[OpenApiExample(code, value={"code": code, "detail": told[code]}) for code in given],
+                examples=[
+                    OpenApiExample(code, value={"code": code, "detail": told[code]})
+                    for code in given
+                ],
             )
     return answers
 
@@ -104,7 +116,9 @@ def describe_view(target: str, method: str, **schema: Any) -> None:
 
     def replacement(extension: OpenApiViewExtension) -> Any:
         view = extension.target
-        return type(name, (view,), {method: extend_schema(tags=[_TAG], **schema)(getattr(view, method))})
+        return type(
+            name, (view,), {method: extend_schema(tags=[_TAG], **schema)(getattr(view, method))}
+        )
 
     type(
         f"{name}Extension",
@@ -121,9 +135,23 @@ def _view(name: str, method: str, **schema: Any) -> None:
     describe_view(f"views.{name}", method, auth=[], **schema)
 
 
-_EVERY = ("invalid", "parse_error", "permission_denied", "not_acceptable", "unsupported_media_type", "rate_limited")
+_EVERY = (
+    "invalid",
+    "parse_error",
+    "permission_denied",
+    "not_acceptable",
+    "unsupported_media_type",
+    "rate_limited",
+)
 _SENDS = (*_EVERY, "channel_unavailable", "refused", "budget_exhausted", "unavailable")
-_GUESSES = (*_EVERY, "wrong_code", "not_found", "verification_closed", "verification_expired", "too_many_attempts")
+_GUESSES = (
+    *_EVERY,
+    "wrong_code",
+    "not_found",
+    "verification_closed",
+    "verification_expired",
+    "too_many_attempts",
+)
 
 _view(
     "StartView",
@@ -132,7 +160,9 @@ _view(
     summary="Start: the number is called",
     request=StartSerializer,
     responses={
-        201: OpenApiResponse(VerificationSerializer, examples=[OpenApiExample("started", value=_VERIFICATION)]),
+        201: OpenApiResponse(
+            VerificationSerializer, examples=[OpenApiExample("started", value=_VERIFICATION)]
+        ),
         **_errors(*_SENDS, "invalid_phone", "prefix_not_allowed"),
     },
     parameters=[_RETRY_AFTER],
@@ -142,7 +172,10 @@ _view(
     "get",
     operation_id="phone_verification_read",
     summary="How it stands",
-    responses={200: VerificationSerializer, **_errors("not_found", "not_acceptable", "rate_limited")},
+    responses={
+        200: VerificationSerializer,
+        **_errors("not_found", "not_acceptable", "rate_limited"),
+    },
     parameters=[_ID, _RETRY_AFTER],
 )
 _view(
@@ -153,7 +186,9 @@ _view(
     request=ResendSerializer,
     responses={
         200: VerificationSerializer,
-        **_errors(*_SENDS, "not_found", "verification_closed", "verification_expired", "too_many_attempts"),
+        **_errors(
+            *_SENDS, "not_found", "verification_closed", "verification_expired", "too_many_attempts"
+        ),
     },
     parameters=[_ID, _RETRY_AFTER],
 )

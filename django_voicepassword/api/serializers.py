@@ -9,19 +9,30 @@ from django_voicepassword.models import CallRequest, Verification
 
 class StartSerializer(serializers.Serializer[None]):
     phone = serializers.CharField(
-        min_length=1, max_length=64, help_text="As people write it: +7 999 123-45-67, 8 (999) 123-45-67, 79991234567."
+        min_length=1,
+        max_length=64,
+        help_text="As people write it: +7 999 123-45-67, 8 (999) 123-45-67, 79991234567.",
     )
     purpose = serializers.RegexField(
-        r"^[a-z][a-z0-9_-]*$", max_length=32, default="login", help_text="What the number is to be proved for."
+        r"^[a-z][a-z0-9_-]*$",
+        max_length=32,
+        default="login",
+        help_text="What the number is to be proved for.",
     )
     channel = serializers.ChoiceField(
-        choices=CallRequest.Channel.choices, default=None, allow_null=True, help_text="Default: the first of CHANNELS."
+        choices=CallRequest.Channel.choices,
+        default=None,
+        allow_null=True,
+        help_text="Default: the first of CHANNELS.",
     )
 
 
 class ResendSerializer(serializers.Serializer[None]):
     channel = serializers.ChoiceField(
-        choices=CallRequest.Channel.choices, default=None, allow_null=True, help_text="Default: the next of CHANNELS."
+        choices=CallRequest.Channel.choices,
+        default=None,
+        allow_null=True,
+        help_text="Default: the next of CHANNELS.",
     )
 
 
@@ -30,7 +41,9 @@ class CheckSerializer(serializers.Serializer[None]):
 
 
 class LoginSerializer(CheckSerializer):
-    verification = serializers.CharField(min_length=1, max_length=64, help_text="The verification's id.")
+    verification = serializers.CharField(
+        min_length=1, max_length=64, help_text="The verification's id."
+    )
 
 
 class VerificationSerializer(serializers.Serializer[None]):
@@ -40,14 +53,20 @@ class VerificationSerializer(serializers.Serializer[None]):
     phone = serializers.CharField(help_text="Masked: +7 *** ***-**-67.")
     purpose = serializers.CharField()
     status = serializers.ChoiceField(choices=Verification.Status.choices)
-    channel = serializers.ChoiceField(choices=CallRequest.Channel.choices, help_text="Of the newest call.")
-    delivery = serializers.ChoiceField(choices=CallRequest.State.choices, help_text="State of the newest call.")
+    channel = serializers.ChoiceField(
+        choices=CallRequest.Channel.choices, help_text="Of the newest call."
+    )
+    delivery = serializers.ChoiceField(
+        choices=CallRequest.State.choices, help_text="State of the newest call."
+    )
     code_length = serializers.IntegerField()
     hint = serializers.CharField(help_text="A sentence for the person, in the request's language.")
     attempts_left = serializers.IntegerField()
     expires_at = serializers.DateTimeField()
     resend_at = serializers.DateTimeField(allow_null=True, help_text="null: no send is left.")
-    next_channels = serializers.ListField(child=serializers.CharField(), help_text="What may be tried next.")
+    next_channels = serializers.ListField(
+        child=serializers.CharField(), help_text="What may be tried next."
+    )
 
 
 class ApprovedSerializer(VerificationSerializer):
@@ -58,7 +77,9 @@ class ErrorSerializer(serializers.Serializer[None]):
     code = serializers.CharField(help_text="A stable word, for programs.")
     detail = serializers.CharField(help_text="For people, in the request's language.")
     attempts_left = serializers.IntegerField(required=False)
-    retry_after = serializers.IntegerField(required=False, help_text="Seconds; the header Retry-After says the same.")
+    retry_after = serializers.IntegerField(
+        required=False, help_text="Seconds; the header Retry-After says the same."
+    )
     limit = serializers.CharField(required=False, help_text="The limit that was reached.")
     fields = serializers.DictField(  # type: ignore[assignment]
         required=False, help_text="Field name -> what is wrong with it."

@@ -1,4 +1,6 @@
-"""The call history and the books for programs of the staff. Parse, ask one question, answer; nothing is changed."""
+"""The call history and the books for programs of the staff. Parse, ask one question, answer;
+nothing is changed.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ class StaffAPIView(APIView):
         return exception_handler
 
     def given(self, request: Request) -> dict[str, str]:
-        """The query parameters. Raises ValidationError, which names those that are not known or stand there twice."""
+        """The query parameters. Raises ValidationError, which names those that are not known or
+        stand there twice.
+        """
         wrong = {}
         for name, values in request.query_params.lists():
             if name not in self.parameters and name not in self._of_the_framework():
@@ -70,10 +74,16 @@ class StaffAPIView(APIView):
                 wrong[name] = [_("Given more than once.")]
         if wrong:
             raise ValidationError(wrong)
-        return {name: request.query_params[name] for name in self.parameters if request.query_params.get(name)}
+        return {
+            name: request.query_params[name]
+            for name in self.parameters
+            if request.query_params.get(name)
+        }
 
     def _of_the_framework(self) -> list[str]:
-        """What DRF itself reads of the query: ``?format=json``, and a version where the project has it there."""
+        """What DRF itself reads of the query: ``?format=json``, and a version where the project has
+        it there.
+        """
         names = [api_settings.URL_FORMAT_OVERRIDE]
         if self.versioning_class and issubclass(self.versioning_class, QueryParameterVersioning):
             names.append(self.versioning_class.version_param)
@@ -101,7 +111,11 @@ class CallView(StaffAPIView):
     def get(self, request: Request, id: str, **kwargs: Any) -> Response:
         self.given(request)
         # Eighteen digits are a key that every database takes.
-        call = _calls().filter(pk=int(id)).first() if id.isascii() and id.isdigit() and len(id) < 19 else None
+        call = (
+            _calls().filter(pk=int(id)).first()
+            if id.isascii() and id.isdigit() and len(id) < 19
+            else None
+        )
         if call is None:
             raise Http404
         context = _told(request, f"api call {call.pk}", 1)
@@ -162,7 +176,9 @@ def _period(given: dict[str, str]) -> tuple[date, date]:
     if "from" in given:
         first = history.read_day("from", given["from"])
     if first > last:
-        raise history.InvalidFilter("from", _("After the last day, %(day)s.") % {"day": last.isoformat()})
+        raise history.InvalidFilter(
+            "from", _("After the last day, %(day)s.") % {"day": last.isoformat()}
+        )
     if (last - first).days >= MOST_DAYS:
         raise history.InvalidFilter("from", _("At most %(days)d days.") % {"days": MOST_DAYS})
     return first, last

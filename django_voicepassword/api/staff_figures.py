@@ -51,7 +51,9 @@ def figures_of(first: date, last: date, channel: str) -> tuple[list[Day], Day]:
     """Every day from ``first`` to ``last``, and their sum. The books are those of all channels."""
     kept = DailyStatistics.objects.filter(date__gte=first, date__lte=last).order_by()
     books = {row["date"]: _books(row) for row in kept.values("date", "counts", "synced_at", *_SUMS)}
-    days = [Day(day, books.get(day), figures) for day, figures in Period(first, last, channel).by_day()]
+    days = [
+        Day(day, books.get(day), figures) for day, figures in Period(first, last, channel).by_day()
+    ]
     return days, Day(None, _sum(books.values()), _sum_figures(day.figures for day in days))
 
 

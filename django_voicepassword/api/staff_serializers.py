@@ -16,13 +16,19 @@ _SYNCED = "Of the provider's daily statistics; null where the day was not synced
 
 
 def _price(places: int = 4, **options: Any) -> serializers.DecimalField:
-    """A string whatever the project's COERCE_DECIMAL_TO_STRING: a program must not read money in binary."""
-    return serializers.DecimalField(max_digits=14, decimal_places=places, coerce_to_string=True, **options)
+    """A string whatever the project's COERCE_DECIMAL_TO_STRING: a program must not read money in
+    binary.
+    """
+    return serializers.DecimalField(
+        max_digits=14, decimal_places=places, coerce_to_string=True, **options
+    )
 
 
 class StaffUserSerializer(serializers.Serializer[Any]):
     id = serializers.SerializerMethodField()
-    username = serializers.SerializerMethodField(help_text="What in it may be a phone number is masked.")
+    username = serializers.SerializerMethodField(
+        help_text="What in it may be a phone number is masked."
+    )
 
     def get_id(self, user: Any) -> int | str:
         return user.pk if isinstance(user.pk, int) else str(user.pk)
@@ -64,9 +70,13 @@ class StaffCallSerializer(serializers.Serializer[CallRequest]):
     placed_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     occurred_at = serializers.DateTimeField(allow_null=True, help_text="The provider's own date.")
-    listed_at = serializers.DateTimeField(allow_null=True, help_text="When the daily statistics listed it first.")
+    listed_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the daily statistics listed it first."
+    )
     differences = serializers.ListField(
-        child=serializers.ChoiceField(choices=[str(one.name).lower() for one in CallRequest.Difference]),
+        child=serializers.ChoiceField(
+            choices=[str(one.name).lower() for one in CallRequest.Difference]
+        ),
         help_text="What the daily statistics said otherwise than we had it; their figure won.",
     )
     verification = StaffVerificationSerializer(allow_null=True)
@@ -77,7 +87,9 @@ class StaffCallSerializer(serializers.Serializer[CallRequest]):
 
 class StaffReportSerializer(serializers.Serializer[CallStatus]):
     source = serializers.ChoiceField(choices=CallStatus.Source.choices)  # type: ignore[assignment]
-    state = serializers.CharField(help_text=f"{_STATES}; or other: a word that is not known, kept in raw_state.")
+    state = serializers.CharField(
+        help_text=f"{_STATES}; or other: a word that is not known, kept in raw_state."
+    )
     raw_state = serializers.CharField(help_text="The provider's word.")
     occurred_at = serializers.DateTimeField(allow_null=True)
     received_at = serializers.DateTimeField()
@@ -87,7 +99,9 @@ class StaffReportSerializer(serializers.Serializer[CallStatus]):
 
 
 class StaffCallDetailSerializer(StaffCallSerializer):
-    statuses = StaffReportSerializer(many=True, help_text="Everything that was reported of it, in its order.")
+    statuses = StaffReportSerializer(
+        many=True, help_text="Everything that was reported of it, in its order."
+    )
 
 
 class StaffCallPageSerializer(serializers.Serializer[Mapping[str, Any]]):
@@ -100,7 +114,9 @@ class StaffOutcomesSerializer(serializers.Serializer[Any]):
     """How the calls ended; all but ``refused`` add up to ``calls``."""
 
     answered = serializers.IntegerField(help_text="Answered calls and delivered SMS.")
-    unanswered = serializers.IntegerField(help_text="No answer, busy, canceled: how a flash call usually ends.")
+    unanswered = serializers.IntegerField(
+        help_text="No answer, busy, canceled: how a flash call usually ends."
+    )
     failed = serializers.IntegerField()
     unknown = serializers.IntegerField()
     waiting = serializers.IntegerField(help_text="No final state yet.")
@@ -108,7 +124,9 @@ class StaffOutcomesSerializer(serializers.Serializer[Any]):
 
 
 class StaffFiguresSerializer(serializers.Serializer[Any]):
-    """What a day and their sum share: ``books`` as the provider told it, ``figures`` as we count it."""
+    """What a day and their sum share: ``books`` as the provider told it, ``figures`` as we count
+    it.
+    """
 
     rows = serializers.IntegerField(source="books.rows", allow_null=True, help_text=_SYNCED)
     total_price = _price(source="books.total_price", allow_null=True, help_text=_SYNCED)
@@ -123,13 +141,21 @@ class StaffFiguresSerializer(serializers.Serializer[Any]):
     mismatched = serializers.IntegerField(source="books.mismatched", allow_null=True)
     missing = serializers.IntegerField(source="books.missing", allow_null=True)
     unreadable = serializers.IntegerField(source="books.unreadable", allow_null=True)
-    calls = serializers.IntegerField(source="figures.calls", help_text="That may have rung, and SMS.")
+    calls = serializers.IntegerField(
+        source="figures.calls", help_text="That may have rung, and SMS."
+    )
     outcomes = StaffOutcomesSerializer(source="figures")
     cost = _price(source="figures.cost")
     started = serializers.IntegerField(source="figures.started", help_text="Verifications.")
-    approved = serializers.IntegerField(source="figures.approved", help_text="Of these, the approved ones.")
-    conversion = serializers.FloatField(source="figures.conversion", allow_null=True, help_text="approved / started.")
-    answer_rate = serializers.FloatField(source="figures.answer_rate", allow_null=True, help_text="answered / calls.")
+    approved = serializers.IntegerField(
+        source="figures.approved", help_text="Of these, the approved ones."
+    )
+    conversion = serializers.FloatField(
+        source="figures.conversion", allow_null=True, help_text="approved / started."
+    )
+    answer_rate = serializers.FloatField(
+        source="figures.answer_rate", allow_null=True, help_text="answered / calls."
+    )
     cost_per_approval = _price(2, source="figures.cost_per_approval", allow_null=True)
     median_seconds = serializers.IntegerField(
         source="figures.median_seconds", allow_null=True, help_text="From the call to the code."
@@ -143,7 +169,9 @@ class StaffDaySerializer(StaffFiguresSerializer):
 
 class StaffStatisticsSerializer(serializers.Serializer[Mapping[str, Any]]):
     days = StaffDaySerializer(many=True)
-    total = StaffFiguresSerializer(help_text="Of all days; what the provider told, of those that were synced.")
+    total = StaffFiguresSerializer(
+        help_text="Of all days; what the provider told, of those that were synced."
+    )
 
 
 class StaffBalanceSerializer(serializers.Serializer[Mapping[str, Any]]):

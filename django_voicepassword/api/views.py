@@ -29,8 +29,8 @@ from django_voicepassword.transactions import non_atomic_requests
 class VerificationAPIView(APIView):
     """What these views share. Anybody may call them, without cookie and without CSRF token.
 
-    Throttles and versioning are the project's own (DEFAULT_THROTTLE_CLASSES, DEFAULT_VERSIONING_CLASS): ``kwargs`` may
-    hold a version from the address.
+    Throttles and versioning are the project's own (DEFAULT_THROTTLE_CLASSES,
+    DEFAULT_VERSIONING_CLASS): ``kwargs`` may hold a version from the address.
     """
 
     authentication_classes = ()
@@ -40,10 +40,11 @@ class VerificationAPIView(APIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        # Not method_decorator, which decorates anew for each request.
-        # A report of a fault shows the variables of every frame: DRF's hold the phone and the code in a dozen forms.
+        # Not method_decorator, which decorates anew for each request. A report of a fault shows the
+        # variables of every frame: DRF's hold the phone and the code in a dozen forms.
         view = sensitive_post_parameters("phone", "code")(sensitive(super().as_view(**initkwargs)))
-        # A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS' transaction.
+        # A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS'
+        # transaction.
         return non_atomic_requests(never_cache(view))
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -64,7 +65,9 @@ class VerificationAPIView(APIView):
 class StartView(VerificationAPIView):
     def post(self, request: Request, **kwargs: Any) -> Response:
         given = self.read(serializers.StartSerializer)
-        verification = verifications.start(request=request._request, user=getattr(request._request, "user", None), **given)
+        verification = verifications.start(
+            request=request._request, user=getattr(request._request, "user", None), **given
+        )
         return Response(_describe(verification), status=201)
 
 
@@ -83,7 +86,9 @@ class CheckView(VerificationAPIView):
     def post(self, request: Request, id: str, **kwargs: Any) -> Response:
         given = self.read(serializers.CheckSerializer)
         verification = verifications.check(id, given["code"], request=request._request)
-        response = Response({**_describe(verification), "proof": verifications.make_proof(verification)})
+        response = Response(
+            {**_describe(verification), "proof": verifications.make_proof(verification)}
+        )
         devices.remember(request._request, response, verification.phone)
         return response
 
@@ -99,7 +104,9 @@ class LoginView(VerificationAPIView):
 
 @lru_cache
 def _form(serializer_class: type[Serializer[None]]) -> Serializer[None]:
-    """One of each kind, kept: to copy its fields for each request takes as long as a query, and they never change."""
+    """One of each kind, kept: to copy its fields for each request takes as long as a query, and
+    they never change.
+    """
     return serializer_class()
 
 
@@ -109,12 +116,18 @@ def _describe(verification: Verification) -> dict[str, Any]:
 
 
 def _refuse_foreign_form(request: Request) -> None:
-    """A page of another site may post a form here without asking; a JSON body it may not, without CORS.
+    """A page of another site may post a form here without asking; a JSON body it may not, without
+    CORS.
 
-    So a form whose Origin is another site is refused: no stranger's page rings a phone or logs somebody in.
+    So a form whose Origin is another site is refused: no stranger's page rings a phone or logs
+    somebody in.
     """
     origin = request.META.get("HTTP_ORIGIN")
-    if request.method != "POST" or not origin or request.content_type.startswith("application/json"):
+    if (
+        request.method != "POST"
+        or not origin
+        or request.content_type.startswith("application/json")
+    ):
         return
     try:
         same = urlsplit(origin).netloc == request._request.get_host()

@@ -1,6 +1,8 @@
-"""System checks: every mistake in the settings that can be seen before somebody is called, with what to do about it.
+"""System checks: every mistake in the settings that can be seen before somebody is called, with
+what to do about it.
 
-Run by ``manage.py check`` and at every start; what only matters in production is told by ``check --deploy``.
+Run by ``manage.py check`` and at every start; what only matters in production is told by ``check
+--deploy``.
 """
 
 from __future__ import annotations
@@ -33,12 +35,20 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckM
     try:
         given = settings.given
     except ImproperlyConfigured as error:
-        return [checks.Error(str(error), hint='Write VOICEPASSWORD = {"API_KEY": …}.', id="voicepassword.E001")]
+        return [
+            checks.Error(
+                str(error), hint='Write VOICEPASSWORD = {"API_KEY": …}.', id="voicepassword.E001"
+            )
+        ]
     messages: list[checks.CheckMessage] = [_unknown(key) for key in given if key not in DEFAULTS]
     wrong = [key for key in RULES if key in given and not _holds(key, given[key])]
     messages += [
         # The value is not repeated: it may be the key itself.
-        checks.Error(f'VOICEPASSWORD["{key}"] is wrong.', hint=f"It must be {RULES[key][1]}.", id="voicepassword.E003")
+        checks.Error(
+            f'VOICEPASSWORD["{key}"] is wrong.',
+            hint=f"It must be {RULES[key][1]}.",
+            id="voicepassword.E003",
+        )
         for key in wrong
     ]
     if not wrong:
@@ -97,7 +107,9 @@ def _combinations() -> Iterable[checks.CheckMessage]:
         transport = settings.transport
     except ImproperlyConfigured as error:
         yield checks.Error(
-            str(error), hint="Read the key from the environment, not from the repository.", id="voicepassword.E004"
+            str(error),
+            hint="Read the key from the environment, not from the repository.",
+            id="voicepassword.E004",
         )
         return
     if transport == "http" and not settings.API_KEY:
@@ -106,7 +118,9 @@ def _combinations() -> Iterable[checks.CheckMessage]:
             hint='Set it, or TRANSPORT to "console" for development.',
             id="voicepassword.E004",
         )
-    if settings.CODE_LENGTH != 4 and (settings.CODE_SOURCE != "service" or "voice" in settings.CHANNELS):
+    if settings.CODE_LENGTH != 4 and (
+        settings.CODE_SOURCE != "service" or "voice" in settings.CHANNELS
+    ):
         yield checks.Error(
             f'VOICEPASSWORD["CODE_LENGTH"] is {settings.CODE_LENGTH}: only the provider makes such a code, '
             "and only for a flash call.",
@@ -174,7 +188,11 @@ def _login_warnings() -> Iterable[checks.CheckMessage]:
 
 
 def _sending_warnings() -> Iterable[checks.CheckMessage]:
-    if settings.dispatch == "celery" and not current_app.conf.broker_url and not current_app.conf.task_always_eager:
+    if (
+        settings.dispatch == "celery"
+        and not current_app.conf.broker_url
+        and not current_app.conf.task_always_eager
+    ):
         yield checks.Warning(
             "Celery has no broker: no call can be placed.",
             hint='Set CELERY_BROKER_URL and load your Celery app in the project\'s __init__.py, or DISPATCH to "inline".',
@@ -213,7 +231,9 @@ def _production_warnings() -> Iterable[checks.CheckMessage]:
             hint="Remove them in production.",
             id="voicepassword.W008",
         )
-    if http.client.HTTPConnection.debuglevel or logging.getLogger("urllib3").isEnabledFor(logging.DEBUG):
+    if http.client.HTTPConnection.debuglevel or logging.getLogger("urllib3").isEnabledFor(
+        logging.DEBUG
+    ):
         yield checks.Warning(
             "Requests are logged for debugging: headers or addresses reach the log.",
             hint='Set http.client.HTTPConnection.debuglevel to 0 and the logger "urllib3" to INFO.',

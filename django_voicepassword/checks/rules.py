@@ -24,7 +24,11 @@ def _is_count(value: Any, least: int = 0) -> bool:
 
 
 def _is_timeout(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and len(value) == 2 and all(_is_number(one) and one > 0 for one in value)
+    return (
+        isinstance(value, (tuple, list))
+        and len(value) == 2
+        and all(_is_number(one) and one > 0 for one in value)
+    )
 
 
 def _is_channels(value: Any) -> bool:
@@ -40,7 +44,9 @@ def _is_channels(value: Any) -> bool:
 def _is_limits(value: Any) -> bool:
     if not isinstance(value, dict) or not set(value) <= set(limits.NAMES):
         return False
-    return all(isinstance(rates, (list, tuple)) and all(map(_is_rate, rates)) for rates in value.values())
+    return all(
+        isinstance(rates, (list, tuple)) and all(map(_is_rate, rates)) for rates in value.values()
+    )
 
 
 def _is_rate(value: Any) -> bool:
@@ -51,11 +57,17 @@ def _is_rate(value: Any) -> bool:
 
 
 def _is_money(value: Any) -> bool:
-    return value is None or (isinstance(value, Decimal) and value.is_finite() and value >= 0) or _is_count(value)
+    return (
+        value is None
+        or (isinstance(value, Decimal) and value.is_finite() and value >= 0)
+        or _is_count(value)
+    )
 
 
 def _is_prefixes(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(one, str) and one.isascii() and one.isdigit() for one in value)
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(one, str) and one.isascii() and one.isdigit() for one in value
+    )
 
 
 def _is_url(value: Any) -> bool:
@@ -66,7 +78,12 @@ def _is_url(value: Any) -> bool:
         _ = parts.port  # raises where it is no port
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and not parts.query
+        and not parts.fragment
+    )
 
 
 def _is_networks(value: Any) -> bool:
@@ -99,7 +116,9 @@ def _is_test_numbers(value: Any) -> bool:
 
 
 def _is_region(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and len(value) == 2 and value.isascii() and value.isupper())
+    return value is None or (
+        isinstance(value, str) and len(value) == 2 and value.isascii() and value.isupper()
+    )
 
 
 def _is_phone_digits(value: Any) -> bool:
@@ -128,29 +147,52 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "CODE_SOURCE": (lambda value: value in ("client", "service"), '"client" or "service"'),
     "CODE_LENGTH": (lambda value: _is_count(value, 4) and value <= 10, "a number from 4 to 10"),
     "CODE_TTL": (lambda value: _is_count(value, 1), "a number of seconds, 1 or more"),
-    "MAX_ATTEMPTS": (lambda value: _is_count(value, 1) and value <= 1000, "a number of guesses, 1 or more"),
+    "MAX_ATTEMPTS": (
+        lambda value: _is_count(value, 1) and value <= 1000,
+        "a number of guesses, 1 or more",
+    ),
     "RESEND_AFTER": (_is_count, "a number of seconds, 0 or more"),
-    "MAX_SENDS": (lambda value: _is_count(value, 1) and value <= 1000, "a number of sends, 1 or more"),
+    "MAX_SENDS": (
+        lambda value: _is_count(value, 1) and value <= 1000,
+        "a number of sends, 1 or more",
+    ),
     "LIMITS": (
         _is_limits,
         f'a dict of {", ".join(limits.NAMES)} to lists of rates "N/Pu", as {{"phone": ["3/10m", "10/d"]}}',
     ),
     "DAILY_BUDGET": (_is_money, "None or a Decimal, 0 or more"),
-    "ALLOWED_PREFIXES": (_is_prefixes, 'a list of digits that numbers begin with, as ["79"]; [] = any'),
+    "ALLOWED_PREFIXES": (
+        _is_prefixes,
+        'a list of digits that numbers begin with, as ["79"]; [] = any',
+    ),
     "DEFAULT_REGION": (_is_region, 'the two letters of a country, as "RU", or None'),
-    "CALLBACK_BASE_URL": (lambda value: value is None or _is_url(value), "None or an absolute address, https://…"),
+    "CALLBACK_BASE_URL": (
+        lambda value: value is None or _is_url(value),
+        "None or an absolute address, https://…",
+    ),
     "CALLBACK_ALLOWED_IPS": (_is_networks, 'a list of addresses or networks, as ["192.0.2.0/24"]'),
     "TRUSTED_PROXIES": (_is_count, "how many proxies stand before the site, 0 or more"),
-    "ANI": (lambda value: value is None or _is_phone_digits(value), 'None or digits, as "74959999999"'),
+    "ANI": (
+        lambda value: value is None or _is_phone_digits(value),
+        'None or digits, as "74959999999"',
+    ),
     "VOICE_REPEAT": (lambda value: isinstance(value, bool), "True or False"),
     "PROVIDER_TIME_ZONE": (_is_zone, 'the name of a time zone, as "Europe/Moscow"'),
     "POLL_DELAYS": (
-        lambda value: isinstance(value, (list, tuple)) and all(_is_number(one) and one > 0 for one in value),
+        lambda value: (
+            isinstance(value, (list, tuple)) and all(_is_number(one) and one > 0 for one in value)
+        ),
         "a list of positive numbers of seconds; [] = never poll",
     ),
     "LOW_BALANCE": (_is_money, "None or a Decimal, 0 or more"),
-    "TEST_NUMBERS": (_is_test_numbers, 'a dict of phone numbers to codes, as {"79000000001": "1234"}'),
-    "RETENTION_DAYS": (lambda value: value is None or _is_count(value, 1), "None or a number of days, 1 or more"),
+    "TEST_NUMBERS": (
+        _is_test_numbers,
+        'a dict of phone numbers to codes, as {"79000000001": "1234"}',
+    ),
+    "RETENTION_DAYS": (
+        lambda value: value is None or _is_count(value, 1),
+        "None or a number of days, 1 or more",
+    ),
     "RETENTION": (lambda value: value in ("delete", "mask"), '"delete" or "mask"'),
     "USER_PHONE_FIELD": (
         lambda value: value is None or (isinstance(value, str) and value.isidentifier()),
@@ -161,5 +203,8 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value in ("session", "token", "jwt") or _is_path(value),
         '"session", "token", "jwt" or the dotted path of a callable',
     ),
-    "BEFORE_SEND": (lambda value: value is None or _is_path(value), "None or the dotted path of a callable"),
+    "BEFORE_SEND": (
+        lambda value: value is None or _is_path(value),
+        "None or the dotted path of a callable",
+    ),
 }

@@ -2,9 +2,10 @@
 
     HealthCheckView.as_view(checks=["django_voicepassword.contrib.health.VoicePasswordKey", …])
 
-A health page is polled every few seconds, so the checks go by what beat's tasks have stored. Only where that is too old
-is the provider asked, and its answer is kept in the cache for a minute. Their messages repeat nothing that a stranger
-wrote: no text of the provider but its three known words for a refused account, no address, no key, no number.
+A health page is polled every few seconds, so the checks go by what beat's tasks have stored. Only
+where that is too old is the provider asked, and its answer is kept in the cache for a minute. Their
+messages repeat nothing that a stranger wrote: no text of the provider but its three known words for
+a refused account, no address, no key, no number.
 """
 
 from __future__ import annotations
@@ -35,9 +36,15 @@ from django_voicepassword.models import BalanceReading, DailyStatistics
 
 try:
     from health_check.base import HealthCheck
-    from health_check.exceptions import ServiceReturnedUnexpectedResult, ServiceUnavailable, ServiceWarning
+    from health_check.exceptions import (
+        ServiceReturnedUnexpectedResult,
+        ServiceUnavailable,
+        ServiceWarning,
+    )
 except ImportError as error:
-    raise ImportError("django-health-check 4 is missing: pip install 'django-voicepassword[health]'") from error
+    raise ImportError(
+        "django-health-check 4 is missing: pip install 'django-voicepassword[health]'"
+    ) from error
 
 #: Seconds for which an answer of the provider holds, also a refusal or none.
 ASK_EVERY = 60
@@ -48,7 +55,9 @@ _asking = threading.Lock()
 
 @dataclasses.dataclass
 class _Check(HealthCheck):
-    """What cannot be judged for a reason of our own side says so, instead of the library's "unknown error"."""
+    """What cannot be judged for a reason of our own side says so, instead of the library's "unknown
+    error".
+    """
 
     async def run(self) -> None:
         try:
@@ -56,9 +65,13 @@ class _Check(HealthCheck):
                 await self.judge()
         except ImproperlyConfigured:
             # Its own text may quote what the project wrote, and anybody may see the page.
-            raise ServiceUnavailable(_("VOICEPASSWORD in the settings is wrong: “manage.py check” says what.")) from None
+            raise ServiceUnavailable(
+                _("VOICEPASSWORD in the settings is wrong: “manage.py check” says what.")
+            ) from None
         except db.Error as error:
-            message = _("The tables of django_voicepassword cannot be read: is the database up, and is it migrated?")
+            message = _(
+                "The tables of django_voicepassword cannot be read: is the database up, and is it migrated?"
+            )
             raise ServiceUnavailable(message) from error
 
     def matters(self) -> bool:
@@ -72,11 +85,13 @@ class _Check(HealthCheck):
 
 @dataclasses.dataclass
 class _Account(_Check):
-    """Goes by the newest reading of the balance, or where that is older than ``max_age`` by the provider's own word."""
+    """Goes by the newest reading of the balance, or where that is older than ``max_age`` by the
+    provider's own word.
+    """
 
     max_age: timedelta = dataclasses.field(default=timedelta(hours=2), repr=False)
-    # Not a field, as in the library, whose own 5 seconds would call a slow provider unavailable: the client's TIMEOUT
-    # ends it sooner.
+    # Not a field, as in the library, whose own 5 seconds would call a slow provider unavailable:
+    # the client's TIMEOUT ends it sooner.
     timeout = timedelta(hours=1)
     #: The alarm after which a reading, young as it may be, is not believed.
     alarm = ""
@@ -85,7 +100,11 @@ class _Account(_Check):
         reading = await BalanceReading.objects.order_by("-read_at").afirst()
         is_fresh = reading is not None and timezone.now() - reading.read_at <= self.max_age
         # A call that was refused since then knows better.
-        if reading is not None and is_fresh and not await sync_to_async(limits.is_raised)(self.alarm):
+        if (
+            reading is not None
+            and is_fresh
+            and not await sync_to_async(limits.is_raised)(self.alarm)
+        ):
             self.weigh({"balance": str(reading.balance)}, reading)
         else:
             # In a thread of its own: what else is on the page needs the request's for its queries.
@@ -93,7 +112,9 @@ class _Account(_Check):
 
     @abc.abstractmethod
     def weigh(self, told: dict[str, str], last: BalanceReading | None) -> None:
-        """``told`` has "balance", or the "error" of a ProviderError and the "error_code" of a refused account."""
+        """``told`` has "balance", or the "error" of a ProviderError and the "error_code" of a
+        refused account.
+        """
 
 
 @dataclasses.dataclass
@@ -111,7 +132,9 @@ class VoicePasswordKey(_Account):
             )
             raise ServiceUnavailable(message % {"code": told["error_code"]})
         if error == Unreachable.code:
-            message = _("VoicePassword does not answer: is its address open to this server, or is it down itself?")
+            message = _(
+                "VoicePassword does not answer: is its address open to this server, or is it down itself?"
+            )
             raise ServiceWarning(f"{message} {_age(last)}")
         if error is not None:
             message = _("VoicePassword answers what cannot be understood: is API_URL right?")
@@ -126,17 +149,23 @@ class VoicePasswordBalance(_Account):
 
     def weigh(self, told: dict[str, str], last: BalanceReading | None) -> None:
         if "balance" not in told:
-            message = _("The balance is not known: VoicePassword does not tell it. See VoicePasswordKey.")
+            message = _(
+                "The balance is not known: VoicePassword does not tell it. See VoicePasswordKey."
+            )
             raise ServiceWarning(f"{message} {_age(last)}")
         balance, threshold = Decimal(told["balance"]), settings.LOW_BALANCE or Decimal(0)
         if balance <= threshold:
-            message = _("The balance is low: %(balance)s, the limit is %(threshold)s. Pay into the account.")
+            message = _(
+                "The balance is low: %(balance)s, the limit is %(threshold)s. Pay into the account."
+            )
             raise ServiceWarning(message % {"balance": f"{balance:.2f}", "threshold": threshold})
 
 
 @dataclasses.dataclass
 class VoicePasswordBroker(_Check):
-    """Celery's broker answers; a connection is made for it, within the time that a call would be given."""
+    """Celery's broker answers; a connection is made for it, within the time that a call would be
+    given.
+    """
 
     def matters(self) -> bool:
         return settings.dispatch == "celery" or super().matters()
@@ -150,7 +179,9 @@ class VoicePasswordBroker(_Check):
             await asyncio.to_thread(_connect, connection)
         except Exception as error:
             # Each broker has errors of its own.
-            message = _("Celery's broker does not answer, no call can be placed: start it, or correct CELERY_BROKER_URL.")
+            message = _(
+                "Celery's broker does not answer, no call can be placed: start it, or correct CELERY_BROKER_URL."
+            )
             raise ServiceUnavailable(message) from error
 
 
@@ -164,7 +195,11 @@ class VoicePasswordSync(_Check):
         # An old day that was synced again by hand says nothing of beat.
         newest = await DailyStatistics.objects.order_by("-date").afirst()
         since = timezone.now() - self.max_age
-        if newest is not None and newest.synced_at >= since and newest.date >= statistics.provider_today(since):
+        if (
+            newest is not None
+            and newest.synced_at >= since
+            and newest.date >= statistics.provider_today(since)
+        ):
             return
         if newest is None:
             found = _("No day was synced yet.")
@@ -173,14 +208,18 @@ class VoicePasswordSync(_Check):
                 "date": newest.date.isoformat(),
                 "age": timesince(newest.synced_at),
             }
-        advice = _("Are beat and a worker running? “manage.py voicepassword_sync” says what goes wrong.")
+        advice = _(
+            "Are beat and a worker running? “manage.py voicepassword_sync” says what goes wrong."
+        )
         raise ServiceWarning(f"{found} {advice}")
 
 
 def _ask() -> dict[str, str]:
     """What the provider tells, for ``_Account.weigh``; the cache's word while it holds."""
     # A corrected key is asked about at once, and sites that share a cache do not share an answer.
-    account = salted_hmac("django_voicepassword.health", f"{settings.API_KEY}\n{settings.API_URL}", algorithm="sha256")
+    account = salted_hmac(
+        "django_voicepassword.health", f"{settings.API_KEY}\n{settings.API_URL}", algorithm="sha256"
+    )
     key = f"django_voicepassword.health.{account.hexdigest()}"
     try:
         with _asking:
@@ -206,11 +245,15 @@ def _tell() -> dict[str, str]:
 def _age(last: BalanceReading | None) -> str:
     if last is None:
         return _("The balance was never read: are beat and a worker running?")
-    return _("The balance was last read %(age)s ago: are beat and a worker running?") % {"age": timesince(last.read_at)}
+    return _("The balance was last read %(age)s ago: are beat and a worker running?") % {
+        "age": timesince(last.read_at)
+    }
 
 
 def _connection() -> Any:
-    """A kombu Connection with the time limits of a call, not yet made; None where tasks need no broker."""
+    """A kombu Connection with the time limits of a call, not yet made; None where tasks need no
+    broker.
+    """
     app = current_app._get_current_object()
     limited: Any = broker.connection_of(app, os.getpid())
     return None if app.conf.task_always_eager else limited.clone()
@@ -218,4 +261,6 @@ def _connection() -> Any:
 
 def _connect(connection: Any) -> None:
     with connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, interval_max=0)
+        connection.ensure_connection(
+            max_retries=1, interval_start=0, interval_step=0, interval_max=0
+        )

@@ -20,7 +20,8 @@ from django_voicepassword.models.verifications import Verification
 class CallRequest(models.Model):
     """One flash call, voice call or SMS. Its state only informs: it never approves a verification.
 
-    States move only forward: ``queued -> placing -> placed | refused | unknown``, then what the provider reports.
+    States move only forward: ``queued -> placing -> placed | refused | unknown``, then what the
+    provider reports.
     """
 
     class Channel(models.TextChoices):
@@ -87,10 +88,14 @@ class CallRequest(models.Model):
         related_name="calls",
     )
     phone = models.CharField(_("phone"), max_length=15)
-    #: The last four digits, the last one first: what people remember of a number, found by its beginning in an index.
+    #: The last four digits, the last one first: what people remember of a number, found by its
+    #: beginning in an index.
     phone_ending = models.GeneratedField(
         expression=Concat(
-            Right("phone", 1), Left(Right("phone", 2), 1), Left(Right("phone", 3), 1), Left(Right("phone", 4), 1)
+            Right("phone", 1),
+            Left(Right("phone", 2), 1),
+            Left(Right("phone", 3), 1),
+            Left(Right("phone", 4), 1),
         ),
         output_field=models.CharField(max_length=4),
         db_persist=True,
@@ -106,7 +111,9 @@ class CallRequest(models.Model):
     origin = models.CharField(_("origin"), max_length=8, choices=Origin.choices, default=Origin.APP)
     error_code = models.CharField(_("error code"), max_length=200, blank=True, default="")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-    claimed_at = models.DateTimeField(_("claimed by a worker"), null=True, blank=True, editable=False)
+    claimed_at = models.DateTimeField(
+        _("claimed by a worker"), null=True, blank=True, editable=False
+    )
     placed_at = models.DateTimeField(_("placed"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     occurred_at = models.DateTimeField(_("provider's date"), null=True, blank=True)
@@ -118,17 +125,23 @@ class CallRequest(models.Model):
     device = models.CharField(max_length=16, blank=True, default="", editable=False)
     #: When the provider's daily statistics listed it first.
     listed_at = models.DateTimeField(_("listed by the provider"), null=True, blank=True)
-    #: What the daily statistics said otherwise than we had it: a sum of ``Difference``. Their figure won.
+    #: What the daily statistics said otherwise than we had it: a sum of ``Difference``. Their
+    #: figure won.
     difference = models.PositiveSmallIntegerField(_("difference"), default=0)
     #: Money reserved in DAILY_BUDGET before the price was known.
-    reserved_price = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True, editable=False)
+    reserved_price = models.DecimalField(
+        max_digits=12, decimal_places=4, null=True, blank=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("call request")
         verbose_name_plural = _("call requests")
         ordering = ["-created_at", "-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(channel__in=["flashcall", "voice", "sms"]), name="voicepassword_call_channel"),
+            models.CheckConstraint(
+                condition=Q(channel__in=["flashcall", "voice", "sms"]),
+                name="voicepassword_call_channel",
+            ),
             models.CheckConstraint(
                 condition=Q(
                     state__in=[
@@ -151,10 +164,17 @@ class CallRequest(models.Model):
                 ),
                 name="voicepassword_call_state",
             ),
-            models.CheckConstraint(condition=Q(origin__in=["app", "imported"]), name="voicepassword_call_origin"),
-            models.CheckConstraint(condition=Q(price__isnull=True) | Q(price__gte=0), name="voicepassword_call_price"),
             models.CheckConstraint(
-                condition=Q(state="queued") | Q(origin="imported") | Q(claimed_at__isnull=False) | Q(state="refused"),
+                condition=Q(origin__in=["app", "imported"]), name="voicepassword_call_origin"
+            ),
+            models.CheckConstraint(
+                condition=Q(price__isnull=True) | Q(price__gte=0), name="voicepassword_call_price"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="queued")
+                | Q(origin="imported")
+                | Q(claimed_at__isnull=False)
+                | Q(state="refused"),
                 name="voicepassword_call_claimed",
             ),
         ]
@@ -175,7 +195,9 @@ class CallRequest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_channel_display()}, {phones.mask(self.phone)}, {self.get_state_display()}"
+        return (
+            f"{self.get_channel_display()}, {phones.mask(self.phone)}, {self.get_state_display()}"
+        )
 
     def __repr__(self) -> str:
         return f"<CallRequest {self.pk} {self.channel} {self.state}>"
@@ -200,11 +222,15 @@ class CallRequest(models.Model):
 
     def claim(self, code_digest: str, now: datetime) -> bool:
         """QUEUED -> PLACING, for exactly one worker. Only who gets True may ask the provider."""
-        return self._move([self.State.QUEUED], state=self.State.PLACING, claimed_at=now, code_digest=code_digest)
+        return self._move(
+            [self.State.QUEUED], state=self.State.PLACING, claimed_at=now, code_digest=code_digest
+        )
 
     def unclaim(self) -> bool:
         """PLACING -> QUEUED: the request surely did not leave and will be tried again."""
-        return self._move([self.State.PLACING], state=self.State.QUEUED, claimed_at=None, code_digest="")
+        return self._move(
+            [self.State.PLACING], state=self.State.QUEUED, claimed_at=None, code_digest=""
+        )
 
     def mark_refused(self, error_code: str, now: datetime) -> bool:
         """QUEUED or PLACING -> REFUSED: nothing rang, ``error_code`` says why."""
@@ -218,12 +244,27 @@ class CallRequest(models.Model):
 
     def mark_unknown(self, now: datetime, error_code: str = "") -> bool:
         """PLACING -> UNKNOWN: no readable answer came, it may have rung; its code still counts."""
-        return self._move([self.State.PLACING], state=self.State.UNKNOWN, placed_at=now, error_code=error_code)
+        return self._move(
+            [self.State.PLACING], state=self.State.UNKNOWN, placed_at=now, error_code=error_code
+        )
 
     def mark_silent(self, error_code: str, now: datetime) -> bool:
-        """Whatever is not final -> UNKNOWN: nobody tells how it ended. A report that comes after all moves it still."""
-        open_states = [self.State.PLACED, self.State.DIALING, self.State.SMS_QUEUED, self.State.SMS_SENT]
-        return self._move(open_states, state=self.State.UNKNOWN, error_code=error_code, finished_at=now, next_poll_at=None)
+        """Whatever is not final -> UNKNOWN: nobody tells how it ended. A report that comes after
+        all moves it still.
+        """
+        open_states = [
+            self.State.PLACED,
+            self.State.DIALING,
+            self.State.SMS_QUEUED,
+            self.State.SMS_SENT,
+        ]
+        return self._move(
+            open_states,
+            state=self.State.UNKNOWN,
+            error_code=error_code,
+            finished_at=now,
+            next_poll_at=None,
+        )
 
     def mark_placed(
         self,
@@ -234,7 +275,8 @@ class CallRequest(models.Model):
         next_poll_at: datetime | None,
         error_code: str = "",
     ) -> bool:
-        """PLACING -> PLACED, keeping a state that a callback brought before the reply. False where it did so.
+        """PLACING -> PLACED, keeping a state that a callback brought before the reply. False where
+        it did so.
 
         A call that was given up as UNKNOWN meanwhile (a very late reply) becomes PLACED too.
         """
@@ -255,14 +297,20 @@ class CallRequest(models.Model):
         return False
 
     def move_forward(self, old_state: str, values: dict[str, Any]) -> bool:
-        """Compare and swap: write ``values`` (a new state among them) only where the state still is ``old_state``."""
+        """Compare and swap: write ``values`` (a new state among them) only where the state still is
+        ``old_state``.
+        """
         return self._move([old_state], **values)
 
     def move_as_told(self, values: dict[str, Any]) -> bool:
-        """Write ``values`` where the row, which nobody has read, is a call of this number and id that stands earlier."""
+        """Write ``values`` where the row, which nobody has read, is a call of this number and id
+        that stands earlier.
+        """
         progress = self.PROGRESS[values["state"]]
         earlier = [state for state, reached in self.PROGRESS.items() if reached < progress]
-        rows = type(self).objects.filter(pk=self.pk, phone=self.phone, provider_id=self.provider_id, state__in=earlier)
+        rows = type(self).objects.filter(
+            pk=self.pk, phone=self.phone, provider_id=self.provider_id, state__in=earlier
+        )
         return bool(rows.exclude(channel=self.Channel.SMS).update(**values))
 
     @classmethod
@@ -274,15 +322,19 @@ class CallRequest(models.Model):
     def lose_abandoned(cls, claimed_before: datetime, now: datetime) -> list[int]:
         """PLACING -> UNKNOWN for calls whose worker died with them. Never placed again. Their keys."""
         abandoned = list(
-            cls.objects.filter(state=cls.State.PLACING, claimed_at__lt=claimed_before).values_list("pk", flat=True)
+            cls.objects.filter(state=cls.State.PLACING, claimed_at__lt=claimed_before).values_list(
+                "pk", flat=True
+            )
         )
         return [pk for pk in abandoned if cls(pk=pk).mark_unknown(now, "worker_lost")]
 
     def _move(self, old_states: Iterable[str], **values: Any) -> bool:
-        # Not state__in=old_states: where PostgreSQL last saw few in a state, it goes through the index of all that are in it
-        # now, and the key is as good as none.
+        # Not state__in=old_states: where PostgreSQL last saw few in a state, it goes through the
+        # index of all that are in it now, and the key is as good as none.
         others = set(self.State) - set(old_states)
-        moved = type(self).objects.filter(pk=self.pk).exclude(state__in=sorted(others)).update(**values)
+        moved = (
+            type(self).objects.filter(pk=self.pk).exclude(state__in=sorted(others)).update(**values)
+        )
         if moved:
             for name, value in values.items():
                 setattr(self, name, value)
@@ -301,8 +353,15 @@ class CallStatus(models.Model):
     #: A word that is not in the vocabulary: kept raw, it moves nothing.
     OTHER = "other"
 
-    call = models.ForeignKey(CallRequest, verbose_name=_("call request"), on_delete=models.CASCADE, related_name="statuses")
-    state = models.CharField(_("state"), max_length=13, choices=[*CallRequest.State.choices, (OTHER, _("other"))])
+    call = models.ForeignKey(
+        CallRequest,
+        verbose_name=_("call request"),
+        on_delete=models.CASCADE,
+        related_name="statuses",
+    )
+    state = models.CharField(
+        _("state"), max_length=13, choices=[*CallRequest.State.choices, (OTHER, _("other"))]
+    )
     raw_state = models.CharField(_("provider's word"), max_length=64, blank=True, default="")
     source = models.CharField(_("source"), max_length=8, choices=Source.choices)
     occurred_at = models.DateTimeField(_("provider's date"), null=True, blank=True)
@@ -318,7 +377,8 @@ class CallStatus(models.Model):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(source__in=["send", "callback", "poll", "daily"]), name="voicepassword_status_source"
+                condition=Q(source__in=["send", "callback", "poll", "daily"]),
+                name="voicepassword_status_source",
             ),
         ]
 

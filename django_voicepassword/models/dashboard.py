@@ -8,7 +8,9 @@ from django_voicepassword.models.books import DailyStatistics
 
 
 class Dashboard(DailyStatistics):
-    """No rows of its own: what is registered with the admin stands in its index and menus, also in those of other themes."""
+    """No rows of its own: what is registered with the admin stands in its index and menus, also in
+    those of other themes.
+    """
 
     class Meta:
         proxy = True

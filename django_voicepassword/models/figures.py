@@ -1,4 +1,5 @@
-"""What the pages show of many calls, counted before: one row a day, hour or prefix and channel, computed anew as a whole.
+"""What the pages show of many calls, counted before: one row a day, hour or prefix and channel,
+computed anew as a whole.
 
 The days and hours are the provider's (PROVIDER_TIME_ZONE), like those of DailyStatistics.
 """
@@ -11,10 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Figures(models.Model):
-    """Calls are counted where they began, approvals where their verification began. Test numbers are left out."""
+    """Calls are counted where they began, approvals where their verification began. Test numbers
+    are left out.
+    """
 
     date = models.DateField(_("date"))
-    #: Empty: all channels together. Not their sum: a verification that used two channels was started once.
+    #: Empty: all channels together. Not their sum: a verification that used two channels was
+    #: started once.
     channel = models.CharField(_("channel"), max_length=9, blank=True, default="")
     #: Requests that may have rung; each is one of the next five.
     calls = models.PositiveIntegerField(_("calls"), default=0)
@@ -32,7 +36,8 @@ class Figures(models.Model):
     started = models.PositiveIntegerField(_("verifications started"), default=0)
     #: Of these, the approved ones; of one channel: those whose last call before the code was of it.
     approved = models.PositiveIntegerField(_("verifications approved"), default=0)
-    #: ``{"7": 12, …}``: how many approvals took so many seconds from that call to the code. See ``statistics.figures``.
+    #: ``{"7": 12, …}``: how many approvals took so many seconds from that call to the code. See
+    #: ``statistics.figures``.
     seconds = models.JSONField(_("seconds to the code"), default=dict, blank=True)
 
     class Meta:
@@ -52,7 +57,9 @@ class DayFigures(Figures):
     class Meta:
         verbose_name = _("figures of a day")
         verbose_name_plural = _("figures by day")
-        constraints = [models.UniqueConstraint(fields=["channel", "date"], name="voicepassword_figures_day")]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "date"], name="voicepassword_figures_day")
+        ]
 
     def __str__(self) -> str:
         return super().__str__()
@@ -66,7 +73,11 @@ class HourFigures(Figures):
     class Meta:
         verbose_name = _("figures of an hour")
         verbose_name_plural = _("figures by hour")
-        constraints = [models.UniqueConstraint(fields=["channel", "date", "hour"], name="voicepassword_figures_hour")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "date", "hour"], name="voicepassword_figures_hour"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{super().__str__()} {self.hour}:00"
@@ -79,7 +90,11 @@ class PrefixFigures(Figures):
     class Meta:
         verbose_name = _("figures of a prefix")
         verbose_name_plural = _("figures by prefix")
-        constraints = [models.UniqueConstraint(fields=["channel", "date", "prefix"], name="voicepassword_figures_prefix")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "date", "prefix"], name="voicepassword_figures_prefix"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{super().__str__()} {self.prefix}"

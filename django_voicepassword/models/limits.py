@@ -7,10 +7,13 @@ from django.utils.translation import gettext_lazy as _
 
 
 class LimitCounter(models.Model):
-    """One budget of one subject: ``phone:79991234567``, ``ip:192.0.2.1``, ``site:``, ``budget:2026-01-31``."""
+    """One budget of one subject: ``phone:79991234567``, ``ip:192.0.2.1``, ``site:``,
+    ``budget:2026-01-31``.
+    """
 
     key = models.CharField(_("key"), max_length=80, primary_key=True)
-    #: Rate -> list of [milliseconds since 1970, how many]; what is older than the rate's period is dropped at each use.
+    #: Rate -> list of [milliseconds since 1970, how many]; what is older than the rate's period is
+    #: dropped at each use.
     events = models.TextField(_("events"), default="{}")
     #: Money, for the keys that count money.
     amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=4, default=0)

@@ -1,4 +1,6 @@
-"""Verification: one window in which one number is to be proved. VerifiedPhone: whose it was found to be."""
+"""Verification: one window in which one number is to be proved. VerifiedPhone: whose it was found
+to be.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from django_voicepassword import phones
 
 
 class Verification(models.Model):
-    """One code, a lifetime, a budget of guesses and a budget of sends. Approved by a typed code and by nothing else."""
+    """One code, a lifetime, a budget of guesses and a budget of sends. Approved by a typed code and
+    by nothing else.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending", _("pending")
@@ -29,13 +33,16 @@ class Verification(models.Model):
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
     phone = models.CharField(_("phone"), max_length=15)
     purpose = models.CharField(_("purpose"), max_length=32, default="login")
-    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.PENDING)
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status.choices, default=Status.PENDING
+    )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     sends = models.PositiveSmallIntegerField(_("sends"), default=0)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires"))
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
-    #: When the newest send was counted; None where it proved to have rung nobody, so the next may follow at once.
+    #: When the newest send was counted; None where it proved to have rung nobody, so the next may
+    #: follow at once.
     last_sent_at = models.DateTimeField(_("last sent"), null=True, blank=True)
     user = models.ForeignKey(
         django_settings.AUTH_USER_MODEL,
@@ -47,7 +54,8 @@ class Verification(models.Model):
     )
     ip = models.GenericIPAddressField(_("client address"), null=True, blank=True)
 
-    #: Its calls, oldest first, where a verb has just read or written them: who describes it need not ask again.
+    #: Its calls, oldest first, where a verb has just read or written them: who describes it need
+    #: not ask again.
     known_calls: list[Any] | None = None
 
     class Meta:
@@ -56,7 +64,9 @@ class Verification(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(status__in=["pending", "approved", "expired", "max_attempts", "canceled"]),
+                condition=Q(
+                    status__in=["pending", "approved", "expired", "max_attempts", "canceled"]
+                ),
                 name="voicepassword_verification_status",
             ),
             models.CheckConstraint(condition=~Q(phone=""), name="voicepassword_verification_phone"),
@@ -65,7 +75,10 @@ class Verification(models.Model):
                 | (~Q(status="approved") & Q(approved_at__isnull=True)),
                 name="voicepassword_verification_approved_at",
             ),
-            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="voicepassword_verification_lifetime"),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")),
+                name="voicepassword_verification_lifetime",
+            ),
         ]
         indexes = [
             models.Index(fields=["created_at"], name="voicepassword_ver_created"),
@@ -93,21 +106,35 @@ class Verification(models.Model):
 
     @classmethod
     def count_guess(cls, verification_id: uuid.UUID, max_attempts: int, now: datetime) -> bool:
-        """Count one guess before anybody looks at it. False: closed, expired or none left; nothing was counted."""
+        """Count one guess before anybody looks at it. False: closed, expired or none left; nothing
+        was counted.
+        """
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
         return bool(open_rows.filter(attempts__lt=max_attempts).update(attempts=F("attempts") + 1))
 
     @classmethod
-    def count_send(cls, verification_id: uuid.UUID, max_sends: int, resend_after: int, now: datetime) -> bool:
-        """Count one more send before it is tried. False: closed, expired, none left or too soon; nothing was counted."""
-        rested = Q(last_sent_at__isnull=True) | Q(last_sent_at__lte=now - timedelta(seconds=resend_after))
+    def count_send(
+        cls, verification_id: uuid.UUID, max_sends: int, resend_after: int, now: datetime
+    ) -> bool:
+        """Count one more send before it is tried. False: closed, expired, none left or too soon;
+        nothing was counted.
+        """
+        rested = Q(last_sent_at__isnull=True) | Q(
+            last_sent_at__lte=now - timedelta(seconds=resend_after)
+        )
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
-        return bool(open_rows.filter(rested, sends__lt=max_sends).update(sends=F("sends") + 1, last_sent_at=now))
+        return bool(
+            open_rows.filter(rested, sends__lt=max_sends).update(
+                sends=F("sends") + 1, last_sent_at=now
+            )
+        )
 
     @classmethod
     def return_send(cls, verification_id: uuid.UUID) -> None:
         """The send counted last never left: give it back."""
-        cls.objects.filter(id=verification_id, sends__gt=0).update(sends=F("sends") - 1, last_sent_at=None)
+        cls.objects.filter(id=verification_id, sends__gt=0).update(
+            sends=F("sends") - 1, last_sent_at=None
+        )
 
     @classmethod
     def allow_next_send(cls, verification_id: uuid.UUID) -> None:
@@ -129,16 +156,23 @@ class Verification(models.Model):
     @classmethod
     def expire_old(cls, now: datetime) -> int:
         """PENDING -> EXPIRED for all whose time is over; how many."""
-        return cls.objects.filter(status=cls.Status.PENDING, expires_at__lte=now).update(status=cls.Status.EXPIRED)
+        return cls.objects.filter(status=cls.Status.PENDING, expires_at__lte=now).update(
+            status=cls.Status.EXPIRED
+        )
 
     @classmethod
     def _is_pending(cls) -> Q:
-        """For a row that its key finds. Not ``status=…``: where PostgreSQL last saw few that are pending, it goes through
-        the index of all that are now, and the key is as good as none."""
+        """For a row that its key finds. Not ``status=…``: where PostgreSQL last saw few that are
+        pending, it goes through the index of all that are now, and the key is as good as none.
+        """
         return ~Q(status__in=[status for status in cls.Status if status != cls.Status.PENDING])
 
     def _close(self, status: Verification.Status, **values: Any) -> bool:
-        closed = type(self).objects.filter(self._is_pending(), id=self.id).update(status=status, **values)
+        closed = (
+            type(self)
+            .objects.filter(self._is_pending(), id=self.id)
+            .update(status=status, **values)
+        )
         if closed:
             self.status = status
             for name, value in values.items():
@@ -147,7 +181,9 @@ class Verification(models.Model):
 
 
 class VerifiedPhone(models.Model):
-    """A number and the user who proved to hold it last. One number has one user; a user may have several numbers."""
+    """A number and the user who proved to hold it last. One number has one user; a user may have
+    several numbers.
+    """
 
     user = models.ForeignKey(
         django_settings.AUTH_USER_MODEL,
@@ -165,7 +201,9 @@ class VerifiedPhone(models.Model):
         constraints = [
             # A constraint, not unique=True: that adds a second index for LIKE on PostgreSQL.
             models.UniqueConstraint(fields=["phone"], name="voicepassword_verifiedphone_phone"),
-            models.CheckConstraint(condition=~Q(phone=""), name="voicepassword_verifiedphone_not_empty"),
+            models.CheckConstraint(
+                condition=~Q(phone=""), name="voicepassword_verifiedphone_not_empty"
+            ),
         ]
         indexes = [models.Index(fields=["verified_at"], name="voicepassword_vp_verified")]
 

@@ -1,7 +1,7 @@
 """The provider's wire format, both ways. Pure: knows neither Django nor the network.
 
-``words`` are the vocabularies, ``requests`` turn an intent into JSON, ``replies`` turn JSON into a frozen answer or an
-error, ``reports`` read callbacks and rows of statistics.
+``words`` are the vocabularies, ``requests`` turn an intent into JSON, ``replies`` turn JSON into a
+frozen answer or an error, ``reports`` read callbacks and rows of statistics.
 """
 
 from django_voicepassword.protocol.decoding import JsonGuard
@@ -15,7 +15,12 @@ from django_voicepassword.protocol.replies import (
     parse_state,
     raise_refusal,
 )
-from django_voicepassword.protocol.reports import MAX_CALLBACK_BYTES, Report, parse_callback, parse_report
+from django_voicepassword.protocol.reports import (
+    MAX_CALLBACK_BYTES,
+    Report,
+    parse_callback,
+    parse_report,
+)
 from django_voicepassword.protocol.requests import (
     InvalidRequest,
     encode_balance,

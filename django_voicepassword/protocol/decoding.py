@@ -16,10 +16,18 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
 
 
 def decode_json(body: bytes) -> Any:
-    """The JSON value in UTF-8 ``body``. Raises UnreadableReply, and nothing else, for whatever is none."""
+    """The JSON value in UTF-8 ``body``. Raises UnreadableReply, and nothing else, for whatever is
+    none.
+    """
     try:
-        # Numbers stay text: an id may be one, a float would round a price, and huge ones are no danger.
-        return json.loads(body.decode("utf-8-sig"), parse_float=str, parse_int=str, parse_constant=_refuse_constant)
+        # Numbers stay text: an id may be one, a float would round a price, and huge ones are no
+        # danger.
+        return json.loads(
+            body.decode("utf-8-sig"),
+            parse_float=str,
+            parse_int=str,
+            parse_constant=_refuse_constant,
+        )
     except (ValueError, RecursionError):
         raise UnreadableReply("not JSON") from None
 
@@ -31,8 +39,8 @@ def _refuse_constant(name: str) -> Any:
 class JsonGuard:
     """Looks at JSON, chunk by chunk, before the C parser of ``ijson`` does.
 
-    An integer beyond Python's own limit (4,300 digits) kills the process there, and brackets in brackets take memory
-    by the square of their depth: 64 KiB of them are 10 GB.
+    An integer beyond Python's own limit (4,300 digits) kills the process there, and brackets in
+    brackets take memory by the square of their depth: 64 KiB of them are 10 GB.
     """
 
     def __init__(self) -> None:

@@ -32,11 +32,14 @@ def clean_text(text: str) -> str:
 
 
 def mask_text(text: object, *secrets: str | None, length: int = MAX_TEXT) -> str:
-    """``text`` without the ``secrets`` and without whole phone numbers, at most ``length`` characters."""
+    """``text`` without the ``secrets`` and without whole phone numbers, at most ``length``
+    characters.
+    """
     masked = str(text)
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         masked = masked.replace(secret, _HIDDEN)
-    # Cut before the work, with room for a number that begins inside: nobody makes us search a megabyte.
+    # Cut before the work, with room for a number that begins inside: nobody makes us search a
+    # megabyte.
     masked = _NUMBER.sub(lambda match: mask_number(match[0]), clean_text(masked[: length + 4096]))
     return masked[:length]
 
@@ -53,10 +56,19 @@ def mask_number(number: str) -> str:
 
 
 def mask_payload(payload: Mapping[Any, Any], *secrets: str | None) -> dict[str, Any]:
-    """A flat copy of an object of the provider's, bounded and safe to keep: ``{"id": "1234", "number": "***67"}``."""
+    """A flat copy of an object of the provider's, bounded and safe to keep: ``{"id": "1234",
+    "number": "***67"}``.
+    """
     kept: dict[str, Any] = {}
     items = list(payload.items())[:MAX_KEYS]
-    own = next((_digits(str(value)[:64]) for name, value in items if str(name)[:64].strip().casefold() == "number"), "")
+    own = next(
+        (
+            _digits(str(value)[:64])
+            for name, value in items
+            if str(name)[:64].strip().casefold() == "number"
+        ),
+        "",
+    )
     for name, value in items:
         key = name if name in _PLAIN_KEYS else mask_words(name, *secrets, length=64)
         kept[key] = _mask_value(key.strip().casefold(), value, own, secrets)
@@ -76,14 +88,20 @@ def _mask_value(key: str, value: Any, own: str, secrets: tuple[str | None, ...])
         return _mask_id(value, own, secrets)
     if key == "date" and DATE.fullmatch(str(value)[:64].strip()):
         return str(value).strip()
-    return mask_text(value, *secrets, length=64) if key in _KNOWN_KEYS else mask_words(value, *secrets)
+    return (
+        mask_text(value, *secrets, length=64) if key in _KNOWN_KEYS else mask_words(value, *secrets)
+    )
 
 
 def _mask_id(value: Any, own: str, secrets: tuple[str | None, ...]) -> str:
     """An id of ten digits is no phone number, unless it is the one of its call."""
     text = clean_text(str(value)[:64])
     is_telling = len(own) > 6 and own in _digits(text)
-    return _HIDDEN if is_telling or any(secret and secret in str(value) for secret in secrets) else text
+    return (
+        _HIDDEN
+        if is_telling or any(secret and secret in str(value) for secret in secrets)
+        else text
+    )
 
 
 def _digits(text: str) -> str:

@@ -1,6 +1,7 @@
 """Answers of the provider: JSON to a frozen reply, or to the error that says who must act.
 
-Sections "Ответ сервера на запрос в формате JSON" and "Примеры запросов с описанием ответов сервера".
+Sections "Ответ сервера на запрос в формате JSON" and "Примеры запросов с описанием ответов
+сервера".
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class SendReply:
-    """The provider took a call or an SMS. ``number`` is the subscriber's, never the caller's. ``id`` may be empty."""
+    """The provider took a call or an SMS. ``number`` is the subscriber's, never the caller's.
+    ``id`` may be empty.
+    """
 
     id: str
     number: str | None = field(default=None, repr=False)
@@ -40,7 +43,9 @@ class SendReply:
 
 
 def parse_send(body: bytes, *secrets: str | None) -> SendReply:
-    """The answer to a call or an SMS. Raises ProviderRefused, UnreadableReply. ``secrets`` are never repeated."""
+    """The answer to a call or an SMS. Raises ProviderRefused, UnreadableReply. ``secrets`` are
+    never repeated.
+    """
     values = parse_object(body, *secrets)
     return SendReply(
         id=read_text(values.get("id"), 64) or "",

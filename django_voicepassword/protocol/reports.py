@@ -1,4 +1,6 @@
-"""Reports: callbacks, the answer to ``state``, the rows of ``daily``. Untrusted text becomes one Report."""
+"""Reports: callbacks, the answer to ``state``, the rows of ``daily``. Untrusted text becomes one
+Report.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.protocol import words
 from django_voicepassword.protocol.decoding import decode_json
 from django_voicepassword.protocol.masking import mask_payload, mask_words
-from django_voicepassword.protocol.values import read_date, read_duration, read_price, read_text, strip_keys
+from django_voicepassword.protocol.values import (
+    read_date,
+    read_duration,
+    read_price,
+    read_text,
+    strip_keys,
+)
 
 #: A callback is some 150 bytes; more than this is no callback.
 MAX_CALLBACK_BYTES = 65536
@@ -28,7 +36,9 @@ _KEYS = frozenset({"id", "number", "state", "duration", "price", "date", "servic
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the provider says of one request; what is absent is None. ``date`` is naive, as written; seconds; roubles."""
+    """What the provider says of one request; what is absent is None. ``date`` is naive, as written;
+    seconds; roubles.
+    """
 
     id: str | None = None
     number: str | None = field(default=None, repr=False)
@@ -48,12 +58,16 @@ class Report:
 
 
 def parse_report(payload: Any, *secrets: str | None) -> Report:
-    """One object of the provider's, ``secrets`` masked. Raises UnreadableReply for what has none of a report's keys."""
+    """One object of the provider's, ``secrets`` masked. Raises UnreadableReply for what has none of
+    a report's keys.
+    """
     if not isinstance(payload, dict):
         raise UnreadableReply("a report must be a JSON object")
     values = strip_keys(payload)
     if not any(read_text(values.get(key), 64) for key in _KEYS):
-        raise UnreadableReply("a report must have at least one of id, number, state, duration, price and date")
+        raise UnreadableReply(
+            "a report must have at least one of id, number, state, duration, price and date"
+        )
     word = read_text(values.get("state"), 64)
     number = read_text(values.get("number"), 20)
     service = read_text(values.get("service"), 64)
@@ -71,7 +85,8 @@ def parse_report(payload: Any, *secrets: str | None) -> Report:
 
 
 def parse_callback(body: bytes, content_type: str = "", *secrets: str | None) -> Report:
-    """A callback's body: a JSON object or a form, whatever ``content_type`` says (the document names none).
+    """A callback's body: a JSON object or a form, whatever ``content_type`` says (the document
+    names none).
 
     ``secrets`` are masked. Raises UnreadableReply.
     """
@@ -97,7 +112,9 @@ def _read_multipart(body: bytes, content_type: str) -> dict[str, str]:
         raise UnreadableReply(f"a multipart body has at most {_MAX_LINES} lines")
     head = f"Content-Type: {content_type[:300]}".replace("\r", " ").replace("\n", " ")
     try:
-        message = BytesParser(policy=HTTP).parsebytes(head.encode("latin-1", "replace") + b"\r\n\r\n" + body)
+        message = BytesParser(policy=HTTP).parsebytes(
+            head.encode("latin-1", "replace") + b"\r\n\r\n" + body
+        )
         parts = list(message.iter_parts()) if message.is_multipart() else []
         fields = {}
         for part in parts[:_MAX_FIELDS]:
@@ -106,6 +123,7 @@ def _read_multipart(body: bytes, content_type: str) -> dict[str, str]:
             if isinstance(name, str) and isinstance(value, bytes):
                 fields[name] = value.decode("utf-8", "replace")
     except Exception:
-        # The parser of the standard library was not written for hostile input: whatever it raises means this.
+        # The parser of the standard library was not written for hostile input: whatever it raises
+        # means this.
         raise UnreadableReply("the multipart body cannot be read") from None
     return fields

@@ -1,6 +1,8 @@
-"""Intent to JSON. Exactly one section is ever sent; what the provider would misread is refused here.
+"""Intent to JSON. Exactly one section is ever sent; what the provider would misread is refused
+here.
 
-Sections "Описание параметров JSON запроса" and "Запрос статистики". Every scalar is a string, as in the samples.
+Sections "Описание параметров JSON запроса" and "Запрос статистики". Every scalar is a string, as in
+the samples.
 """
 
 from __future__ import annotations
@@ -22,13 +24,20 @@ class InvalidRequest(ValueError):
 
 
 def encode_flash_call(
-    number: str, code: str | None = None, capacity: int | None = None, callback_url: str | None = None
+    number: str,
+    code: str | None = None,
+    capacity: int | None = None,
+    callback_url: str | None = None,
 ) -> Body:
-    """A flash call with our ``code``, or with the provider's of ``capacity`` digits (4 to 10, default 4)."""
+    """A flash call with our ``code``, or with the provider's of ``capacity`` digits (4 to 10,
+    default 4).
+    """
     body: Body = {"number": _number(number)}
     if code is not None:
         if capacity is not None:
-            raise InvalidRequest("capacity goes with the provider's code only: leave out capacity, or code")
+            raise InvalidRequest(
+                "capacity goes with the provider's code only: leave out capacity, or code"
+            )
         body["flashcall"] = {"code": _code(code)}
     else:
         body["capacity"] = _capacity(4 if capacity is None else capacity)
@@ -54,7 +63,9 @@ def encode_voice_call(
 
 
 def encode_sms(request_id: str) -> Body:
-    """The code of an earlier request as text. No number: with one, and no id, the provider places a flash call."""
+    """The code of an earlier request as text. No number: with one, and no id, the provider places a
+    flash call.
+    """
     return {"sms": {"id": _request_id(request_id)}}
 
 
@@ -76,13 +87,17 @@ def encode_daily(date: datetime.date) -> Body:
 def _number(number: Any, name: str = "number") -> str:
     digits = number.removeprefix("+") if isinstance(number, str) else ""
     if not _NUMBER.fullmatch(digits):
-        raise InvalidRequest(f"{name} must be a phone number of 11 to 15 digits with its country code, as 79999999999")
+        raise InvalidRequest(
+            f"{name} must be a phone number of 11 to 15 digits with its country code, as 79999999999"
+        )
     return digits
 
 
 def _code(code: Any) -> str:
     if not isinstance(code, str) or not _CODE.fullmatch(code):
-        raise InvalidRequest('code must be text of exactly 4 digits, as "0123"; None lets the provider make one')
+        raise InvalidRequest(
+            'code must be text of exactly 4 digits, as "0123"; None lets the provider make one'
+        )
     return code
 
 
@@ -93,7 +108,11 @@ def _capacity(capacity: Any) -> str:
 
 
 def _request_id(request_id: Any) -> str:
-    text = str(request_id).strip() if isinstance(request_id, (str, int)) and request_id is not True else ""
+    text = (
+        str(request_id).strip()
+        if isinstance(request_id, (str, int)) and request_id is not True
+        else ""
+    )
     if not text or len(text) > 64 or not text.isprintable():
         raise InvalidRequest("an id is needed: the one that the reply to the earlier call told")
     return text
@@ -103,12 +122,16 @@ def _with_callback(body: Body, callback_url: Any) -> Body:
     if callback_url is None:
         return body
     if not isinstance(callback_url, str) or not _CALLBACK_URL.fullmatch(callback_url):
-        raise InvalidRequest("callback_url must be an absolute address without spaces, as https://example.org/callback/")
+        raise InvalidRequest(
+            "callback_url must be an absolute address without spaces, as https://example.org/callback/"
+        )
     try:
         parts = urlsplit(callback_url)
         host, user = parts.hostname, parts.username
     except ValueError:
         host, user = None, None
     if not host or user or parts.scheme not in ("http", "https"):
-        raise InvalidRequest("callback_url must be an absolute http or https address without a user name")
+        raise InvalidRequest(
+            "callback_url must be an absolute http or https address without a user name"
+        )
     return {**body, "callback_url": callback_url}

@@ -1,6 +1,8 @@
-"""Rows of daily statistics, quickly: a day may have a million of them, and nearly everything in them repeats.
+"""Rows of daily statistics, quickly: a day may have a million of them, and nearly everything in
+them repeats.
 
-A row becomes a lean tuple instead of a Report; what is odd goes the long way round, through ``parse_report``.
+A row becomes a lean tuple instead of a Report; what is odd goes the long way round, through
+``parse_report``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from django_voicepassword.protocol import words
 from django_voicepassword.protocol.masking import DATE, mask_number
 from django_voicepassword.protocol.reports import Report, parse_report
 
-#: Combinations of state, service, price and duration that are remembered, and characters of each value.
+#: Combinations of state, service, price and duration that are remembered, and characters of each
+#: value.
 _MOST_KNOWN, _LONGEST_KNOWN = 50_000, 64
 
 _KEYS = ("id", "number", "date", "duration", "price", "service", "state")
@@ -26,7 +29,9 @@ _repeated = itemgetter("duration", "price", "service", "state")
 
 
 class DailyRow(NamedTuple):
-    """One row: the provider's figures of one call or SMS. ``date`` is naive, in the provider's zone; None: absent."""
+    """One row: the provider's figures of one call or SMS. ``date`` is naive, in the provider's
+    zone; None: absent.
+    """
 
     id: str
     number: str
@@ -53,9 +58,11 @@ class RowReader:
         self._known: dict[Any, tuple[Any, ...]] = {}
 
     def read(self, values: Any) -> DailyRow:
-        """One row. Raises UnreadableReply for what cannot be kept: no id, no number, neither a call nor an SMS.
+        """One row. Raises UnreadableReply for what cannot be kept: no id, no number, neither a call
+        nor an SMS.
 
-        ``date`` of a row of the usual form is text as the provider wrote it, dd.mm.yyyy hh:mm:ss, not yet judged.
+        ``date`` of a row of the usual form is text as the provider wrote it, dd.mm.yyyy hh:mm:ss,
+        not yet judged.
         """
         try:
             id, number, date, duration, price, service, state = _usual(values)
@@ -79,7 +86,9 @@ class RowReader:
             return self._read_slowly(values)
         is_sms, channel, word, raw, seconds, amount, sold, rest = known
         payload = f'{{"id": "{id}", "number": "***{number[-2:]}", "date": "{date}", {rest}'
-        return DailyRow(id, number, date, is_sms, channel, word, raw, seconds, amount, sold, payload)
+        return DailyRow(
+            id, number, date, is_sms, channel, word, raw, seconds, amount, sold, payload
+        )
 
     def _read_slowly(self, values: Any) -> DailyRow:
         row = row_of(parse_report(values, self._secret))
@@ -90,7 +99,11 @@ class RowReader:
                 return row
             if all(isinstance(one, str) and len(one) <= _LONGEST_KNOWN for one in repeated):
                 told = json.loads(row.payload)
-                rest = _json({name: told[name] for name in _KEYS[3:]})[1:] if set(told) >= set(_KEYS) else None
+                rest = (
+                    _json({name: told[name] for name in _KEYS[3:]})[1:]
+                    if set(told) >= set(_KEYS)
+                    else None
+                )
                 if rest is not None:
                     # The first seven fields of what was read, without what is this row's alone.
                     self._known[repeated] = (*row[3:10], rest)

@@ -1,4 +1,6 @@
-"""Single values as the provider writes them: numbers for strings, strings for numbers, two forms of a date."""
+"""Single values as the provider writes them: numbers for strings, strings for numbers, two forms of
+a date.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,9 @@ def read_duration(value: Any) -> int | None:
 
 
 def read_date(value: Any) -> datetime | None:
-    """``2020-02-02 15:18:48`` (callbacks) or ``11.09.2020 13:34:39`` (state, daily), naive: no zone is named."""
+    """``2020-02-02 15:18:48`` (callbacks) or ``11.09.2020 13:34:39`` (state, daily), naive: no zone
+    is named.
+    """
     text = _read_figure(value, 32) or ""
     for form in _DATE_FORMS:
         with suppress(ValueError):
@@ -73,6 +77,8 @@ def read_date(value: Any) -> datetime | None:
 
 
 def _money(text: str, bound: int) -> Decimal | None:
-    """Four decimal places, as the database keeps them; None for what is rounded up to ``bound``, which it does not hold."""
+    """Four decimal places, as the database keeps them; None for what is rounded up to ``bound``,
+    which it does not hold.
+    """
     amount = Decimal(text).quantize(Decimal("0.0001")).normalize() + Decimal("0.00")
     return amount if abs(amount) < bound else None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from django_voicepassword.exceptions import AccountRefused, NumberRefused, ProviderRefused, RequestRefused
+from django_voicepassword.exceptions import (
+    AccountRefused,
+    NumberRefused,
+    ProviderRefused,
+    RequestRefused,
+)
 
 #: A word that the document does not know.
 OTHER = "other"
 
-#: Words of callbacks (English) and of ``state`` and ``daily`` (Russian) for calls. Section "Описание статусов".
+#: Words of callbacks (English) and of ``state`` and ``daily`` (Russian) for calls. Section
+#: "Описание статусов".
 CALL_STATES = {
     "busy": "busy",
     "no answer": "no_answer",
@@ -65,7 +71,9 @@ def read_state(word: str) -> str:
 
 
 def kind_of(word: str | None, service: str | None) -> str | None:
-    """``call`` or ``sms``, told by the word, else by the service that was sold; None where neither tells."""
+    """``call`` or ``sms``, told by the word, else by the service that was sold; None where neither
+    tells.
+    """
     known = _normal(word or "")
     is_call, is_sms = known in CALL_STATES, known in SMS_STATES
     if is_call != is_sms:
@@ -77,7 +85,9 @@ def kind_of(word: str | None, service: str | None) -> str | None:
 
 
 def channel_of(kind: str, service: str | None) -> str:
-    """Our channel for what was sold. "Voice Password" names the product as well: only a word for a flash call is sure."""
+    """Our channel for what was sold. "Voice Password" names the product as well: only a word for a
+    flash call is sure.
+    """
     if kind == "sms":
         return "sms"
     return "flashcall" if "flash" in (service or "").casefold() else "voice"

@@ -12,15 +12,23 @@ from django_voicepassword.sandbox.server import Server
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen; anything but loopback is open to others")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="where to listen; anything but loopback is open to others",
+    )
     parser.add_argument("--port", type=int, default=8001, help="0: any free one")
     parser.add_argument("--key", default="sandbox-key", help="the API key to expect")
     parser.add_argument("--balance", type=Decimal, default=Decimal("1000.00"))
-    parser.add_argument("--callback-delay", type=float, default=1.0, help="seconds from the answer to the report")
+    parser.add_argument(
+        "--callback-delay", type=float, default=1.0, help="seconds from the answer to the report"
+    )
     parser.add_argument("--quiet", action="store_true", help="log no requests")
 
 
-def serve(host: str, port: int, key: str, balance: Decimal, callback_delay: float, quiet: bool) -> int:
+def serve(
+    host: str, port: int, key: str, balance: Decimal, callback_delay: float, quiet: bool
+) -> int:
     """Serve until SIGINT or SIGTERM; the exit code."""
     try:
         server = Server((host, port), Exchange(key, balance, callback_delay), quiet)
@@ -31,7 +39,9 @@ def serve(host: str, port: int, key: str, balance: Decimal, callback_delay: floa
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.stdout.write(f"sandbox listening on {server.url}\n")
-        sys.stdout.write(f"the phone: {server.url}phone/   API_URL: {server.url}api/voice-password/\n")
+        sys.stdout.write(
+            f"the phone: {server.url}phone/   API_URL: {server.url}api/voice-password/\n"
+        )
         sys.stdout.write("for development only: nobody is called, nothing is paid\n")
         if host not in ("127.0.0.1", "localhost", "::1"):
             sys.stdout.write("WARNING: everybody who reaches this machine can read every code\n")
@@ -45,7 +55,9 @@ def serve(host: str, port: int, key: str, balance: Decimal, callback_delay: floa
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m django_voicepassword.sandbox", description="The imitated provider.")
+    parser = argparse.ArgumentParser(
+        prog="python -m django_voicepassword.sandbox", description="The imitated provider."
+    )
     add_arguments(parser)
     return serve(**vars(parser.parse_args()))
 

@@ -72,7 +72,9 @@ class Exchange:
             self.answers_flow.set()
 
     def send(self, body: Row) -> tuple[Row, str]:
-        """A send request: (the reply, how it is to be answered). What is not understood becomes a flash call."""
+        """A send request: (the reply, how it is to be answered). What is not understood becomes a
+        flash call.
+        """
         sms = body.get("sms")
         if isinstance(sms, dict) and "number" not in body:
             return self._send_sms(sms)
@@ -85,7 +87,9 @@ class Exchange:
         if voice is not None and flashcall is not None:
             raise Refusal("unknown_request")
         channel = "voice" if isinstance(voice, dict) else "flashcall"
-        section = voice if isinstance(voice, dict) else flashcall if isinstance(flashcall, dict) else {}
+        section = (
+            voice if isinstance(voice, dict) else flashcall if isinstance(flashcall, dict) else {}
+        )
         outcome = outcome_of(number, channel)
         if outcome.reply.startswith("error:"):
             raise Refusal(outcome.reply.partition(":")[2])
@@ -95,9 +99,17 @@ class Exchange:
         row["from"] = shown
         if channel == "voice":
             said = f"Ваш код: {' '.join(code)}."
-            row["says"] = f"{said} Повторяю. {said}" if str(section.get("repeat", "0")) == "1" else said
+            row["says"] = (
+                f"{said} Повторяю. {said}" if str(section.get("repeat", "0")) == "1" else said
+            )
         self._schedule(row, outcome.states, outcome.callbacks)
-        reply = {"result": "ok", "id": row["id"], "number": number, "price": row["price"], "code": code}
+        reply = {
+            "result": "ok",
+            "id": row["id"],
+            "number": number,
+            "price": row["price"],
+            "code": code,
+        }
         if outcome.reply == "no_code":
             del reply["code"]
         elif outcome.reply == "number_id":
@@ -110,7 +122,9 @@ class Exchange:
             raise Refusal("ID_Not_Found")
         outcome = outcome_of(earlier["number"], "sms")
         request_id = None if outcome.sms_has_own_id else earlier["id"]
-        row = self._ring("sms", earlier["number"], earlier["code"], earlier["callback_url"], request_id)
+        row = self._ring(
+            "sms", earlier["number"], earlier["code"], earlier["callback_url"], request_id
+        )
         row |= {"text": f"Ваш код: {row['code']}", "follows": earlier["id"]}
         self._schedule(row, outcome.sms_states, outcome.callbacks)
         # The slip of the document: a leading space in the key.
@@ -137,7 +151,11 @@ class Exchange:
             if not date:
                 raise Refusal("Date_is_Empty")
             with self._lock:
-                rows = [self._statistics_row(row) for row in self.calls if row["date"].strftime("%d.%m.%Y") == date]
+                rows = [
+                    self._statistics_row(row)
+                    for row in self.calls
+                    if row["date"].strftime("%d.%m.%Y") == date
+                ]
             return {"result": "ok", "rows": str(len(rows)), "data": rows}
         raise Refusal("unknown_request")
 
@@ -151,14 +169,18 @@ class Exchange:
         """Keep that a request came: also one that was refused, which no call tells of."""
         asked = body if isinstance(body, dict) else {}
         with self._lock:
-            self.requests.append({"address": address, "number": str(asked.get("number", "")), "result": result})
+            self.requests.append(
+                {"address": address, "number": str(asked.get("number", "")), "result": result}
+            )
 
     def ledger(self, number: str = "") -> Row:
         """Everything that came and rang, oldest first, whether or not its asker got an answer."""
         with self._lock:
             return {
                 "balance": f"{self.balance:.2f}",
-                "requests": [dict(one) for one in self.requests if not number or one["number"] == number],
+                "requests": [
+                    dict(one) for one in self.requests if not number or one["number"] == number
+                ],
                 "calls": self._shown(number, len(self.calls)),
                 "callbacks": [dict(one) for one in self.callbacks],
             }
@@ -194,7 +216,9 @@ class Exchange:
             return "7495" + "".join(self._random.choices("0123456789", k=7))
         return ("7495" + "".join(self._random.choices("0123456789", k=7)))[: 11 - len(code)] + code
 
-    def _ring(self, channel: str, number: str, code: str, callback_url: Any, request_id: str | None = None) -> Row:
+    def _ring(
+        self, channel: str, number: str, code: str, callback_url: Any, request_id: str | None = None
+    ) -> Row:
         with self._lock:
             price = PRICES[channel]
             if self.balance < price:
@@ -242,7 +266,8 @@ class Exchange:
             self._report({"row": row, "state": states[-1], "how": how, "tries": 0})
             return
         if how == "reversed":
-            # A call has one report: an older one is made up for it, so that there is an order to break.
+            # A call has one report: an older one is made up for it, so that there is an order to
+            # break.
             states = states[::-1] if row["channel"] == "sms" else (*states[::-1], "DIALING")
         delay = self.callback_delay + (10 if how == "late" else 0)
         for step, state in enumerate(states, start=1):
@@ -273,7 +298,12 @@ class Exchange:
             row["duration"] = 4 if row["state"] == "ANSWERED" else 0
         if not row["callback_url"] or report["how"] == "never":
             return
-        body = {"id": row["id"], "number": row["number"], "duration": str(row["duration"]), "state": state}
+        body = {
+            "id": row["id"],
+            "number": row["number"],
+            "duration": str(row["duration"]),
+            "state": state,
+        }
         body |= {"price": row["price"], "date": row["date"].strftime("%Y-%m-%d %H:%M:%S")}
         is_form = report["how"] == "form"
         data = urllib.parse.urlencode(body).encode() if is_form else json.dumps(body).encode()

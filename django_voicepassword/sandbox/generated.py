@@ -1,4 +1,6 @@
-"""A day of made-up statistics, as long as one likes: written while it is sent, so that it takes no memory."""
+"""A day of made-up statistics, as long as one likes: written while it is sent, so that it takes no
+memory.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ def answer(date: str, count: int, rows: list[dict[str, Any]]) -> Iterator[bytes]
         yield f"{comma}{json.dumps(one, ensure_ascii=False)}".encode()
         comma = ","
     for start in range(0, count, _BLOCK):
-        block = [json.dumps(row(date, number), ensure_ascii=False) for number in range(start, min(start + _BLOCK, count))]
+        block = [
+            json.dumps(row(date, number), ensure_ascii=False)
+            for number in range(start, min(start + _BLOCK, count))
+        ]
         yield f"{comma}{','.join(block)}".encode()
         comma = ","
     yield b"]}"

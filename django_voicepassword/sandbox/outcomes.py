@@ -1,4 +1,6 @@
-"""The magic numbers: what happens to a call, told by the number that is called. This table is all there is."""
+"""The magic numbers: what happens to a call, told by the number that is called. This table is all
+there is.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """``states``: words of the callbacks in their order, the last is final. ``reply``: how the request is answered."""
+    """``states``: words of the callbacks in their order, the last is final. ``reply``: how the
+    request is answered.
+    """
 
     about: str
     states: tuple[str, ...] = ("NO ANSWER",)
@@ -16,12 +20,15 @@ class Outcome:
     #: once, twice, never, early, late, form, reversed
     callbacks: str = "once"
     sms_states: tuple[str, ...] = ("QUEUED", "SEND", "DELIVERED")
-    #: The SMS answers with the id of the call that it follows: the document does not say which it is.
+    #: The SMS answers with the id of the call that it follows: the document does not say which it
+    #: is.
     sms_has_own_id: bool = True
 
 
 #: A number that is not in the table: a flash call rings out, a voice call is answered.
-ORDINARY = Outcome("any other number: a flash call rings out, a voice call is answered, an SMS is delivered")
+ORDINARY = Outcome(
+    "any other number: a flash call rings out, a voice call is answered, an SMS is delivered"
+)
 
 OUTCOMES: dict[str, Outcome] = {
     "79990000101": Outcome("answered", ("ANSWERED",)),
@@ -31,7 +38,9 @@ OUTCOMES: dict[str, Outcome] = {
     "79990000105": Outcome("failed: nothing rings", ("FAIL",)),
     "79990000106": Outcome("a state that the document does not know", ("TELEPORTED",)),
     "79990000107": Outcome("two different final states", ("NO ANSWER", "ANSWERED")),
-    "79990000108": Outcome("the SMS is not delivered", sms_states=("QUEUED", "SEND", "NOT DELIVERED")),
+    "79990000108": Outcome(
+        "the SMS is not delivered", sms_states=("QUEUED", "SEND", "NOT DELIVERED")
+    ),
     "79990000109": Outcome("the SMS has the id of its call", sms_has_own_id=False),
     "79990000201": Outcome("error number_not_valid", reply="error:number_not_valid"),
     "79990000202": Outcome("error number_not_permitted", reply="error:number_not_permitted"),
@@ -43,7 +52,9 @@ OUTCOMES: dict[str, Outcome] = {
     "79990000208": Outcome("error unknown_request", reply="error:unknown_request"),
     "79990000209": Outcome("error ani_phone_not_valid", reply="error:ani_phone_not_valid"),
     "79990000210": Outcome("error code_not_valid", reply="error:code_not_valid"),
-    "79990000211": Outcome("an error in words of no table", reply="error:Сервис временно недоступен"),
+    "79990000211": Outcome(
+        "an error in words of no table", reply="error:Сервис временно недоступен"
+    ),
     "79990000301": Outcome("the answer takes 5 seconds", reply="slow"),
     "79990000302": Outcome("it rings, and no answer comes for a minute", reply="silent"),
     "79990000303": Outcome("it rings, and the connection is dropped", reply="drop"),
@@ -57,7 +68,10 @@ OUTCOMES: dict[str, Outcome] = {
     "79990000403": Outcome("the callback comes before the answer", callbacks="early"),
     "79990000404": Outcome("the callback comes 10 seconds late", callbacks="late"),
     "79990000405": Outcome("the callback is a form, not JSON", callbacks="form"),
-    "79990000406": Outcome("callbacks come in reverse: the final state first, then the older ones", callbacks="reversed"),
+    "79990000406": Outcome(
+        "callbacks come in reverse: the final state first, then the older ones",
+        callbacks="reversed",
+    ),
 }
 
 #: What the first digit of the last four stands for.

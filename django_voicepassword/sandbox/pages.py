@@ -64,9 +64,7 @@ def _magic_rows(digit: str) -> str:
 
 def phone_page(calls: list[dict[str, Any]], number: str) -> str:
     """Incoming calls and texts, newest first; live where JavaScript runs."""
-    head = (
-        '<script type="module" src="/static/sandbox.js"></script><noscript><meta http-equiv="refresh" content="3"></noscript>'
-    )
+    head = '<script type="module" src="/static/sandbox.js"></script><noscript><meta http-equiv="refresh" content="3"></noscript>'
     everybody = '<a href="/phone/">all numbers</a>' if number else ""
     main = (
         '<h1>Phone</h1><form class="filter" role="search"><label for="number">Only calls to</label> '
@@ -74,7 +72,9 @@ def phone_page(calls: list[dict[str, Any]], number: str) -> str:
         f"<button>Show</button> {everybody}</form>"
         f'<div id="calls" role="log" aria-label="Calls and texts">{phone_rows(calls, number)}</div>'
     )
-    return _PAGE.format(title="Phone – VoicePassword sandbox", head=head, main=main, phone=_CURRENT, front="")
+    return _PAGE.format(
+        title="Phone – VoicePassword sandbox", head=head, main=main, phone=_CURRENT, front=""
+    )
 
 
 def phone_rows(calls: list[dict[str, Any]], number: str = "") -> str:

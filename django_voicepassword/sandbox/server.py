@@ -48,7 +48,9 @@ def _amount(body: Any) -> Decimal | None:
 def _day(body: Any) -> tuple[str, int]:
     """A date of the provider and a number of rows; "" where they are none."""
     date, rows = (body.get("date"), body.get("rows")) if isinstance(body, dict) else (None, None)
-    if not (isinstance(date, str) and len(date) == 10 and type(rows) is int and 0 <= rows <= 10_000_000):
+    if not (
+        isinstance(date, str) and len(date) == 10 and type(rows) is int and 0 <= rows <= 10_000_000
+    ):
         return "", 0
     return date, rows
 
@@ -74,7 +76,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
-    # Head and body are two writes: without this the second waits 40 ms for the client's word on the first.
+    # Head and body are two writes: without this the second waits 40 ms for the client's word on the
+    # first.
     disable_nagle_algorithm = True
     timeout = 75
     server: Server
@@ -130,7 +133,11 @@ class Handler(BaseHTTPRequestHandler):
             return
         exchange.note(path, body, how)
         if path.endswith("get/"):
-            made_up = exchange.generated.get(str(body.get("date", ""))) if body.get("request") == "daily" else None
+            made_up = (
+                exchange.generated.get(str(body.get("date", "")))
+                if body.get("request") == "daily"
+                else None
+            )
             if made_up is None:
                 self._answer_json(reply)
             else:
@@ -192,7 +199,9 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isdigit() or int(length[:9]) > MAX_BODY:
             self.close_connection = True
-            self._answer("Content-Length is needed, 64 KiB at most", 413, "text/plain; charset=utf-8")
+            self._answer(
+                "Content-Length is needed, 64 KiB at most", 413, "text/plain; charset=utf-8"
+            )
             return None
         raw = self.rfile.read(int(length))
         try:
@@ -236,4 +245,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         if not self.server.quiet and self.command == "POST":
-            sys.stderr.write(f"{self.log_date_time_string()} {self.requestline} {args[1] if len(args) > 1 else ''}\n")
+            sys.stderr.write(
+                f"{self.log_date_time_string()} {self.requestline} {args[1] if len(args) > 1 else ''}\n"
+            )

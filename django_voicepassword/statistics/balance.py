@@ -23,7 +23,9 @@ FORECAST_DAYS = 7
 
 @dataclass(frozen=True)
 class Forecast:
-    """``spend_per_day`` in the account's currency; ``ends_on``: the day on which the money ends, None where it does not."""
+    """``spend_per_day`` in the account's currency; ``ends_on``: the day on which the money ends,
+    None where it does not.
+    """
 
     balance: Decimal
     currency: str
@@ -32,12 +34,15 @@ class Forecast:
 
 
 def read_balance() -> BalanceReading:
-    """Ask the provider and keep the answer; ``balance_low`` is told once each time it falls to LOW_BALANCE.
+    """Ask the provider and keep the answer; ``balance_low`` is told once each time it falls to
+    LOW_BALANCE.
 
     Raises ProviderError.
     """
     balance = provider.client().balance()
-    reading = BalanceReading.objects.create(balance=balance.amount, currency=balance.currency, read_at=timezone.now())
+    reading = BalanceReading.objects.create(
+        balance=balance.amount, currency=balance.currency, read_at=timezone.now()
+    )
     threshold = settings.LOW_BALANCE
     if balance.amount > (threshold or 0):
         limits.clear_alarm(ALARM)
@@ -56,17 +61,25 @@ def alarm(balance: Decimal | None = None, currency: str = "") -> None:
     threshold = settings.LOW_BALANCE
     told = "not enough for a send" if balance is None else f"{balance} {currency}"
     logger.error("the balance is low: %s; LOW_BALANCE is %s", told, threshold)
-    signals.balance_low.send_robust(sender=BalanceReading, balance=balance, currency=currency, threshold=threshold)
+    signals.balance_low.send_robust(
+        sender=BalanceReading, balance=balance, currency=currency, threshold=threshold
+    )
 
 
 def forecast(today: date | None = None) -> Forecast | None:
-    """By the newest reading and the spending of the last full days that were synced; None without a reading."""
+    """By the newest reading and the spending of the last full days that were synced; None without a
+    reading.
+    """
     reading = BalanceReading.objects.order_by("-read_at").first()
     if reading is None:
         return None
     today = today or date.fromisoformat(limits.provider_day(timezone.now()))
     begins = today - timedelta(days=FORECAST_DAYS)
-    spent = list(DailyStatistics.objects.filter(date__gte=begins, date__lt=today).values_list("total_price", flat=True))
+    spent = list(
+        DailyStatistics.objects.filter(date__gte=begins, date__lt=today).values_list(
+            "total_price", flat=True
+        )
+    )
     spend = sum(spent, Decimal(0)) / len(spent) if spent else Decimal(0)
     spend = spend.quantize(Decimal("0.01"))
     if spend <= 0:

@@ -1,6 +1,7 @@
 """Calls and verifications of a time, counted from their rows; and a day of them kept for the pages.
 
-A day is counted as a whole and takes the place of what was kept of it: nothing drifts, and it may be done again at will.
+A day is counted as a whole and takes the place of what was kept of it: nothing drifts, and it may
+be done again at will.
 """
 
 from __future__ import annotations
@@ -36,7 +37,13 @@ from django.utils import timezone
 
 from django_voicepassword import limits, phones
 from django_voicepassword.conf import settings
-from django_voicepassword.models import CallRequest, DayFigures, HourFigures, PrefixFigures, Verification
+from django_voicepassword.models import (
+    CallRequest,
+    DayFigures,
+    HourFigures,
+    PrefixFigures,
+    Verification,
+)
 from django_voicepassword.moments import for_field
 from django_voicepassword.statistics.days import day_bounds, provider_today
 from django_voicepassword.statistics.figures import Figures
@@ -73,7 +80,9 @@ class Counted:
 
 
 def count(day: date, begins: datetime | None = None, ends: datetime | None = None) -> Counted:
-    """Count a provider's day, or the part of it from ``begins`` to before ``ends`` (aware). Four queries."""
+    """Count a provider's day, or the part of it from ``begins`` to before ``ends`` (aware). Four
+    queries.
+    """
     first, last = day_bounds(day)
     stretch = _Stretch(day, for_field(begins or first), for_field(ends or last))
     counted = Counted()
@@ -100,7 +109,9 @@ def count(day: date, begins: datetime | None = None, ends: datetime | None = Non
 
 
 def refresh_figures(day: date) -> bool:
-    """Count a provider's day anew and keep it. False where calls of it may have been purged: what was kept stays."""
+    """Count a provider's day anew and keep it. False where calls of it may have been purged: what
+    was kept stays.
+    """
     if _is_purged(day):
         return False
     began = timezone.now()
@@ -132,14 +143,20 @@ def refresh_figures(day: date) -> bool:
 
 
 def fill_figures(today: date | None = None) -> list[date]:
-    """Count the days before ``today`` that have no figures, newest first, at most FILL_AT_MOST of them; which they are."""
+    """Count the days before ``today`` that have no figures, newest first, at most FILL_AT_MOST of
+    them; which they are.
+    """
     today = today or provider_today()
     oldest = CallRequest.objects.aggregate(oldest=Min("created_at"))["oldest"]
     if oldest is None:
         return []
     aware = oldest if timezone.is_aware(oldest) else timezone.make_aware(oldest)
     begins = provider_today(aware)
-    there = set(DayFigures.objects.filter(channel=ALL, date__gte=begins, date__lt=today).values_list("date", flat=True))
+    there = set(
+        DayFigures.objects.filter(channel=ALL, date__gte=begins, date__lt=today).values_list(
+            "date", flat=True
+        )
+    )
     lacking = (today - timedelta(days=ago) for ago in range(1, (today - begins).days + 1))
     due = [day for day in lacking if day not in there and not _is_purged(day)][:FILL_AT_MOST]
     for day in due:
@@ -157,11 +174,15 @@ class _Stretch:
         self._test_numbers = [phones.normalize(number) for number in settings.TEST_NUMBERS]
 
     def calls(self) -> Any:
-        outcomes = {name: Count("pk", filter=Q(state__in=states)) for name, states in OUTCOMES.items()}
+        outcomes = {
+            name: Count("pk", filter=Q(state__in=states)) for name, states in OUTCOMES.items()
+        }
         return (
             self._sent(CallRequest.objects.filter(**self._within("created_at")))
             .values("channel", hour=self._hour("created_at"), prefix=_prefix("phone"))
-            .annotate(calls=Count("pk", filter=~Q(state=_STATE.REFUSED)), cost=Sum("price"), **outcomes)
+            .annotate(
+                calls=Count("pk", filter=~Q(state=_STATE.REFUSED)), cost=Sum("price"), **outcomes
+            )
             .order_by()
         )
 
@@ -170,7 +191,10 @@ class _Stretch:
             Verification.objects.filter(**self._within("created_at"))
             .exclude(phone__in=self._test_numbers)
             .values(hour=self._hour("created_at"), prefix=_prefix("phone"))
-            .annotate(started=Count("pk"), approved=Count("pk", filter=Q(status=Verification.Status.APPROVED)))
+            .annotate(
+                started=Count("pk"),
+                approved=Count("pk", filter=Q(status=Verification.Status.APPROVED)),
+            )
             .order_by()
         )
 
@@ -185,14 +209,26 @@ class _Stretch:
         )
 
     def approvals(self) -> Iterable[tuple[Any, ...]]:
-        """Approved verifications by the last call before the code, and the seconds from the one to the other."""
-        sent = Q(created_at__lte=F("verification__approved_at")) & ~Q(state__in=CallRequest.UNSENT_STATES)
-        later = CallRequest.objects.filter(sent, verification=OuterRef("verification"), id__gt=OuterRef("id"))
+        """Approved verifications by the last call before the code, and the seconds from the one to
+        the other.
+        """
+        sent = Q(created_at__lte=F("verification__approved_at")) & ~Q(
+            state__in=CallRequest.UNSENT_STATES
+        )
+        later = CallRequest.objects.filter(
+            sent, verification=OuterRef("verification"), id__gt=OuterRef("id")
+        )
         seconds = _Seconds(F("verification__approved_at"), Coalesce("placed_at", "created_at"))
         return (
             self._of_verifications()
             .filter(sent, ~Exists(later), verification__status=Verification.Status.APPROVED)
-            .values_list("channel", self._hour("verification__created_at"), _prefix("phone"), seconds, Count("pk"))
+            .values_list(
+                "channel",
+                self._hour("verification__created_at"),
+                _prefix("phone"),
+                seconds,
+                Count("pk"),
+            )
             .order_by()
             .iterator(chunk_size=2000)
         )
@@ -207,9 +243,15 @@ class _Stretch:
         return {f"{name}__{bound}": moment for bound, moment in self._bounds.items()}
 
     def _hour(self, name: str) -> Expression:
-        """The hour on the provider's clock, by comparing with 23 constants: no function of a database knows its zone."""
-        begins = [for_field(datetime.combine(self._day, time(hour), self._zone)) for hour in range(1, 24)]
-        cases = [When(**{f"{name}__lt": moment}, then=Value(hour)) for hour, moment in enumerate(begins)]
+        """The hour on the provider's clock, by comparing with 23 constants: no function of a
+        database knows its zone.
+        """
+        begins = [
+            for_field(datetime.combine(self._day, time(hour), self._zone)) for hour in range(1, 24)
+        ]
+        cases = [
+            When(**{f"{name}__lt": moment}, then=Value(hour)) for hour, moment in enumerate(begins)
+        ]
         return Case(*cases, default=Value(23), output_field=IntegerField())
 
 
@@ -236,7 +278,9 @@ class _Seconds(Func):
 
 def _prefix(name: str) -> Expression:
     """Country code and area code: four digits in Russia and Kazakhstan (``7999``), five elsewhere."""
-    return Case(When(**{f"{name}__startswith": "7"}, then=Substr(name, 1, 4)), default=Substr(name, 1, 5))
+    return Case(
+        When(**{f"{name}__startswith": "7"}, then=Substr(name, 1, 4)), default=Substr(name, 1, 5)
+    )
 
 
 def _is_purged(day: date) -> bool:

@@ -1,8 +1,9 @@
 """One day of the provider, agreed with ours: streamed, merged in bulk, run again at will.
 
-The rows come in chunks, each merged in a transaction of its own by ``merge``: memory stays flat in the length of the
-day, an interrupted run loses nothing, and a web request waits for a chunk at most. Each chunk holds the day's lock, so
-two runs at once do each chunk one after the other, and the second finds what the first has done.
+The rows come in chunks, each merged in a transaction of its own by ``merge``: memory stays flat in
+the length of the day, an interrupted run loses nothing, and a web request waits for a chunk at
+most. Each chunk holds the day's lock, so two runs at once do each chunk one after the other, and
+the second finds what the first has done.
 """
 
 from __future__ import annotations
@@ -53,10 +54,11 @@ _Lost = dict[str, list[CallRequest]]
 
 @sensitive
 def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayReport:
-    """Agree with the provider on one of its days (a date in PROVIDER_TIME_ZONE); may be run again, also for today.
+    """Agree with the provider on one of its days (a date in PROVIDER_TIME_ZONE); may be run again,
+    also for today.
 
-    ``progress`` is told the number of rows read so far. Raises ProviderError; what the day stood at before stays, and
-    what was merged already stays merged.
+    ``progress`` is told the number of rows read so far. Raises ProviderError; what the day stood at
+    before stays, and what was merged already stays merged.
     """
     report: Any = provider.client().daily(day)
     database = router.db_for_write(CallRequest)
@@ -81,7 +83,9 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
 def day_bounds(day: date) -> tuple[datetime, datetime]:
     """The first moment of a provider's day and of the next one, aware."""
     zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
-    return datetime.combine(day, time.min, zone), datetime.combine(day + timedelta(days=1), time.min, zone)
+    return datetime.combine(day, time.min, zone), datetime.combine(
+        day + timedelta(days=1), time.min, zone
+    )
 
 
 def provider_today(now: datetime | None = None) -> date:
@@ -128,7 +132,9 @@ def _lost(day: date) -> _Lost:
 
 
 def _find_lost(lost: _Lost, chunk: list[DailyRow], moments: Moments) -> None:
-    """Give calls of ours without an id the id of the row that must be theirs: by number, channel and the nearest time."""
+    """Give calls of ours without an id the id of the row that must be theirs: by number, channel
+    and the nearest time.
+    """
     if not lost:
         return
     for row in chunk:
@@ -139,20 +145,27 @@ def _find_lost(lost: _Lost, chunk: list[DailyRow], moments: Moments) -> None:
         fitting = [
             call
             for call in candidates
-            if (call.channel == CallRequest.Channel.SMS) == row.is_sms and _is_near(call.claimed_at, occurred)
+            if (call.channel == CallRequest.Channel.SMS) == row.is_sms
+            and _is_near(call.claimed_at, occurred)
         ]
         if not fitting or occurred is None:
             continue
         # Ours of this id are known already: this row is theirs, not the lost one's.
         if any((known == CallRequest.Channel.SMS) == row.is_sms for known in _channels_of(row.id)):
             continue
-        nearest = min(fitting, key=lambda call: abs((_aware(call.claimed_at) or occurred) - occurred))
-        CallRequest.objects.filter(pk=nearest.pk, provider_id="").update(provider_id=row.id, error_code=MATCHED_BY_TIME)
+        nearest = min(
+            fitting, key=lambda call: abs((_aware(call.claimed_at) or occurred) - occurred)
+        )
+        CallRequest.objects.filter(pk=nearest.pk, provider_id="").update(
+            provider_id=row.id, error_code=MATCHED_BY_TIME
+        )
         candidates.remove(nearest)
 
 
 def _channels_of(provider_id: str) -> list[str]:
-    return list(CallRequest.objects.filter(provider_id=provider_id).values_list("channel", flat=True))
+    return list(
+        CallRequest.objects.filter(provider_id=provider_id).values_list("channel", flat=True)
+    )
 
 
 def _is_near(claimed: datetime | None, occurred: datetime | None) -> bool:
@@ -193,7 +206,9 @@ def _keep(day: date, totals: Totals, read: int, report: Any) -> DailyStatistics:
     if unreadable:
         logger.warning("statistics of %s: %s rows cannot be read", day, unreadable)
     if told is not None and told != read + unreadable:
-        logger.warning("statistics of %s: the provider says %s rows and sends %s", day, told, read + unreadable)
+        logger.warning(
+            "statistics of %s: the provider says %s rows and sends %s", day, told, read + unreadable
+        )
     with transaction.atomic(using=router.db_for_write(DailyStatistics)):
         # A transaction that begins with a read cannot wait for a writer on SQLite.
         _hold(day)

@@ -20,13 +20,16 @@ ADDITIVE = (
     "started",
     "approved",
 )
-#: Seconds up to which each has a bucket of its own, then buckets of five, then of sixty, and one for all beyond.
+#: Seconds up to which each has a bucket of its own, then buckets of five, then of sixty, and one
+#: for all beyond.
 _FINE, _COARSE, _LONGEST = 60, 300, 3600
 
 
 @dataclass
 class Figures:
-    """Counts of some calls; ``models.figures.Figures`` says what each means. Rates are from 0 to 1, None without a base."""
+    """Counts of some calls; ``models.figures.Figures`` says what each means. Rates are from 0 to 1,
+    None without a base.
+    """
 
     calls: int = 0
     answered: int = 0
@@ -64,7 +67,9 @@ class Figures:
 
     @property
     def answer_rate(self) -> float | None:
-        """Calls answered and SMS delivered, of all. A flash call need not be answered to do its work."""
+        """Calls answered and SMS delivered, of all. A flash call need not be answered to do its
+        work.
+        """
         return self.answered / self.calls if self.calls else None
 
     @property
@@ -73,7 +78,9 @@ class Figures:
 
     @property
     def median_seconds(self) -> int | None:
-        """Seconds from the call to the code, of the approval in the middle; beyond a minute the beginning of its bucket."""
+        """Seconds from the call to the code, of the approval in the middle; beyond a minute the
+        beginning of its bucket.
+        """
         middle = (sum(self.seconds.values()) + 1) // 2
         for bucket in sorted(self.seconds):
             middle -= self.seconds[bucket]

@@ -1,7 +1,9 @@
-"""A chunk of the provider's rows merged into ours by a few statements: match, move, import, history, totals.
+"""A chunk of the provider's rows merged into ours by a few statements: match, move, import,
+history, totals.
 
-The rows are loaded into a temporary table (PostgreSQL: COPY), and everything else happens in the database. The
-statements are one for all databases but for the loading, the UPDATE with a join, and the RETURNING of PostgreSQL.
+The rows are loaded into a temporary table (PostgreSQL: COPY), and everything else happens in the
+database. The statements are one for all databases but for the loading, the UPDATE with a join, and
+the RETURNING of PostgreSQL.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from django_voicepassword.protocol import DailyRow
 
 _LOADED, _MATCHED = "voicepassword_told", "voicepassword_matched"
 _FINAL = 9
-#: A row as young as this that is no call of ours is left to the next run: the reply to our request may be on its way.
+#: A row as young as this that is no call of ours is left to the next run: the reply to our request
+#: may be on its way.
 YOUNG = timedelta(minutes=5)
 #: Rows in one statement for MySQL: far below the packet that it takes.
 _PART = 2000
@@ -50,7 +53,9 @@ class Totals:
 
     price: Decimal = Decimal(0)
     #: Channel -> state -> how many.
-    counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    counts: dict[str, dict[str, int]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(int))
+    )
     matched: int = 0
     imported: int = 0
     mismatched: int = 0
@@ -82,24 +87,33 @@ class Merge:
         """Merge one chunk in the transaction that is open."""
         with self._connection.cursor() as cursor:
             if self._vendor == "postgresql":
-                # It knows nothing of a temporary table's size, and would rather read all of our calls for each chunk.
+                # It knows nothing of a temporary table's size, and would rather read all of our
+                # calls for each chunk.
                 cursor.execute("SET LOCAL enable_seqscan = off")
                 # What that setting makes of the estimates would have every statement compiled.
                 cursor.execute("SET LOCAL jit = off")
-                # A chunk that a crash forgets is merged again by the next run; the day's figures are written last.
+                # A chunk that a crash forgets is merged again by the next run; the day's figures
+                # are written last.
                 cursor.execute("SET LOCAL synchronous_commit = off")
             if self._vendor == "mysql":
-                # A rollback leaves it there: a chunk that broke on this connection would break every one that follows.
+                # A rollback leaves it there: a chunk that broke on this connection would break
+                # every one that follows.
                 cursor.execute(f"DROP TEMPORARY TABLE IF EXISTS {_LOADED}, {_MATCHED}")
             self._load(cursor, rows, moments)
             self._match(cursor)
-            cursor.execute(f"DELETE FROM {_MATCHED} WHERE call_id IS NULL AND told_at >= %s", [self._young])  # noqa: S608  # nosec B608
+            cursor.execute(
+                f"DELETE FROM {_MATCHED} WHERE call_id IS NULL AND told_at >= %s",  # noqa: S608  # nosec B608
+                [self._young],
+            )
             totals.written += self._move(cursor)
             totals.written += self._import(cursor)
             self._add_up(cursor, totals)
             # On MySQL a DROP TABLE that does not say TEMPORARY ends the transaction.
-            cursor.execute(f"DROP {'TEMPORARY ' if self._vendor == 'mysql' else ''}TABLE {_MATCHED}")
-            # Nothing vacuums a temporary table of PostgreSQL: deleted rows would be read again with every later chunk.
+            cursor.execute(
+                f"DROP {'TEMPORARY ' if self._vendor == 'mysql' else ''}TABLE {_MATCHED}"
+            )
+            # Nothing vacuums a temporary table of PostgreSQL: deleted rows would be read again with
+            # every later chunk.
             emptied = "TRUNCATE" if self._vendor == "postgresql" else "DELETE FROM"
             cursor.execute(f"{emptied} {_LOADED}")  # names only, here and below  # nosec B608
 
@@ -111,13 +125,19 @@ class Merge:
         columns = ", ".join(f"{name} {kind.format(**self._types)}" for name, kind in _COLUMNS)
         cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {_LOADED} ({columns})")
         if self._vendor == "postgresql":
-            _copy(cursor, "".join([self._written(row, moments, _escape, "\\N", "\t", "\n") for row in rows]))
+            _copy(
+                cursor,
+                "".join([self._written(row, moments, _escape, "\\N", "\t", "\n") for row in rows]),
+            )
         elif self._vendor == "mysql":
-            # Its drivers escape every parameter of every row in Python: here what repeats is escaped once.
+            # Its drivers escape every parameter of every row in Python: here what repeats is
+            # escaped once.
             quote = _literal(self._connection)
             for start in range(0, len(rows), _PART):
                 part = rows[start : start + _PART]
-                told = "".join([self._written(row, moments, quote, "NULL", ",", "),(") for row in part])[:-3]
+                told = "".join(
+                    [self._written(row, moments, quote, "NULL", ",", "),(") for row in part]
+                )[:-3]
                 cursor.execute(f"INSERT INTO {_LOADED} ({_NAMES}) VALUES ({told})")  # noqa: S608  # nosec B608
         else:
             marks = ", ".join(["%s"] * len(_COLUMNS))
@@ -127,7 +147,16 @@ class Merge:
     def _values(self, row: DailyRow, moments: Moments) -> tuple[Any, ...]:
         """A row as it is loaded, in the order of ``_COLUMNS``."""
         is_sms, channel, state, progress, word, duration, price, service = self._repeated(row)
-        told = (state, progress, word, duration, price, moments.text(row.date), service, row.payload)
+        told = (
+            state,
+            progress,
+            word,
+            duration,
+            price,
+            moments.text(row.date),
+            service,
+            row.payload,
+        )
         return (row.id, is_sms, channel, row.number, *told)
 
     def _repeated(self, row: DailyRow) -> tuple[Any, ...]:
@@ -137,28 +166,54 @@ class Merge:
         if known is None:
             progress = CallRequest.PROGRESS.get(row.state, 0)  # type: ignore[call-overload]
             price = None if row.price is None else str(row.price)
-            known = (int(row.is_sms), row.channel, row.state, progress, row.raw_state, row.duration, price, row.service)
+            known = (
+                int(row.is_sms),
+                row.channel,
+                row.state,
+                progress,
+                row.raw_state,
+                row.duration,
+                price,
+                row.service,
+            )
             self._known[key] = known
         return known
 
-    def _written(self, row: DailyRow, moments: Moments, quote: Callable[[Any], str], null: str, comma: str, end: str) -> str:
+    def _written(
+        self,
+        row: DailyRow,
+        moments: Moments,
+        quote: Callable[[Any], str],
+        null: str,
+        comma: str,
+        end: str,
+    ) -> str:
         """A row as text, its values quoted by ``quote``."""
         key = row[3:10]
         parts = self._parts.get(key)
         if parts is None:
             is_sms, channel, *told, service = map(quote, self._repeated(row))
-            parts = (f"{comma}{is_sms}{comma}{channel}{comma}", comma.join(["", *told, ""]), f"{comma}{service}{comma}")
+            parts = (
+                f"{comma}{is_sms}{comma}{channel}{comma}",
+                comma.join(["", *told, ""]),
+                f"{comma}{service}{comma}",
+            )
             self._parts[key] = parts
         head, middle, tail = parts
         moment = moments.text(row.date)
         at = null if moment is None else quote(moment + self._zone)
-        return f"{quote(row.id)}{head}{quote(row.number)}{middle}{at}{tail}{quote(row.payload)}{end}"
+        return (
+            f"{quote(row.id)}{head}{quote(row.number)}{middle}{at}{tail}{quote(row.payload)}{end}"
+        )
 
     def _match(self, cursor: Any) -> None:
         """Which of our calls each row is, and what it would change there."""
-        progress = " ".join(f"WHEN '{state.value}' THEN {number}" for state, number in CallRequest.PROGRESS.items())
+        progress = " ".join(
+            f"WHEN '{state.value}' THEN {number}" for state, number in CallRequest.PROGRESS.items()
+        )
         state, price, duration = (one.value for one in CallRequest.Difference)
-        # The newest of ours, where two texts share an id. "+ 0": no walk down the primary key instead of the lookup.
+        # The newest of ours, where two texts share an id. "+ 0": no walk down the primary key
+        # instead of the lookup.
         same = "x.provider_id = told_id AND CASE WHEN x.channel = 'sms' THEN 1 ELSE 0 END = is_sms"
         if self._vendor == "postgresql":
             taken = "t.*, c.id AS call_id"
@@ -193,7 +248,9 @@ class Merge:
         """)  # noqa: S608  # nosec B608
 
     def _move(self, cursor: Any) -> int:
-        """The provider's figures win; each call that changed gets its line of history. How many changed."""
+        """The provider's figures win; each call that changed gets its line of history. How many
+        changed.
+        """
         cursor.execute(
             f"""
             INSERT INTO {self._statuses} (call_id, {_HISTORY})
@@ -237,7 +294,9 @@ class Merge:
         """  # noqa: S608  # nosec B608
         parameters: list[Any] = [self._now, self._now]
         same = "n.provider_id = told_id AND CASE WHEN n.channel = 'sms' THEN 1 ELSE 0 END = is_sms"
-        history = f"INSERT INTO {self._statuses} (call_id, {_HISTORY}) SELECT n.id, {self._told()} FROM"
+        history = (
+            f"INSERT INTO {self._statuses} (call_id, {_HISTORY}) SELECT n.id, {self._told()} FROM"
+        )
         if self._vendor == "postgresql":
             cursor.execute(
                 f"WITH n AS ({insert} RETURNING id, provider_id, channel) {history} n JOIN {_MATCHED} ON {same}",
@@ -247,7 +306,10 @@ class Merge:
         cursor.execute(insert, parameters)
         imported = int(cursor.rowcount)
         if imported:
-            cursor.execute(f"{history} {_MATCHED} JOIN {self._calls} n ON {same} WHERE call_id IS NULL", [self._now])
+            cursor.execute(
+                f"{history} {_MATCHED} JOIN {self._calls} n ON {same} WHERE call_id IS NULL",
+                [self._now],
+            )
         return imported
 
     def _add_up(self, cursor: Any, totals: Totals) -> None:

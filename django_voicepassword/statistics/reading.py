@@ -1,4 +1,5 @@
-"""What the pages read: the figures of a period from rows counted before, and of today's last hours from their calls.
+"""What the pages read: the figures of a period from rows counted before, and of today's last hours
+from their calls.
 
 The work of a page does not grow with the history: a year is 366 rows by day and channel.
 """
@@ -24,7 +25,9 @@ from django_voicepassword.statistics.figures import ADDITIVE, Figures, read_seco
 
 @dataclass(frozen=True)
 class Period:
-    """The provider's days from ``first`` to ``last``, both included, of one channel or (empty) of all."""
+    """The provider's days from ``first`` to ``last``, both included, of one channel or (empty) of
+    all.
+    """
 
     first: date
     last: date
@@ -40,7 +43,10 @@ class Period:
         if self._has_today:
             days[self.today] = self._live.days[self.channel]
         length = (self.last - self.first).days + 1
-        return [(day, days.get(day, Figures())) for day in (self.first + timedelta(days=ahead) for ahead in range(length))]
+        return [
+            (day, days.get(day, Figures()))
+            for day in (self.first + timedelta(days=ahead) for ahead in range(length))
+        ]
 
     def by_channel(self) -> dict[str, Figures]:
         """Channel -> figures; the empty one is all together. Whatever the period's own channel."""
@@ -90,13 +96,15 @@ class Period:
 def today(now: datetime) -> Counted:
     """The provider's running day up to ``now`` (aware).
 
-    The hours that had settled when the day was last counted are read, what came after them is counted; by prefix what was
-    counted last stands, an hour old at most where beat runs. A day that was not counted yet is counted as a whole.
+    The hours that had settled when the day was last counted are read, what came after them is
+    counted; by prefix what was counted last stands, an hour old at most where beat runs. A day that
+    was not counted yet is counted as a whole.
     """
     moment = now.astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE))
     day = moment.date()
     kept = DayFigures.objects.filter(channel=ALL, date=day).first()
-    # Codes are typed, and states come, for some time after a call: the hour before the count had not settled.
+    # Codes are typed, and states come, for some time after a call: the hour before the count had
+    # not settled.
     settled = 0 if kept is None else _clock(kept.counted_at).hour - 1
     if settled <= 0:
         return count(day, ends=moment)
@@ -112,7 +120,8 @@ def today(now: datetime) -> Counted:
 
 
 def until(now: datetime, days_ago: int, channel: str = ALL) -> Figures:
-    """The figures of a provider's day from midnight to the same time as ``now``, ``days_ago`` days before (0: today).
+    """The figures of a provider's day from midnight to the same time as ``now``, ``days_ago`` days
+    before (0: today).
 
     Full hours are read, the hour that has begun is counted.
     """
@@ -130,7 +139,12 @@ def until(now: datetime, days_ago: int, channel: str = ALL) -> Figures:
 
 def oldest_day() -> date | None:
     """The first day that has figures."""
-    return DayFigures.objects.filter(channel=ALL).order_by("date").values_list("date", flat=True).first()
+    return (
+        DayFigures.objects.filter(channel=ALL)
+        .order_by("date")
+        .values_list("date", flat=True)
+        .first()
+    )
 
 
 def _clock(moment: datetime) -> datetime:
@@ -140,11 +154,17 @@ def _clock(moment: datetime) -> datetime:
 
 
 def _of(row: Any) -> Figures:
-    return Figures(**{name: getattr(row, name) for name in ADDITIVE}, seconds=read_seconds([row.seconds]))
+    return Figures(
+        **{name: getattr(row, name) for name in ADDITIVE}, seconds=read_seconds([row.seconds])
+    )
 
 
 def _sums(rows: QuerySet[Any], *keys: str) -> Any:
-    return rows.values(*keys).annotate(**{f"sum_{name}": Sum(name) for name in ADDITIVE}).order_by(*keys)
+    return (
+        rows.values(*keys)
+        .annotate(**{f"sum_{name}": Sum(name) for name in ADDITIVE})
+        .order_by(*keys)
+    )
 
 
 def _sum(row: dict[str, Any]) -> Figures:

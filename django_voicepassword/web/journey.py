@@ -1,4 +1,6 @@
-"""The verification of one browser: started once however often its form is sent, remembered by its id."""
+"""The verification of one browser: started once however often its form is sent, remembered by its
+id.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from django_voicepassword.models import Verification
 
 #: The only thing that a session holds of a verification: its id.
 SESSION_KEY = "voicepassword_verification"
-#: Seconds for which a second submit of the same form finds the first one, whose cookie it may not have yet.
+#: Seconds for which a second submit of the same form finds the first one, whose cookie it may not
+#: have yet.
 MEMORY = 60
 #: Seconds for which a second submit waits for the first one, and between two looks.
 PATIENCE, PAUSE = 10.0, 0.05
@@ -29,11 +32,13 @@ def current(request: HttpRequest) -> Verification | None:
         return None
 
 
-def begin(request: HttpRequest, phone: str, channel: str | None = None, purpose: str = "login") -> Verification:
+def begin(
+    request: HttpRequest, phone: str, channel: str | None = None, purpose: str = "login"
+) -> Verification:
     """The open verification of this browser for ``phone``, or a new one; remembered either way.
 
-    Reload, back button and double submit get the one that is there and ring nobody. Another phone closes it.
-    Raises what ``verifications.start`` raises.
+    Reload, back button and double submit get the one that is there and ring nobody. Another phone
+    closes it. Raises what ``verifications.start`` raises.
     """
     number = phones.normalize(phone)
     earlier = current(request)
@@ -54,15 +59,25 @@ def forget(request: HttpRequest) -> None:
 
 
 def _start_once(
-    request: HttpRequest, number: str, channel: str | None, purpose: str, earlier: Verification | None
+    request: HttpRequest,
+    number: str,
+    channel: str | None,
+    purpose: str,
+    earlier: Verification | None,
 ) -> Verification:
-    """Start a verification; of two submits at once by one browser, one starts it and the other finds it.
+    """Start a verification; of two submits at once by one browser, one starts it and the other
+    finds it.
 
-    They cannot see each other in the session, which neither has written yet: they meet in Django's cache. It
-    holds the id under a keyed digest for a minute. A cache that keeps nothing (the dummy one) costs only this
-    protection.
+    They cannot see each other in the session, which neither has written yet: they meet in Django's
+    cache. It holds the id under a keyed digest for a minute. A cache that keeps nothing (the dummy
+    one) costs only this protection.
     """
-    given: dict[str, Any] = {"purpose": purpose, "channel": channel, "request": request, "user": request.user}
+    given: dict[str, Any] = {
+        "purpose": purpose,
+        "channel": channel,
+        "request": request,
+        "user": request.user,
+    }
     key = _meeting_place(request, number, earlier)
     if key is None:
         return verifications.start(number, **given)
@@ -92,7 +107,9 @@ def _found(verification_id: str | None) -> Verification | None:
 
 
 def _meeting_place(request: HttpRequest, number: str, earlier: Verification | None) -> str | None:
-    """Where the submits of one browser for one number meet, anew after each verification. None: no cookie."""
+    """Where the submits of one browser for one number meet, anew after each verification. None: no
+    cookie.
+    """
     browser = request.META.get("CSRF_COOKIE") or request.session.session_key
     if not browser:
         return None

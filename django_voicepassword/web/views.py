@@ -11,7 +11,13 @@ from urllib.parse import urlencode
 from django.conf import settings as django_settings
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -28,7 +34,15 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
-from django_voicepassword import confirmations, devices, logins, phones, presentation, users, verifications
+from django_voicepassword import (
+    confirmations,
+    devices,
+    logins,
+    phones,
+    presentation,
+    users,
+    verifications,
+)
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, Unavailable, VerificationError
 from django_voicepassword.models import CallRequest, Verification
@@ -49,7 +63,9 @@ NEXT = "next"
 @method_decorator(csrf_protect, name="dispatch")
 @method_decorator(login_not_required, name="dispatch")
 class Page(View):
-    """What the pages share: ``template_name``, the address to go to afterwards, and how an error is told."""
+    """What the pages share: ``template_name``, the address to go to afterwards, and how an error is
+    told.
+    """
 
     template_name = ""
 
@@ -65,7 +81,9 @@ class Page(View):
     def apologize(self, error: VerificationError) -> HttpResponse:
         """Not even what this browser is at can be read: a page that asks the database for nothing."""
         # Without the request no context processor asks either.
-        text = render_to_string("voicepassword/unavailable.html", {"text": presentation.error_text(error)})
+        text = render_to_string(
+            "voicepassword/unavailable.html", {"text": presentation.error_text(error)}
+        )
         return HttpResponse(text, status=presentation.http_status(error))
 
     @property
@@ -93,7 +111,9 @@ class Page(View):
     def is_logged_in(self) -> bool:
         return bool(self.request.user.is_authenticated)
 
-    def page(self, error: VerificationError | None = None, status: int = 200, **context: Any) -> HttpResponse:
+    def page(
+        self, error: VerificationError | None = None, status: int = 200, **context: Any
+    ) -> HttpResponse:
         """The page; with ``error`` its status and, where it carries one, Retry-After."""
         response = TemplateResponse(
             self.request,
@@ -107,7 +127,9 @@ class Page(View):
 
 
 class LoginView(Page):
-    """The phone. A verification that this browser has open for it is gone on with; nobody is rung twice."""
+    """The phone. A verification that this browser has open for it is gone on with; nobody is rung
+    twice.
+    """
 
     template_name = "voicepassword/login.html"
 
@@ -163,7 +185,9 @@ class ConfirmView(Page):
 
     def ask(self, form: PhoneForm, **context: Any) -> HttpResponse:
         own = users.phones_of(self.request.user)
-        return self.page(form=form, phone=phones.mask(own[0]) if own else "", **starting_with(), **context)
+        return self.page(
+            form=form, phone=phones.mask(own[0]) if own else "", **starting_with(), **context
+        )
 
 
 class CodePage(Page):
@@ -172,7 +196,8 @@ class CodePage(Page):
     template_name = "voicepassword/code.html"
 
     def verification(self) -> Verification | None:
-        """The one that this browser is at; None also where it was canceled: there is nothing to type then.
+        """The one that this browser is at; None also where it was canceled: there is nothing to
+        type then.
 
         Who is logged in may only confirm a number, and who is not may only log in.
         """
@@ -180,14 +205,20 @@ class CodePage(Page):
         if found is None or found.status == Verification.Status.CANCELED:
             return None
         if found.purpose == confirmations.PURPOSE:
-            return found if found.user_id is not None and found.user_id == self.request.user.pk else None
+            return (
+                found
+                if found.user_id is not None and found.user_id == self.request.user.pk
+                else None
+            )
         return None if self.is_logged_in() else found
 
     def lost(self) -> HttpResponseRedirect:
         """There is nothing to type."""
         return self.leave() if self.is_logged_in() else self.go("login")
 
-    def ask(self, verification: Verification, form: CodeForm | None = None, **context: Any) -> HttpResponse:
+    def ask(
+        self, verification: Verification, form: CodeForm | None = None, **context: Any
+    ) -> HttpResponse:
         description = presentation.describe(verification)
         return self.page(
             form=form or CodeForm(description=description),
@@ -233,7 +264,9 @@ class CodeView(CodePage):
             if self.is_logged_in():
                 confirmations.confirm(request, verification.id, form.cleaned_data["code"])
             else:
-                user = logins.authenticate_phone(request, verification.id, form.cleaned_data["code"])
+                user = logins.authenticate_phone(
+                    request, verification.id, form.cleaned_data["code"]
+                )
                 logins.log_in_session(request, user, verification)
         except Verification.DoesNotExist:
             return self.lost()
@@ -244,7 +277,9 @@ class CodeView(CodePage):
         devices.remember(request, response, verification.phone)
         return response
 
-    def tell(self, verification: Verification, form: CodeForm, error: VerificationError) -> HttpResponse:
+    def tell(
+        self, verification: Verification, form: CodeForm, error: VerificationError
+    ) -> HttpResponse:
         if isinstance(error, Refused):
             # The code was right and is spent: this way ends here.
             journey.forget(self.request)
@@ -321,7 +356,11 @@ def starting_with() -> dict[str, Any]:
     return {
         "explanation": explanation(first),
         "first_action": first_action(first),
-        "other_channels": [{"name": name, "label": first_action(name)} for name in others if name != CallRequest.Channel.SMS],
+        "other_channels": [
+            {"name": name, "label": first_action(name)}
+            for name in others
+            if name != CallRequest.Channel.SMS
+        ],
     }
 
 
@@ -339,7 +378,11 @@ def explanation(channel: str) -> str:
 
 def first_action(channel: str) -> str:
     """What a button says that starts with ``channel``."""
-    return _("Let a robot call and say the code") if channel == CallRequest.Channel.VOICE else _("Call me")
+    return (
+        _("Let a robot call and say the code")
+        if channel == CallRequest.Channel.VOICE
+        else _("Call me")
+    )
 
 
 def hint(description: Description) -> str:
@@ -359,4 +402,6 @@ def clock(moment: datetime | None) -> str:
     if moment is None:
         return ""
     local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
-    return format_html('<time datetime="{}">{}</time>', local.isoformat(), time_format(local, "H:i:s"))
+    return format_html(
+        '<time datetime="{}">{}</time>', local.isoformat(), time_format(local, "H:i:s")
+    )

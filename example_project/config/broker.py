@@ -1,9 +1,11 @@
-"""Celery's filesystem broker, made safe: whole files appear and disappear by a rename, so that nobody reads half of one.
+"""Celery's filesystem broker, made safe: whole files appear and disappear by a rename, so that
+nobody reads half of one.
 
-The stock transport writes a message under the name by which a worker finds it, and a worker that is quicker than the
-writer dies of half a JSON; so does one that reads a table of queues which is being written. Two workers on another file
-system than the temporary folder may also take one message twice. It is for development: production has RabbitMQ or
-Redis. A message that a worker had taken when it was killed is lost with it; ``poll_calls`` finds its call again.
+The stock transport writes a message under the name by which a worker finds it, and a worker that is
+quicker than the writer dies of half a JSON; so does one that reads a table of queues which is being
+written. Two workers on another file system than the temporary folder may also take one message
+twice. It is for development: production has RabbitMQ or Redis. A message that a worker had taken
+when it was killed is lost with it; ``poll_calls`` finds its call again.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ class Channel(filesystem.Channel):
     """Files whose name begins with a dot are being written, or are taken already."""
 
     def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
-        # The same form of name as the stock transport's: workers take files in the order of their names.
+        # The same form of name as the stock transport's: workers take files in the order of their
+        # names.
         name = f"{round(filesystem.monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         _write(Path(self.data_folder_out) / name, payload)
 

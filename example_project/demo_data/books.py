@@ -1,4 +1,6 @@
-"""The books of the made-up days: what the provider's statistics said of them, and what the account held."""
+"""The books of the made-up days: what the provider's statistics said of them, and what the account
+held.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from django_voicepassword.conf import settings
 from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics
 
 HOUR = timedelta(hours=1)
-#: The balance is read at this minute (``schedule.BEAT_SCHEDULE``), and a little later the answer is there.
+#: The balance is read at this minute (``schedule.BEAT_SCHEDULE``), and a little later the answer is
+#: there.
 READ = timedelta(minutes=7)
 #: Days in which every reading is kept, and the hour of the one that is kept of each day before.
 HOURLY_DAYS, DAILY_HOUR = 14, 9
@@ -28,7 +31,9 @@ PAYMENT_DAYS, PAYMENT_HOUR, PAYMENT_DUE = 12, 11, 0.15
 
 
 def write_day(day: Day, now: datetime) -> None:
-    """The day as its last sync left it: counted from the calls that are there, also from those of earlier runs."""
+    """The day as its last sync left it: counted from the calls that are there, also from those of
+    earlier runs.
+    """
     last = synced(now) - HOUR if synced(now) > now else now
     # Yesterday and today are read every hour.
     at = min(last, synced(day.ends + 23 * HOUR))
@@ -44,20 +49,29 @@ def write_day(day: Day, now: datetime) -> None:
         mismatched=Count("pk", filter=Q(difference__gt=0)),
     )
     missing = _missing(calls.filter(created_at__lt=at)).count()
-    values |= {"told_rows": values["rows"], "counts": _counts(listed), "missing": missing, "synced_at": at}
+    values |= {
+        "told_rows": values["rows"],
+        "counts": _counts(listed),
+        "missing": missing,
+        "synced_at": at,
+    }
     DailyStatistics.objects.update_or_create(date=day.date, defaults=values)
 
 
 def _counts(calls: QuerySet[CallRequest]) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = defaultdict(dict)
-    for channel, state, number in calls.order_by().values_list("channel", "state").annotate(number=Count("pk")):
+    for channel, state, number in (
+        calls.order_by().values_list("channel", "state").annotate(number=Count("pk"))
+    ):
         counts[channel][state] = number
     return dict(counts)
 
 
 def _missing(calls: QuerySet[CallRequest]) -> QuerySet[CallRequest]:
     """What was sent and is not listed, as ``statistics.sync_day`` has it."""
-    sent = calls.filter(listed_at__isnull=True, claimed_at__isnull=False).exclude(service=CallRequest.TEST_SERVICE)
+    sent = calls.filter(listed_at__isnull=True, claimed_at__isnull=False).exclude(
+        service=CallRequest.TEST_SERVICE
+    )
     return sent.exclude(state__in=[*CallRequest.UNSENT_STATES, CallRequest.State.PLACING])
 
 
@@ -69,7 +83,8 @@ class Account:
 
     def __init__(self, days: list[Day], empty: Window, now: datetime) -> None:
         self._zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
-        # A reading before the first call: what was spent in an hour shows in the reading at its end.
+        # A reading before the first call: what was spent in an hour shows in the reading at its
+        # end.
         self._begins = days[0].begins + READ - HOUR
         self._now = now
         self._days = len(days)
@@ -82,7 +97,9 @@ class Account:
                 self._spent[self._hour(call.created_at)] += int(call.price * 100)
 
     def write(self) -> None:
-        """The readings before the first one that is there already: two accounts in one history would make no sense."""
+        """The readings before the first one that is there already: two accounts in one history
+        would make no sense.
+        """
         first = BalanceReading.objects.aggregate(first=Min("read_at"))["first"] or self._now
         readings = [
             BalanceReading(balance=Decimal(left) / 100, currency="Rub", read_at=moment)
@@ -109,7 +126,9 @@ class Account:
         return opening, paid | {noticed: payment}
 
     def _paid_before(self, hour: int, left: int, payment: int) -> tuple[int, dict[int, int]]:
-        """Backwards from what was left at the beginning of an hour: what the account held first, and the payments."""
+        """Backwards from what was left at the beginning of an hour: what the account held first,
+        and the payments.
+        """
         paid = {}
         for before in reversed(range(hour)):
             left += self._spent[before]
@@ -134,4 +153,7 @@ class Account:
         return (self._begins + hour * HOUR).astimezone(self._zone).hour == PAYMENT_HOUR
 
     def _is_kept(self, moment: datetime) -> bool:
-        return self._now - moment < timedelta(days=HOURLY_DAYS) or moment.astimezone(self._zone).hour == DAILY_HOUR
+        return (
+            self._now - moment < timedelta(days=HOURLY_DAYS)
+            or moment.astimezone(self._zone).hour == DAILY_HOUR
+        )

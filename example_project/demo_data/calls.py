@@ -1,4 +1,5 @@
-"""The life of one call, from the queue to the daily statistics, with the lines of history that the app writes of it.
+"""The life of one call, from the queue to the daily statistics, with the lines of history that the
+app writes of it.
 
 Everything is as it stands ``now``: what would come later is not there yet.
 """
@@ -14,7 +15,18 @@ from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from demo_data.people import Person
-from demo_data.reports import ENDED, PRICES, SERVICES, YOUNG, Line, Told, own_clock, refused, sent, synced
+from demo_data.reports import (
+    ENDED,
+    PRICES,
+    SERVICES,
+    YOUNG,
+    Line,
+    Told,
+    own_clock,
+    refused,
+    sent,
+    synced,
+)
 from demo_data.rhythm import UTC, BadLuck
 from django_voicepassword.conf import settings
 from django_voicepassword.delivery import NO_REPLY, UNREACHABLE
@@ -26,8 +38,20 @@ State, Difference = CallRequest.State, CallRequest.Difference
 
 #: Channel -> how its calls end, and how many of a hundred.
 ENDS = {
-    "flashcall": {State.NO_ANSWER: 62, State.CANCELED: 20, State.BUSY: 8, State.ANSWERED: 6, State.FAILED: 4},
-    "voice": {State.ANSWERED: 78, State.NO_ANSWER: 12, State.BUSY: 5, State.CANCELED: 3, State.FAILED: 2},
+    "flashcall": {
+        State.NO_ANSWER: 62,
+        State.CANCELED: 20,
+        State.BUSY: 8,
+        State.ANSWERED: 6,
+        State.FAILED: 4,
+    },
+    "voice": {
+        State.ANSWERED: 78,
+        State.NO_ANSWER: 12,
+        State.BUSY: 5,
+        State.CANCELED: 3,
+        State.FAILED: 2,
+    },
     "sms": {State.DELIVERED: 94, State.NOT_DELIVERED: 5, State.FAILED: 1},
 }
 _ENDS = {channel: (list(ends), list(accumulate(ends.values()))) for channel, ends in ENDS.items()}
@@ -39,7 +63,8 @@ REACHED = {
 }
 #: What the provider refuses, and how much of the calls.
 REFUSALS = {"number_in_spam_list": 0.008, "number_not_valid": 0.004, "number_not_permitted": 0.0015}
-#: How much of the calls loses its answer, never ends, is not listed, or is listed otherwise than it was told.
+#: How much of the calls loses its answer, never ends, is not listed, or is listed otherwise than it
+#: was told.
 LOST, SILENT, MISSING, DIFFERENT = 0.003, 0.002, 0.0015, 0.006
 #: In an outage: what loses its answer, what fails, and what cannot be sent at all.
 OUTAGE_LOST, OUTAGE_FAILED, OUTAGE_UNREACHABLE = 0.35, 0.25, 0.12
@@ -61,28 +86,51 @@ class Made:
 class Provider:
     """Takes calls and tells of them. Its ids begin behind ``last_id``."""
 
-    def __init__(self, chance: random.Random, now: datetime, zone: ZoneInfo, luck: BadLuck, last_id: int) -> None:
+    def __init__(
+        self, chance: random.Random, now: datetime, zone: ZoneInfo, luck: BadLuck, last_id: int
+    ) -> None:
         self._chance = chance
         self._now = now
         self._zone = zone
         self._luck = luck
         self._id = last_id
 
-    def call(self, verification: Verification, person: Person, channel: str, at: datetime, rings: float = 0) -> Made:
-        """A call of ours, asked for ``at`` a moment. ``rings``: for so many seconds; 0: as chance has it."""
-        call = CallRequest(verification_id=verification.pk, phone=person.phone, channel=channel, created_at=at)
+    def call(
+        self,
+        verification: Verification,
+        person: Person,
+        channel: str,
+        at: datetime,
+        rings: float = 0,
+    ) -> Made:
+        """A call of ours, asked for ``at`` a moment. ``rings``: for so many seconds; 0: as chance
+        has it.
+        """
+        call = CallRequest(
+            verification_id=verification.pk, phone=person.phone, channel=channel, created_at=at
+        )
         claimed = at + timedelta(seconds=self._chance.uniform(0.02, 0.4))
         error = self._refusal(at)
         # What cannot be reached is tried until the verification ends.
-        takes = self._chance.uniform(200, 290) if error == UNREACHABLE else self._chance.lognormvariate(-1, 0.5)
+        takes = (
+            self._chance.uniform(200, 290)
+            if error == UNREACHABLE
+            else self._chance.lognormvariate(-1, 0.5)
+        )
         replied = claimed + timedelta(seconds=takes)
         if claimed > self._now or (error and replied > self._now):
             return Made(call)
         call.claimed_at = claimed
-        return self._refuse(call, error, replied) if error else self._send(call, person, claimed, replied, rings)
+        return (
+            self._refuse(call, error, replied)
+            if error
+            else self._send(call, person, claimed, replied, rings)
+        )
 
     def imported(self, person: Person, at: datetime) -> Made:
-        """A call of another system that uses the account: all that is known of it is a line of the daily statistics."""
+        """A call of another system that uses the account: all that is known of it is a line of the
+        daily statistics.
+        """
         channel = self._chance.choices(list(ENDS), [5, 4, 1])[0]
         call = CallRequest(phone=person.phone, channel=channel, origin=CallRequest.Origin.IMPORTED)
         told = self._tell(call, at, self._usual_end(channel))
@@ -121,17 +169,31 @@ class Provider:
         self._id += 1
         seconds = 0
         if end == State.ANSWERED:
-            seconds = self._chance.randint(1, 6) if call.channel == "flashcall" else self._chance.randint(6, 25)
+            seconds = (
+                self._chance.randint(1, 6)
+                if call.channel == "flashcall"
+                else self._chance.randint(6, 25)
+            )
         date = own_clock(moment, self._zone)
-        return Told(str(self._id), call.phone, call.channel, date, end, seconds, PRICES[call.channel])
+        return Told(
+            str(self._id), call.phone, call.channel, date, end, seconds, PRICES[call.channel]
+        )
 
-    def _send(self, call: CallRequest, person: Person, claimed: datetime, replied: datetime, rings: float) -> Made:
+    def _send(
+        self, call: CallRequest, person: Person, claimed: datetime, replied: datetime, rings: float
+    ) -> Made:
         call.state = State.PLACING
         call.code_digest = f"{self._chance.getrandbits(256):064x}"
         end, reached = self._end(person, call.channel, call.created_at)
         told = self._tell(call, claimed, end)
-        is_lost = self._chance.random() < (OUTAGE_LOST if call.created_at in self._luck.outage else LOST)
-        return self._lose(call, told, reached) if is_lost else self._place(call, told, reached, replied, rings)
+        is_lost = self._chance.random() < (
+            OUTAGE_LOST if call.created_at in self._luck.outage else LOST
+        )
+        return (
+            self._lose(call, told, reached)
+            if is_lost
+            else self._place(call, told, reached, replied, rings)
+        )
 
     def _refuse(self, call: CallRequest, error: str, moment: datetime) -> Made:
         call.state, call.error_code, call.finished_at = State.REFUSED, error, moment
@@ -150,11 +212,18 @@ class Provider:
                 call.provider_id, call.error_code = told.id, MATCHED_BY_TIME
         return made
 
-    def _place(self, call: CallRequest, told: Told, reached: bool, replied: datetime, rings: float) -> Made:
+    def _place(
+        self, call: CallRequest, told: Told, reached: bool, replied: datetime, rings: float
+    ) -> Made:
         if replied > self._now:
             return Made(call)
         made = Made(call, reached=reached)
-        call.state, call.provider_id, call.price, call.placed_at = State.PLACED, told.id, told.price, replied
+        call.state, call.provider_id, call.price, call.placed_at = (
+            State.PLACED,
+            told.id,
+            told.price,
+            replied,
+        )
         made.lines.append(sent(told, replied))
         for line in self._reports(told, replied, rings):
             if line.received_at > self._now:
@@ -213,7 +282,12 @@ class Provider:
         if is_ours and call.is_final and self._chance.random() < DIFFERENT:
             told, call.difference = self._differ(told)
         made.lines.append(told.daily(sync))
-        call.state, call.price, call.duration, call.occurred_at = told.state, told.price, told.seconds, told.date
+        call.state, call.price, call.duration, call.occurred_at = (
+            told.state,
+            told.price,
+            told.seconds,
+            told.date,
+        )
         call.service, call.listed_at = SERVICES[call.channel], sync
         call.finished_at = call.finished_at or sync
         return True

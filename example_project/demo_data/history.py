@@ -1,4 +1,6 @@
-"""The days of the history as streams of visits: the same seed and the same ``now`` tell the same story."""
+"""The days of the history as streams of visits: the same seed and the same ``now`` tell the same
+story.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from demo_data.rhythm import Day
 from demo_data.visits import Visit, Visits
 from django_voicepassword.conf import settings
 
-#: How much of what happens is a call of another system that uses the account: two calls of a hundred.
+#: How much of what happens is a call of another system that uses the account: two calls of a
+#: hundred.
 IMPORTED = 0.0225
 #: So many calls for one of the people who were there before.
 REGULARS = 100
@@ -36,7 +39,9 @@ class History:
         self.days = rhythm.plan(calls - self._fresh, count, now, zone, self._chance)
         self.luck = rhythm.bad_luck(self.days)
         provider = Provider(self._chance, now, zone, self.luck, last_id)
-        self._visits = Visits(self._chance, now, Crowd(self._chance, calls // REGULARS + 1), provider)
+        self._visits = Visits(
+            self._chance, now, Crowd(self._chance, calls // REGULARS + 1), provider
+        )
 
     def visits(self, day: Day) -> Iterator[Visit]:
         """The visits of a day, hour by hour, in the order in which they begin."""
@@ -44,11 +49,16 @@ class History:
             begins = day.begins + timedelta(hours=number)
             # Its last second is left out: what the provider dates must be of the same day.
             ends = min(begins + timedelta(hours=1, seconds=-1), self.now)
-            yield from sorted(self._hour(begins, ends, day.ends, calls), key=lambda visit: visit.calls[0].call.created_at)
+            yield from sorted(
+                self._hour(begins, ends, day.ends, calls),
+                key=lambda visit: visit.calls[0].call.created_at,
+            )
         if day is self.days[-1]:
             yield from self._of_now(day)
 
-    def _hour(self, begins: datetime, ends: datetime, day_ends: datetime, calls: int) -> Iterator[Visit]:
+    def _hour(
+        self, begins: datetime, ends: datetime, day_ends: datetime, calls: int
+    ) -> Iterator[Visit]:
         while calls > 0:
             at = begins + (ends - begins) * self._chance.random()
             if self._chance.random() < IMPORTED and self._is_listed(at):

@@ -6,7 +6,8 @@ import random
 from itertools import accumulate
 from typing import Any
 
-#: The operators' blocks that numbers are taken from, and how many people have one. The digits behind are chance.
+#: The operators' blocks that numbers are taken from, and how many people have one. The digits
+#: behind are chance.
 PREFIXES = {
     **dict.fromkeys(range(7900, 7910), 4),
     **dict.fromkeys(range(7910, 7920), 7),
@@ -66,6 +67,8 @@ class Crowd:
         return self._regulars[int(len(self._regulars) * self._chance.random() ** LOYALTY)]
 
     def address(self) -> str:
-        """A client's address out of 100.64.0.0/10, which operators use behind their gateways and nobody owns."""
+        """A client's address out of 100.64.0.0/10, which operators use behind their gateways and
+        nobody owns.
+        """
         bits = self._chance.getrandbits(22)
         return f"100.{64 + (bits >> 16)}.{bits >> 8 & 255}.{bits & 255}"

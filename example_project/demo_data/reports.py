@@ -1,4 +1,6 @@
-"""What the provider tells of a call, in its own words, as the app keeps it: one line of history for each report."""
+"""What the provider tells of a call, in its own words, as the app keeps it: one line of history for
+each report.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,11 @@ WORDS = {
     "delivered": ("DELIVERED", "Доставлено"),
     "not_delivered": ("NOT DELIVERED", "Не доставлено"),
 }
-#: Minute and second at which the hourly sync has read yesterday and today (``schedule.BEAT_SCHEDULE``).
+#: Minute and second at which the hourly sync has read yesterday and today
+#: (``schedule.BEAT_SCHEDULE``).
 SYNCED = (17, 4)
-#: So old a call is in the statistics with its end; and so old one that is not ours is taken from them.
+#: So old a call is in the statistics with its end; and so old one that is not ours is taken from
+#: them.
 ENDED, YOUNG = timedelta(minutes=1), timedelta(minutes=5)
 
 
@@ -92,19 +96,39 @@ class Told:
         return self._line(source, word, received, payload)
 
     def _line(self, source: str, word: str, received: datetime, payload: dict[str, Any]) -> Line:
-        return Line(self.state, word, source, self.date, received, self.seconds, self.price, payload)
+        return Line(
+            self.state, word, source, self.date, received, self.seconds, self.price, payload
+        )
 
 
 def sent(told: Told, received: datetime) -> Line:
     """The reply to a request that the provider took."""
     payload = {"result": "ok", "id": told.id, "price": f"{told.price:.2f}"}
-    return Line(CallRequest.State.PLACED, "ok", CallStatus.Source.SEND, None, received, None, told.price, payload)
+    return Line(
+        CallRequest.State.PLACED,
+        "ok",
+        CallStatus.Source.SEND,
+        None,
+        received,
+        None,
+        told.price,
+        payload,
+    )
 
 
 def refused(error_code: str, received: datetime) -> Line:
     """The reply to a request that it did not take."""
     payload = {"result": "error", "error_code": error_code}
-    return Line(CallRequest.State.REFUSED, error_code, CallStatus.Source.SEND, None, received, None, None, payload)
+    return Line(
+        CallRequest.State.REFUSED,
+        error_code,
+        CallStatus.Source.SEND,
+        None,
+        received,
+        None,
+        None,
+        payload,
+    )
 
 
 def own_clock(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -1,4 +1,6 @@
-"""When people call: how many calls each day and hour has, and the bad luck that every history knows."""
+"""When people call: how many calls each day and hour has, and the bad luck that every history
+knows.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ NEVER = Window(datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC
 
 @dataclass(frozen=True)
 class BadLuck:
-    """``outage``: the provider hardly answers. ``no_money``: the account is empty, and nobody looks at it."""
+    """``outage``: the provider hardly answers. ``no_money``: the account is empty, and nobody looks
+    at it.
+    """
 
     outage: Window = NEVER
     no_money: Window = NEVER
@@ -58,7 +62,10 @@ def plan(calls: int, count: int, now: datetime, zone: ZoneInfo, chance: random.R
     dates = [today - timedelta(days=ago) for ago in reversed(range(count))]
     profiles = [_profile(day, now, zone) for day in dates]
     weights = [
-        sum(profile) * WEEK[day.weekday()] * (1 + GROWTH * number / count) * chance.uniform(0.94, 1.06)
+        sum(profile)
+        * WEEK[day.weekday()]
+        * (1 + GROWTH * number / count)
+        * chance.uniform(0.94, 1.06)
         for number, (day, profile) in enumerate(zip(dates, profiles, strict=True))
     ]
     shares = [1 + share for share in _share(calls - count, weights, chance)]
@@ -74,14 +81,21 @@ def bad_luck(days: Sequence[Day]) -> BadLuck:
         return BadLuck()
     outage, no_money = (days[int((len(days) - 1) * part)].begins for part in (0.7, 0.9))
     return BadLuck(
-        outage=Window(outage + timedelta(hours=10, minutes=20), outage + timedelta(hours=15, minutes=40)),
+        outage=Window(
+            outage + timedelta(hours=10, minutes=20), outage + timedelta(hours=15, minutes=40)
+        ),
         # Between two readings of the balance, as far as the account knows.
-        no_money=Window(no_money + timedelta(hours=20, minutes=7), no_money + timedelta(hours=21, minutes=7)),
+        no_money=Window(
+            no_money + timedelta(hours=20, minutes=7), no_money + timedelta(hours=21, minutes=7)
+        ),
     )
 
 
 def _bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    first, last = (datetime.combine(one, time.min, zone).astimezone(UTC) for one in (day, day + timedelta(days=1)))
+    first, last = (
+        datetime.combine(one, time.min, zone).astimezone(UTC)
+        for one in (day, day + timedelta(days=1))
+    )
     return first, last
 
 
@@ -93,7 +107,10 @@ def _profile(day: date, now: datetime, zone: ZoneInfo) -> list[float]:
     passed = [(now - begins) / timedelta(hours=1) - hour for hour in hours]
     # Just after midnight there is one call too.
     passed[0] = max(passed[0], 0.001)
-    profile = [weights[hour % 24] * min(max(part, 0.0), 1.0) for hour, part in zip(hours, passed, strict=True)]
+    profile = [
+        weights[hour % 24] * min(max(part, 0.0), 1.0)
+        for hour, part in zip(hours, passed, strict=True)
+    ]
     return [part / sum(weights) for part in profile]
 
 

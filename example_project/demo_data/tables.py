@@ -1,6 +1,7 @@
 """Rows into a table, several times as fast as by ``bulk_create``, which looks at each value anew.
 
-PostgreSQL takes them by COPY; of the others, SQLite by ``executemany``, and MariaDB by statements of many rows.
+PostgreSQL takes them by COPY; of the others, SQLite by ``executemany``, and MariaDB by statements
+of many rows.
 """
 
 from __future__ import annotations
@@ -20,11 +21,17 @@ Row = Sequence[Any]
 
 
 class Table:
-    """The columns ``names`` (attributes of the model; by default all that the database does not fill itself)."""
+    """The columns ``names`` (attributes of the model; by default all that the database does not
+    fill itself).
+    """
 
     def __init__(self, model: type[models.Model], names: Sequence[str] = ()) -> None:
         fields = {field.attname: field for field in model._meta.concrete_fields}
-        own = [name for name, field in fields.items() if not (field.generated or isinstance(field, models.AutoField))]
+        own = [
+            name
+            for name, field in fields.items()
+            if not (field.generated or isinstance(field, models.AutoField))
+        ]
         self.names = list(names) or own
         #: A row out of an instance of the model.
         self.row: Callable[[Any], Row] = attrgetter(*self.names)
@@ -57,7 +64,9 @@ class Table:
 
     def _insert_part(self, rows: Sequence[Row]) -> list[Any]:
         marks = ", ".join([self._marks] * len(rows))
-        statement = f"INSERT INTO {self._name} ({self._columns}) VALUES {marks} RETURNING {self._key}"
+        statement = (
+            f"INSERT INTO {self._name} ({self._columns}) VALUES {marks} RETURNING {self._key}"
+        )
         with connection.cursor() as cursor:
             cursor.execute(statement, list(chain.from_iterable(self._adapted(rows))))
             return [key for (key,) in cursor.fetchall()]
@@ -70,7 +79,10 @@ class Table:
             return [key for (key,) in cursor.fetchall()]
 
     def _copy(self, columns: str, rows: Iterable[Row]) -> None:
-        with connection.cursor() as cursor, cursor.copy(f"COPY {self._name} ({columns}) FROM STDIN") as copy:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {self._name} ({columns}) FROM STDIN") as copy,
+        ):
             for row in rows:
                 copy.write_row(row)
 

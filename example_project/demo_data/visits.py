@@ -20,7 +20,8 @@ from django_voicepassword.models import CallRequest, Verification
 
 Status = Verification.Status
 
-#: How many of those who log in only confirm an important step; how many of all come once, for a purpose of the project.
+#: How many of those who log in only confirm an important step; how many of all come once, for a
+#: purpose of the project.
 CONFIRMS, ORDERS = 0.1, 0.3
 #: Channel -> who got a code by it and types it; and how much slower than that of a flash call.
 TYPED = {"flashcall": (0.87, 1.0), "voice": (0.9, 1.4), "sms": (0.9, 1.6)}
@@ -39,7 +40,9 @@ PATIENCE = timedelta(seconds=40)
 
 @dataclass(slots=True)
 class Visit:
-    """One verification with its calls; without one: a call of another system. ``user_of``: whose account it is for."""
+    """One verification with its calls; without one: a call of another system. ``user_of``: whose
+    account it is for.
+    """
 
     calls: list[Made]
     verification: Verification | None = None
@@ -49,7 +52,9 @@ class Visit:
 class Visits:
     """Makes visits, as they stand ``now``."""
 
-    def __init__(self, chance: random.Random, now: datetime, crowd: Crowd, provider: Provider) -> None:
+    def __init__(
+        self, chance: random.Random, now: datetime, crowd: Crowd, provider: Provider
+    ) -> None:
         self._chance = chance
         self._now = now
         self._crowd = crowd
@@ -59,7 +64,9 @@ class Visits:
         return Visit([self._provider.imported(self._crowd.stranger(), at)])
 
     def visit(self, at: datetime, ends: datetime, most: int, rings: float = 0) -> Visit:
-        """Somebody comes ``at`` a moment. After the first call none begins after ``ends``; there are ``most`` at most."""
+        """Somebody comes ``at`` a moment. After the first call none begins after ``ends``; there
+        are ``most`` at most.
+        """
         person, purpose = self._who()
         verification = self._begin(person, purpose, at)
         calls: list[Made] = []
@@ -76,7 +83,9 @@ class Visits:
     def _begin(self, person: Person, purpose: str, at: datetime) -> Verification:
         ends = at + timedelta(seconds=settings.CODE_TTL)
         ip = self._crowd.address()
-        return Verification(phone=person.phone, purpose=purpose, created_at=at, expires_at=ends, ip=ip)
+        return Verification(
+            phone=person.phone, purpose=purpose, created_at=at, expires_at=ends, ip=ip
+        )
 
     def _who(self) -> tuple[Person, str]:
         if self._chance.random() < ORDERS:
@@ -85,7 +94,9 @@ class Visits:
         is_step = person.has_account and self._chance.random() < CONFIRMS
         return person, confirmations.PURPOSE if is_step else "login"
 
-    def _channels(self, verification: Verification, calls: list[Made]) -> Iterator[tuple[str, datetime]]:
+    def _channels(
+        self, verification: Verification, calls: list[Made]
+    ) -> Iterator[tuple[str, datetime]]:
         """The channels that are tried, and when; an SMS only after a call that the provider took."""
         channel = "voice" if self._chance.random() < VOICE_FIRST else "flashcall"
         at = verification.created_at
@@ -103,10 +114,14 @@ class Visits:
             channel = "sms" if can_text and is_text else "voice"
 
     def _count_send(self, verification: Verification, call: CallRequest) -> None:
-        """As delivery does: a refusal lets the next send follow at once, and is given back where it is not the number's."""
+        """As delivery does: a refusal lets the next send follow at once, and is given back where it
+        is not the number's.
+        """
         if call.error_code not in GIVEN_BACK:
             verification.sends += 1
-        verification.last_sent_at = None if call.state == CallRequest.State.REFUSED else call.created_at
+        verification.last_sent_at = (
+            None if call.state == CallRequest.State.REFUSED else call.created_at
+        )
 
     def _is_over(self, verification: Verification, made: Made) -> bool:
         """The code of this call is typed, or nothing more is tried."""
@@ -146,5 +161,7 @@ class Visits:
         if not person.has_account:
             name = f"user_{secrets.token_hex(6)}"
             password = make_password(None)
-            person.user = get_user_model()(username=name, password=password, date_joined=moment, last_login=moment)
+            person.user = get_user_model()(
+                username=name, password=password, date_joined=moment, last_login=moment
+            )
         return person

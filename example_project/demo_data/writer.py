@@ -1,4 +1,6 @@
-"""Visits into the database, some thousand calls at a time: memory stays flat in the length of the history."""
+"""Visits into the database, some thousand calls at a time: memory stays flat in the length of the
+history.
+"""
 
 from __future__ import annotations
 
@@ -41,15 +43,26 @@ class Writer:
                 visit.verification.user_id = visit.user_of.user_id
         begun = [visit.verification for visit in self._visits if visit.verification is not None]
         self._verifications.insert([self._verifications.row(one) for one in begun])
-        made = sorted((one for visit in self._visits for one in visit.calls), key=lambda one: one.call.created_at)
+        made = sorted(
+            (one for visit in self._visits for one in visit.calls),
+            key=lambda one: one.call.created_at,
+        )
         keys = self._requests.insert_and_tell([self._requests.row(one.call) for one in made])
-        self._statuses.insert([(key, *line) for key, one in zip(keys, made, strict=True) for line in one.lines])
+        self._statuses.insert(
+            [(key, *line) for key, one in zip(keys, made, strict=True) for line in one.lines]
+        )
         self._visits, self._calls = [], 0
         self._written([one.call for one in made])
 
     def _save_accounts(self) -> None:
-        """The users who logged in first, and their numbers; a number that has an account already keeps it."""
-        people = [visit.user_of for visit in self._visits if visit.user_of is not None and visit.user_of.user is not None]
+        """The users who logged in first, and their numbers; a number that has an account already
+        keeps it.
+        """
+        people = [
+            visit.user_of
+            for visit in self._visits
+            if visit.user_of is not None and visit.user_of.user is not None
+        ]
         first = {person.phone: person for person in reversed(people)}
         found = VerifiedPhone.objects.filter(phone__in=first).values_list("phone", "user_id")
         accounts = dict(found)

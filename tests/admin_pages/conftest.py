@@ -12,7 +12,9 @@ from pytest_django.live_server_helper import LiveServer
 
 @pytest.fixture(scope="module")
 def live_server(django_db_setup: None) -> Iterator[LiveServer]:
-    with override_settings(MIDDLEWARE=["tests.admin_pages.csp.StrictPolicy", *django_settings.MIDDLEWARE]):
+    with override_settings(
+        MIDDLEWARE=["tests.admin_pages.csp.StrictPolicy", *django_settings.MIDDLEWARE]
+    ):
         server = LiveServer("localhost")
     yield server
     server.stop()

@@ -9,7 +9,9 @@ from typing import Any
 
 
 class Shown(HTMLParser):
-    """``tables``: caption -> rows of cells; ``tiles``: label -> what stands under it; ``links``: words -> address."""
+    """``tables``: caption -> rows of cells; ``tiles``: label -> what stands under it; ``links``:
+    words -> address.
+    """
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -60,5 +62,7 @@ class Shown(HTMLParser):
 
 
 def _script(page: str) -> Any:
-    found = re.search(r'<script id="vp-chart-data" type="application/json">(.*?)</script>', page, re.DOTALL)
+    found = re.search(
+        r'<script id="vp-chart-data" type="application/json">(.*?)</script>', page, re.DOTALL
+    )
     return found.group(1) if found else "{}"

@@ -1,4 +1,6 @@
-"""The page of one call: what happened, what support may do, and that it costs and falsifies nothing by accident."""
+"""The page of one call: what happened, what support may do, and that it costs and falsifies nothing
+by accident.
+"""
 
 from __future__ import annotations
 
@@ -66,14 +68,23 @@ def page(client: Client, call: CallRequest) -> str:
 def told(client: Client, call: CallRequest) -> list[tuple[str, str]]:
     """(Source, words) of each event of the page."""
     events = client.get(address(call)).context["events"]
-    return [(event.source, strip_tags(f"{event.words} {event.word} {event.details}").strip()) for event in events]
+    return [
+        (event.source, strip_tags(f"{event.words} {event.word} {event.details}").strip())
+        for event in events
+    ]
 
 
 def test_the_story_of_a_call_in_its_order(outbox: list[Sent]) -> None:
     call = start()
     assert call.verification is not None
     later = timezone.now() + timedelta(seconds=9)
-    report = {"id": call.provider_id, "number": "79990000001", "state": "NO ANSWER", "price": "0.40", "duration": "0"}
+    report = {
+        "id": call.provider_id,
+        "number": "79990000001",
+        "state": "NO ANSWER",
+        "price": "0.40",
+        "duration": "0",
+    }
     delivery.record(call.pk, parse_report(report), CallStatus.Source.CALLBACK)
     delivery.record(call.pk, parse_report({**report, "state": "Странно"}), CallStatus.Source.POLL)
     verifications.check(call.verification.id, outbox[0].code)
@@ -91,7 +102,11 @@ def test_the_story_of_a_call_in_its_order(outbox: list[Sent]) -> None:
 
 def test_the_payload_is_folded_away_and_masked(outbox: list[Sent]) -> None:
     call = start()
-    delivery.record(call.pk, parse_report({"number": "79990000001", "state": "BUSY", "code": "4321"}), "callback")
+    delivery.record(
+        call.pk,
+        parse_report({"number": "79990000001", "state": "BUSY", "code": "4321"}),
+        "callback",
+    )
     shown = page(logged_in(), call)
     assert "&quot;number&quot;: &quot;***01&quot;" in shown
     for secret in ("4321", outbox[0].code, "79990000001", call.code_digest):
@@ -110,21 +125,38 @@ def test_other_calls_of_the_number_are_there_and_only_those(outbox: list[Sent]) 
 
 def test_every_error_code_and_state_has_its_advice() -> None:
     for code in ERRORS:
-        call = CallRequest(state="unknown" if code in ("no_reply", "worker_lost") else "refused", error_code=code.upper())
+        call = CallRequest(
+            state="unknown" if code in ("no_reply", "worker_lost") else "refused",
+            error_code=code.upper(),
+        )
         assert advise(call) == str(ERRORS[code])
-    assert "Its word is the error code" in advise(CallRequest(state="refused", error_code="never heard of"))
-    words = {advise(CallRequest(state=state, channel=channel)) for state in CallRequest.State for channel in ("voice", "sms")}
+    assert "Its word is the error code" in advise(
+        CallRequest(state="refused", error_code="never heard of")
+    )
+    words = {
+        advise(CallRequest(state=state, channel=channel))
+        for state in CallRequest.State
+        for channel in ("voice", "sms")
+    }
     assert all(words)
-    assert advise(CallRequest(state="queued", created_at=timezone.now())) == "It waits for a worker."
-    assert "Are workers running?" in advise(CallRequest(state="queued", created_at=timezone.now() - timedelta(minutes=1)))
+    assert (
+        advise(CallRequest(state="queued", created_at=timezone.now())) == "It waits for a worker."
+    )
+    assert "Are workers running?" in advise(
+        CallRequest(state="queued", created_at=timezone.now() - timedelta(minutes=1))
+    )
 
 
-def test_a_page_costs_a_fixed_number_of_queries(outbox: list[Sent], django_assert_num_queries: Any) -> None:
+def test_a_page_costs_a_fixed_number_of_queries(
+    outbox: list[Sent], django_assert_num_queries: Any
+) -> None:
     client = logged_in(*DEEDS.values())
     for reports in (1, 10):
         call = start()
         for number in range(reports):
-            delivery.record(call.pk, parse_report({"state": "BUSY", "duration": str(number)}), "callback")
+            delivery.record(
+                call.pk, parse_report({"state": "BUSY", "duration": str(number)}), "callback"
+            )
             client.post(deed(call, "unblock"))
         LogEntry.objects.update(action_time=timezone.now())
         client.get(address(call))
@@ -133,7 +165,9 @@ def test_a_page_costs_a_fixed_number_of_queries(outbox: list[Sent], django_asser
 
 
 @pytest.mark.parametrize(("name", "permission"), DEEDS.items())
-def test_a_deed_needs_its_own_permission_and_post(outbox: list[Sent], name: str, permission: str) -> None:
+def test_a_deed_needs_its_own_permission_and_post(
+    outbox: list[Sent], name: str, permission: str
+) -> None:
     call = start()
     client = logged_in(*(one for one in DEEDS.values() if one != permission))
     assert deed(call, name) not in page(client, call)
@@ -157,7 +191,9 @@ def test_no_deed_is_done_by_get(outbox: list[Sent]) -> None:
     assert limits.used(call.phone)
 
 
-def test_what_costs_is_confirmed_and_then_rings_once(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_what_costs_is_confirmed_and_then_rings_once(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(RESEND_AFTER=0)
     call = start()
     client = logged_in("send_voice", "send_sms")
@@ -166,7 +202,10 @@ def test_what_costs_is_confirmed_and_then_rings_once(outbox: list[Sent], configu
     assert len(outbox) == 1
     answer = client.post(deed(call, "voice"), follow=True)
     assert "Had a robot call and say the code." in answer.content.decode()
-    assert [(sent.channel, sent.code) for sent in outbox] == [("flashcall", outbox[0].code), ("voice", outbox[0].code)]
+    assert [(sent.channel, sent.code) for sent in outbox] == [
+        ("flashcall", outbox[0].code),
+        ("voice", outbox[0].code),
+    ]
     assert "3.30" in client.get(deed(call, "sms")).content.decode()
     client.post(deed(call, "sms"))
     assert [sent.channel for sent in outbox] == ["flashcall", "voice", "sms"]
@@ -188,7 +227,9 @@ def test_what_cannot_be_done_is_told_and_does_nothing(outbox: list[Sent]) -> Non
     assert "A call needs a verification that is still open" in shown
     assert f'href="{deed(call, "voice")}"' not in shown
     assert "already" in client.post(deed(call, "voice"), follow=True).content.decode()
-    lone = CallRequest.objects.create(phone="79990000003", channel="voice", state="placed", claimed_at=timezone.now())
+    lone = CallRequest.objects.create(
+        phone="79990000003", channel="voice", state="placed", claimed_at=timezone.now()
+    )
     for name in ("ask", "voice", "cancel"):
         assert "could not be done" in client.post(deed(lone, name), follow=True).content.decode()
     assert len(outbox) == 1
@@ -206,7 +247,9 @@ def test_canceling_and_unblocking(outbox: list[Sent]) -> None:
     assert "No limit of this number is used." in page(client, call)
 
 
-def test_the_provider_is_asked_now(sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_provider_is_asked_now(
+    sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
+) -> None:
     call = start()
     delivery.place(call.pk)
     client = logged_in("ask_provider")
@@ -221,7 +264,9 @@ def test_a_provider_that_is_down_is_told_and_nothing_is_noted(
 ) -> None:
     call = start()
     delivery.place(call.pk)
-    configure(TRANSPORT="http", API_KEY="secret-key", API_URL="http://127.0.0.1:9/", TIMEOUT=(0.2, 0.2))
+    configure(
+        TRANSPORT="http", API_KEY="secret-key", API_URL="http://127.0.0.1:9/", TIMEOUT=(0.2, 0.2)
+    )
     logging.disable(logging.CRITICAL)
     try:
         shown = logged_in("ask_provider").post(deed(call, "ask"), follow=True).content.decode()
@@ -234,7 +279,9 @@ def test_a_provider_that_is_down_is_told_and_nothing_is_noted(
 
 def test_a_call_that_is_not_there_and_a_deed_that_is_none() -> None:
     client = logged_in(*DEEDS.values())
-    call = CallRequest.objects.create(phone="79990000003", channel="voice", state="placed", claimed_at=timezone.now())
+    call = CallRequest.objects.create(
+        phone="79990000003", channel="voice", state="placed", claimed_at=timezone.now()
+    )
     assert client.post(deed(call, "explode")).status_code == 404
     call.pk = 999999
     assert client.post(deed(call, "ask")).status_code == 404

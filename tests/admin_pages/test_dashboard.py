@@ -56,7 +56,9 @@ def visit(admin_client: Client) -> Visit:
     return open_page
 
 
-def counted(ago: int, channel: str = "", hour: int | None = None, prefix: str = "", **values: Any) -> None:
+def counted(
+    ago: int, channel: str = "", hour: int | None = None, prefix: str = "", **values: Any
+) -> None:
     """A row of a day, hour or prefix as the task counts it."""
     day = TODAY - timedelta(days=ago)
     given: dict[str, Any] = {"date": day, "channel": channel, **values}
@@ -79,14 +81,33 @@ def called(moment: datetime, approved_after: int | None = None, **values: Any) -
     )
     given = {"channel": "flashcall", "state": "no_answer", "price": Decimal("0.35"), **values}
     times = {"created_at": moment, "claimed_at": moment, "placed_at": moment}
-    CallRequest.objects.create(verification=verification, phone=verification.phone, **times, **given)
+    CallRequest.objects.create(
+        verification=verification, phone=verification.phone, **times, **given
+    )
 
 
 def test_by_channel(visit: Visit) -> None:
     BalanceReading.objects.create(balance=100, currency="Rub", read_at=NOW)
-    counted(1, calls=1500, started=1200, approved=900, answered=300, cost="1234.5", seconds={"7": 500, "12": 400})
+    counted(
+        1,
+        calls=1500,
+        started=1200,
+        approved=900,
+        answered=300,
+        cost="1234.5",
+        seconds={"7": 500, "12": 400},
+    )
     counted(2, calls=500, started=400, approved=300, cost="0.5", seconds={"20": 300})
-    counted(1, "flashcall", calls=1400, started=1200, approved=600, answered=70, cost="420", seconds={"7": 600})
+    counted(
+        1,
+        "flashcall",
+        calls=1400,
+        started=1200,
+        approved=600,
+        answered=70,
+        cost="420",
+        seconds={"7": 600},
+    )
     counted(1, "voice", calls=100, started=90, answered=60, cost="814.5")
     # Before the period.
     counted(30, calls=7, started=7, cost="7")
@@ -117,7 +138,11 @@ def test_by_day_as_a_chart_and_as_a_table(visit: Visit) -> None:
         [days[2], "8", "2", "25.0%"],
         ["March 7, 2026", "0", "0", "–"],
     ]
-    series = {one["name"]: one["values"] for name in ("calls", "spend", "conversion") for one in shown.data[name]["series"]}
+    series = {
+        one["name"]: one["values"]
+        for name in ("calls", "spend", "conversion")
+        for one in shown.data[name]["series"]
+    }
     assert series == {
         "answered": [0, 0, 0, 0, 0, 3, 1],
         "unanswered": [0, 0, 0, 0, 8, 20, 0],
@@ -163,19 +188,33 @@ def test_by_weekday_and_hour(visit: Visit) -> None:
 
 def test_the_prefixes_with_the_lowest_conversion(visit: Visit) -> None:
     for number in range(12):
-        counted(1, prefix=f"79{number:02}", started=100, approved=40 + number, calls=1000 + number, cost=number)
+        counted(
+            1,
+            prefix=f"79{number:02}",
+            started=100,
+            approved=40 + number,
+            calls=1000 + number,
+            cost=number,
+        )
     # Of one more verification it would be the worst.
     counted(1, prefix="7777", started=19, calls=19)
     counted(1, prefix="38067", started=20, approved=1, calls=20, cost=2)
     rows = visit().table("Prefixes with the lowest conversion")
     assert rows[0] == ["+38067", "5.0%", "20", "20", "2.00"]
-    assert rows[1:3] == [["+7900", "40.0%", "100", "1,000", "0.00"], ["+7901", "41.0%", "100", "1,001", "1.00"]]
+    assert rows[1:3] == [
+        ["+7900", "40.0%", "100", "1,000", "0.00"],
+        ["+7901", "41.0%", "100", "1,001", "1.00"],
+    ]
     assert len(rows) == 10
 
 
 def test_today_beside_the_same_time_of_earlier_days(visit: Visit) -> None:
     for minute in range(4):
-        called(NOW - timedelta(minutes=minute + 1), approved_after=10 if minute else None, state="answered")
+        called(
+            NOW - timedelta(minutes=minute + 1),
+            approved_after=10 if minute else None,
+            state="answered",
+        )
     yesterday = {"cost": "0.70", "started": 2, "approved": 1, "seconds": {"12": 1}, "answered": 1}
     counted(1, hour=14, calls=1, **yesterday)
     called(NOW - timedelta(days=1, minutes=1))
@@ -214,7 +253,13 @@ def test_today_beside_the_same_time_of_earlier_days(visit: Visit) -> None:
     ],
 )
 def test_a_change_in_words(name: str, now: Any, before: Any, told: str, tone: str) -> None:
-    kinds = dict(zip(("calls", "conversion", "cost", "rate", "seconds", "spend"), today._kinds(""), strict=True))
+    kinds = dict(
+        zip(
+            ("calls", "conversion", "cost", "rate", "seconds", "spend"),
+            today._kinds(""),
+            strict=True,
+        )
+    )
     change = today._change(kinds[name], 1, now, before)
     assert (change.words, change.tone) == (told, tone)
     assert change.direction == ("up" if "more" in told else "down" if "less" in told else "")
@@ -223,12 +268,17 @@ def test_a_change_in_words(name: str, now: Any, before: Any, told: str, tone: st
 def test_the_balance_and_until_when_it_will_do(visit: Visit, settings: Any) -> None:
     settings.TIME_ZONE = "Asia/Vladivostok"
     for ago, balance in ((31 * 24, 5000), (29 * 24, 3000), (2, 1234.5)):
-        BalanceReading.objects.create(balance=balance, currency="Rub", read_at=NOW - timedelta(hours=ago))
+        BalanceReading.objects.create(
+            balance=balance, currency="Rub", read_at=NOW - timedelta(hours=ago)
+        )
     for ago in range(1, 8):
         DailyStatistics.objects.create(date=TODAY - timedelta(days=ago), rows=1, total_price=100)
     shown = visit()
     assert "1,234.50 Rub Read on March 10, 2026, 8:30 p.m., 2 hours ago." in shown.text
-    assert "At 100.00 Rub a day, as on the last full days that were synced, it will do until March 22, 2026." in shown.text
+    assert (
+        "At 100.00 Rub a day, as on the last full days that were synced, it will do until March 22, 2026."
+        in shown.text
+    )
     # The first reading is too old.
     assert shown.table("Balance") == [
         ["03/10/2026 8:30 p.m.", "1,234.50 Rub"],
@@ -243,7 +293,10 @@ def test_the_balance_and_until_when_it_will_do(visit: Visit, settings: Any) -> N
 
 def test_many_readings_are_a_chart_of_few_points(visit: Visit) -> None:
     readings = [
-        BalanceReading(balance=10_000 - number, read_at=NOW - timedelta(days=31) + timedelta(minutes=10 * number))
+        BalanceReading(
+            balance=10_000 - number,
+            read_at=NOW - timedelta(days=31) + timedelta(minutes=10 * number),
+        )
         for number in range(31 * 144 + 1)
     ]
     BalanceReading.objects.bulk_create(readings)
@@ -260,8 +313,12 @@ def test_an_old_reading_asks_for_the_task(visit: Visit, hours: float, is_old: bo
     assert ("Does the task check_balance run every hour?" in visit().text) is is_old
 
 
-@pytest.mark.parametrize(("threshold", "is_low"), [(None, False), (Decimal(99), False), (Decimal(100), True)])
-def test_a_low_balance_is_called_so(visit: Visit, configure: Any, threshold: Decimal | None, is_low: bool) -> None:
+@pytest.mark.parametrize(
+    ("threshold", "is_low"), [(None, False), (Decimal(99), False), (Decimal(100), True)]
+)
+def test_a_low_balance_is_called_so(
+    visit: Visit, configure: Any, threshold: Decimal | None, is_low: bool
+) -> None:
     configure(LOW_BALANCE=threshold)
     BalanceReading.objects.create(balance=100, read_at=NOW)
     assert ("100.00 low Read on" in visit().text) is is_low
@@ -278,7 +335,9 @@ def test_the_days_that_differ(visit: Visit) -> None:
         {"told_rows": 10, "imported": 1},
     ]
     for ago, values in enumerate(given, start=1):
-        keys.append(DailyStatistics.objects.create(date=TODAY - timedelta(days=ago), rows=10, **values).pk)
+        keys.append(
+            DailyStatistics.objects.create(date=TODAY - timedelta(days=ago), rows=10, **values).pk
+        )
     DailyStatistics.objects.create(date=TODAY - timedelta(days=30), mismatched=1)
     shown = visit()
     assert shown.table("Differences to look into") == [
@@ -288,7 +347,9 @@ def test_the_days_that_differ(visit: Visit) -> None:
         ["March 6, 2026", "0", "0", "0", "10 of 13", "7"],
     ]
     for day, key in zip((9, 8, 7, 6), keys, strict=False):
-        assert shown.links[f"March {day}, 2026"] == reverse("admin:django_voicepassword_dailystatistics_change", args=[key])
+        assert shown.links[f"March {day}, 2026"] == reverse(
+            "admin:django_voicepassword_dailystatistics_change", args=[key]
+        )
     assert "compared with the provider's statistics: 5 of 30" in shown.text.replace("&#x27;", "'")
     assert "not sent by this site: 1,208." in shown.text
     calls = reverse("admin:django_voicepassword_callrequest_changelist")
@@ -308,7 +369,9 @@ def test_days_without_figures_are_named(visit: Visit) -> None:
     assert "have no figures" not in visit(from_="2026-03-05").text
 
 
-def test_who_may_see_the_daily_statistics_may_see_it(client: Client, django_user_model: Any, visit: Visit) -> None:
+def test_who_may_see_the_daily_statistics_may_see_it(
+    client: Client, django_user_model: Any, visit: Visit
+) -> None:
     address = reverse("admin:django_voicepassword_dashboard")
     assert address == "/admin/django_voicepassword/dashboard/"
     assert client.get(address).status_code == 302
@@ -339,17 +402,32 @@ def test_the_index_leads_there(admin_client: Client, page: str) -> None:
         ({"days": "7"}, "Last 7 days, all channels", 7),
         ({"days": "365", "channel": "voice"}, "Last 365 days, voice call", 365),
         ({"days": "1"}, "Last 1 day, all channels", 1),
-        ({"from": "2026-03-01", "to": "2026-03-05"}, "March 1, 2026 to March 5, 2026, all channels", 5),
+        (
+            {"from": "2026-03-01", "to": "2026-03-05"},
+            "March 1, 2026 to March 5, 2026, all channels",
+            5,
+        ),
         ({"from": "2026-03-05", "to": "2026-03-05"}, "March 5, 2026, all channels", 1),
         ({"from": "2026-03-01"}, "March 1, 2026 to March 10, 2026, all channels", 10),
         ({"to": "2026-03-05"}, "Feb. 4, 2026 to March 5, 2026, all channels", 30),
-        # What is to come is not shown; dates count more than days; empty fields of the form are none.
-        ({"from": "2026-03-01", "to": "2026-12-31", "days": "7"}, "March 1, 2026 to March 10, 2026, all channels", 10),
+        # What is to come is not shown; dates count more than days; empty fields of the form are
+        # none.
+        (
+            {"from": "2026-03-01", "to": "2026-12-31", "days": "7"},
+            "March 1, 2026 to March 10, 2026, all channels",
+            10,
+        ),
         ({"from": "", "to": "", "days": "", "channel": ""}, "Last 30 days, all channels", 30),
-        ({"from": "2023-03-11", "to": "2026-03-10"}, "March 11, 2023 to March 10, 2026, all channels", 1096),
+        (
+            {"from": "2023-03-11", "to": "2026-03-10"},
+            "March 11, 2023 to March 10, 2026, all channels",
+            1096,
+        ),
     ],
 )
-def test_a_view_has_an_address(visit: Visit, query: dict[str, str], heading: str, days: int) -> None:
+def test_a_view_has_an_address(
+    visit: Visit, query: dict[str, str], heading: str, days: int
+) -> None:
     shown = visit(**query)
     assert f" {heading} " in shown.text
     assert len(shown.data["calls"]["labels"]) == days
@@ -358,9 +436,15 @@ def test_a_view_has_an_address(visit: Visit, query: dict[str, str], heading: str
 
 def test_a_channel_keeps_its_period_and_a_period_its_channel(visit: Visit) -> None:
     links = visit(days=90, channel="sms").links
-    assert (links["7 days"], links["voice call"]) == ("?days=7&channel=sms", "?days=90&channel=voice")
+    assert (links["7 days"], links["voice call"]) == (
+        "?days=7&channel=sms",
+        "?days=90&channel=voice",
+    )
     assert links["all channels"] == "?days=90"
-    assert visit(from_="2026-03-01", to="2026-03-05").links["SMS"] == "?from=2026-03-01&to=2026-03-05&channel=sms"
+    assert (
+        visit(from_="2026-03-01", to="2026-03-05").links["SMS"]
+        == "?from=2026-03-01&to=2026-03-05&channel=sms"
+    )
 
 
 @pytest.mark.parametrize(
@@ -381,11 +465,16 @@ def test_a_channel_keeps_its_period_and_a_period_its_channel(visit: Visit) -> No
         ({"from": "\x00"}, "This is not a date like 2026-03-10."),
         ({"from": "01.03.2026"}, "This is not a date like 2026-03-10."),
         ({"from": ["x", "yesterday"]}, "This is not a date like 2026-03-10."),
-        ({"from": "2026-03-05", "to": "2026-03-01"}, "The first day is after the last one or after today."),
+        (
+            {"from": "2026-03-05", "to": "2026-03-01"},
+            "The first day is after the last one or after today.",
+        ),
         ({"from": "2026-03-11"}, "The first day is after the last one or after today."),
     ],
 )
-def test_what_cannot_be_read_is_the_usual_and_said(visit: Visit, query: dict[str, Any], problem: str) -> None:
+def test_what_cannot_be_read_is_the_usual_and_said(
+    visit: Visit, query: dict[str, Any], problem: str
+) -> None:
     shown = visit(**query)
     assert f" {problem} The last 30 days are shown." in shown.text
     assert " Last 30 days, all channels " in shown.text
@@ -409,9 +498,12 @@ def test_the_database_is_asked_no_more_for_more_calls(admin_client: Client) -> N
         counted(number + 1, calls=number, started=30)
         counted(number + 1, hour=number % 24, calls=1)
         counted(number + 1, prefix="7999", started=30)
-        DailyStatistics.objects.create(date=TODAY - timedelta(days=number), mismatched=1, total_price=1)
+        DailyStatistics.objects.create(
+            date=TODAY - timedelta(days=number), mismatched=1, total_price=1
+        )
         BalanceReading.objects.create(balance=1, read_at=NOW - timedelta(hours=number))
-    # One more for the readings of the chart and two for the forecast, where there is a balance at all.
+    # One more for the readings of the chart and two for the forecast, where there is a balance at
+    # all.
     assert asked() == few + 3 < 30
     assert asked(days=365, channel="voice") == few + 3
     # Today counted for itself and not as a day of the period.
@@ -424,7 +516,9 @@ def test_without_time_zones(visit: Visit, settings: Any) -> None:
     BalanceReading.objects.create(balance=5, currency="Rub", read_at=datetime(2026, 3, 10, 11, 30))
     called(datetime(2026, 3, 10, 12, 0))
     shown = visit()
-    assert "5.00 Rub Read on March 10, 2026, 11:30 a.m., 1 hour ago." in shown.text.replace("\xa0", " ")
+    assert "5.00 Rub Read on March 10, 2026, 11:30 a.m., 1 hour ago." in shown.text.replace(
+        "\xa0", " "
+    )
     assert "Until 12:30 p.m." in shown.text
     assert shown.tiles["Calls"][0] == "1"
 

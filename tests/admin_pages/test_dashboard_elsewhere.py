@@ -1,4 +1,6 @@
-"""The dashboard in projects that do it otherwise: another theme, another admin site, static files with a manifest."""
+"""The dashboard in projects that do it otherwise: another theme, another admin site, static files
+with a manifest.
+"""
 
 from __future__ import annotations
 

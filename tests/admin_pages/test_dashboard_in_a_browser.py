@@ -39,7 +39,9 @@ LOOKS = [
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer, admin_client: Client) -> Iterator[Visit]:
-    """``visit("?days=7", **context)`` opens the page in a new context, with figures; it may complain of nothing."""
+    """``visit("?days=7", **context)`` opens the page in a new context, with figures; it may
+    complain of nothing.
+    """
     _figures()
     session = admin_client.cookies["sessionid"].value
     with visits(browser, live_server.url, POLICY, _complaint, session) as open_page:
@@ -48,22 +50,39 @@ def visit(browser: Browser, live_server: LiveServer, admin_client: Client) -> It
 
 def _complaint(message: Any) -> list[str]:
     # The browser asks for an icon that no page here has.
-    return [message.text] if message.type in ("error", "warning") and "favicon" not in str(message.location) else []
+    return (
+        [message.text]
+        if message.type in ("error", "warning") and "favicon" not in str(message.location)
+        else []
+    )
 
 
 def _figures() -> None:
     """Something in every table, chart and warning of the page."""
     today = provider_today()
-    given: dict[str, Any] = {"calls": 1234, "answered": 300, "unanswered": 700, "failed": 134, "unknown": 60, "waiting": 40}
+    given: dict[str, Any] = {
+        "calls": 1234,
+        "answered": 300,
+        "unanswered": 700,
+        "failed": 134,
+        "unknown": 60,
+        "waiting": 40,
+    }
     given |= {"cost": "431.9", "started": 1000, "approved": 840, "seconds": {"12": 840}}
     for ago in range(1, 40):
         day = today - timedelta(days=ago)
         for channel in ("", "flashcall"):
             DayFigures.objects.create(date=day, channel=channel, **given)
-        HourFigures.objects.create(date=day, weekday=day.weekday(), hour=ago % 24, **{**given, "calls": 50 * ago})
+        HourFigures.objects.create(
+            date=day, weekday=day.weekday(), hour=ago % 24, **{**given, "calls": 50 * ago}
+        )
         PrefixFigures.objects.create(date=day, prefix=f"79{ago:02}", **given)
-        DailyStatistics.objects.create(date=day, rows=10, told_rows=12, mismatched=ago, total_price=432)
-        BalanceReading.objects.create(balance=9000 - ago * 100, currency="Rub", read_at=timezone.now() - timedelta(days=ago))
+        DailyStatistics.objects.create(
+            date=day, rows=10, told_rows=12, mismatched=ago, total_price=432
+        )
+        BalanceReading.objects.create(
+            balance=9000 - ago * 100, currency="Rub", read_at=timezone.now() - timedelta(days=ago)
+        )
 
     _today()
 
@@ -71,7 +90,11 @@ def _figures() -> None:
 def _today() -> None:
     """A login today and two calls yesterday at this time: better in two figures, worse in one."""
     now = timezone.now()
-    for moment, seconds in ((now, 10), (now - timedelta(days=1), 5), (now - timedelta(days=1), None)):
+    for moment, seconds in (
+        (now, 10),
+        (now - timedelta(days=1), 5),
+        (now - timedelta(days=1), None),
+    ):
         verification = Verification.objects.create(
             phone="79991234567",
             created_at=moment,
@@ -80,7 +103,12 @@ def _today() -> None:
             approved_at=moment + timedelta(seconds=seconds) if seconds else None,
         )
         times = {"created_at": moment, "claimed_at": moment, "placed_at": moment}
-        given = {"phone": verification.phone, "channel": "flashcall", "state": "no_answer", "price": "0.35"}
+        given = {
+            "phone": verification.phone,
+            "channel": "flashcall",
+            "state": "no_answer",
+            "price": "0.35",
+        }
         CallRequest.objects.create(verification=verification, **given, **times)
 
 
@@ -101,14 +129,20 @@ def is_wider_than_window(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look['viewport']['width']}-{look['color_scheme']}")
+@pytest.mark.parametrize(
+    "look", LOOKS, ids=lambda look: f"{look['viewport']['width']}-{look['color_scheme']}"
+)
 def test_all_of_it_can_be_read(visit: Visit, look: dict[str, Any]) -> None:
-    """No sideways scrolling, no violation that axe knows, every chart drawn; also with the tables open and in an error."""
+    """No sideways scrolling, no violation that axe knows, every chart drawn; also with the tables
+    open and in an error.
+    """
     page = visit("?days=x", **look)
     for name in ("calls", "spend", "conversion", "balance"):
         expect(page.locator(f"canvas[data-vp-chart={name}]")).to_be_visible()
         assert is_drawn(page, name)
-    expect(page.get_by_role("alert")).to_have_text("This is not a number of days. The last 30 days are shown.")
+    expect(page.get_by_role("alert")).to_have_text(
+        "This is not a number of days. The last 30 days are shown."
+    )
     assert_fine(page)
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert_fine(page)
@@ -136,7 +170,10 @@ def test_without_script_every_figure_is_there(visit: Visit) -> None:
     page.wait_for_url(f"**/?from={day}&to={day}")
     page.get_by_role("link", name="flash call").click()
     page.wait_for_url(f"**/?from={day}&to={day}&channel=flashcall")
-    assert page.get_by_role("row", name="flash call").get_by_role("cell").first.text_content() == "1,234"
+    assert (
+        page.get_by_role("row", name="flash call").get_by_role("cell").first.text_content()
+        == "1,234"
+    )
 
 
 #: What the charts' axes and bars are drawn in, as one text.
@@ -167,7 +204,9 @@ def test_by_keyboard_alone(visit: Visit) -> None:
         words, outline = page.evaluate(focused)
         reached[words] = outline
     page.keyboard.press("Enter")
-    expect(page.get_by_role("table", name="Conversion").get_by_role("cell", name="84.0%").first).to_be_visible()
+    expect(
+        page.get_by_role("table", name="Conversion").get_by_role("cell", name="84.0%").first
+    ).to_be_visible()
     asked = ("7 days", "365 days", "voice call", "Show", "The same as a table: Conversion")
     assert {words: reached.get(words) for words in asked} == dict.fromkeys(asked, "3px")
 
@@ -181,4 +220,8 @@ def test_the_days_are_the_providers_whatever_the_readers_clock_says(visit: Visit
         return [chart.scales.x.ticks.at(-1).label, ...title([item]), label(item)];
     }""")
     today = provider_today()
-    assert told == [f"{today:%b} {today.day}", f"{today:%A, %B} {today.day}, {today.year}", " not answered: 1,234"]
+    assert told == [
+        f"{today:%b} {today.day}",
+        f"{today:%A, %B} {today.day}, {today.year}",
+        " not answered: 1,234",
+    ]

@@ -1,4 +1,6 @@
-"""The download in a real browser, under the strictest Content-Security-Policy that Django's own admin lives with."""
+"""The download in a real browser, under the strictest Content-Security-Policy that Django's own
+admin lives with.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ ROWS = 12
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
-    """``visit("?state=busy", **context)`` opens the page in a new context, with calls; it may complain of nothing."""
+    """``visit("?state=busy", **context)`` opens the page in a new context, with calls; it may
+    complain of nothing.
+    """
     for _ in range(ROWS):
         make()
     client = Client()
@@ -47,7 +51,8 @@ def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
 
 
 def _complaint(message: Any) -> list[str]:
-    # A status of 400 or more, and a stream that breaks, are what the tests ask for; the browser notes it.
+    # A status of 400 or more, and a stream that breaks, are what the tests ask for; the browser
+    # notes it.
     is_one = message.type in ("error", "warning") and "Failed to load resource" not in message.text
     return [message.text] if is_one else []
 
@@ -64,7 +69,8 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(export, "CHUNK", 2)
     monkeypatch.setattr(history, "beyond", late)
     yield
-    # The server writes on when the page has turned away: it must be done before the database is taken from it.
+    # The server writes on when the page has turned away: it must be done before the database is
+    # taken from it.
     hurry.set()
     time.sleep(0.5)
 
@@ -82,7 +88,9 @@ def test_a_download_tells_how_far_it_is(visit: Visit, slow: None) -> None:
         expect(page.get_by_role("button", name="Download")).to_be_disabled()
         # Two rows at a time; the line of titles is none.
         expect(told(page)).to_have_text(re.compile(rf"^Rows received: (2|4|6|8|10) of {ROWS}$"))
-        value = page.get_by_role("progressbar", name="Progress of the download").evaluate("bar => bar.value / bar.max")
+        value = page.get_by_role("progressbar", name="Progress of the download").evaluate(
+            "bar => bar.value / bar.max"
+        )
         assert 0 < value < 1
     name = download.value.suggested_filename
     assert len(Path(download.value.path()).read_text("utf-8-sig").splitlines()) == ROWS + 1
@@ -135,7 +143,9 @@ def test_a_file_is_saved_with_and_without_script(visit: Visit, kind: str, script
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
-def test_nothing_is_out_of_reach(visit: Visit, slow: None, look: dict[str, Any], locale: str) -> None:
+def test_nothing_is_out_of_reach(
+    visit: Visit, slow: None, look: dict[str, Any], locale: str
+) -> None:
     page = visit("?state=no_answer&q=4567", locale=locale, **look)
     assert_fine(page)
     page.locator("form[data-vp-export] [type=submit]").click()

@@ -55,21 +55,36 @@ def test_the_checks_of_the_admin_find_nothing() -> None:
 
 def test_a_row_tells_everything_at_a_glance(outbox: list[Sent]) -> None:
     verification = verifications.start("79991234567")
-    user = verifications.check(verification.id, outbox[0].code).user or get_user_model().objects.create_user("anna")
+    user = verifications.check(
+        verification.id, outbox[0].code
+    ).user or get_user_model().objects.create_user("anna")
     Verification.objects.update(user=user, attempts=3)
     CallRequest.objects.update(
-        state="failed", error_code="no_reply", price=Decimal("0.35"), duration=4, origin="imported", channel="voice"
+        state="failed",
+        error_code="no_reply",
+        price=Decimal("0.35"),
+        duration=4,
+        origin="imported",
+        channel="voice",
     )
     page = logged_in("view_user").get(LIST).content.decode()
-    assert '<span class="vp-badge vp-badge-bad">failed</span><small class="vp-second">no_reply</small>' in page
-    assert '<span class="vp-badge vp-badge-good">approved</span><small class="vp-second">3 attempts</small>' in page
+    assert (
+        '<span class="vp-badge vp-badge-bad">failed</span><small class="vp-second">no_reply</small>'
+        in page
+    )
+    assert (
+        '<span class="vp-badge vp-badge-good">approved</span><small class="vp-second">3 attempts</small>'
+        in page
+    )
     assert '0.35<small class="vp-second">4 s</small>' in page
     assert 'voice call<small class="vp-second">imported</small>' in page
     assert f'<a href="/admin/auth/user/{user.pk}/change/">{user}</a>' in page
     assert "+7 *** ***-**-67" in page
 
 
-@pytest.mark.parametrize("may", [VIEW, ("view_callrequest",), ("view_verification", "view_verifiedphone")])
+@pytest.mark.parametrize(
+    "may", [VIEW, ("view_callrequest",), ("view_verification", "view_verifiedphone")]
+)
 def test_no_link_leads_to_what_may_not_be_seen(outbox: list[Sent], may: tuple[str, ...]) -> None:
     verification = verifications.start("79991234567")
     user = get_user_model().objects.create_user("anna")
@@ -81,13 +96,22 @@ def test_no_link_leads_to_what_may_not_be_seen(outbox: list[Sent], may: tuple[st
     client.force_login(reader)
     ours = "/admin/django_voicepassword/"
     pages = [f"{ours}{name}/" for name in ("callrequest", "verification", "verifiedphone")]
-    pages += [f"{pages[0]}{verification.calls.get().pk}/change/", f"{pages[1]}{verification.pk}/change/"]
-    read = [answer.content.decode() for answer in (client.get(page) for page in pages) if answer.status_code == 200]
+    pages += [
+        f"{pages[0]}{verification.calls.get().pk}/change/",
+        f"{pages[1]}{verification.pk}/change/",
+    ]
+    read = [
+        answer.content.decode()
+        for answer in (client.get(page) for page in pages)
+        if answer.status_code == 200
+    ]
     assert len(read) >= 2
     assert all("anna" in page for page in read)
     links = {link for page in read for link in re.findall(r'href="(/admin/[^"?]*)', page)}
     assert len(links) > 5
-    assert {link: client.get(link).status_code for link in links if client.get(link).status_code == 403} == {}
+    assert {
+        link: client.get(link).status_code for link in links if client.get(link).status_code == 403
+    } == {}
 
 
 def test_the_newest_comes_first() -> None:
@@ -96,9 +120,13 @@ def test_the_newest_comes_first() -> None:
     assert shown(logged_in()) == [keys[1], keys[0], keys[2]]
 
 
-def test_only_who_may_sees_whole_numbers_and_that_is_noted(caplog: pytest.LogCaptureFixture) -> None:
+def test_only_who_may_sees_whole_numbers_and_that_is_noted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     call = called()
-    VerifiedPhone.objects.create(user=get_user_model().objects.create_user("anna"), phone="79991234567")
+    VerifiedPhone.objects.create(
+        user=get_user_model().objects.create_user("anna"), phone="79991234567"
+    )
     addresses = [LIST, f"{LIST}{call.pk}/change/", "/admin/django_voicepassword/verifiedphone/"]
     caplog.set_level(logging.INFO, "django_voicepassword.audit")
     client = logged_in()
@@ -111,7 +139,10 @@ def test_only_who_may_sees_whole_numbers_and_that_is_noted(caplog: pytest.LogCap
     chief = Client()
     chief.force_login(get_user_model().objects.create_superuser("chief"))
     for address in addresses:
-        assert '<a class="vp-phone" href="tel:+79991234567">+7 999 123-45-67</a>' in chief.get(address).content.decode()
+        assert (
+            '<a class="vp-phone" href="tel:+79991234567">+7 999 123-45-67</a>'
+            in chief.get(address).content.decode()
+        )
     pk = get_user_model().objects.get(username="chief").pk
     assert [record.getMessage() for record in caplog.records] == [
         f"user {pk} saw 1 whole numbers: list of callrequest",
@@ -167,7 +198,8 @@ def logged_in_again() -> Client:
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"state": "nonsense"}, {"from": "yesterday"}, {"number_of": "x"}, {"number_of": "9" * 30}]
+    "parameters",
+    [{"state": "nonsense"}, {"from": "yesterday"}, {"number_of": "x"}, {"number_of": "9" * 30}],
 )
 def test_what_cannot_be_filtered_by_says_so(parameters: dict[str, str]) -> None:
     answer = logged_in().get(LIST, parameters)
@@ -183,19 +215,32 @@ def test_the_period_leads_from_years_to_days_and_back() -> None:
         return client.get(LIST, parameters).context["cl"].period
 
     today = timezone.localdate()
-    assert [choice.words for choice in period().deeper()] == [str(year) for year in range(today.year, 2023, -1)]
+    assert [choice.words for choice in period().deeper()] == [
+        str(year) for year in range(today.year, 2023, -1)
+    ]
     year = period(**{"from": "2024-01-01", "to": "2024-12-31"})
-    assert (len(year.deeper()), year.deeper()[4].words, year.above().words) == (12, "May 2024", "All years")
+    assert (len(year.deeper()), year.deeper()[4].words, year.above().words) == (
+        12,
+        "May 2024",
+        "All years",
+    )
     assert year.deeper()[4].query == "?from=2024-05-01&to=2024-05-31"
     month = period(**{"from": "2024-05-01", "to": "2024-05-31", "state": "busy"})
-    assert (len(month.deeper()), month.above().query) == (31, "?from=2024-01-01&state=busy&to=2024-12-31")
+    assert (len(month.deeper()), month.above().query) == (
+        31,
+        "?from=2024-01-01&state=busy&to=2024-12-31",
+    )
     assert month.deeper()[4].query == "?from=2024-05-05&state=busy&to=2024-05-05"
     day = period(**{"from": "2024-05-05", "to": "2024-05-05"})
     assert (day.deeper(), day.above().words) == ([], "May 2024")
-    assert [choice.is_chosen for choice in period(**{"from": str(today), "to": str(today)}).usual()].count(True) >= 1
+    assert [
+        choice.is_chosen for choice in period(**{"from": str(today), "to": str(today)}).usual()
+    ].count(True) >= 1
 
 
-def test_a_list_counts_no_further_than_it_is_leafed_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_counts_no_further_than_it_is_leafed_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(listing, "COUNT_AT_MOST", 60)
     for number in range(70):
         called(f"7999000{number:04}")
@@ -211,7 +256,8 @@ def test_a_list_counts_no_further_than_it_is_leafed_through(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("parameters", "queries"),
     [
-        # Session, user, permissions of the user and of their groups, the count, the rows, the oldest call.
+        # Session, user, permissions of the user and of their groups, the count, the rows, the
+        # oldest call.
         ({}, 7),
         ({"state": "busy"}, 7),
         ({"q": "67"}, 7),
@@ -222,14 +268,19 @@ def test_a_list_counts_no_further_than_it_is_leafed_through(monkeypatch: pytest.
         ({"q": "anna"}, 10),
     ],
 )
-def test_more_calls_cost_no_more_queries(django_assert_num_queries: Any, parameters: dict[str, str], queries: int) -> None:
+def test_more_calls_cost_no_more_queries(
+    django_assert_num_queries: Any, parameters: dict[str, str], queries: int
+) -> None:
     user = get_user_model().objects.create_user("anna")
     client = logged_in()
     for _ in range(2):
         for _ in range(20):
             now = timezone.now()
             verification = Verification.objects.create(
-                phone="79991234567", user=user, created_at=now, expires_at=now + timedelta(minutes=5)
+                phone="79991234567",
+                user=user,
+                created_at=now,
+                expires_at=now + timedelta(minutes=5),
             )
             called(verification=verification, state="busy", difference=1)
         with django_assert_num_queries(queries):
@@ -247,7 +298,10 @@ def test_a_number_that_was_searched_for_tells_its_limits_and_can_be_unblocked(
     client = logged_in("unblock_phone")
     page = client.get(LIST, {"q": "8 999 123 45 67"}).content.decode()
     assert '<span class="vp-badge vp-badge-bad">phone 2/10m: 2 of 2</span>' in page
-    assert "No limit of this number is used." in client.get(LIST, {"q": "79990000001"}).content.decode()
+    assert (
+        "No limit of this number is used."
+        in client.get(LIST, {"q": "79990000001"}).content.decode()
+    )
     assert "This number" not in client.get(LIST, {"q": "4567"}).content.decode()
     unblock = reverse("admin:django_voicepassword_callrequest_unblock")
     assert client.get(unblock).status_code == 302
@@ -255,7 +309,10 @@ def test_a_number_that_was_searched_for_tells_its_limits_and_can_be_unblocked(
     answer = client.post(unblock, {"phone": "79991234567"}, follow=True)
     assert "+7 *** ***-**-67: Unblocked the number" in answer.content.decode()
     assert limits.used("79991234567") == []
-    assert "This is not a phone number" in client.post(unblock, {"phone": "abc"}, follow=True).content.decode()
+    assert (
+        "This is not a phone number"
+        in client.post(unblock, {"phone": "abc"}, follow=True).content.decode()
+    )
 
 
 def test_unblocking_needs_its_permission(outbox: list[Sent]) -> None:
@@ -264,5 +321,10 @@ def test_unblocking_needs_its_permission(outbox: list[Sent]) -> None:
     page = client.get(LIST, {"q": "79991234567"}).content.decode()
     assert "phone 3/10m: 1 of 3" in page
     assert "Unblock the number" not in page
-    assert client.post(reverse("admin:django_voicepassword_callrequest_unblock"), {"phone": "79991234567"}).status_code == 403
+    assert (
+        client.post(
+            reverse("admin:django_voicepassword_callrequest_unblock"), {"phone": "79991234567"}
+        ).status_code
+        == 403
+    )
     assert limits.used("79991234567") == [("phone 3/10m", 1, 3), ("phone 10/d", 1, 10)]

@@ -1,4 +1,6 @@
-"""On PostgreSQL no page of the call history reads the whole history: EXPLAIN of every query of every page."""
+"""On PostgreSQL no page of the call history reads the whole history: EXPLAIN of every query of
+every page.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from django_voicepassword.models import CallRequest, Verification
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.service("postgresql"),
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="DATABASE_URL names another database"),
+    pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="DATABASE_URL names another database"
+    ),
 ]
 LIST = "/admin/django_voicepassword/callrequest/"
 CALLS = 30_000
@@ -38,7 +42,11 @@ def history(admin_client: Client) -> Client:
         for number in range(CALLS)
     ]
     Verification.objects.bulk_create(verifications, batch_size=5000)
-    rare = {0: {"origin": "imported"}, 1: {"difference": 1}, 2: {"error_code": "no_reply", "state": "unknown"}}
+    rare = {
+        0: {"origin": "imported"},
+        1: {"difference": 1},
+        2: {"error_code": "no_reply", "state": "unknown"},
+    }
     CallRequest.objects.bulk_create(
         [
             CallRequest(
@@ -89,7 +97,11 @@ def test_no_page_reads_the_whole_history(history: Client) -> None:
         address = f"{LIST}{newest}/change/" if page == "call" else page
         with CaptureQueriesContext(connection) as asked:
             assert history.get(address).status_code == 200
-        plans = [(one["sql"], _plan(one["sql"])) for one in asked.captured_queries if one["sql"].startswith("SELECT")]
+        plans = [
+            (one["sql"], _plan(one["sql"]))
+            for one in asked.captured_queries
+            if one["sql"].startswith("SELECT")
+        ]
         assert len(plans) >= 3
         for sql, plan in plans:
             for table in ("callrequest", "verification"):

@@ -62,5 +62,7 @@ for address, parts in pages.items():
 def test_every_page_is_whole(theme: list[str]) -> None:
     if theme:
         pytest.importorskip("unfold")
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *theme], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *theme], capture_output=True, text=True, cwd=ROOT
+    )
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,6 @@
-"""“I got no call”: from the search to the resolution in a real browser, by keyboard alone; and how the pages look."""
+"""“I got no call”: from the search to the resolution in a real browser, by keyboard alone; and how
+the pages look.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,13 @@ PATIENCE = 80
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
-    """``visit(path, **context)`` opens a page as a member of the staff who may do everything but see whole numbers."""
+    """``visit(path, **context)`` opens a page as a member of the staff who may do everything but
+    see whole numbers.
+    """
     client = Client()
-    client.force_login(staff("ask_provider", "send_sms", "send_voice", "cancel_verification", "unblock_phone"))
+    client.force_login(
+        staff("ask_provider", "send_sms", "send_voice", "cancel_verification", "unblock_phone")
+    )
     session = client.cookies[django_settings.SESSION_COOKIE_NAME].value
     with visits(browser, live_server.url, session=session) as open_page:
         yield open_page
@@ -44,7 +50,9 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(f"the keyboard does not reach {selector}")
 
 
-def test_a_customer_got_no_call_by_keyboard_alone(visit: Callable[..., Page], outbox: list[Sent], settings: Any) -> None:
+def test_a_customer_got_no_call_by_keyboard_alone(
+    visit: Callable[..., Page], outbox: list[Sent], settings: Any
+) -> None:
     settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "RESEND_AFTER": 0}
     verifications.start("79990000001")
     verification = verifications.start("79991234567")
@@ -78,14 +86,20 @@ def test_the_pages_fit_and_can_be_read_by_everybody(
 ) -> None:
     for state in ("failed", "placed", "no_answer", "unknown"):
         call = verifications.start("79991234567", channel="voice").calls.get()
-        CallRequest.objects.filter(pk=call.pk).update(state=state, error_code="no_reply", price="0.35", duration=4)
+        CallRequest.objects.filter(pk=call.pk).update(
+            state=state, error_code="no_reply", price="0.35", duration=4
+        )
         if state == "no_answer":
             break
-    page = visit(f"{LIST}?q=79991234567", viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = visit(
+        f"{LIST}?q=79991234567", viewport={"width": width, "height": 800}, color_scheme=scheme
+    )
     for path in (None, f"{LIST}{call.pk}/change/", f"{LIST}{call.pk}/do/voice/"):
         if path:
             page.goto(re.sub(r"/admin/.*", path, page.url))
-        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth"), page.url
+        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth"), (
+            page.url
+        )
         # Of our own parts: what the admin of Django does is its own.
         for part in (".vp-story", ".vp-period", ".vp-panel", "#result_list tbody", ".vp-ask"):
             if page.locator(part).count():

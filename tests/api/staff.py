@@ -25,8 +25,12 @@ PATHS = {
 
 def person(*permissions: str, is_staff: bool = True) -> Any:
     """A user with these permissions of the app."""
-    user = get_user_model().objects.create_user(f"user{get_user_model().objects.count()}", is_staff=is_staff)
-    wanted = Permission.objects.filter(content_type__app_label="django_voicepassword", codename__in=permissions)
+    user = get_user_model().objects.create_user(
+        f"user{get_user_model().objects.count()}", is_staff=is_staff
+    )
+    wanted = Permission.objects.filter(
+        content_type__app_label="django_voicepassword", codename__in=permissions
+    )
     assert len(wanted) == len(permissions)
     user.user_permissions.set(wanted)
     return user
@@ -47,7 +51,13 @@ class StaffApi:
 
 
 def make(phone: str = PHONE, **values: Any) -> CallRequest:
-    given = {"channel": "flashcall", "state": "no_answer", "claimed_at": NOON, "created_at": NOON, **values}
+    given = {
+        "channel": "flashcall",
+        "state": "no_answer",
+        "claimed_at": NOON,
+        "created_at": NOON,
+        **values,
+    }
     return CallRequest.objects.create(phone=phone, **given)
 
 

@@ -59,7 +59,11 @@ def test_every_endpoint_is_there(schema: dict[str, Any]) -> None:
 
 def test_every_parameter_of_the_staff_is_described(schema: dict[str, Any]) -> None:
     for path, view in STAFF.items():
-        told = {one["name"] for one in schema["paths"][path]["get"].get("parameters", []) if one["in"] == "query"}
+        told = {
+            one["name"]
+            for one in schema["paths"][path]["get"].get("parameters", [])
+            if one["in"] == "query"
+        }
         assert told == set(view.parameters)
         assert view.permission in schema["paths"][path]["get"]["description"]
         assert schema["paths"][path]["get"]["security"]
@@ -133,7 +137,9 @@ def test_what_the_staff_is_answered_is_what_is_described(schema: dict[str, Any])
         return dict(answer.json())
 
     call = verified(price="0.35", difference=7, listed_at=NOON)
-    CallStatus.objects.create(call=call, source="poll", state="other", payload={"id": "1", "price": None})
+    CallStatus.objects.create(
+        call=call, source="poll", state="other", payload={"id": "1", "price": None}
+    )
     make()
     DailyStatistics.objects.create(date=NOON.date(), counts={"voice": {"busy": 2}})
     for path in STAFF:
@@ -147,7 +153,9 @@ def test_what_the_staff_is_answered_is_what_is_described(schema: dict[str, Any])
     assert get("/api/calls/")["results"]
     get("/api/calls/{id}/", id=call.pk)
     get("/api/calls/{id}/", id=0)
-    assert get("/api/statistics/", **{"from": "2026-03-09", "to": "2026-03-10"})["total"]["rows"] == 0
+    assert (
+        get("/api/statistics/", **{"from": "2026-03-09", "to": "2026-03-10"})["total"]["rows"] == 0
+    )
 
 
 def test_the_throttles_and_the_version_of_the_project_hold() -> None:

@@ -56,7 +56,12 @@ def audit(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 @pytest.mark.parametrize("path", PATHS)
 def test_only_staff_with_the_permission_may_ask(path: str) -> None:
     others = [name for name in PATHS.values() if name != PATHS[path]]
-    askers = [Client(), StaffApi(PATHS[path], is_staff=False).client, StaffApi(*set(others)).client, StaffApi().client]
+    askers = [
+        Client(),
+        StaffApi(PATHS[path], is_staff=False).client,
+        StaffApi(*set(others)).client,
+        StaffApi().client,
+    ]
     for client in askers:
         answer = client.get(f"/api/{path}")
         assert answer.status_code == 403
@@ -116,7 +121,11 @@ def test_a_call_has_the_fields_of_the_contract(api: StaffApi) -> None:
         },
     }
     assert first["created_at"] == "2026-03-10T12:00:00+03:00"
-    assert (second["verification"], second["price"], second["differences"]) == (None, None, ["price", "duration"])
+    assert (second["verification"], second["price"], second["differences"]) == (
+        None,
+        None,
+        ["price", "duration"],
+    )
     assert second["listed_at"] is not None
     assert (answer.body["next"], answer.body["previous"]) == (None, None)
 
@@ -161,7 +170,9 @@ def test_a_verification_whose_time_is_over_is_told_as_expired(api: StaffApi) -> 
         assert api.get(f"calls/{call.pk}/").body["verification"]["status"] == "pending"
 
 
-def test_whole_numbers_are_for_who_may_see_them_and_that_is_noted(audit: pytest.LogCaptureFixture) -> None:
+def test_whole_numbers_are_for_who_may_see_them_and_that_is_noted(
+    audit: pytest.LogCaptureFixture,
+) -> None:
     call = verified(username=PHONE)
     masked, whole = StaffApi("view_callrequest"), StaffApi("view_callrequest", "view_full_phone")
     for path in ("calls/", f"calls/{call.pk}/"):
@@ -182,14 +193,22 @@ def test_whole_numbers_are_for_who_may_see_them_and_that_is_noted(audit: pytest.
 def test_a_number_that_retention_masked_stays_so() -> None:
     call = make("7999123****")
     for permissions, phone in ((), "+7 *** ***-**-**"), (("view_full_phone",), "+7999123****"):
-        assert StaffApi("view_callrequest", *permissions).get(f"calls/{call.pk}/").body["phone"] == phone
+        assert (
+            StaffApi("view_callrequest", *permissions).get(f"calls/{call.pk}/").body["phone"]
+            == phone
+        )
 
 
 def test_a_call_tells_everything_that_was_reported_of_it(api: StaffApi) -> None:
     call = make()
     for source, state in (("send", "placed"), ("callback", "other"), ("daily", "no_answer")):
         CallStatus.objects.create(
-            call=call, source=source, state=state, raw_state="WORD", price="0.35", payload={"id": "1", "number": "***67"}
+            call=call,
+            source=source,
+            state=state,
+            raw_state="WORD",
+            price="0.35",
+            payload={"id": "1", "number": "***67"},
         )
     answer = api.get(f"calls/{call.pk}/")
     assert list(answer.body) == [*FIELDS, "statuses"]
@@ -199,12 +218,23 @@ def test_a_call_tells_everything_that_was_reported_of_it(api: StaffApi) -> None:
         ("callback", "other"),
         ("daily", "no_answer"),
     ]
-    names = ["source", "state", "raw_state", "occurred_at", "received_at", "duration", "price", "payload"]
+    names = [
+        "source",
+        "state",
+        "raw_state",
+        "occurred_at",
+        "received_at",
+        "duration",
+        "price",
+        "payload",
+    ]
     assert list(told[0]) == names
     assert (told[0]["price"], told[0]["payload"]) == ("0.3500", {"id": "1", "number": "***67"})
 
 
-@pytest.mark.parametrize("id", ["0", "x", "-1", "1.0", "٣", "9" * 18, "9" * 19, "9" * 5000, "%00", "1e3"])
+@pytest.mark.parametrize(
+    "id", ["0", "x", "-1", "1.0", "٣", "9" * 18, "9" * 19, "9" * 5000, "%00", "1e3"]
+)
 def test_a_call_that_is_not_there_is_404(api: StaffApi, id: str) -> None:
     make()
     answer = api.get(f"calls/{id}/")

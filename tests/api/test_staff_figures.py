@@ -42,8 +42,17 @@ def test_a_day_is_told_as_the_provider_told_it_and_as_it_is_counted(books: None)
     answer = api.get("statistics/", **{"from": "2026-03-09", "to": "2026-03-11"})
     assert answer.status_code == 200
     empty, synced, counted = answer.body["days"]
-    assert [day["date"] for day in answer.body["days"]] == ["2026-03-09", "2026-03-10", "2026-03-11"]
-    assert (empty["calls"], empty["rows"], empty["synced_at"], empty["conversion"]) == (0, None, None, None)
+    assert [day["date"] for day in answer.body["days"]] == [
+        "2026-03-09",
+        "2026-03-10",
+        "2026-03-11",
+    ]
+    assert (empty["calls"], empty["rows"], empty["synced_at"], empty["conversion"]) == (
+        0,
+        None,
+        None,
+        None,
+    )
     assert synced.pop("synced_at")
     assert synced == {
         "rows": 2,
@@ -55,7 +64,14 @@ def test_a_day_is_told_as_the_provider_told_it_and_as_it_is_counted(books: None)
         "missing": 1,
         "unreadable": 3,
         "calls": 2,
-        "outcomes": {"answered": 1, "unanswered": 1, "failed": 0, "unknown": 0, "waiting": 0, "refused": 1},
+        "outcomes": {
+            "answered": 1,
+            "unanswered": 1,
+            "failed": 0,
+            "unknown": 0,
+            "waiting": 0,
+            "refused": 1,
+        },
         "cost": "0.7000",
         "started": 1,
         "approved": 1,
@@ -67,13 +83,24 @@ def test_a_day_is_told_as_the_provider_told_it_and_as_it_is_counted(books: None)
     }
     assert (counted["calls"], counted["cost"], counted["total_price"]) == (1, "1.5000", None)
     total = answer.body["total"]
-    assert (total["calls"], total["cost"], total["rows"], total["counts"]) == (3, "2.2000", 2, synced["counts"])
-    assert (total["approved"], total["cost_per_approval"], total["median_seconds"]) == (1, "2.20", 9)
+    assert (total["calls"], total["cost"], total["rows"], total["counts"]) == (
+        3,
+        "2.2000",
+        2,
+        synced["counts"],
+    )
+    assert (total["approved"], total["cost_per_approval"], total["median_seconds"]) == (
+        1,
+        "2.20",
+        9,
+    )
 
 
 def test_figures_of_one_channel(books: None) -> None:
     api = StaffApi("view_dailystatistics")
-    answer = api.get("statistics/", **{"from": "2026-03-10", "to": "2026-03-11", "channel": "voice"})
+    answer = api.get(
+        "statistics/", **{"from": "2026-03-10", "to": "2026-03-11", "channel": "voice"}
+    )
     first, second = answer.body["days"]
     assert (first["calls"], first["outcomes"]["refused"], first["rows"]) == (0, 1, 2)
     assert (second["calls"], answer.body["total"]["cost"]) == (1, "1.5000")
@@ -86,17 +113,29 @@ def test_without_dates_the_last_thirty_days_of_the_provider_are_told() -> None:
         api.client.force_login(api.user)
         make(created_at=timezone.now() - timedelta(minutes=1), price="0.35")
         days = api.get("statistics/").body["days"]
-        assert (len(days), days[0]["date"], days[-1]["date"], days[-1]["calls"]) == (30, "2026-02-10", "2026-03-11", 1)
-        assert [day["date"] for day in api.get("statistics/", to="2026-01-30").body["days"]][::29] == [
+        assert (len(days), days[0]["date"], days[-1]["date"], days[-1]["calls"]) == (
+            30,
+            "2026-02-10",
+            "2026-03-11",
+            1,
+        )
+        assert [day["date"] for day in api.get("statistics/", to="2026-01-30").body["days"]][
+            ::29
+        ] == [
             "2026-01-01",
             "2026-01-30",
         ]
         assert len(api.get("statistics/", **{"from": "2026-03-10"}).body["days"]) == 2
         assert api.get("statistics/", **{"from": "2026-03-12"}).status_code == 400
-        assert len(api.get("statistics/", **{"from": "2023-03-12", "to": "2026-03-11"}).body["days"]) == 1096
+        assert (
+            len(api.get("statistics/", **{"from": "2023-03-12", "to": "2026-03-11"}).body["days"])
+            == 1096
+        )
 
 
-def test_a_year_of_figures_asks_the_database_as_often_as_a_day(books: None, django_assert_num_queries: Any) -> None:
+def test_a_year_of_figures_asks_the_database_as_often_as_a_day(
+    books: None, django_assert_num_queries: Any
+) -> None:
     api = StaffApi("view_dailystatistics")
     for first in ("2026-03-10", "2025-03-11"):
         # Session, user, permissions of the user and of their groups; the books; the figures.
@@ -119,12 +158,16 @@ def test_the_newest_balance_and_until_when_it_will_do(outbox: list[Any]) -> None
             "spend_per_day": "0.00",
             "ends_on": None,
         }
-        DailyStatistics.objects.create(date=NOON.date() - timedelta(days=1), total_price=Decimal("20.1"))
+        DailyStatistics.objects.create(
+            date=NOON.date() - timedelta(days=1), total_price=Decimal("20.1")
+        )
         answer = api.get("balance/").body
     assert (answer["spend_per_day"], answer["ends_on"]) == ("20.10", "2026-03-15")
 
 
-def test_the_balance_never_asks_the_provider(configure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_balance_never_asks_the_provider(
+    configure: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def asked(*args: Any) -> None:
         raise AssertionError("the provider was asked")
 

@@ -40,10 +40,24 @@ def api() -> StaffApi:
         ({"format": "json"}, ["c", "b", "a"]),
     ],
 )
-def test_the_filters_are_those_of_the_history(api: StaffApi, wanted: dict[str, str], found: list[str]) -> None:
+def test_the_filters_are_those_of_the_history(
+    api: StaffApi, wanted: dict[str, str], found: list[str]
+) -> None:
     make("79990000001", provider_id="a", origin="imported")
-    make("79990000002", provider_id="b", state="busy", error_code="x", created_at=NOON + timedelta(days=1))
-    make("79990000003", provider_id="c", channel="sms", difference=2, created_at=NOON + timedelta(days=2))
+    make(
+        "79990000002",
+        provider_id="b",
+        state="busy",
+        error_code="x",
+        created_at=NOON + timedelta(days=1),
+    )
+    make(
+        "79990000003",
+        provider_id="c",
+        channel="sms",
+        difference=2,
+        created_at=NOON + timedelta(days=2),
+    )
     assert [one["provider_id"] for one in api.get("calls/", **wanted).body["results"]] == found
 
 
@@ -74,19 +88,24 @@ def test_the_filters_are_those_of_the_history(api: StaffApi, wanted: dict[str, s
         ("balance/", {"currency": "Rub"}, "currency"),
     ],
 )
-def test_a_parameter_that_is_not_taken_is_named(path: str, wanted: dict[str, Any], name: str) -> None:
+def test_a_parameter_that_is_not_taken_is_named(
+    path: str, wanted: dict[str, Any], name: str
+) -> None:
     answer = StaffApi(PATHS[path]).get(path, **wanted)
     assert (answer.status_code, answer.body["code"]) == (400, "invalid")
     assert list(answer.body["fields"]) == [name]
     assert answer.body["fields"][name][0]
 
 
-def test_a_page_asks_the_database_no_more_for_more_rows(api: StaffApi, django_assert_num_queries: Any) -> None:
+def test_a_page_asks_the_database_no_more_for_more_rows(
+    api: StaffApi, django_assert_num_queries: Any
+) -> None:
     for number in range(12):
         verified(f"user-{number}", f"7999000{number:04}")
         make(f"7999000{number:04}")
         if number in (0, 11):
-            # Session, user, permissions of the user and of their groups; the calls with all that is told of them.
+            # Session, user, permissions of the user and of their groups; the calls with all that is
+            # told of them.
             with django_assert_num_queries(5):
                 assert len(api.get("calls/").body["results"]) == 2 * (number + 1)
     call = CallRequest.objects.latest("pk")
@@ -109,7 +128,9 @@ def leaf(api: StaffApi, link: str | None, way: str, **query: Any) -> list[list[i
 
 @pytest.mark.parametrize("ordering", ["-created_at", "created_at"])
 def test_pages_show_every_call_once_also_those_of_one_moment(api: StaffApi, ordering: str) -> None:
-    """Rows of the provider's without a readable date have the moment of their import: thousands of them."""
+    """Rows of the provider's without a readable date have the moment of their import: thousands of
+    them.
+    """
     calls = [make(created_at=NOON + timedelta(seconds=number // 25)) for number in range(30)]
     keys = [call.pk for call in calls][:: -1 if ordering.startswith("-") else 1]
     pages = leaf(api, "calls/", "next", page_size=7, ordering=ordering)
@@ -124,13 +145,19 @@ def test_pages_show_every_call_once_also_those_of_one_moment(api: StaffApi, orde
     # There and back again: the same page, with the same neighbours.
     second = api.get(api.get("calls/", page_size=7, ordering=ordering).body["next"])
     assert api.get(api.get(second.body["next"]).body["previous"]).body == second.body
-    assert api.get(second.body["previous"]).body == api.get("calls/", page_size=7, ordering=ordering).body
+    assert (
+        api.get(second.body["previous"]).body
+        == api.get("calls/", page_size=7, ordering=ordering).body
+    )
 
 
 def test_pages_of_a_site_without_zones(api: StaffApi, settings: Any) -> None:
     settings.USE_TZ = False
     moment = datetime(2026, 3, 10, 12)
-    calls = [make(created_at=moment + timedelta(seconds=number // 2), claimed_at=moment) for number in range(6)]
+    calls = [
+        make(created_at=moment + timedelta(seconds=number // 2), claimed_at=moment)
+        for number in range(6)
+    ]
     pages = leaf(api, "calls/", "next", page_size=2, **{"from": "2026-03-10", "to": "2026-03-10"})
     assert list(chain.from_iterable(pages)) == [call.pk for call in calls[::-1]]
 
@@ -164,7 +191,11 @@ def test_a_call_that_comes_meanwhile_moves_no_page(api: StaffApi) -> None:
 )
 def test_a_cursor_that_cannot_be_read_is_told(api: StaffApi, cursor: str) -> None:
     answer = api.get("calls/", cursor=cursor)
-    assert (answer.status_code, answer.body["code"], list(answer.body["fields"])) == (400, "invalid", ["cursor"])
+    assert (answer.status_code, answer.body["code"], list(answer.body["fields"])) == (
+        400,
+        "invalid",
+        ["cursor"],
+    )
 
 
 def test_a_late_page_is_found_in_the_index(api: StaffApi) -> None:
@@ -176,9 +207,14 @@ def test_a_late_page_is_found_in_the_index(api: StaffApi) -> None:
     link = api.get("calls/", page_size=1).body["next"]
     with CaptureQueriesContext(connection) as captured:
         api.get(link)
-    (statement,) = [one["sql"] for one in captured if 'FROM "django_voicepassword_callrequest"' in one["sql"]]
+    (statement,) = [
+        one["sql"] for one in captured if 'FROM "django_voicepassword_callrequest"' in one["sql"]
+    ]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
         plan = str(cursor.fetchall())
-    assert "SEARCH django_voicepassword_callrequest USING INDEX voicepassword_call_created (created_at<?)" in plan
+    assert (
+        "SEARCH django_voicepassword_callrequest USING INDEX voicepassword_call_created (created_at<?)"
+        in plan
+    )
     assert "TEMP B-TREE" not in plan

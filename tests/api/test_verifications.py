@@ -52,7 +52,9 @@ class Api:
         self.client = Client(enforce_csrf_checks=True)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        answer = self.client.post(f"/api/{path}", json.dumps(body or {}), "application/json", headers=headers)
+        answer = self.client.post(
+            f"/api/{path}", json.dumps(body or {}), "application/json", headers=headers
+        )
         answer.body = answer.json()
         return answer
 
@@ -92,7 +94,9 @@ def test_a_verification_has_the_fields_of_the_contract(api: Api, outbox: list[Se
     assert (answer.body["attempts_left"], answer.body["next_channels"]) == (5, ["voice", "sms"])
     assert "last 4 digits" in answer.body["hint"]
     assert api.get(f"verifications/{answer.body['id']}/").body == answer.body
-    assert outbox[0].code not in answer.content.decode().replace(answer.body["id"], "").replace(answer.body["expires_at"], "")
+    assert outbox[0].code not in answer.content.decode().replace(answer.body["id"], "").replace(
+        answer.body["expires_at"], ""
+    )
     assert "no-store" in answer.headers["Cache-Control"]
     assert not answer.cookies
 
@@ -100,15 +104,23 @@ def test_a_verification_has_the_fields_of_the_contract(api: Api, outbox: list[Se
 def test_the_hint_speaks_the_language_of_the_request(api: Api) -> None:
     answer = api.post("verifications/", {"phone": PHONE}, accept_language="ru")
     assert "последние 4 цифры" in answer.body["hint"]
-    assert "номер" in api.post("verifications/", {"phone": "12"}, accept_language="ru").body["detail"]
+    assert (
+        "номер" in api.post("verifications/", {"phone": "12"}, accept_language="ru").body["detail"]
+    )
 
 
 def test_the_right_code_gives_a_proof(api: Api, outbox: list[Sent]) -> None:
     id = api.start(purpose="change-phone")
-    answer = api.post(f"verifications/{id}/check/", {"code": f" {outbox[0].code[:2]}-{outbox[0].code[2:]} "})
+    answer = api.post(
+        f"verifications/{id}/check/", {"code": f" {outbox[0].code[:2]}-{outbox[0].code[2:]} "}
+    )
     assert (answer.status_code, answer.body["status"]) == (200, "approved")
     proof = verifications.read_proof(answer.body["proof"])
-    assert (proof.phone, proof.purpose, str(proof.verification)) == ("79990000001", "change-phone", id)
+    assert (proof.phone, proof.purpose, str(proof.verification)) == (
+        "79990000001",
+        "change-phone",
+        id,
+    )
     again = api.post(f"verifications/{id}/check/", {"code": outbox[0].code})
     assert (again.status_code, again.body["code"]) == (409, "verification_closed")
 
@@ -117,7 +129,11 @@ def test_guesses_are_counted_down_to_429(api: Api, outbox: list[Sent]) -> None:
     id = api.start()
     for left in (4, 3, 2, 1, 0):
         answer = api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)})
-        assert (answer.status_code, answer.body["code"], answer.body["attempts_left"]) == (400, "wrong_code", left)
+        assert (answer.status_code, answer.body["code"], answer.body["attempts_left"]) == (
+            400,
+            "wrong_code",
+            left,
+        )
     answer = api.post(f"verifications/{id}/check/", {"code": outbox[0].code})
     assert (answer.status_code, answer.body["code"]) == (429, "too_many_attempts")
     assert 0 < int(answer.headers["Retry-After"]) <= 300
@@ -126,7 +142,11 @@ def test_guesses_are_counted_down_to_429(api: Api, outbox: list[Sent]) -> None:
 def test_a_resend_waits_and_takes_the_next_channel(api: Api, outbox: list[Sent]) -> None:
     id = api.start()
     early = api.post(f"verifications/{id}/resend/")
-    assert (early.status_code, early.body["code"], early.body["limit"]) == (429, "rate_limited", "resend_after")
+    assert (early.status_code, early.body["code"], early.body["limit"]) == (
+        429,
+        "rate_limited",
+        "resend_after",
+    )
     assert early.headers["Retry-After"] == str(early.body["retry_after"])
     with freeze_time(timezone.now() + timedelta(seconds=61)):
         answer = api.post(f"verifications/{id}/resend/")
@@ -159,28 +179,36 @@ def test_a_resend_waits_and_takes_the_next_channel(api: Api, outbox: list[Sent])
         ("text", 400, "invalid"),
     ],
 )
-def test_bad_input_rings_nobody(api: Api, outbox: list[Sent], body: Any, status: int, code: str) -> None:
+def test_bad_input_rings_nobody(
+    api: Api, outbox: list[Sent], body: Any, status: int, code: str
+) -> None:
     answer = api.post("verifications/", body)
     assert (answer.status_code, answer.body["code"]) == (status, code)
     assert answer.body["detail"]
     assert (outbox, Verification.objects.count()) == ([], 0)
 
 
-@pytest.mark.parametrize("raw", [b"{", b"\xff\xfe", b'{"phone": NaN}', b"[" * 2000, b'{"phone": 1' + b"0" * 400 + b"}"])
+@pytest.mark.parametrize(
+    "raw", [b"{", b"\xff\xfe", b'{"phone": NaN}', b"[" * 2000, b'{"phone": 1' + b"0" * 400 + b"}"]
+)
 def test_what_is_no_json_is_400(api: Api, raw: bytes) -> None:
     answer = api.client.post("/api/verifications/", raw, "application/json")
     assert answer.status_code == 400
     assert set(answer.json()) >= {"code", "detail"}
 
 
-@pytest.mark.parametrize("code", ["", " ", "１２３４", "٣٣٣٣", "12345678901234567890", "abcd", "12\x00"])
+@pytest.mark.parametrize(
+    "code", ["", " ", "１２３４", "٣٣٣٣", "12345678901234567890", "abcd", "12\x00"]
+)
 def test_an_odd_code_is_no_right_one(api: Api, code: str) -> None:
     answer = api.post(f"verifications/{api.start()}/check/", {"code": code})
     assert answer.status_code == 400
     assert answer.body["code"] in ("wrong_code", "invalid")
 
 
-def test_a_number_for_the_code_is_taken(api: Api, outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_a_number_for_the_code_is_taken(
+    api: Api, outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(TEST_NUMBERS={"79000000001": "1234"})
     id = api.start(phone="79000000001")
     assert api.post(f"verifications/{id}/check/", {"code": 1234}).status_code == 200
@@ -232,7 +260,9 @@ def veto(verification: Verification, channel: str, request: HttpRequest | None) 
     raise Refused("the captcha was not solved")
 
 
-def test_a_veto_of_the_project_is_403(api: Api, outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_a_veto_of_the_project_is_403(
+    api: Api, outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(BEFORE_SEND=f"{__name__}.veto")
     answer = api.post("verifications/", {"phone": PHONE})
     assert (answer.status_code, answer.body["code"]) == (403, "refused")
@@ -251,7 +281,9 @@ def test_login_makes_a_user_and_a_session(api: Api, outbox: list[Sent]) -> None:
 
 
 def test_login_needs_a_verification_for_login(api: Api, outbox: list[Sent]) -> None:
-    answer = api.post("login/", {"verification": api.start(purpose="order"), "code": outbox[0].code})
+    answer = api.post(
+        "login/", {"verification": api.start(purpose="order"), "code": outbox[0].code}
+    )
     assert (answer.status_code, answer.body["code"]) == (403, "refused")
     assert SESSION_KEY not in api.client.session
 
@@ -266,22 +298,35 @@ def test_who_asks_learns_nothing_about_accounts(
         VerifiedPhone.objects.create(user=user, phone="79990000001")
     started = api.post("verifications/", {"phone": PHONE})
     answer = api.post("login/", {"verification": started.body["id"], "code": outbox[0].code})
-    assert (answer.status_code, answer.body) == (403, {"code": "refused", "detail": "This number cannot be used here."})
+    assert (answer.status_code, answer.body) == (
+        403,
+        {"code": "refused", "detail": "This number cannot be used here."},
+    )
     assert SESSION_KEY not in api.client.session
 
 
-def test_login_answers_a_drf_token(api: Api, outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_login_answers_a_drf_token(
+    api: Api, outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(LOGIN="token")
     answer = api.post("login/", {"verification": api.start(), "code": outbox[0].code})
-    assert answer.body == {"token": Token.objects.get(user__verified_phones__phone="79990000001").key}
+    assert answer.body == {
+        "token": Token.objects.get(user__verified_phones__phone="79990000001").key
+    }
     assert SESSION_KEY not in api.client.session
 
 
 @pytest.mark.parametrize(
-    ("login", "missing"), [("token", "rest_framework.authtoken"), ("jwt", "simplejwt"), ("nowhere.login", "dotted path")]
+    ("login", "missing"),
+    [("token", "rest_framework.authtoken"), ("jwt", "simplejwt"), ("nowhere.login", "dotted path")],
 )
 def test_a_missing_package_is_told_before_the_code_is_spent(
-    api: Api, outbox: list[Sent], configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch, login: str, missing: str
+    api: Api,
+    outbox: list[Sent],
+    configure: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    login: str,
+    missing: str,
 ) -> None:
     id = api.start()
     configure(LOGIN=login)
@@ -292,7 +337,9 @@ def test_a_missing_package_is_told_before_the_code_is_spent(
     assert Verification.objects.get(id=id).attempts == 0
 
 
-def test_login_answers_a_pair_of_simplejwt(api: Api, outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_login_answers_a_pair_of_simplejwt(
+    api: Api, outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(LOGIN="jwt")
     answer = api.post("login/", {"verification": api.start(), "code": outbox[0].code})
     assert set(answer.body) == {"access", "refresh"}
@@ -312,14 +359,20 @@ def test_login_answers_what_a_callable_of_the_project_says(
 
 
 def test_a_form_of_another_site_rings_nobody(api: Api, outbox: list[Sent]) -> None:
-    foreign = api.client.post("/api/verifications/", {"phone": PHONE}, headers={"origin": "https://evil.example"})
+    foreign = api.client.post(
+        "/api/verifications/", {"phone": PHONE}, headers={"origin": "https://evil.example"}
+    )
     assert (foreign.status_code, outbox) == (403, [])
-    own = api.client.post("/api/verifications/", {"phone": PHONE}, headers={"origin": "http://testserver"})
+    own = api.client.post(
+        "/api/verifications/", {"phone": PHONE}, headers={"origin": "http://testserver"}
+    )
     assert own.status_code == 201
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_guess_stays_counted_under_atomic_requests(api: Api, outbox: list[Sent], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_guess_stays_counted_under_atomic_requests(
+    api: Api, outbox: list[Sent], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where a fault behind it would roll back everything that the request did."""
     from django.db import connections
 
@@ -329,8 +382,14 @@ def test_a_guess_stays_counted_under_atomic_requests(api: Api, outbox: list[Sent
     id = api.start()
     connections["default"].settings_dict["ATOMIC_REQUESTS"] = True
     try:
-        assert api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)}).status_code == 400
-        assert api.post("login/", {"verification": id, "code": wrong(outbox[0].code)}).status_code == 400
+        assert (
+            api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)}).status_code
+            == 400
+        )
+        assert (
+            api.post("login/", {"verification": id, "code": wrong(outbox[0].code)}).status_code
+            == 400
+        )
         monkeypatch.setattr(presentation, "error_body", broken)
         with pytest.raises(RuntimeError):
             api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)})
@@ -341,7 +400,11 @@ def test_a_guess_stays_counted_under_atomic_requests(api: Api, outbox: list[Sent
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 def test_a_database_that_goes_away_behind_the_commit(
-    api: Api, outbox: list[Sent], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: type[Exception]
+    api: Api,
+    outbox: list[Sent],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
 ) -> None:
     def gone(*args: Any) -> None:
         raise error("server closed the connection")
@@ -353,7 +416,9 @@ def test_a_database_that_goes_away_behind_the_commit(
     assert len(outbox) == 1
 
 
-@pytest.mark.parametrize("path", ["verifications/", "verifications/{id}/check/", "verifications/{id}/resend/", "login/"])
+@pytest.mark.parametrize(
+    "path", ["verifications/", "verifications/{id}/check/", "verifications/{id}/resend/", "login/"]
+)
 def test_a_report_of_a_fault_shows_no_phone_and_no_code(
     api: Api, outbox: list[Sent], monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:

@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Sample:
-    """``line`` is that of the first line of ``text`` in the page; ``language`` is what stands behind the fence."""
+    """``line`` is that of the first line of ``text`` in the page; ``language`` is what stands
+    behind the fence.
+    """
 
     page: str
     line: int
@@ -26,13 +28,18 @@ class Sample:
 
     def fail(self, message: str) -> AssertionError:
         """An error that names file and line, where the message does not do so already."""
-        return AssertionError(message if message.startswith(self.page) else f"{self.where}: {message}")
+        return AssertionError(
+            message if message.startswith(self.page) else f"{self.where}: {message}"
+        )
 
 
 @lru_cache
 def pages() -> list[str]:
     """The pages by their paths, README.md first."""
-    return ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+    return [
+        "README.md",
+        *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
+    ]
 
 
 @lru_cache

@@ -1,4 +1,6 @@
-"""What each program of a command line is made to do: run, run with a person at the other end, or checked only."""
+"""What each program of a command line is made to do: run, run with a person at the other end, or
+checked only.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +34,19 @@ _SERVERS = {"runserver", "voicepassword_sandbox"}
 
 
 def run(walk: Walk, command: Command) -> None:
-    """Do what a command says. Raises AssertionError where it fails, or prints something else than the page shows."""
+    """Do what a command says. Raises AssertionError where it fails, or prints something else than
+    the page shows.
+    """
     program = command.words[0].rpartition("/")[2]
     handler = HANDLERS.get(program)
-    assert handler is not None, f"nothing here knows how to run {program!r}: teach tests/docs_samples/commands.py"
+    assert handler is not None, (
+        f"nothing here knows how to run {program!r}: teach tests/docs_samples/commands.py"
+    )
     output = handler(walk, command)
     if command.shown is not None:
-        assert fits(command.shown, output), f"{' '.join(command.words)} printed\n{output}\nand not as shown\n{command.shown}"
+        assert fits(command.shown, output), (
+            f"{' '.join(command.words)} printed\n{output}\nand not as shown\n{command.shown}"
+        )
 
 
 def _python(walk: Walk, command: Command) -> str:
@@ -49,7 +57,9 @@ def _python(walk: Walk, command: Command) -> str:
     if words[:2] == ["-m", "django_voicepassword.sandbox"]:
         return _sandbox(walk, command, words)
     if len(words) > 1 and words[0] == "manage.py" and words[1] in _SERVERS:
-        return _sandbox(walk, command, words) if "sandbox" in words[1] else _runserver(walk, command)
+        return (
+            _sandbox(walk, command, words) if "sandbox" in words[1] else _runserver(walk, command)
+        )
     if words[:2] == ["manage.py", "createsuperuser"]:
         words = [*words, "--noinput"]
     return _done(walk, [sys.executable, *words], command)
@@ -111,7 +121,9 @@ def _pip(walk: Walk, command: Command) -> str:
         if name == "django-voicepassword":
             assert set(inside.split(",")) <= set(extras), f"setup.cfg has no extra {inside!r}"
         elif package != "git+…":
-            assert re.search(rf"^{re.escape(name)}\b", named, re.MULTILINE), f"{name} is not named in setup.cfg"
+            assert re.search(rf"^{re.escape(name)}\b", named, re.MULTILINE), (
+                f"{name} is not named in setup.cfg"
+            )
     return ""
 
 
@@ -135,7 +147,9 @@ def _make(walk: Walk, command: Command) -> str:
 
 
 def _docker(walk: Walk, command: Command) -> str:
-    files = [file for flag, file in zip(command.words, command.words[1:], strict=False) if flag == "-f"]
+    files = [
+        file for flag, file in zip(command.words, command.words[1:], strict=False) if flag == "-f"
+    ]
     assert command.words[1] == "compose"
     assert all((ROOT / file).exists() for file in files or ["compose.yaml"])
     return ""

@@ -1,4 +1,6 @@
-"""The curl of a page, asked of a server of this run: addresses, ids, codes and tokens are those of this run."""
+"""The curl of a page, asked of a server of this run: addresses, ids, codes and tokens are those of
+this run.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class HasCode(Protocol):
 
 
 class Curl:
-    """``token``: of the staff. ``$PROOF`` in a command is the ``proof`` of an answer before, and so on."""
+    """``token``: of the staff. ``$PROOF`` in a command is the ``proof`` of an answer before, and so
+    on.
+    """
 
     def __init__(self, folder: Path, token: str = "") -> None:
         self._folder = folder
@@ -39,7 +43,9 @@ class Curl:
 
         def is_as_shown() -> bool:
             nonlocal output
-            done = subprocess.run(words, cwd=self._folder, capture_output=True, text=True, timeout=PATIENCE)
+            done = subprocess.run(
+                words, cwd=self._folder, capture_output=True, text=True, timeout=PATIENCE
+            )
             output = done.stdout
             return not reads or command.shown is None or fits(command.shown, output)
 
@@ -65,4 +71,6 @@ class Curl:
             told = json.loads(output)
         except ValueError:
             raise AssertionError(f"no JSON:\n{output}") from None
-        self._told |= {name.upper(): value for name, value in told.items() if isinstance(value, str)}
+        self._told |= {
+            name.upper(): value for name, value in told.items() if isinstance(value, str)
+        }

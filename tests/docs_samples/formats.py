@@ -1,4 +1,6 @@
-"""Samples that are no program: JSON, templates, style sheets, a policy, a tree of errors, a synopsis."""
+"""Samples that are no program: JSON, templates, style sheets, a policy, a tree of errors, a
+synopsis.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def check_style(sample: Sample) -> None:
     assert names
     for name in names:
         assert f"var({name}" in sheet, f"the stylesheet does not take {name}"
-    assert set(names) == set(re.findall(r"var\((--vp-[\w-]+)", sheet)) & set(re.findall(r"^ +(--vp-[\w-]+):", sheet, re.M))
+    assert set(names) == set(re.findall(r"var\((--vp-[\w-]+)", sheet)) & set(
+        re.findall(r"^ +(--vp-[\w-]+):", sheet, re.M)
+    )
 
 
 def check_policy(sample: Sample) -> None:

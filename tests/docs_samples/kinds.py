@@ -28,7 +28,9 @@ _SHORT = {"settings.py": "mysite/settings.py", "urls.py": "mysite/urls.py"}
 
 @dataclass(frozen=True)
 class Piece:
-    """A file of a sample, or what is to be added to it. ``line`` is that of its first line in the page."""
+    """A file of a sample, or what is to be added to it. ``line`` is that of its first line in the
+    page.
+    """
 
     path: str
     line: int
@@ -42,7 +44,9 @@ def kind_of(sample: Sample) -> str:
     if sample.language == "ini":
         return "unit" if "[Service]" in sample.text else "environment"
     if sample.language == "text":
-        kinds = [kind for beginning, kind in _BY_BEGINNING.items() if sample.text.startswith(beginning)]
+        kinds = [
+            kind for beginning, kind in _BY_BEGINNING.items() if sample.text.startswith(beginning)
+        ]
         if kinds:
             return kinds[0]
     if sample.language in _BY_LANGUAGE:
@@ -54,7 +58,9 @@ def kind_of(sample: Sample) -> str:
 
 
 def pieces_of(sample: Sample) -> list[Piece]:
-    """The files of a Python sample: named by comments, or settings or urls by their looks; none: it is a program."""
+    """The files of a Python sample: named by comments, or settings or urls by their looks; none: it
+    is a program.
+    """
     heads = list(_FILE.finditer(sample.text))
     if heads:
         ends = [*(head.start() for head in heads[1:]), len(sample.text)]
@@ -72,20 +78,28 @@ def pieces_of(sample: Sample) -> list[Piece]:
 
 def _piece(sample: Sample, path: str, start: int, text: str) -> Piece:
     line = sample.line + sample.text[:start].count("\n")
-    return Piece(_SHORT.get(path, path), line, _as_routes(text) if path.endswith("urls.py") else text)
+    return Piece(
+        _SHORT.get(path, path), line, _as_routes(text) if path.endswith("urls.py") else text
+    )
 
 
 def _parse(sample: Sample) -> list[ast.stmt]:
     try:
         return ast.parse(sample.text).body
     except SyntaxError as error:
-        raise AssertionError(f"{sample.page}:{sample.line + (error.lineno or 1) - 1}: {error.msg}") from None
+        raise AssertionError(
+            f"{sample.page}:{sample.line + (error.lineno or 1) - 1}: {error.msg}"
+        ) from None
 
 
 def _is_setting(statement: ast.stmt) -> bool:
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         return True
-    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    targets = (
+        statement.targets
+        if isinstance(statement, ast.Assign)
+        else [getattr(statement, "target", None)]
+    )
     return all(isinstance(target, ast.Name) and target.id.isupper() for target in targets)
 
 
@@ -95,7 +109,9 @@ def _is_route(statement: ast.stmt) -> bool:
         return False
     values = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
     return all(
-        isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in ("path", "re_path")
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        and value.func.id in ("path", "re_path")
         for value in values
     )
 

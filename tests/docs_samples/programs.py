@@ -50,9 +50,13 @@ def run(sample: Sample) -> None:
 
 
 def _run_apart(sample: Sample) -> None:
-    """In a process of its own: it puts its hands into every library. Without an address it sends nothing."""
+    """In a process of its own: it puts its hands into every library. Without an address it sends
+    nothing.
+    """
     text = "\n" * (sample.line - 2) + f"import sentry_sdk\n{sample.text}"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", text], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", text], capture_output=True, text=True
+    )
     assert done.returncode == 0, f"{sample.where}: {done.stderr}"
 
 
@@ -103,6 +107,8 @@ def _from_a_sandbox(sample: Sample) -> Iterator[None]:
 #: What a sample does that has this word in it: the names that it leaves behind are judged.
 _OUTCOMES: dict[str, Callable[[dict[str, Any]], bool]] = {
     "authenticate(": lambda names: names["user"] is not None and names["user"].pk is not None,
-    "verifications.check(": lambda names: verifications.get(names["verification"].id).status == "approved",
+    "verifications.check(": lambda names: (
+        verifications.get(names["verification"].id).status == "approved"
+    ),
     "client.sms(": lambda names: names["reply"].id != "",
 }

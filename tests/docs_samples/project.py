@@ -1,4 +1,6 @@
-"""A Django project in a folder: what ``startproject`` makes, and what a page adds to it, file by file."""
+"""A Django project in a folder: what ``startproject`` makes, and what a page adds to it, file by
+file.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ execute_from_command_line(["manage.py", "check", "--fail-level", "WARNING"])
 class Project:
     """``local``: settings that hold for commands and not for the check; ``instead``: for both."""
 
-    def __init__(self, folder: Path, addresses: dict[str, str], local: str = "", instead: str = "") -> None:
+    def __init__(
+        self, folder: Path, addresses: dict[str, str], local: str = "", instead: str = ""
+    ) -> None:
         self.folder = folder
         self._addresses = addresses
         self._local, self._instead = self.with_addresses(local), instead
@@ -71,7 +75,9 @@ class Project:
             self.put(piece.path, text)
 
     def check(self, sample: Sample) -> None:
-        """``manage.py check`` with the files so far, all of them imported; a warning is a failure too."""
+        """``manage.py check`` with the files so far, all of them imported; a warning is a failure
+        too.
+        """
         done = self.run([sys.executable, "-c", _CHECK, *self._modules], is_local=False)
         if done.returncode:
             raise sample.fail(f"manage.py check:\n{done.stdout}")
@@ -85,7 +91,9 @@ class Project:
         copy._settings, copy._modules = [*self._settings], [*self._modules]
         return copy
 
-    def run(self, command: list[str], is_local: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: list[str], is_local: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command in the project; both outputs are in ``stdout``."""
         return subprocess.run(
             command,
@@ -98,10 +106,24 @@ class Project:
         )
 
     def environment(self, is_local: bool = True, **more: str) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_"))}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DJANGO_", "PYTEST_"))
+        }
         modules = os.pathsep.join(filter(None, [str(GUARD), os.environ.get("PYTHONPATH")]))
-        ours = {"DJANGO_SETTINGS_MODULE": "mysite.settings", "PYTHONUNBUFFERED": "1", "PYTHONPATH": modules}
-        return {**inherited, **ENVIRONMENT, **ours, **({"SAMPLES_LOCAL": "1"} if is_local else {}), **more}
+        ours = {
+            "DJANGO_SETTINGS_MODULE": "mysite.settings",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": modules,
+        }
+        return {
+            **inherited,
+            **ENVIRONMENT,
+            **ours,
+            **({"SAMPLES_LOCAL": "1"} if is_local else {}),
+            **more,
+        }
 
     def with_addresses(self, text: str) -> str:
         """``text`` with the addresses of this run for those that the page shows."""
@@ -122,7 +144,9 @@ class Project:
         elif path == _URLS:
             text = f"{self._read(path)}\n{text}"
         elif not Path(path).name.startswith(("test", "conftest")):
-            self._modules.append(path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
+            self._modules.append(
+                path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            )
         file.write_text(text)
         if file.parent != self.folder:
             (file.parent / "__init__.py").touch()

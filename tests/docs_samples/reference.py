@@ -34,7 +34,9 @@ def rows(page: str) -> list[list[str]]:
 
 
 def by_first(page: str) -> dict[str, list[str]]:
-    """The first word in backticks of each row -> the row's cells; several words in the first cell: each."""
+    """The first word in backticks of each row -> the row's cells; several words in the first cell:
+    each.
+    """
     return {name: row for row in rows(page) for name in codes(row[0])}
 
 

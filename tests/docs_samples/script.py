@@ -48,7 +48,9 @@ def run(walk: Walk, sample: Sample) -> None:
             page = browser.new_page()
             page.goto(f"http://127.0.0.1:{walk.app_port}/")
             text = walk.project.with_addresses(sample.text)
-            page.add_script_tag(content=f"{text}\nObject.assign(window, {{ start, resend, logIn }});")
+            page.add_script_tag(
+                content=f"{text}\nObject.assign(window, {{ start, resend, logIn }});"
+            )
             _log_in(page, server.code)
             browser.close()
     finally:
@@ -59,7 +61,9 @@ def run(walk: Walk, sample: Sample) -> None:
 def _log_in(page: Page, code: object) -> None:
     verification = page.evaluate("phone => start(phone)", PHONE)
     assert verification["phone"] == "+7 *** ***-**-67"
-    told = page.evaluate("id => resend(id).catch(error => [error.code, error.retry_after])", verification["id"])
+    told = page.evaluate(
+        "id => resend(id).catch(error => [error.code, error.retry_after])", verification["id"]
+    )
     assert told[0] == "rate_limited"
     assert 0 < told[1] <= 60
     typed = code()  # type: ignore[operator]

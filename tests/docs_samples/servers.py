@@ -1,4 +1,6 @@
-"""Servers that samples need: the development server of a page's project, the sandbox, the demo; and a person."""
+"""Servers that samples need: the development server of a page's project, the sandbox, the demo; and
+a person.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,22 @@ _CODE = re.compile(r"\[voicepassword\] .*?(\d{4,})\s*$", re.MULTILINE)
 class Server:
     """A process whose output is a file. ``ready``: what it prints, or the port on which it answers."""
 
-    def __init__(self, project: Project, command: list[str], ready: str | int, **environment: str) -> None:
+    def __init__(
+        self, project: Project, command: list[str], ready: str | int, **environment: str
+    ) -> None:
         self._log = project.folder / f"log-{time.monotonic_ns()}"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                command, cwd=project.folder, env=project.environment(**environment), stdout=log, stderr=subprocess.STDOUT
+                command,
+                cwd=project.folder,
+                env=project.environment(**environment),
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
-        until(lambda: self._process.poll() is not None or self._is_ready(ready), f"{command} to be ready")
+        until(
+            lambda: self._process.poll() is not None or self._is_ready(ready),
+            f"{command} to be ready",
+        )
         if self._process.poll() is not None:
             raise AssertionError(f"{command} ended:\n{self.output()}")
 
@@ -66,18 +77,24 @@ def until(found: Callable[[], Any], what: str) -> Any:
 
 
 def log_in(address: str, phone: str, code: Callable[[], str]) -> None:
-    """What a person does at the login pages, in their order; they are at the page behind the login at the end."""
+    """What a person does at the login pages, in their order; they are at the page behind the login
+    at the end.
+    """
     session = requests.Session()
     session.headers["Accept-Language"] = "en"
 
     def post(page: requests.Response, **fields: str) -> requests.Response:
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)', page.text)
         assert token, f"{page.url} has no form"
-        return session.post(page.url, data={"csrfmiddlewaretoken": token[1], **fields}, timeout=PATIENCE)
+        return session.post(
+            page.url, data={"csrfmiddlewaretoken": token[1], **fields}, timeout=PATIENCE
+        )
 
     page = post(session.get(f"{address}/auth/login/", timeout=PATIENCE), phone=phone)
     assert page.url == f"{address}/auth/login/code/", page.url
-    assert "Do not answer: the code is the last 4 digits of the number that" in re.sub(r"\s+", " ", page.text)
+    assert "Do not answer: the code is the last 4 digits of the number that" in re.sub(
+        r"\s+", " ", page.text
+    )
     typed = code()
     wrong = post(page, code=typed[:-1] + str((int(typed[-1]) + 1) % 10))
     assert "attempts are left" in wrong.text

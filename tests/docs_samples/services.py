@@ -1,4 +1,6 @@
-"""Units of systemd, Compose files and web servers: what can be checked of them without starting any."""
+"""Units of systemd, Compose files and web servers: what can be checked of them without starting
+any.
+"""
 
 from __future__ import annotations
 
@@ -85,12 +87,18 @@ def check_nginx(walk: Walk, sample: Sample) -> None:
     if nginx is None:
         return
     # Without the certificates, which are nowhere.
-    text = re.sub(r"\n *ssl_certificate.*", "", sample.text).replace("listen 443 ssl", "listen 127.0.0.1:8443")
+    text = re.sub(r"\n *ssl_certificate.*", "", sample.text).replace(
+        "listen 443 ssl", "listen 127.0.0.1:8443"
+    )
     folder = walk.project.folder
     (folder / "nginx.conf").write_text(
         f"pid {folder}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{text}\n}}\n"
     )
-    done = subprocess.run([nginx, "-t", "-c", str(folder / "nginx.conf"), "-p", str(folder)], capture_output=True, text=True)
+    done = subprocess.run(
+        [nginx, "-t", "-c", str(folder / "nginx.conf"), "-p", str(folder)],
+        capture_output=True,
+        text=True,
+    )
     # What else it says is of folders that it has as a service.
     assert "syntax is ok" in done.stderr, done.stderr
 
@@ -116,7 +124,13 @@ def _analyze(analyze: str, sample: Sample, folder: Path) -> None:
     name = re.search(r"^# /etc/systemd/system/([\w-]+\.service)$", sample.text, re.MULTILINE)
     assert name, "a unit begins with a comment that names its file"
     path = folder / name[1]
-    path.write_text(re.sub(rf"{re.escape(_BIN)}\w+", sys.executable, sample.text).replace("/srv/mysite", str(folder)))
-    done = subprocess.run([analyze, "verify", "--man=no", str(path)], capture_output=True, text=True)
+    path.write_text(
+        re.sub(rf"{re.escape(_BIN)}\w+", sys.executable, sample.text).replace(
+            "/srv/mysite", str(folder)
+        )
+    )
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", str(path)], capture_output=True, text=True
+    )
     told = [line for line in done.stderr.splitlines() if name[1] in line]
     assert not told, "\n".join(told)

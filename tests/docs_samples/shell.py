@@ -17,7 +17,9 @@ _VARIES = re.compile(r"(?<![^\W\d_])[0-9a-f]{12,}(?![^\W\d_])|\d+")
 
 @dataclass(frozen=True)
 class Command:
-    """``words`` without the assignments before them; ``shown``: what the page says that it prints, None where nothing."""
+    """``words`` without the assignments before them; ``shown``: what the page says that it prints,
+    None where nothing.
+    """
 
     line: int
     words: list[str]
@@ -27,7 +29,9 @@ class Command:
 
 
 def commands_of(sample: Sample) -> list[Command]:
-    """The commands of a sample in their order. ``console``: behind ``$``, with output; ``sh``: every line."""
+    """The commands of a sample in their order. ``console``: behind ``$``, with output; ``sh``:
+    every line.
+    """
     found: list[Command] = []
     for line, text, shown in _lines(sample):
         try:
@@ -35,7 +39,8 @@ def commands_of(sample: Sample) -> list[Command]:
         except ValueError as error:
             raise AssertionError(f"{sample.page}:{line}: {error}") from None
         found += [
-            _command(line, words, shown if number == len(parts) else None) for number, words in enumerate(parts, start=1)
+            _command(line, words, shown if number == len(parts) else None)
+            for number, words in enumerate(parts, start=1)
         ]
     if not found:
         raise sample.fail("no command: in a console sample it stands behind '$ '")
@@ -43,7 +48,9 @@ def commands_of(sample: Sample) -> list[Command]:
 
 
 def fits(shown: str, seen: str) -> bool:
-    """Does the output look as shown? ``…`` stands for anything, by itself for any lines, and a number for any number."""
+    """Does the output look as shown? ``…`` stands for anything, by itself for any lines, and a
+    number for any number.
+    """
     parts = _BEGINNING.sub("…", _framed(shown)).split("\n…\n")
     pattern = "\\n(?:.*\\n)?".join(".*".join(map(_pattern, part.split("…"))) for part in parts)
     return re.fullmatch(pattern, _framed(seen), re.DOTALL) is not None
@@ -52,7 +59,10 @@ def fits(shown: str, seen: str) -> bool:
 def _pattern(text: str) -> str:
     """A regular expression for a text without ellipses."""
     parts = _VARIES.split(text)
-    varying = ["[0-9a-f]+" if len(one) >= 12 and not one.isdigit() else r"\d+" for one in _VARIES.findall(text)]
+    varying = [
+        "[0-9a-f]+" if len(one) >= 12 and not one.isdigit() else r"\d+"
+        for one in _VARIES.findall(text)
+    ]
     return "".join(re.escape(part) + kind for part, kind in zip(parts, [*varying, ""], strict=True))
 
 
@@ -66,18 +76,25 @@ def _lines(sample: Sample) -> list[tuple[int, str, str | None]]:
     found: list[tuple[int, str, list[str]]] = []
     continued = False
     for number, text in enumerate(sample.text.splitlines(), start=sample.line):
-        starts = text.startswith("$ ") if sample.language == "console" else bool(text.strip()) and not text.startswith("#")
+        starts = (
+            text.startswith("$ ")
+            if sample.language == "console"
+            else bool(text.strip()) and not text.startswith("#")
+        )
         if continued:
             line, command, output = found.pop()
             found.append((line, f"{command.removesuffix(chr(92))}{text.strip()}", output))
         elif starts:
-            found.append((number, text.removeprefix("$ ") if sample.language == "console" else text, []))
+            found.append(
+                (number, text.removeprefix("$ ") if sample.language == "console" else text, [])
+            )
         elif found:
             found[-1][2].append(text)
         continued = bool(found) and found[-1][1].endswith("\\") and not found[-1][2]
     shows = sample.language == "console"
     return [
-        (line, command, "\n".join(output) if shows and "".join(output).strip() else None) for line, command, output in found
+        (line, command, "\n".join(output) if shows and "".join(output).strip() else None)
+        for line, command, output in found
     ]
 
 

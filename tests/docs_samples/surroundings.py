@@ -40,7 +40,9 @@ _IN_MEMORY = 'VOICEPASSWORD = {**VOICEPASSWORD, "TRANSPORT": "memory"}\n'
 
 @dataclass(frozen=True)
 class Surroundings:
-    """``settings``, ``urls``: there before the page begins; ``local``: for commands alone, not for the check."""
+    """``settings``, ``urls``: there before the page begins; ``local``: for commands alone, not for
+    the check.
+    """
 
     #: The page begins with what ``startproject`` makes; all others begin where the tutorial ends.
     is_bare: bool = False
@@ -71,7 +73,9 @@ _PAGES = {
     "docs/custom-user.md": Surroundings(is_new=True, local=_IN_MEMORY),
     "docs/deployment.md": Surroundings(instead=_NO_SERVERS),
     "docs/going-live.md": Surroundings(local=_SANDBOX, has_sandbox=True),
-    "docs/pages.md": Surroundings(is_bare=True, settings=_APP, urls="from django.urls import include\n"),
+    "docs/pages.md": Surroundings(
+        is_bare=True, settings=_APP, urls="from django.urls import include\n"
+    ),
     "docs/programs.md": Surroundings(is_at_home=True, local=_UNLIMITED),
     "docs/tutorial.md": Surroundings(is_bare=True),
 }
@@ -88,7 +92,11 @@ def start_sandbox(project: Project, port: int) -> Server:
 
 def make_staff(project: Project) -> str:
     """A member of the staff who may see everything; the token of DRF."""
-    for words in (["migrate", "--verbosity=0"], ["createsuperuser", "--noinput"], ["drf_create_token", "admin"]):
+    for words in (
+        ["migrate", "--verbosity=0"],
+        ["createsuperuser", "--noinput"],
+        ["drf_create_token", "admin"],
+    ):
         done = project.run([sys.executable, "manage.py", *words])
         assert done.returncode == 0, done.stdout
     token = re.search(r"[0-9a-f]{40}", done.stdout)
@@ -107,8 +115,13 @@ class Demo:
         self.folder.mkdir()
         self._log = (self.folder / "log").open("w")
         # What the environment of the tests chooses is not what the page is about.
-        servers = {"DATABASE_URL": f"sqlite:///{self.folder / 'db.sqlite3'}", "CELERY_BROKER_URL": "filesystem://localhost/"}
-        self.site = Site(self.folder / "var", free_port(), free_port(), log=self._log, environment=servers)
+        servers = {
+            "DATABASE_URL": f"sqlite:///{self.folder / 'db.sqlite3'}",
+            "CELERY_BROKER_URL": "filesystem://localhost/",
+        }
+        self.site = Site(
+            self.folder / "var", free_port(), free_port(), log=self._log, environment=servers
+        )
         self.site.__enter__()
 
     @property
@@ -117,7 +130,9 @@ class Demo:
 
     def code(self) -> str:
         """The newest code on the phone of the sandbox."""
-        ledger = requests.get(f"{self.site.sandbox_url}/control/ledger.json", timeout=PATIENCE).json()
+        ledger = requests.get(
+            f"{self.site.sandbox_url}/control/ledger.json", timeout=PATIENCE
+        ).json()
         return str(ledger["calls"][-1]["code"])
 
     def stop(self) -> None:

@@ -1,4 +1,6 @@
-"""The tables of docs/ list what there is: each key, error, state, word, signal, command, option, task and check."""
+"""The tables of docs/ list what there is: each key, error, state, word, signal, command, option,
+task and check.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def test_errors_have_each_class_its_code_and_its_status(name: str, kind: Any) ->
     if kind in presentation.HTTP_STATUS:
         assert row[2] == str(presentation.HTTP_STATUS[kind])
         names = getattr(getattr(kind.__init__, "__code__", None), "co_names", ())
-        assert codes(row[3]) == [word for word in ("attempts_left", "limit", "retry_after", "reason") if word in names]
+        assert codes(row[3]) == [
+            word for word in ("attempts_left", "limit", "retry_after", "reason") if word in names
+        ]
 
 
 def test_errors_have_each_code_of_the_provider_beside_its_class() -> None:
@@ -50,7 +54,9 @@ def test_errors_have_each_code_of_the_provider_beside_its_class() -> None:
 
 
 def test_errors_have_each_error_code_of_a_call() -> None:
-    ours = {value for name, value in vars(delivery).items() if name.isupper() and isinstance(value, str)}
+    ours = {
+        value for name, value in vars(delivery).items() if name.isupper() and isinstance(value, str)
+    }
     ours |= {polling.NO_FINAL_STATE, MATCHED_BY_TIME, "worker_lost", "interrupted"}
     assert ours <= set(by_first("docs/errors.md"))
 
@@ -69,9 +75,14 @@ def test_states_have_each_status_of_a_verification() -> None:
 def test_states_have_each_state_its_step_and_its_words(state: str) -> None:
     row = next(row for row in rows("docs/states.md") if len(row) == 5 and row[0] == f"`{state}`")
     assert int(row[1]) == CallRequest.PROGRESS[state]
-    told = {word.casefold() for word in (*codes(row[3]), *codes(row[4])) if not word.startswith('"')}
+    told = {
+        word.casefold() for word in (*codes(row[3]), *codes(row[4])) if not word.startswith('"')
+    }
     assert told == {
-        word for table in (words.CALL_STATES, words.SMS_STATES) for word, meant in table.items() if meant == state
+        word
+        for table in (words.CALL_STATES, words.SMS_STATES)
+        for word, meant in table.items()
+        if meant == state
     }
 
 
@@ -92,7 +103,9 @@ def test_commands_have_each_command_and_its_options(name: str) -> None:
     assert section, f"no section {name}"
     if "sandbox" in name:
         section = text("docs/sandbox.md")
-    assert {f"--{option}" for option in options_of(name)} == set(re.findall(r"`(--[\w-]+)`", section))
+    assert {f"--{option}" for option in options_of(name)} == set(
+        re.findall(r"`(--[\w-]+)`", section)
+    )
 
 
 def test_tasks_have_each_task_and_when_beat_starts_it() -> None:
@@ -113,7 +126,9 @@ def test_the_sandbox_has_each_magic_number() -> None:
 
 
 def test_checks_have_each_id() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "django_voicepassword/checks").glob("*.py"))
+    source = "".join(
+        path.read_text() for path in (ROOT / "django_voicepassword/checks").glob("*.py")
+    )
     assert set(re.findall(r'"(voicepassword\.[EWI]\d{3})"', source)) == {
         name for name in by_first("docs/checks.md") if name.startswith("voicepassword.")
     }

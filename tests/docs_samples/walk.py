@@ -1,4 +1,5 @@
-"""A page followed from top to bottom, as a reader would: its files are added and checked, its commands run.
+"""A page followed from top to bottom, as a reader would: its files are added and checked, its
+commands run.
 
 What one sample does is there for the next ones. What became of each is kept, for the test of each.
 """
@@ -55,7 +56,10 @@ class Walk:
         if self._serving is None or self._served != self.project.version:
             self.stop_serving()
             command = [sys.executable, "manage.py", "runserver", "--noreload", str(self.web_port)]
-            self._serving, self._served = Server(self.project, command, self.web_port), self.project.version
+            self._serving, self._served = (
+                Server(self.project, command, self.web_port),
+                self.project.version,
+            )
         return self._serving
 
     def stop_serving(self) -> str:
@@ -124,7 +128,10 @@ class Walk:
 
     def _addresses(self) -> dict[str, str]:
         sandbox = str(self.sandbox_port)
-        at_home = {"https://app.example.org": f"http://127.0.0.1:{self.app_port}", "https://example.org": self.web}
+        at_home = {
+            "https://app.example.org": f"http://127.0.0.1:{self.app_port}",
+            "https://example.org": self.web,
+        }
         return {
             **(at_home if self.around.is_at_home else {}),
             "http://127.0.0.1:8000": self.web,
@@ -152,7 +159,8 @@ def _run_commands(walk: Walk, sample: Sample) -> None:
             raise AssertionError(f"{sample.page}:{command.line}: {error}") from None
 
 
-#: What is done to a kind of sample in the page's project, beside files; other kinds need none and have tests of their own.
+#: What is done to a kind of sample in the page's project, beside files; other kinds need none and
+#: have tests of their own.
 STEPS: dict[str, Callable[[Walk, Sample], None]] = {
     "shell": _run_commands,
     "script": script.run,

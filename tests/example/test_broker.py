@@ -55,7 +55,9 @@ def test_every_message_is_taken_once_and_whole(tmp_path: Path) -> None:
         for verb, name in roles
     ]
     outputs = [process.communicate(timeout=60) for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(roles), [error for _, error in outputs]
+    assert [process.returncode for process in processes] == [0] * len(roles), [
+        error for _, error in outputs
+    ]
     taken = Counter(line for output, _ in outputs for line in output.split())
     assert taken == {f"{name}-{number}": 1 for name in "ab" for number in range(EACH)}
     assert not list(folder.iterdir())

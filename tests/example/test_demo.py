@@ -1,4 +1,6 @@
-"""``make demo`` as a person uses it: it starts, says where to look, and Ctrl-C leaves nothing behind."""
+"""``make demo`` as a person uses it: it starts, says where to look, and Ctrl-C leaves nothing
+behind.
+"""
 
 from __future__ import annotations
 
@@ -86,11 +88,17 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 def _log_in_as_admin(demo: Demo, told: str) -> str:
     """The password that the demo told, after it has worked."""
-    password = next(line.split()[-1] for line in told.splitlines() if line.strip().startswith("admin "))
+    password = next(
+        line.split()[-1] for line in told.splitlines() if line.strip().startswith("admin ")
+    )
     session = requests.Session()
     address = f"http://127.0.0.1:{demo.web}/admin/login/"
     session.get(address, timeout=10)
-    data = {"username": "admin", "password": password, "csrfmiddlewaretoken": session.cookies["csrftoken"]}
+    data = {
+        "username": "admin",
+        "password": password,
+        "csrfmiddlewaretoken": session.cookies["csrftoken"],
+    }
     assert session.post(f"{address}?next=/admin/", data=data, timeout=20).url.endswith("/admin/")
     return password
 
@@ -120,7 +128,9 @@ def test_a_taken_port_is_told_in_one_line(demo: Demo) -> None:
         taken.bind(("127.0.0.1", demo.web))
         taken.listen()
         output, _ = demo.start().communicate(timeout=30)
-    assert output.splitlines()[-1] == f"port {demo.web} is taken: choose another one with WEB_PORT=…"
+    assert (
+        output.splitlines()[-1] == f"port {demo.web} is taken: choose another one with WEB_PORT=…"
+    )
 
 
 @needs_proc
@@ -130,7 +140,10 @@ def test_a_process_that_dies_ends_all_of_them(demo: Demo) -> None:
     for path in Path("/proc").glob("[0-9]*"):
         try:
             command = (path / "cmdline").read_bytes()
-            if b"beat" in command and f"VAR_DIR={demo.var}".encode() in (path / "environ").read_bytes():
+            if (
+                b"beat" in command
+                and f"VAR_DIR={demo.var}".encode() in (path / "environ").read_bytes()
+            ):
                 os.kill(int(path.name), signal.SIGKILL)
         except OSError:
             continue

@@ -1,4 +1,6 @@
-"""``manage.py demo_data``: a history as the app would have written it, and books that agree with it to the kopeck."""
+"""``manage.py demo_data``: a history as the app would have written it, and books that agree with it
+to the kopeck.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,16 @@ class Place:
 
     def __init__(self, var: Path, database: str = "") -> None:
         self.path = var / "db.sqlite3"
-        kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "VOICEPASSWORD", "DEBUG")}
-        self._environment = {**kept, "VAR_DIR": str(var), "DJANGO_SETTINGS_MODULE": "config.settings"}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("DATABASE_URL", "VOICEPASSWORD", "DEBUG")
+        }
+        self._environment = {
+            **kept,
+            "VAR_DIR": str(var),
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+        }
         if database:
             self._environment["DATABASE_URL"] = database
         self.manage("migrate", "--verbosity=0")
@@ -60,7 +70,9 @@ class Place:
     def rows(self, table: str, order: str = "id") -> list[dict[str, Any]]:
         with closing(sqlite3.connect(self.path)) as connection:
             connection.row_factory = sqlite3.Row
-            found = connection.execute(f"SELECT * FROM django_voicepassword_{table} ORDER BY {order}")
+            found = connection.execute(
+                f"SELECT * FROM django_voicepassword_{table} ORDER BY {order}"
+            )
             return [dict(row) for row in found]
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
@@ -88,15 +100,21 @@ def test_each_day_has_calls_and_together_they_are_as_many_as_asked_for(place: Pl
     days = Counter(day_of(call["created_at"]) for call in calls)
     last = date(2026, 3, 11)
     assert len(calls) == CALLS
-    assert sorted(days) == [(last - timedelta(days=ago)).isoformat() for ago in reversed(range(DAYS))]
+    assert sorted(days) == [
+        (last - timedelta(days=ago)).isoformat() for ago in reversed(range(DAYS))
+    ]
     assert max(call["created_at"] for call in calls) > "2026-03-11 12:39:55"
     assert not [call for call in calls if moment(call["created_at"]) > datetime.fromisoformat(NOW)]
 
 
-def test_the_constraints_of_the_database_were_in_force_and_no_row_hangs_in_the_air(place: Place) -> None:
+def test_the_constraints_of_the_database_were_in_force_and_no_row_hangs_in_the_air(
+    place: Place,
+) -> None:
     assert (
         "voicepassword_call_claimed"
-        in place.execute("SELECT sql FROM sqlite_master WHERE name = 'django_voicepassword_callrequest'")[0][0]
+        in place.execute(
+            "SELECT sql FROM sqlite_master WHERE name = 'django_voicepassword_callrequest'"
+        )[0][0]
     )
     assert place.execute("PRAGMA integrity_check") == [("ok",)]
     assert place.execute("PRAGMA foreign_key_check") == []
@@ -123,8 +141,14 @@ def test_the_daily_statistics_agree_with_the_calls_to_the_kopeck(place: Place) -
 
 
 def test_the_figures_of_the_days_are_counted(place: Place) -> None:
-    counted = place.execute("SELECT date, calls, refused FROM django_voicepassword_dayfigures WHERE channel = ''")
-    calls = Counter(day_of(call["created_at"]) for call in place.rows("callrequest") if call["state"] != "queued")
+    counted = place.execute(
+        "SELECT date, calls, refused FROM django_voicepassword_dayfigures WHERE channel = ''"
+    )
+    calls = Counter(
+        day_of(call["created_at"])
+        for call in place.rows("callrequest")
+        if call["state"] != "queued"
+    )
     assert {day: sent + refused for day, sent, refused in counted} == calls
 
 
@@ -134,7 +158,9 @@ def test_a_call_has_the_history_that_leads_to_its_state(place: Place) -> None:
         lines[line["call_id"]].append(line)
     for call in place.rows("callrequest"):
         history = lines[call["id"]]
-        assert [line["received_at"] for line in history] == sorted(line["received_at"] for line in history)
+        assert [line["received_at"] for line in history] == sorted(
+            line["received_at"] for line in history
+        )
         assert call["phone"] not in str(history)
         sources = [line["source"] for line in history]
         assert (sources[-1:] == ["daily"]) == (call["listed_at"] is not None)
@@ -143,7 +169,11 @@ def test_a_call_has_the_history_that_leads_to_its_state(place: Place) -> None:
             assert call["finished_at"] is not None
         if call["state"] == "refused":
             assert (sources, history[0]["raw_state"]) == (["send"], call["error_code"])
-        elif call["provider_id"] and call["origin"] == "app" and call["error_code"] != "matched_by_time":
+        elif (
+            call["provider_id"]
+            and call["origin"] == "app"
+            and call["error_code"] != "matched_by_time"
+        ):
             assert (sources[0], history[0]["raw_state"]) == ("send", "ok")
         if call["state"] == "queued":
             assert history == []
@@ -153,7 +183,9 @@ def test_states_channels_and_refusals_are_as_various_as_in_life(place: Place) ->
     calls = place.rows("callrequest")
     assert {"queued", "placed", "unknown", "refused", *FINAL} <= {call["state"] for call in calls}
     assert {call["channel"] for call in calls} == {"flashcall", "voice", "sms"}
-    assert {"number_in_spam_list", "not_enough_money", "unreachable"} <= {call["error_code"] for call in calls}
+    assert {"number_in_spam_list", "not_enough_money", "unreachable"} <= {
+        call["error_code"] for call in calls
+    }
     statuses = Counter(one["status"] for one in place.rows("verification"))
     assert set(statuses) == {"approved", "expired", "canceled", "max_attempts", "pending"}
     assert 0.75 < statuses["approved"] / sum(statuses.values()) < 0.95
@@ -168,19 +200,34 @@ def test_an_sms_follows_a_call_that_the_provider_took(place: Place) -> None:
         chain = chains[verification["id"]]
         assert chain[0]["created_at"] == verification["created_at"]
         assert {call["phone"] for call in chain} == {verification["phone"]}
-        assert verification["approved_at"] is None or verification["approved_at"] < verification["expires_at"]
+        assert (
+            verification["approved_at"] is None
+            or verification["approved_at"] < verification["expires_at"]
+        )
         for number, call in enumerate(chain):
-            assert call["channel"] != "sms" or any(earlier["provider_id"] for earlier in chain[:number])
+            assert call["channel"] != "sms" or any(
+                earlier["provider_id"] for earlier in chain[:number]
+            )
     assert max(map(len, chains.values())) <= 3
 
 
 def test_the_balance_falls_with_what_is_spent_and_is_empty_once(place: Place) -> None:
-    readings = [(moment(one["read_at"]), Decimal(str(one["balance"]))) for one in place.rows("balancereading", "read_at")]
+    readings = [
+        (moment(one["read_at"]), Decimal(str(one["balance"])))
+        for one in place.rows("balancereading", "read_at")
+    ]
     assert min(left for _, left in readings) == Decimal("0.2")
     paid = [call for call in place.rows("callrequest") if call["price"] is not None]
-    spent = [(moment(call["created_at"]) + timedelta(seconds=2), Decimal(str(call["price"]))) for call in paid]
+    spent = [
+        (moment(call["created_at"]) + timedelta(seconds=2), Decimal(str(call["price"])))
+        for call in paid
+    ]
     hour = timedelta(hours=1)
-    falls = [(one, two) for one, two in pairwise(readings) if one[1] >= two[1] and two[0] - one[0] == hour]
+    falls = [
+        (one, two)
+        for one, two in pairwise(readings)
+        if one[1] >= two[1] and two[0] - one[0] == hour
+    ]
     assert len(falls) > 300
     for (before, first), (after, second) in falls:
         assert first - second == sum(price for at, price in spent if before <= at < after)
@@ -188,7 +235,9 @@ def test_the_balance_falls_with_what_is_spent_and_is_empty_once(place: Place) ->
 
 def test_who_logged_in_has_an_account_and_a_verified_number(place: Place) -> None:
     phones = {one["phone"]: one["user_id"] for one in place.rows("verifiedphone")}
-    approved = [one for one in place.rows("verification", "created_at") if one["status"] == "approved"]
+    approved = [
+        one for one in place.rows("verification", "created_at") if one["status"] == "approved"
+    ]
     assert phones
     assert {one["phone"]: one["user_id"] for one in approved if one["purpose"] == "login"} == phones
 
@@ -196,14 +245,24 @@ def test_who_logged_in_has_an_account_and_a_verified_number(place: Place) -> Non
 def test_the_same_seed_and_moment_make_the_same_history(place: Place, tmp_path: Path) -> None:
     again = Place(tmp_path)
     again.manage("demo_data", f"--calls={CALLS}", f"--days={DAYS}", "--seed=1", f"--now={NOW}")
-    tables = {"callrequest": {"verification_id"}, "callstatus": set(), "dailystatistics": set(), "balancereading": set()}
+    tables = {
+        "callrequest": {"verification_id"},
+        "callstatus": set(),
+        "dailystatistics": set(),
+        "balancereading": set(),
+    }
     for table, chance in tables.items():
         first, second = (
-            [{name: value for name, value in row.items() if name not in chance} for row in one.rows(table)]
+            [
+                {name: value for name, value in row.items() if name not in chance}
+                for row in one.rows(table)
+            ]
             for one in (place, again)
         )
         assert first == second
-    told = again.manage("demo_data", f"--calls={CALLS}", f"--days={DAYS}", "--seed=1", f"--now={NOW}")
+    told = again.manage(
+        "demo_data", f"--calls={CALLS}", f"--days={DAYS}", "--seed=1", f"--now={NOW}"
+    )
     assert "2,000 calls of 30 days" in told
     # A second history beside the first one: the same people, other calls, and the books of both.
     ids = [call["provider_id"] for call in again.rows("callrequest") if call["provider_id"]]
@@ -277,14 +336,22 @@ def test_any_moment_of_the_day_will_do(spare: Place, clock: str) -> None:
     assert len({day_of(call["created_at"]) for call in spare.rows("callrequest")}) == 3
 
 
-@pytest.mark.parametrize("state", ["answered", "no_answer", "busy", "canceled", "failed", "delivered", "not_delivered"])
+@pytest.mark.parametrize(
+    "state", ["answered", "no_answer", "busy", "canceled", "failed", "delivered", "not_delivered"]
+)
 def test_a_line_is_what_the_app_reads_out_of_the_words_of_the_provider(state: str) -> None:
     phone, at = "79581234567", datetime.fromisoformat(NOW)
     channel = "sms" if "delivered" in state else "voice"
-    told = Told("9000000000000001", phone, channel, own_clock(at, MOSCOW), state, 7, Decimal("0.35"))
+    told = Told(
+        "9000000000000001", phone, channel, own_clock(at, MOSCOW), state, 7, Decimal("0.35")
+    )
     for line in (told.callback(at), told.poll(at), told.daily(at)):
         raw = {**line.payload, "number": phone}
-        report = parse_callback(json.dumps(raw).encode()) if line.source == "callback" else parse_report(raw)
+        report = (
+            parse_callback(json.dumps(raw).encode())
+            if line.source == "callback"
+            else parse_report(raw)
+        )
         assert (report.state, report.raw_state) == (line.state, line.raw_state)
         assert (report.duration, report.price) == (line.duration, line.price)
         assert report.date == own_clock(at, MOSCOW).replace(tzinfo=None)

@@ -19,7 +19,9 @@ ON_THE_WAY = ("queued", "placing")
 
 
 class Books:
-    """``books.calls("79990000001")``; ``blocker``: the fixture ``django_db_blocker``. The tests keep their own database."""
+    """``books.calls("79990000001")``; ``blocker``: the fixture ``django_db_blocker``. The tests
+    keep their own database.
+    """
 
     def __init__(self, address: str, blocker: Any) -> None:
         self._alias = f"site_{uuid4().hex[:8]}"
@@ -33,7 +35,9 @@ class Books:
     def calls(self, *numbers: str) -> list[CallRequest]:
         """The calls of these numbers, or all, oldest first."""
         with self._open():
-            chosen = CallRequest.objects.using(self._alias).select_related("verification").order_by("id")
+            chosen = (
+                CallRequest.objects.using(self._alias).select_related("verification").order_by("id")
+            )
             return list(chosen.filter(phone__in=numbers) if numbers else chosen)
 
     def states(self, *numbers: str) -> list[str]:
@@ -47,7 +51,9 @@ class Books:
         """What was told of the newest call of a number."""
         call = self.calls(number)[-1]
         with self._open():
-            return list(CallStatus.objects.using(self._alias).filter(call_id=call.pk).order_by("id"))
+            return list(
+                CallStatus.objects.using(self._alias).filter(call_id=call.pk).order_by("id")
+            )
 
     def verification(self, key: str) -> Verification:
         with self._open():
@@ -56,11 +62,22 @@ class Books:
     def age(self, time: timedelta, verifications: bool = False) -> None:
         """That much time passes for every call, and for the verifications if they are meant too."""
         with self._open():
-            names = ["created_at", "claimed_at", "placed_at", "finished_at", "occurred_at", "next_poll_at"]
-            CallRequest.objects.using(self._alias).update(**{name: F(name) - time for name in names})
+            names = [
+                "created_at",
+                "claimed_at",
+                "placed_at",
+                "finished_at",
+                "occurred_at",
+                "next_poll_at",
+            ]
+            CallRequest.objects.using(self._alias).update(
+                **{name: F(name) - time for name in names}
+            )
             if verifications:
                 names = ["created_at", "expires_at", "approved_at", "last_sent_at"]
-                Verification.objects.using(self._alias).update(**{name: F(name) - time for name in names})
+                Verification.objects.using(self._alias).update(
+                    **{name: F(name) - time for name in names}
+                )
 
     @contextmanager
     def _open(self) -> Iterator[None]:

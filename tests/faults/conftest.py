@@ -1,4 +1,6 @@
-"""One site for all that does not break its database, on SQLite and a private Redis. Tests take numbers of their own."""
+"""One site for all that does not break its database, on SQLite and a private Redis. Tests take
+numbers of their own.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ def broker() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="package")
-def site(broker: Redis, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator[Stage]:
+def site(
+    broker: Redis, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+) -> Iterator[Stage]:
     """Web and sandbox, all the time."""
     var = tmp_path_factory.mktemp("var")
     with Stage(var, broker.url(), f"sqlite:///{var / 'db.sqlite3'}", django_db_blocker) as running:

@@ -1,4 +1,5 @@
-"""Each promise is broken on purpose, in a copy of the tree, and its tests are to notice: the table of ``tests/README.md``.
+"""Each promise is broken on purpose, in a copy of the tree, and its tests are to notice: the table
+of ``tests/README.md``.
 
 python -m tests.faults.guards             # all: some twenty minutes
 python -m tests.faults.guards claim       # those whose name has the word
@@ -23,7 +24,9 @@ SPARE = shutil.ignore_patterns(".*", "var", "build", "dist", "*.egg-info", "__py
 
 @dataclass(frozen=True)
 class Guard:
-    """``edits``: (file of the package, what stands there, what is to stand there). Every one of ``tests`` is to fail."""
+    """``edits``: (file of the package, what stands there, what is to stand there). Every one of
+    ``tests`` is to fail.
+    """
 
     promise: str
     name: str
@@ -45,7 +48,9 @@ class Copy:
             path = self.root / "django_voicepassword" / name
             text = path.read_text("utf-8")
             if text.count(old) != 1:
-                raise SystemExit(f"{guard.name}: {name} has this {text.count(old)} times, not once:\n{old}")
+                raise SystemExit(
+                    f"{guard.name}: {name} has this {text.count(old)} times, not once:\n{old}"
+                )
             before.setdefault(path, text)
             path.write_text(text.replace(old, new), "utf-8")
         return before
@@ -54,14 +59,28 @@ class Copy:
         """How a test failed, in the words of its first assertion; None where it passed."""
         path, _, words = test.partition(" -k ")
         chosen = [path, "-k", words] if words else [path]
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *chosen]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "--no-header",
+            "-p",
+            "no:cacheprovider",
+            *chosen,
+        ]
         # The processes that a test starts are to find the copy too.
         environment = {**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": "200"}
-        done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=self.root, env=environment, capture_output=True, text=True
+        )
         if done.returncode == 0:
             return None
         if done.returncode != 1:
-            raise SystemExit(f"{test} could not be run:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+            raise SystemExit(
+                f"{test} could not be run:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+            )
         told = re.search(r"^E +(.+)$", done.stdout, re.MULTILINE)
         return told[1][:200] if told else "failed"
 
@@ -81,7 +100,10 @@ def main() -> int:
                 words = copy.run(test)
                 unnoticed += words is None
                 seconds = f"{time.monotonic() - began:.0f} s"
-                print(f"{guard.promise} | {guard.name} | {test} | {words or 'NOT NOTICED'} | {seconds}", flush=True)
+                print(
+                    f"{guard.promise} | {guard.name} | {test} | {words or 'NOT NOTICED'} | {seconds}",
+                    flush=True,
+                )
             for path, text in before.items():
                 path.write_text(text, "utf-8")
     return 1 if unnoticed else 0

@@ -1,4 +1,6 @@
-"""A provider that breaks its answers, over real sockets, with a ledger: what was asked, and whether it was answered."""
+"""A provider that breaks its answers, over real sockets, with a ledger: what was asked, and whether
+it was answered.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-#: ``how(number, reply)``: the pieces of the raw answer, sent one after the other; then the connection is closed.
+#: ``how(number, reply)``: the pieces of the raw answer, sent one after the other; then the
+#: connection is closed.
 Answer = Callable[[str, bytes], Iterator[bytes]]
 
 
@@ -77,7 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
 def provider(answer: Answer = whole, port: int = 0) -> Iterator[Provider]:
     """A provider in threads of this process; ``port`` 0: any free one."""
     server = Provider(answer, port)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     try:
         yield server

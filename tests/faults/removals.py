@@ -1,14 +1,24 @@
-"""What keeps promises 1 and 2 of the design, and what the package would be without it. See ``guards``."""
+"""What keeps promises 1 and 2 of the design, and what the package would be without it. See
+``guards``.
+"""
 
 from __future__ import annotations
 
 from tests.faults.guards import Guard
 
-WORKERS, BROKERS, DATABASES = "tests/faults/test_workers.py", "tests/faults/test_brokers.py", "tests/faults/test_databases.py"
-PROVIDERS, CALLBACKS, DISK = "tests/faults/test_providers.py", "tests/faults/test_callbacks.py", "tests/faults/test_disk.py"
+WORKERS, BROKERS, DATABASES = (
+    "tests/faults/test_workers.py",
+    "tests/faults/test_brokers.py",
+    "tests/faults/test_databases.py",
+)
+PROVIDERS, CALLBACKS, DISK = (
+    "tests/faults/test_providers.py",
+    "tests/faults/test_callbacks.py",
+    "tests/faults/test_disk.py",
+)
 DELIVERY = "tests/test_delivery.py"
 
-_CLAIM = "return self._move([self.State.QUEUED], state=self.State.PLACING"
+_CLAIM = "            [self.State.QUEUED], state=self.State.PLACING, claimed_at=now"
 _STATE = "if call is None or call.state != CallRequest.State.QUEUED:"
 _LATE = "    acks_late=True,\n    reject_on_worker_lost=True,\n"
 _AGAIN = "    autoretry_for=NO_DATABASE,\n"
@@ -29,7 +39,11 @@ CALLS = [
             f"{DELIVERY} -k only_a_queued",
         ),
         (
-            ("models/calls.py", _CLAIM, "return self._move(list(self.State), state=self.State.PLACING"),
+            (
+                "models/calls.py",
+                _CLAIM,
+                "            list(self.State), state=self.State.PLACING, claimed_at=now",
+            ),
             ("delivery.py", _STATE, "if call is None:"),
         ),
     ),
@@ -49,7 +63,13 @@ CALLS = [
         "1",
         "answer: the web turns a call down that a worker has",
         (f"{BROKERS} -k answer_of_the_broker",),
-        (("delivery.py", '    is_ours = call.claim("", timezone.now())\n', "    is_ours = True\n"),),
+        (
+            (
+                "delivery.py",
+                '    is_ours = call.claim("", timezone.now())\n',
+                "    is_ours = True\n",
+            ),
+        ),
     ),
     Guard(
         "2",
@@ -60,31 +80,61 @@ CALLS = [
     Guard(
         "2",
         "write: a result is written once",
-        (f"{DATABASES} -k is_asked", f"{DATABASES} -k refuses", f"{DISK} -k limit", f"{DISK} -k disk]"),
+        (
+            f"{DATABASES} -k is_asked",
+            f"{DATABASES} -k refuses",
+            f"{DISK} -k limit",
+            f"{DISK} -k disk]",
+        ),
         (("transactions.py", "WRITE_TRIES = 5", "WRITE_TRIES = 1"),),
     ),
     Guard(
         "2",
         "abandoned: a worker that died is not noticed",
         (f"{WORKERS} -k killed_between and threads", f"{DELIVERY} -k worker_that_died"),
-        (("polling.py", "    lost = CallRequest.lose_abandoned(now - patience, now)\n", "    lost: list[int] = []\n"),),
+        (
+            (
+                "polling.py",
+                "    lost = CallRequest.lose_abandoned(now - patience, now)\n",
+                "    lost: list[int] = []\n",
+            ),
+        ),
     ),
     Guard(
         "2",
         "forgotten: a task that was lost is not handed in again",
         (f"{BROKERS} -k comes_back_empty", f"{DELIVERY} -k handed_in_again"),
-        (("polling.py", 'list(waiting.order_by("created_at").values_list("pk", flat=True)[:1000])', "[]"),),
+        (
+            (
+                "polling.py",
+                'list(waiting.order_by("created_at").values_list("pk", flat=True)[:1000])',
+                "[]",
+            ),
+        ),
     ),
     Guard(
         "2",
         "unknown: a code counts only where an answer came",
-        (f"{PROVIDERS} -k broken", f"{WORKERS} -k killed_before and threads", f"{DELIVERY} -k lost_answer"),
-        (("models/calls.py", "UNSENT_STATES = frozenset({", "UNSENT_STATES = frozenset({State.UNKNOWN, "),),
+        (
+            f"{PROVIDERS} -k broken",
+            f"{WORKERS} -k killed_before and threads",
+            f"{DELIVERY} -k lost_answer",
+        ),
+        (
+            (
+                "models/calls.py",
+                "UNSENT_STATES = frozenset({",
+                "UNSENT_STATES = frozenset({State.UNKNOWN, ",
+            ),
+        ),
     ),
     Guard(
         "2",
         "sync: the daily statistics look for no lost call",
-        ("tests/statistics/test_week.py -k losses", "tests/statistics/test_days.py -k unknown_call"),
+        (
+            "tests/statistics/test_week.py -k losses",
+            "tests/statistics/test_days.py -k unknown_call",
+        ),
         (("statistics/days.py", "    if not lost:\n        return\n", "    return\n"),),
     ),
     Guard(
@@ -107,19 +157,41 @@ CALLS = [
         "2",
         "page: nor do the pages say so",
         (f"{DATABASES} -k pages",),
-        (("web/views.py", "            return self.apologize(unavailable(error))\n", "            raise\n"),),
+        (
+            (
+                "web/views.py",
+                "            return self.apologize(unavailable(error))\n",
+                "            raise\n",
+            ),
+        ),
     ),
     Guard(
         "2",
         "broker: a broker that is down is a fault",
         (f"{BROKERS} -k with_tasks_in_it", "tests/test_broker.py -k told_at_once"),
-        (("tasks.py", "    except Exception as error:\n", "    except ZeroDivisionError as error:\n"),),
+        (
+            (
+                "tasks.py",
+                "    except Exception as error:\n",
+                "    except ZeroDivisionError as error:\n",
+            ),
+        ),
     ),
     Guard(
         "2",
         "forward: any report moves a call",
-        (f"{CALLBACKS} -k doubled", f"{CALLBACKS} -k backwards", "tests/test_callback.py -k only_forward"),
-        (("models/calls.py", "return cls.PROGRESS.get(new_state, -1) > cls.PROGRESS[old_state]", "return True"),),
+        (
+            f"{CALLBACKS} -k doubled",
+            f"{CALLBACKS} -k backwards",
+            "tests/test_callback.py -k only_forward",
+        ),
+        (
+            (
+                "models/calls.py",
+                "return cls.PROGRESS.get(new_state, -1) > cls.PROGRESS[old_state]",
+                "return True",
+            ),
+        ),
     ),
     Guard(
         "2",

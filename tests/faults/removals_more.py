@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from tests.faults.guards import Guard
 
-CLOCK, PROVIDERS, DELIVERY = "tests/faults/test_clock.py", "tests/faults/test_providers.py", "tests/test_delivery.py"
+CLOCK, PROVIDERS, DELIVERY = (
+    "tests/faults/test_clock.py",
+    "tests/faults/test_providers.py",
+    "tests/test_delivery.py",
+)
 STEP = "tests/faults/test_clock_of_processes.py"
 PAGES, CLIENT = "tests/web/test_promises.py", "tests/test_client.py"
 
@@ -16,9 +20,13 @@ def bursts(burst: str, databases: tuple[str, ...] = DATABASES) -> tuple[str, ...
     return tuple(f"tests/test_bursts.py -k {database} and {burst}" for database in databases)
 
 
-_LOCK = """    returned: Iterable[tuple[str, str, Decimal]] | None = _upsert(rows, update=("updated_at",), returning=columns)
+_LOCK = """    returned: Iterable[tuple[str, str, Decimal]] | None = _upsert(
+        rows, update=("updated_at",), returning=columns
+    )
     if returned is None:
-        returned = LimitCounter.objects.select_for_update().filter(key__in=keys).values_list(*columns)
+        returned = (
+            LimitCounter.objects.select_for_update().filter(key__in=keys).values_list(*columns)
+        )
 """
 #: With a pause: whoever reads without a lock is overtaken for sure.
 _READ = """    found = {one[0]: one for one in LimitCounter.objects.filter(key__in=keys).values_list(*columns)}
@@ -34,10 +42,15 @@ _OPEN = """cls.objects.filter(cls._is_pending(), id=verification_id, expires_at_
 _COUNT = 'update(attempts=F("attempts") + 1)'
 _COUNT_READ = 'update(attempts=cls.objects.get(id=verification_id).attempts + (__import__("time").sleep(0.02) or 1))'
 _NON_ATOMIC = "        view = transaction.non_atomic_requests(using=alias)(view)\n"
-_CLOSE = "closed = type(self).objects.filter(self._is_pending(), id=self.id)"
+_CLOSE = "objects.filter(self._is_pending(), id=self.id)"
 _NUMBER = "_NUMBER.sub(lambda match: mask_number(match[0]), clean_text(masked[: length + 4096]))"
-_SENSITIVE = "    return cast(Function, forgetful(sensitive_variables()(function), unless=lambda: django_settings.DEBUG))\n"
-_DIGEST = '    return salted_hmac(_DIGEST_SALT, value, secret=secret, algorithm="sha256").hexdigest()\n'
+_SENSITIVE = """    return cast(
+        Function, forgetful(sensitive_variables()(function), unless=lambda: django_settings.DEBUG)
+    )
+"""
+_DIGEST = (
+    '    return salted_hmac(_DIGEST_SALT, value, secret=secret, algorithm="sha256").hexdigest()\n'
+)
 _WORD = "CALL_STATES.get(known) or SMS_STATES.get(known) or OTHER"
 _REMEMBER = "    request.session[SESSION_KEY] = str(verification.id)\n"
 _BUDGET = "        if spent + price > settings.DAILY_BUDGET:\n"
@@ -49,7 +62,8 @@ COUNTS = [
     Guard(
         "3",
         "lock: a budget is read, and written later",
-        # SQLite refuses to write what was read before somebody else wrote, and the transaction begins anew: see the next.
+        # SQLite refuses to write what was read before somebody else wrote, and the transaction
+        # begins anew: see the next.
         (*bursts("phone", DATABASES[1:]), *bursts("address", DATABASES[1:])),
         (("limits.py", _LOCK, _READ),),
     ),
@@ -57,7 +71,10 @@ COUNTS = [
         "3",
         "apart: a budget is read, and written later, each by itself",
         (*bursts("phone", DATABASES[:1]), *bursts("address", DATABASES[:1])),
-        (("limits.py", _LOCK, _READ), ("transactions.py", _TRANSACTION, "                return work()\n")),
+        (
+            ("limits.py", _LOCK, _READ),
+            ("transactions.py", _TRANSACTION, "                return work()\n"),
+        ),
     ),
     Guard(
         "3",
@@ -93,24 +110,45 @@ COUNTS = [
         "3",
         "session: the session holds more than the id",
         (f"{PAGES} -k id_alone",),
-        (("web/journey.py", _REMEMBER, _REMEMBER + '    request.session["phone"] = verification.phone\n'),),
+        (
+            (
+                "web/journey.py",
+                _REMEMBER,
+                _REMEMBER + '    request.session["phone"] = verification.phone\n',
+            ),
+        ),
     ),
     Guard(
         "3",
         "step: what a clock that stepped back noted in the future counts until then",
         (f"{CLOCK} -k sends_wait", f"{CLOCK} -k guesses_wait", STEP),
-        (("limits.py", "raise LimitedByTheFuture(limit, wait, ahead) if ahead else RateLimited", "raise RateLimited"),),
+        (
+            (
+                "limits.py",
+                "raise LimitedByTheFuture(limit, wait, ahead) if ahead else RateLimited",
+                "raise RateLimited",
+            ),
+        ),
     ),
     Guard(
         "3",
         "twice: what is noted in the future does not count",
         (f"{CLOCK} -k sends_wait", "tests/test_limits.py -k steps_back", STEP),
-        (("limits.py", "for at, count in entries if at > start]", "for at, count in entries if start < at <= moment]"),),
+        (
+            (
+                "limits.py",
+                "for at, count in entries if at > start]",
+                "for at, count in entries if start < at <= moment]",
+            ),
+        ),
     ),
     Guard(
         "3",
         "restamp: rows of the future stay there",
-        (*(f"{CLOCK} -k {word}" for word in ("resend", "told", "gets_in", "asked_for", "died")), STEP),
+        (
+            *(f"{CLOCK} -k {word}" for word in ("resend", "told", "gets_in", "asked_for", "died")),
+            STEP,
+        ),
         (("polling.py", f"{_FUTURE}    pending", f"    return\n{_FUTURE}    pending"),),
     ),
     Guard(
@@ -122,17 +160,31 @@ COUNTS = [
     Guard(
         "4",
         "approve: whoever guessed right approves",
-        (*bursts("right"), "tests/test_login.py -k two_right", "tests/test_verifications.py -k two_right"),
         (
-            ("models/verifications.py", _CLOSE, "closed = type(self).objects.filter(id=self.id)"),
+            *bursts("right"),
+            "tests/test_login.py -k two_right",
+            "tests/test_verifications.py -k two_right",
+        ),
+        (
+            ("models/verifications.py", _CLOSE, "objects.filter(id=self.id)"),
             ("models/verifications.py", _OPEN, _OPEN.replace("cls._is_pending(), ", "")),
         ),
     ),
     Guard(
         "5",
         "json: bytes are taken for JSON",
-        (f"{PROVIDERS} -k broken", f"{CLIENT} -k unreadable", "tests/hostile/test_answers.py -k bytes"),
-        (("protocol/decoding.py", "    except (ValueError, RecursionError):\n", "    except ZeroDivisionError:\n"),),
+        (
+            f"{PROVIDERS} -k broken",
+            f"{CLIENT} -k unreadable",
+            "tests/hostile/test_answers.py -k bytes",
+        ),
+        (
+            (
+                "protocol/decoding.py",
+                "    except (ValueError, RecursionError):\n",
+                "    except ZeroDivisionError:\n",
+            ),
+        ),
     ),
     Guard(
         "5",
@@ -179,7 +231,10 @@ COUNTS = [
     Guard(
         "6",
         "report: reports of errors show variables",
-        (f"{PAGES} -k error_report", "tests/secrets/test_reports_of_the_database.py -k at_the_start"),
+        (
+            f"{PAGES} -k error_report",
+            "tests/secrets/test_reports_of_the_database.py -k at_the_start",
+        ),
         (("sensitive.py", _SENSITIVE, "    return function\n"),),
     ),
     Guard(
@@ -191,7 +246,16 @@ COUNTS = [
     Guard(
         "6",
         "admin: a masked number is a whole one",
-        ("tests/test_admin.py -k whole_number", "tests/api/test_verifications.py -k fields_of_the_contract"),
-        (("phones.py", '        return f"+7 *** ***-**-{phone[-2:]}"\n', "        return phone\n"),),
+        (
+            "tests/test_admin.py -k whole_number",
+            "tests/api/test_verifications.py -k fields_of_the_contract",
+        ),
+        (
+            (
+                "phones.py",
+                '        return f"+7 *** ***-**-{phone[-2:]}"\n',
+                "        return phone\n",
+            ),
+        ),
     ),
 ]

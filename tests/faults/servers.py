@@ -1,4 +1,6 @@
-"""Servers that a test may kill: each is its own, in a temporary folder and on free ports, and finds its data again."""
+"""Servers that a test may kill: each is its own, in a temporary folder and on free ports, and finds
+its data again.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def program(name: str) -> str:
 
 
 class Server(ABC):
-    """``with Redis() as server: server.kill(); server.start()``. A kill is no farewell: nothing is written any more."""
+    """``with Redis() as server: server.kill(); server.start()``. A kill is no farewell: nothing is
+    written any more.
+    """
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="voicepassword-"))
@@ -57,7 +61,11 @@ class Server(ABC):
         with (self.folder / "log").open("a") as log:
             # A group of its own: it is killed with its children.
             self._process = subprocess.Popen(
-                self.command(), env=self.environment(), stdout=log, stderr=log, start_new_session=True
+                self.command(),
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         until(lambda: not is_free(self.port) or self._has_ended(), PATIENCE)
         assert not self._has_ended(), (self.folder / "log").read_text()
@@ -83,7 +91,16 @@ class Redis(Server):
 
     def command(self) -> list[str]:
         kept = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
-        return [program("redis-server"), "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder), *kept]
+        return [
+            program("redis-server"),
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--dir",
+            str(self.folder),
+            *kept,
+        ]
 
     def url(self, number: int = 0) -> str:
         return f"redis://127.0.0.1:{self.port}/{number}"
@@ -170,20 +187,36 @@ class PostgreSQL(Server):
         if not (self.folder / "data").exists():
             if os.geteuid() == 0:
                 shutil.chown(self.folder, self.USER)
-            options = ["--auth=trust", f"--username={self.USER}", "--no-sync", "--encoding=UTF8", "--locale=C"]
+            options = [
+                "--auth=trust",
+                f"--username={self.USER}",
+                "--no-sync",
+                "--encoding=UTF8",
+                "--locale=C",
+            ]
             initdb = self._as_user("initdb", "-D", str(self.folder / "data"), *options)
-            subprocess.run(initdb, check=True, capture_output=True, cwd=self.folder, timeout=PATIENCE)
+            subprocess.run(
+                initdb, check=True, capture_output=True, cwd=self.folder, timeout=PATIENCE
+            )
         super().start()
         ready = [program("pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={self.port}"]
         until(lambda: subprocess.run(ready, check=False).returncode == 0, PATIENCE)
 
     def kill(self) -> None:
-        """As ``pg_ctl restart -m immediate`` begins: every connection is cut and nothing is tidied up."""
+        """As ``pg_ctl restart -m immediate`` begins: every connection is cut and nothing is tidied
+        up.
+        """
         if self._process is not None:
-            stop = self._as_user("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
-            subprocess.run(stop, check=False, capture_output=True, cwd=self.folder, timeout=PATIENCE)
+            stop = self._as_user(
+                "pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop"
+            )
+            subprocess.run(
+                stop, check=False, capture_output=True, cwd=self.folder, timeout=PATIENCE
+            )
         super().kill()
 
     def _as_user(self, name: str, *arguments: str) -> list[str]:
         command = [program(name), *arguments]
-        return [program("runuser"), "-u", self.USER, "--", *command] if os.geteuid() == 0 else command
+        return (
+            [program("runuser"), "-u", self.USER, "--", *command] if os.geteuid() == 0 else command
+        )

@@ -1,4 +1,6 @@
-"""A site whose parts fail: web, sandbox and workers as processes, a Redis and a database of its own."""
+"""A site whose parts fail: web, sandbox and workers as processes, a Redis and a database of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ PATIENCE = 60
 
 
 class Stage(Site):
-    """``with Stage(var, broker, database, blocker) as stage: stage.work(); stage.begin("79990000001")``.
+    """``with Stage(var, broker, database, blocker) as stage: stage.work();
+    stage.begin("79990000001")``.
 
     No beat runs, so nothing is mended unless a test says so (``settle``).
     """
@@ -41,7 +44,12 @@ class Stage(Site):
         self.broker = broker
         self.books = Books(database, blocker)
         # Without callbacks a call is in the state that its worker left it in.
-        usual = {"RESEND_AFTER": 0, "TIMEOUT": [2, 30], "LIMITS": {"ip": []}, "CALLBACK_BASE_URL": None}
+        usual = {
+            "RESEND_AFTER": 0,
+            "TIMEOUT": [2, 30],
+            "LIMITS": {"ip": []},
+            "CALLBACK_BASE_URL": None,
+        }
         paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
         environment = {
             "CELERY_BROKER_URL": broker,
@@ -50,14 +58,21 @@ class Stage(Site):
             "PYTHONPATH": paths,
         }
         log = self._log_path.open("a")
-        super().__init__(var, free_port(), free_port(), {**usual, **keys}, log=log, environment=environment)
+        super().__init__(
+            var, free_port(), free_port(), {**usual, **keys}, log=log, environment=environment
+        )
         # Workers come and go, and what beat would start is started by the test.
         self._worker = [*self._commands.pop("worker"), "--queues=celery"]
         del self._commands["beat"]
         self.sandbox = SandboxProcess.at(self.sandbox_url)
         self._numbers = itertools.count(79991000000)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         super().__exit__(kind, error, trace)
         self._log_file.close()
         self.books.close()
@@ -66,7 +81,9 @@ class Stage(Site):
         """A number that nobody was called at yet; nothing odd happens there."""
         return str(next(self._numbers))
 
-    def work(self, name: str = "worker", pool: str = "threads", broker: str = "", **keys: Any) -> None:
+    def work(
+        self, name: str = "worker", pool: str = "threads", broker: str = "", **keys: Any
+    ) -> None:
         """Start a worker; ``keys`` of VOICEPASSWORD are for it alone."""
         given = {**json.loads(self.environment["VOICEPASSWORD"]), **keys}
         self._commands[name] = [*self._worker, f"--pool={pool}", f"--hostname={name}@%h"]
@@ -96,10 +113,15 @@ class Stage(Site):
         return [name for name in self._processes if name not in ("web", "sandbox")]
 
     def lose(self, name: str) -> None:
-        """Kill a worker, and wait until Redis would hand out again what it did not acknowledge: it looks when one starts."""
+        """Kill a worker, and wait until Redis would hand out again what it did not acknowledge: it
+        looks when one starts.
+        """
         self.kill(name)
         with redis.Redis.from_url(self.broker) as client:
-            until(lambda: not client.zcount("unacked_index", time.time() - 1.2, "+inf"), what="giving up its messages")
+            until(
+                lambda: not client.zcount("unacked_index", time.time() - 1.2, "+inf"),
+                what="giving up its messages",
+            )
 
     def forget(self) -> None:
         """End the workers, and whatever waits for them."""
@@ -122,10 +144,17 @@ class Stage(Site):
 
     def failed_writes(self) -> int:
         """How often workers could not write what they know, whether or not they try again."""
-        return self.log().count("the database went away, writing again") + self.log().count("Retry in")
+        return self.log().count("the database went away, writing again") + self.log().count(
+            "Retry in"
+        )
 
     def ask(self, path: str, **body: str) -> requests.Response:
-        return requests.post(f"{self.web_url}/api/{path}", json=body, headers={"Accept-Language": "en"}, timeout=PATIENCE)
+        return requests.post(
+            f"{self.web_url}/api/{path}",
+            json=body,
+            headers={"Accept-Language": "en"},
+            timeout=PATIENCE,
+        )
 
     def begin(self, number: str) -> str:
         """Start a verification; its id."""
@@ -145,7 +174,12 @@ class Stage(Site):
         app = Celery("faults", broker=self.broker, set_as_current=False)
         with Connection(self.broker) as connection:
             for _ in range(times):
-                app.send_task(f"django_voicepassword.tasks.{task}", arguments, connection=connection, queue="celery")
+                app.send_task(
+                    f"django_voicepassword.tasks.{task}",
+                    arguments,
+                    connection=connection,
+                    queue="celery",
+                )
 
     def waiting(self) -> tuple[int, int]:
         """Messages in the queue of Redis, and with workers that have not acknowledged them."""
@@ -153,7 +187,9 @@ class Stage(Site):
             return int(client.llen("celery")), int(client.hlen("unacked"))
 
     def settle(self, *numbers: str) -> None:
-        """Minutes pass and beat comes by: what was abandoned or lost is noticed, by a worker that runs."""
+        """Minutes pass and beat comes by: what was abandoned or lost is noticed, by a worker that
+        runs.
+        """
         self.books.age(timedelta(minutes=3))
         self.hand_in("poll_calls")
         until(lambda: self.books.is_settled(*numbers), what="an end of every call")

@@ -1,4 +1,6 @@
-"""Brokers that are killed with tasks in them, lose them, or lose their answer: no ring is lost and none comes twice."""
+"""Brokers that are killed with tasks in them, lose them, or lose their answer: no ring is lost and
+none comes twice.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,8 @@ def test_redis_is_killed_under_a_worker_that_asks(stage: Stage, redis: Redis) ->
     stage.sandbox.release()
     until(lambda: stage.books.states(*begun).count("placed") == 2, what="the rows of two")
     redis.start()
-    # Kombu's worker ends itself when its Redis goes away under its tasks: whoever watches over it starts it anew.
+    # Kombu's worker ends itself when its Redis goes away under its tasks: whoever watches over it
+    # starts it anew.
     stage.lose("worker")
     stage.work()
     begun |= begin(stage, 1)
@@ -89,7 +92,9 @@ def test_redis_comes_back_empty(stage: Stage, redis: Redis) -> None:
 
 
 def test_the_answer_of_the_broker_is_lost(stage: Stage) -> None:
-    """It took the task, and a worker has it already when the web gives the broker up: the person is rung, and told so."""
+    """It took the task, and a worker has it already when the web gives the broker up: the person is
+    rung, and told so.
+    """
     with Wire(stage.broker) as wire:
         stage.restart("web", CELERY_BROKER_URL=wire.url)
         try:
@@ -119,10 +124,14 @@ def test_rabbitmq_is_killed_with_tasks_in_it_and_then_the_worker(stage: Stage) -
             until(lambda: sum(stage.rings(*begun)) == 2, what="a ring of two")
             stage.kill("first")
             stage.sandbox.release()
-            # What was not acknowledged comes again at once: the third is placed, the two are left alone.
+            # What was not acknowledged comes again at once: the third is placed, the two are left
+            # alone.
             stage.work("second", broker=rabbitmq.url)
             until(lambda: min(stage.rings(*begun)) > 0, what="a ring of the third")
-            until(lambda: stage.log().count("left alone") >= 2 or sum(stage.rings(*begun)) > 3, what="leaving two alone")
+            until(
+                lambda: stage.log().count("left alone") >= 2 or sum(stage.rings(*begun)) > 3,
+                what="leaving two alone",
+            )
         finally:
             stage.restart("web")
         assert sorted(stage.books.states(*begun)) == ["placed", "placing", "placing"]

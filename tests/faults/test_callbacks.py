@@ -1,4 +1,6 @@
-"""Callbacks before the answer, doubled, backwards, at once and a day late, over HTTP: the state is right, the code counts."""
+"""Callbacks before the answer, doubled, backwards, at once and a day late, over HTTP: the state is
+right, the code counts.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ ODD = {
 
 def told(stage: Stage, number: str) -> Counter[str]:
     """State -> how often a callback told it."""
-    return Counter(status.state for status in stage.books.statuses(number) if status.source == "callback")
+    return Counter(
+        status.state for status in stage.books.statuses(number) if status.source == "callback"
+    )
 
 
 def test_doubled_early_and_out_of_order(stage: Stage) -> None:
@@ -91,7 +95,11 @@ def test_many_at_once(stage: Stage) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(report, words)) == {200}
-    finals = [status.state for status in stage.books.statuses(number) if status.state in ("busy", "answered", "no_answer")]
+    finals = [
+        status.state
+        for status in stage.books.statuses(number)
+        if status.state in ("busy", "answered", "no_answer")
+    ]
     assert sum(told(stage, number).values()) == 20
     assert stage.books.states(number)[0] in finals
     assert len(finals) == 12
@@ -99,7 +107,9 @@ def test_many_at_once(stage: Stage) -> None:
 
 
 def test_a_day_late(stage: Stage) -> None:
-    """The call was given up and its verification is over: the report corrects the one and opens nothing of the other."""
+    """The call was given up and its verification is over: the report corrects the one and opens
+    nothing of the other.
+    """
     stage.work(CALLBACK_BASE_URL=stage.web_url, POLL_DELAYS=[1])
     number = "79990000106"
     key = stage.begin(number)
@@ -108,7 +118,9 @@ def test_a_day_late(stage: Stage) -> None:
     stage.books.age(timedelta(days=1), verifications=True)
     stage.hand_in("poll_calls")
     until(lambda: stage.books.states(number) == ["unknown"], what="giving up")
-    report = requests.post(call["callback_url"], json={"id": call["id"], "state": "BUSY"}, timeout=60)
+    report = requests.post(
+        call["callback_url"], json={"id": call["id"], "state": "BUSY"}, timeout=60
+    )
     assert (report.status_code, report.json()) == (200, {"result": "ok"})
     assert stage.books.states(number) == ["busy"]
     assert stage.books.verification(key).status == "expired"

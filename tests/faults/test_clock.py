@@ -1,7 +1,7 @@
 """A clock that steps back an hour: nothing is locked for the hour, and nothing is allowed twice.
 
-To the second, in one process: the time is frozen and moved back, or the rows are moved on. Beside it, with processes:
-``test_clock_of_processes``.
+To the second, in one process: the time is frozen and moved back, or the rows are moved on. Beside
+it, with processes: ``test_clock_of_processes``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def sends(count: int) -> int:
     return done
 
 
-def test_sends_wait_their_period_from_now_and_are_no_more(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_sends_wait_their_period_from_now_and_are_no_more(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(LIMITS={"phone": ["3/10m"]})
     with freeze_time(NOON):
         assert sends(5) == 3
@@ -57,13 +59,16 @@ def test_sends_wait_their_period_from_now_and_are_no_more(outbox: list[Sent], co
         assert sends(1) == 0
     with after(601):
         assert sends(5) == 3
-    # The clock comes by the hour at which it stepped: what was sent there counts no more, and no less.
+    # The clock comes by the hour at which it stepped: what was sent there counts no more, and no
+    # less.
     with freeze_time(NOON):
         assert sends(5) == 3
     assert len(outbox) == 9
 
 
-def test_guesses_wait_their_period_from_now_and_are_no_more(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_guesses_wait_their_period_from_now_and_are_no_more(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(LIMITS={"phone": [], "phone_guesses": ["2/10m"]})
 
     def guess() -> type[Exception]:
@@ -83,7 +88,9 @@ def test_guesses_wait_their_period_from_now_and_are_no_more(outbox: list[Sent], 
         assert [guess() for _ in range(3)] == [WrongCode, WrongCode, RateLimited]
 
 
-def test_a_resend_waits_a_minute_from_now(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_a_resend_waits_a_minute_from_now(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(LIMITS={"phone": []})
     with freeze_time(NOON):
         verification = verifications.start(NUMBER)
@@ -108,7 +115,9 @@ def test_what_a_person_is_told_lies_within_the_lifetime(outbox: list[Sent], clie
     assert datetime.fromisoformat(told["expires_at"]) == ELEVEN + timedelta(seconds=300)
 
 
-def test_who_has_the_code_gets_in_and_the_code_does_not_live_for_an_hour(outbox: list[Sent]) -> None:
+def test_who_has_the_code_gets_in_and_the_code_does_not_live_for_an_hour(
+    outbox: list[Sent],
+) -> None:
     with freeze_time(NOON):
         used = verifications.start(NUMBER)
         left = verifications.start("79990000002")
@@ -145,10 +154,14 @@ def step_back() -> None:
     hour = timedelta(hours=1)
     names = ["created_at", "claimed_at", "placed_at", "next_poll_at"]
     CallRequest.objects.update(**{name: F(name) + hour for name in names})
-    Verification.objects.update(**{name: F(name) + hour for name in ("expires_at", "created_at", "last_sent_at")})
+    Verification.objects.update(
+        **{name: F(name) + hour for name in ("expires_at", "created_at", "last_sent_at")}
+    )
 
 
-def test_a_call_is_asked_for_at_its_delays_from_now(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_is_asked_for_at_its_delays_from_now(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     call = start(monkeypatch, "79990000106")
     delivery.place(call.pk)
     step_back()
@@ -177,7 +190,9 @@ def test_a_worker_that_died_and_a_task_that_was_lost_are_noticed(
     assert polling.forgotten_in_queue(now + timedelta(seconds=130)) == [lost.pk]
 
 
-def test_servers_whose_clocks_differ_by_seconds_wait_as_ever(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_servers_whose_clocks_differ_by_seconds_wait_as_ever(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     """A clock that is a little behind is none that stepped back: it shortens nothing."""
     configure(LIMITS={"phone": ["1/10m"]})
     with freeze_time(NOON):

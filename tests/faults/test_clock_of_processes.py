@@ -1,4 +1,6 @@
-"""The clock of web and workers steps back an hour under them; those of the provider and of the broker do not."""
+"""The clock of web and workers steps back an hour under them; those of the provider and of the
+broker do not.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,10 @@ class SteppingStage(Stage):
 def stage(tmp_path: Path, django_db_blocker: Any) -> Iterator[SteppingStage]:
     database = f"sqlite:///{tmp_path / 'db.sqlite3'}"
     keys = {"RESEND_AFTER": 5, "LIMITS": {"ip": [], "phone": ["3/15s"]}}
-    with Redis() as broker, SteppingStage(tmp_path, broker.url(), database, django_db_blocker, **keys) as running:
+    with (
+        Redis() as broker,
+        SteppingStage(tmp_path, broker.url(), database, django_db_blocker, **keys) as running,
+    ):
         yield running
 
 
@@ -79,7 +84,10 @@ def test_people_get_in_nobody_waits_the_hour_and_nobody_is_rung_twice(stage: Ste
     assert again.status_code == 429
     assert 0 < int(again.headers["Retry-After"]) <= 5
     stage.work()
-    until(lambda: stage.ask(f"verifications/{first}/resend/", channel="sms").status_code == 200, what="the resend")
+    until(
+        lambda: stage.ask(f"verifications/{first}/resend/", channel="sms").status_code == 200,
+        what="the resend",
+    )
     text = stage.sandbox.wait_for_call(resent, "sms")
     assert stage.log_in(first, text["code"]).status_code == 200
     # The worker that died is noticed in minutes; its call may have rung, and its code counts.
@@ -88,4 +96,6 @@ def test_people_get_in_nobody_waits_the_hour_and_nobody_is_rung_twice(stage: Ste
     assert stage.books.states(held) == ["unknown"]
     assert stage.log_in(asked, call["code"]).status_code == 200
     assert stage.rings(held, resent, spent) == [1, 2, 3]
-    until(lambda: stage.ask("verifications/", phone=spent).status_code == 201, what="a fourth start")
+    until(
+        lambda: stage.ask("verifications/", phone=spent).status_code == 201, what="a fourth start"
+    )

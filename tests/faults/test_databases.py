@@ -1,4 +1,6 @@
-"""PostgreSQL restarted in the middle of everything: no row is lost, nobody is rung twice, and people log in again."""
+"""PostgreSQL restarted in the middle of everything: no row is lost, nobody is rung twice, and
+people log in again.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,15 @@ def server() -> Iterator[PostgreSQL]:
 
 @pytest.fixture(scope="module")
 def site(
-    server: PostgreSQL, broker: Redis, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
+    server: PostgreSQL,
+    broker: Redis,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: Any,
 ) -> Iterator[Stage]:
     """A site on it, with a queue of its own."""
-    with Stage(tmp_path_factory.mktemp("var"), broker.url(1), server.url, django_db_blocker) as running:
+    with Stage(
+        tmp_path_factory.mktemp("var"), broker.url(1), server.url, django_db_blocker
+    ) as running:
         yield running
 
 
@@ -93,11 +100,18 @@ def test_restarted_while_people_log_in(stage: Stage, server: PostgreSQL) -> None
             crowd.stop()
     for one in people:
         one.result()
-    # Those too who were not promised anything, because the answer broke off: their rows may be there.
+    # Those too who were not promised anything, because the answer broke off: their rows may be
+    # there.
     stage.settle()
     told = {"start 201", "start 503 unavailable"}
     # A session that cannot be written when all is done is Django's to tell.
-    told |= {"login 200", "login 503 unavailable", "login 409 verification_closed", "login 500", "login 400"}
+    told |= {
+        "login 200",
+        "login 503 unavailable",
+        "login 409 verification_closed",
+        "login 500",
+        "login 400",
+    }
     assert set(crowd.answers) <= told
     assert {call.phone for call in stage.books.calls()} >= set(crowd.begun)
     rang = Counter(call["number"] for call in stage.sandbox.calls())
@@ -125,7 +139,9 @@ def test_restarted_while_the_provider_is_asked(stage: Stage, server: PostgreSQL)
 
 def test_restarted_while_the_provider_refuses(stage: Stage, server: PostgreSQL) -> None:
     """It surely did not ring: that is not forgotten either."""
-    with provider(lambda *_: iter([http(b'{"result": "error", "error_code": "number_not_valid"}')])) as asked:
+    with provider(
+        lambda *_: iter([http(b'{"result": "error", "error_code": "number_not_valid"}')])
+    ) as asked:
         asked.answers_flow.clear()
         stage.work(API_URL=asked.url)
         number = stage.number()
@@ -165,7 +181,10 @@ def test_pages_say_so_while_it_is_away(stage: Stage, server: PostgreSQL) -> None
         code = stage.sandbox.wait_for_call(number, timeout=40)["code"]
         until(lambda: stage.books.is_settled(number), what="the row")
         server.kill()
-        for answer in (person.open("/auth/login/code/"), person.send("/auth/login/code/", code=code)):
+        for answer in (
+            person.open("/auth/login/code/"),
+            person.send("/auth/login/code/", code=code),
+        ):
             assert answer.status_code == 503
             assert "Try again in a minute" in answer.text
         state = person.open("/auth/login/code/state/")

@@ -1,4 +1,6 @@
-"""A disk that is full under SQLite: everybody is told, nobody is rung, and it goes on when there is room again."""
+"""A disk that is full under SQLite: everybody is told, nobody is rung, and it goes on when there is
+room again.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ SORRY = "Calls are not available right now. Try again in a minute."
 
 
 class Limit:
-    """No process of the site may write a file any further than its first byte: what any user may ask the kernel for."""
+    """No process of the site may write a file any further than its first byte: what any user may
+    ask the kernel for.
+    """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -36,7 +40,9 @@ class Limit:
 
     def _set(self, size: int) -> None:
         for name in ("web", "worker"):
-            resource.prlimit(self._stage.process(name), resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            resource.prlimit(
+                self._stage.process(name), resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)
+            )
 
 
 class Filler:
@@ -59,7 +65,9 @@ class Filler:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of some megabytes in memory. It takes the rights of root: the limit of the other case does not."""
+    """A disk of some megabytes in memory. It takes the rights of root: the limit of the other case
+    does not.
+    """
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(tmp_path)]
     try:
         subprocess.run(mount, check=True, capture_output=True)
@@ -70,7 +78,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(params=["limit", "disk"])
-def full(request: pytest.FixtureRequest, broker: Redis, django_db_blocker: Any) -> Iterator[tuple[Stage, Limit | Filler]]:
+def full(
+    request: pytest.FixtureRequest, broker: Redis, django_db_blocker: Any
+) -> Iterator[tuple[Stage, Limit | Filler]]:
     if request.param == "limit":
         if not hasattr(resource, "prlimit"):
             pytest.skip("this system sets no limits to other processes")
@@ -118,7 +128,9 @@ def test_a_full_disk(full: tuple[Stage, Limit | Filler]) -> None:
             assert is_sorry(stranger.send("/auth/login/", phone=lost))
             assert is_sorry(person.send("/auth/login/code/", code=typed))
             (call,) = stage.sandbox.calls(by_program)
-            report = requests.post(call["callback_url"], json={"id": call["id"], "state": "BUSY"}, timeout=60)
+            report = requests.post(
+                call["callback_url"], json={"id": call["id"], "state": "BUSY"}, timeout=60
+            )
             assert (report.status_code, report.json()["code"]) == (503, "unavailable")
             # What only reads works.
             assert person.open("/auth/login/code/").status_code == 200
@@ -127,8 +139,12 @@ def test_a_full_disk(full: tuple[Stage, Limit | Filler]) -> None:
         finally:
             disk.free()
 
-        # The worker writes what it was told while there was no room; the provider reports again what was not taken.
-        until(lambda: {"send", "callback"} == {one.source for one in stage.books.statuses(asked)}, what="the rows")
+        # The worker writes what it was told while there was no room; the provider reports again
+        # what was not taken.
+        until(
+            lambda: {"send", "callback"} == {one.source for one in stage.books.statuses(asked)},
+            what="the rows",
+        )
         assert stage.books.states(asked) == ["no_answer"]
         assert stage.log_in(key, code).status_code == 200
         assert person.send("/auth/login/code/", code=typed).url == f"{stage.web_url}/"

@@ -1,4 +1,6 @@
-"""The guards that `python -m tests.faults.guards` takes away are where it looks for them, and told in the README."""
+"""The guards that `python -m tests.faults.guards` takes away are where it looks for them, and told
+in the README.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,11 @@ def test_a_guard_stands_where_it_is_taken_away(guard: Guard) -> None:
     for test in guard.tests:
         path, _, words = test.partition(" -k ")
         assert (ROOT / path).is_file()
-        row = f"`{path.removeprefix('tests/')}` `-k '{words}'`" if words else f"`{path.removeprefix('tests/')}`"
+        row = (
+            f"`{path.removeprefix('tests/')}` `-k '{words}'`"
+            if words
+            else f"`{path.removeprefix('tests/')}`"
+        )
         assert row in told
     # The word before it is for the command line.
     assert f"| {guard.name.partition(': ')[2]} |" in told

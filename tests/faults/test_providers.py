@@ -1,4 +1,6 @@
-"""A provider that is down, slow, broken or hangs up, seen through web, worker and database: one ring, one named state."""
+"""A provider that is down, slow, broken or hangs up, seen through web, worker and database: one
+ring, one named state.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ BROKEN = {
     "neither ok nor error": lambda reply: [http(reply.replace(b'"ok"', b'"perhaps"'))],
     "nothing": lambda reply: [http(b"")],
     "no HTTP": lambda reply: [b"\x00\xff" * 50],
-    "a redirect": lambda reply: [b"HTTP/1.1 302 Found\r\nLocation: /send/\r\nContent-Length: 0\r\n\r\n"],
+    "a redirect": lambda reply: [
+        b"HTTP/1.1 302 Found\r\nLocation: /send/\r\nContent-Length: 0\r\n\r\n"
+    ],
     "too long": lambda reply: [http(reply.replace(b"}", b" " * 100_000 + b"}"))],
     "silence": _silent,
     "a drip": _drip,
@@ -63,7 +67,9 @@ def begin_all(stage: Stage, numbers: list[str]) -> dict[str, str]:
 
 def assert_rang_once(stage: Stage, asked: Provider, begun: dict[str, str]) -> None:
     """Also when everything is handed in once more."""
-    until(lambda: stage.books.is_settled(*begun) or asked.most_rings() > 1, 60, "an end of every call")
+    until(
+        lambda: stage.books.is_settled(*begun) or asked.most_rings() > 1, 60, "an end of every call"
+    )
     assert asked.most_rings() == 1
     for call in stage.books.calls(*begun):
         stage.hand_in("place_call", call.pk)
@@ -78,7 +84,9 @@ def test_broken_answers_are_unknown_and_the_code_counts(stage: Stage) -> None:
         stage.work(API_URL=asked.url, TIMEOUT=[1, 1])
         begun = begin_all(stage, list(numbers))
         assert_rang_once(stage, asked, begun)
-        ended = {numbers[call.phone]: (call.state, call.error_code) for call in stage.books.calls(*begun)}
+        ended = {
+            numbers[call.phone]: (call.state, call.error_code) for call in stage.books.calls(*begun)
+        }
         assert ended.pop(SLOW) == ("placed", "")
         assert {state for state, _ in ended.values()} == {"unknown"}, ended
         assert {reason for _, reason in ended.values()} == {"no_reply", "unreadable_reply"}

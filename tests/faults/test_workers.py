@@ -1,4 +1,6 @@
-"""Workers that are killed before, while and after they ask the provider, and one task for many of them: one ring each."""
+"""Workers that are killed before, while and after they ask the provider, and one task for many of
+them: one ring each.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ from tests.faults.stage import Stage
 from tests.faults.until import until
 from tests.faults.wire import Wire
 
-pytestmark = [pytest.mark.program("redis-server"), pytest.mark.parametrize("pool", ["prefork", "threads"])]
+pytestmark = [
+    pytest.mark.program("redis-server"),
+    pytest.mark.parametrize("pool", ["prefork", "threads"]),
+]
 
 
 def test_killed_before_and_while_the_provider_is_asked(stage: Stage, pool: str) -> None:
@@ -91,7 +96,9 @@ def test_killed_after_the_row_and_before_the_task_is_acknowledged(stage: Stage, 
     until(lambda: stage.waiting() == (0, 0), what="the end of the task")
     assert stage.rings(number) == [1]
     (row,) = stage.books.calls(number)
-    until(lambda: f"call {row.pk} is not queued: left alone" in stage.log(), what="leaving it alone")
+    until(
+        lambda: f"call {row.pk} is not queued: left alone" in stage.log(), what="leaving it alone"
+    )
     assert stage.log_in(key, call["code"]).status_code == 200
 
 
@@ -107,7 +114,10 @@ def test_one_task_delivered_twenty_times_to_two_workers(stage: Stage, pool: str)
     stage.work("second", "threads")
     rang = stage.sandbox.wait_for_call(number, timeout=40)
     until(lambda: stage.waiting()[0] == 0, what="taking every task")
-    until(lambda: stage.log().count(f"call {call.pk} is ") >= 19 or stage.rings(number) != [1], what="leaving it alone")
+    until(
+        lambda: stage.log().count(f"call {call.pk} is ") >= 19 or stage.rings(number) != [1],
+        what="leaving it alone",
+    )
     assert stage.rings(number) == [1]
     stage.sandbox.release()
     until(lambda: stage.waiting() == (0, 0), what="the end of every task")

@@ -10,7 +10,9 @@ from tests.test_broker import Proxy
 
 
 class Wire(Proxy):
-    """``with Wire("redis://127.0.0.1:6379/0") as wire: … wire.url``; what is silenced never arrives."""
+    """``with Wire("redis://127.0.0.1:6379/0") as wire: … wire.url``; what is silenced never
+    arrives.
+    """
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
@@ -21,12 +23,19 @@ class Wire(Proxy):
         self._muted: set[socket.socket] = set()
         super().__init__(parts.port)
         user = parts.netloc.rpartition("@")[0]
-        self.url = urlunsplit(parts._replace(netloc=f"{user}{'@' if user else ''}127.0.0.1:{self.port}"))
+        self.url = urlunsplit(
+            parts._replace(netloc=f"{user}{'@' if user else ''}127.0.0.1:{self.port}")
+        )
 
     def __enter__(self) -> Wire:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.down()
         # Those who wait with something in their hands find their connection closed.
         self.flows.set()

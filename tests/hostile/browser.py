@@ -56,7 +56,10 @@ def leaves(address: str) -> bool:
         return True
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", mended):
         try:
-            return urlsplit(mended).scheme not in ("http", "https") or urlsplit(mended).netloc != "testserver"
+            return (
+                urlsplit(mended).scheme not in ("http", "https")
+                or urlsplit(mended).netloc != "testserver"
+            )
         except ValueError:
             return True
     return False
@@ -69,7 +72,9 @@ class _Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}
-        self.found += [given[name] for name in ("href", "src", "action", "formaction") if name in given]
+        self.found += [
+            given[name] for name in ("href", "src", "action", "formaction") if name in given
+        ]
 
 
 def addresses(answer: Answer) -> list[str]:
@@ -77,4 +82,7 @@ def addresses(answer: Answer) -> list[str]:
     links = _Links()
     if answer.header("Content-Type").startswith("text/html"):
         links.feed(answer.body.decode())
-    return [*links.found, *(value for name, value in answer.headers if name.casefold() in ("location", "refresh"))]
+    return [
+        *links.found,
+        *(value for name, value in answer.headers if name.casefold() in ("location", "refresh")),
+    ]

@@ -1,4 +1,5 @@
-"""Callbacks as nobody should send them: the sample of the document, cut, flipped, doubled, wrapped and lied about.
+"""Callbacks as nobody should send them: the sample of the document, cut, flipped, doubled, wrapped
+and lied about.
 
 The same seed gives the same callbacks, so that one that did harm can be sent again.
 """
@@ -17,9 +18,15 @@ from django.utils.http import parse_header_parameters
 
 from tests.hostile.spoilers import SPOILERS, flipped
 
-SAMPLE: dict[str, str] = json.loads((Path(__file__).parents[1] / "samples" / "callback.json").read_text("utf-8"))
+SAMPLE: dict[str, str] = json.loads(
+    (Path(__file__).parents[1] / "samples" / "callback.json").read_text("utf-8")
+)
 BOUNDARY = "----b0und4ry"
-JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", f"multipart/form-data; boundary={BOUNDARY}"
+JSON, FORM, MULTIPART = (
+    "application/json",
+    "application/x-www-form-urlencoded",
+    f"multipart/form-data; boundary={BOUNDARY}",
+)
 
 WORDS = [
     "BUSY",
@@ -45,7 +52,9 @@ RAW_VALUES = [
 
 
 def _reads_any_charset() -> bool:
-    """The first versions of Django 5.2 fail at a parameter in a charset that is none of text, before any view."""
+    """The first versions of Django 5.2 fail at a parameter in a charset that is none of text,
+    before any view.
+    """
     try:
         parse_header_parameters(f"a/b; {NO_TEXT}")
     except LookupError:
@@ -101,17 +110,35 @@ CONTENT_TYPES = [
         "application/json\r\nX-Evil: 1",
         "multipart/form-data; boundary=b\r\nX-Evil: 1\r\n\r\n",
     ),
-    *("multipart/form-data", "multipart/form-data; boundary=", 'multipart/form-data; boundary="', "multipart/" + "x" * 5000),
+    *(
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        'multipart/form-data; boundary="',
+        "multipart/" + "x" * 5000,
+    ),
     *(
         "multipart/form-data; boundary*0=a; boundary*1=b",
         "multipart/form-data; boundary=\xff\xfe",
         "multipart/mixed; boundary=b",
     ),
-    *("message/rfc822", "\x00", ";;;", "/", "application/x-www-form-urlencoded; charset=utf-7", "x" * 8000),
+    *(
+        "message/rfc822",
+        "\x00",
+        ";;;",
+        "/",
+        "application/x-www-form-urlencoded; charset=utf-7",
+        "x" * 8000,
+    ),
 ]
 ENVIRONMENTS: list[dict[str, str]] = [
-    *({"HTTP_ACCEPT": accept} for accept in ("text/html", "", "x", "*/*;q=\x00", "application/xml;q=0.9, */*;q=0")),
-    *({"CONTENT_LENGTH": length} for length in ("", "x", "-1", "0", "10", "99999999999999999999", "1e3", "٣", "50 50")),
+    *(
+        {"HTTP_ACCEPT": accept}
+        for accept in ("text/html", "", "x", "*/*;q=\x00", "application/xml;q=0.9, */*;q=0")
+    ),
+    *(
+        {"CONTENT_LENGTH": length}
+        for length in ("", "x", "-1", "0", "10", "99999999999999999999", "1e3", "٣", "50 50")
+    ),
     *({"HTTP_CONTENT_ENCODING": coding} for coding in ("gzip", "deflate", "br", "\x00")),
     {"HTTP_TRANSFER_ENCODING": "chunked"},
     {"HTTP_X_HTTP_METHOD_OVERRIDE": "DELETE"},
@@ -167,10 +194,15 @@ def systematic() -> Iterator[Callback]:
 def whole(values: dict[str, Any]) -> dict[str, bytes]:
     """A report in the forms in which it may come: content type -> body."""
     parts = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in values.items()
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+        for key, value in values.items()
     )
     multipart = f"{''.join(parts)}--{BOUNDARY}--\r\n".encode("utf-8", "surrogatepass")
-    return {JSON: json.dumps(values).encode(), FORM: urlencode(values, errors="replace").encode(), MULTIPART: multipart}
+    return {
+        JSON: json.dumps(values).encode(),
+        FORM: urlencode(values, errors="replace").encode(),
+        MULTIPART: multipart,
+    }
 
 
 def quoted(values: dict[str, Any]) -> dict[str, str]:
@@ -179,7 +211,9 @@ def quoted(values: dict[str, Any]) -> dict[str, str]:
 
 def written(values: dict[str, str] | list[tuple[str, str]]) -> bytes:
     pairs = values.items() if isinstance(values, dict) else values
-    return ("{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}").encode("utf-8", "surrogatepass")
+    return ("{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}").encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def by_chance(chance: random.Random) -> Callback:
@@ -192,11 +226,18 @@ def by_chance(chance: random.Random) -> Callback:
     del values[chance.randrange(1, len(values) + 1) :]
     kind, body = JSON, written(values)
     if chance.random() < 0.4:
-        kind, body = chance.choice([*whole({key.strip('"'): value.strip('"') for key, value in values}).items()])
+        kind, body = chance.choice(
+            [*whole({key.strip('"'): value.strip('"') for key, value in values}).items()]
+        )
     for _ in range(chance.choice([0, 0, 1, 1, 2, 4])):
         body = chance.choice(SPOILERS)(chance, body)
     content_type = chance.choice(CONTENT_TYPES) if chance.random() < 0.2 else kind
     environ = chance.choice(ENVIRONMENTS) if chance.random() < 0.1 else {}
     if chance.random() < 0.05:
-        return Callback(b"", "", quote(body[:66000]) if chance.random() < 0.5 else body[:66000].decode("latin-1"), environ)
+        return Callback(
+            b"",
+            "",
+            quote(body[:66000]) if chance.random() < 0.5 else body[:66000].decode("latin-1"),
+            environ,
+        )
     return Callback(body, content_type, environ=environ)

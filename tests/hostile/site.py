@@ -30,16 +30,24 @@ class Answer:
 
 def as_bytes_of(text: str) -> str:
     """WSGI hands bytes on as text of Latin-1; what is beyond it was UTF-8 on the wire."""
-    return text if text.isascii() or max(text) <= "\xff" else text.encode("utf-8", "surrogatepass").decode("latin-1")
+    return (
+        text
+        if text.isascii() or max(text) <= "\xff"
+        else text.encode("utf-8", "surrogatepass").decode("latin-1")
+    )
 
 
 class Site:
-    """``ask("POST", "/auth/login/", b"phone=1")``; ``environ`` holds what else a server would say of the request."""
+    """``ask("POST", "/auth/login/", b"phone=1")``; ``environ`` holds what else a server would say
+    of the request.
+    """
 
     def __init__(self) -> None:
         self._application = WSGIHandler()
 
-    def ask(self, method: str, path: str, body: bytes = b"", content_type: str = "", **environ: Any) -> Answer:
+    def ask(
+        self, method: str, path: str, body: bytes = b"", content_type: str = "", **environ: Any
+    ) -> Answer:
         path, _, query = path.partition("?")
         answer = Answer()
 
@@ -61,7 +69,10 @@ class Site:
             "wsgi.errors": io.StringIO(),
             **environ,
         }
-        given = {name: as_bytes_of(value) if isinstance(value, str) else value for name, value in given.items()}
+        given = {
+            name: as_bytes_of(value) if isinstance(value, str) else value
+            for name, value in given.items()
+        }
         response = self._application(given, start)
         answer.body = b"".join(response)
         response.close()

@@ -51,13 +51,18 @@ def _insert(chance: random.Random, body: bytes) -> bytes:
 
 def _wrap(chance: random.Random, body: bytes) -> bytes:
     depth = chance.choice([1, 2, 50, 3000])
-    before, after = chance.choice([(b"[", b"]"), (b'{"data": ', b"}"), (b'{"state": ', b"}"), (b" ", b"\t"), (b"(", b")")])
+    before, after = chance.choice(
+        [(b"[", b"]"), (b'{"data": ', b"}"), (b'{"state": ', b"}"), (b" ", b"\t"), (b"(", b")")]
+    )
     return before * depth + body + after * depth
 
 
 def _recode(chance: random.Random, body: bytes) -> bytes:
     text = body.decode("utf-8", "replace")
-    return text.encode(chance.choice(["utf-16", "utf-32", "utf-7", "cp1251", "latin-1", "utf-8-sig", "ascii"]), "replace")
+    return text.encode(
+        chance.choice(["utf-16", "utf-32", "utf-7", "cp1251", "latin-1", "utf-8-sig", "ascii"]),
+        "replace",
+    )
 
 
 def _compress(chance: random.Random, body: bytes) -> bytes:
@@ -66,12 +71,27 @@ def _compress(chance: random.Random, body: bytes) -> bytes:
 
 def _swell(chance: random.Random, body: bytes) -> bytes:
     """Around the limit of 64 KiB, from both sides."""
-    filling = chance.choice([b" ", b"\n", b"x", b"\x00", b'"', b"{", b"&a=b", b"\\", b"9", b"--b\r\n"])
+    filling = chance.choice(
+        [b" ", b"\n", b"x", b"\x00", b'"', b"{", b"&a=b", b"\\", b"9", b"--b\r\n"]
+    )
     size = chance.choice([65535, 65536, 65537, 70000]) - len(body)
     padding = (filling * (size // len(filling) + 1))[: max(size, 0)]
     return body + padding if chance.random() < 0.5 else padding + body
 
 
 SPOILERS: list[Callable[[random.Random, bytes], bytes]] = [
-    *(_flip, _flip, _cut, _cut, _double, _insert, _insert, _insert, _wrap, _recode, _compress, _swell)
+    *(
+        _flip,
+        _flip,
+        _cut,
+        _cut,
+        _double,
+        _insert,
+        _insert,
+        _insert,
+        _wrap,
+        _recode,
+        _compress,
+        _swell,
+    )
 ]

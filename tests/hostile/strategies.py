@@ -59,10 +59,25 @@ texts = st.one_of(st.sampled_from(NASTY), st.text(st.characters(), max_size=80))
 numbers = st.one_of(st.integers(-(10**40), 10**40), st.decimals(), st.floats())
 scalars: st.SearchStrategy[Any] = st.one_of(st.none(), st.booleans(), numbers, texts)
 values: st.SearchStrategy[Any] = st.recursive(
-    scalars, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(texts, inner, max_size=4)), max_leaves=8
+    scalars,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(texts, inner, max_size=4)),
+    max_leaves=8,
 )
 
-KEYS = ["id", "number", "state", "duration", "price", "date", "service", "code", " message", "security", "STATE ", "Id"]
+KEYS = [
+    "id",
+    "number",
+    "state",
+    "duration",
+    "price",
+    "date",
+    "service",
+    "code",
+    " message",
+    "security",
+    "STATE ",
+    "Id",
+]
 #: An object that the provider might have written, or somebody in its name.
 objects = st.dictionaries(st.one_of(st.sampled_from(KEYS), texts), values, max_size=12)
 

@@ -1,4 +1,6 @@
-"""Whatever is answered or reported is read, or refused by the one documented error; what is read fits the database."""
+"""Whatever is answered or reported is read, or refused by the one documented error; what is read
+fits the database.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,12 @@ from tests.hostile import strategies as hostile
 
 READERS = [protocol.parse_send, protocol.parse_balance, protocol.parse_state]
 fields = st.dictionaries(
-    st.sampled_from(["result", "id", "number", "price", "code", " message", "balance", "currency"]), hostile.values
+    st.sampled_from(["result", "id", "number", "price", "code", " message", "balance", "currency"]),
+    hostile.values,
 )
-answers = st.one_of(hostile.values, fields, st.builds(lambda data: {"result": "ok", "data": data}, hostile.values))
+answers = st.one_of(
+    hostile.values, fields, st.builds(lambda data: {"result": "ok", "data": data}, hostile.values)
+)
 
 
 def fits(model: type[Any], **given_values: Any) -> bool:
@@ -41,7 +46,11 @@ def fits(model: type[Any], **given_values: Any) -> bool:
 
 def check_report(report: protocol.Report) -> None:
     assert len(report.id or "") <= 64
-    told = {"state": report.state or "other", "raw_state": report.raw_state or "", "duration": report.duration}
+    told = {
+        "state": report.state or "other",
+        "raw_state": report.raw_state or "",
+        "duration": report.duration,
+    }
     assert fits(CallStatus, **{name: value for name, value in told.items() if value is not None})
     if report.price is not None:
         assert fits(CallStatus, price=report.price)
@@ -116,7 +125,9 @@ def test_an_object_with_a_word_of_the_document_is_read(payload: dict[str, Any]) 
     st.decimals(0, 99999999, places=4),
     st.datetimes(datetime(1000, 1, 1)).map(lambda moment: moment.replace(microsecond=0)),
 )
-def test_what_is_written_is_what_is_read(id: str, number: str, seconds: int, price: Decimal, moment: datetime) -> None:
+def test_what_is_written_is_what_is_read(
+    id: str, number: str, seconds: int, price: Decimal, moment: datetime
+) -> None:
     usual = {"id": id, "number": number, "state": "NO ANSWER", "price": str(price)}
     callback = {**usual, "duration": str(seconds), "date": moment.isoformat(" ")}
     row = {**usual, "duration": f"{seconds // 60 // 60}:{seconds // 60 % 60}:{seconds % 60}"}
@@ -124,7 +135,9 @@ def test_what_is_written_is_what_is_read(id: str, number: str, seconds: int, pri
     told = protocol.parse_report(callback)
     assert (told.id, told.number, told.state, told.duration) == (id, number, "no_answer", seconds)
     assert (told.price, told.date) == (price, moment)
-    assert protocol.parse_report(row) == protocol.parse_callback(json.dumps(callback).encode()) == told
+    assert (
+        protocol.parse_report(row) == protocol.parse_callback(json.dumps(callback).encode()) == told
+    )
 
 
 @hostile.thorough
@@ -135,7 +148,9 @@ def test_single_values_are_read_or_none(value: Any) -> None:
             assert isinstance(read(value), (Decimal, int, date, type(None)))
 
 
-@pytest.mark.parametrize("read", [values.read_price, values.read_amount, values.read_duration, values.read_date])
+@pytest.mark.parametrize(
+    "read", [values.read_price, values.read_amount, values.read_duration, values.read_date]
+)
 def test_a_megabyte_is_no_value(read: Any) -> None:
     for one in ("1", " ", "1 ", "\ud800", "1:"):
         assert read(one * (10**6 // len(one))) is None

@@ -1,4 +1,6 @@
-"""The API against what no schema describes: charsets, lengths, origins, headers. Answers are JSON of the one form."""
+"""The API against what no schema describes: charsets, lengths, origins, headers. Answers are JSON
+of the one form.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,39 @@ from tests.hostile.site import Answer, Site
 
 START = "/api/verifications/"
 GOOD = b'{"phone": "+7 916 123-45-67"}'
-JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
+JSON, FORM, MULTIPART = (
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=b",
+)
 PARTS = b'--b\r\nContent-Disposition: form-data; name="phone"\r\n\r\n+7 916 123-45-67\r\n--b--\r\n'
-#: Codecs of Python that are no text, that fail in odd ways, that unpack, and some that are merely rare.
+#: Codecs of Python that are no text, that fail in odd ways, that unpack, and some that are merely
+#: rare.
 CHARSETS = [
-    *("zlib", "bz2", "hex", "base64", "uu", "quopri", "rot13", "undefined", "punycode", "idna", "unicode_escape"),
-    *("raw_unicode_escape", "utf-16", "utf-32", "utf-7", "cp037", "koi8-r", "nonsense", "", "utf-8;utf-8"),
+    *(
+        "zlib",
+        "bz2",
+        "hex",
+        "base64",
+        "uu",
+        "quopri",
+        "rot13",
+        "undefined",
+        "punycode",
+        "idna",
+        "unicode_escape",
+    ),
+    *(
+        "raw_unicode_escape",
+        "utf-16",
+        "utf-32",
+        "utf-7",
+        "cp037",
+        "koi8-r",
+        "nonsense",
+        "",
+        "utf-8;utf-8",
+    ),
 ]
 
 
@@ -42,8 +71,12 @@ def check(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("charset", CHARSETS)
-@pytest.mark.parametrize(("content_type", "body"), [(JSON, GOOD), (FORM, b"phone=79161234567"), (MULTIPART, PARTS)])
-def test_a_charset_chooses_nothing(site: Site, content_type: str, body: bytes, charset: str) -> None:
+@pytest.mark.parametrize(
+    ("content_type", "body"), [(JSON, GOOD), (FORM, b"phone=79161234567"), (MULTIPART, PARTS)]
+)
+def test_a_charset_chooses_nothing(
+    site: Site, content_type: str, body: bytes, charset: str
+) -> None:
     answer = site.ask("POST", START, body, f"{content_type}; charset={charset}")
     check(answer)
     assert answer.status == 201
@@ -58,7 +91,11 @@ def test_a_charset_unpacks_nothing(site: Site) -> None:
 
 @pytest.mark.parametrize("content_type", [JSON, FORM, MULTIPART])
 def test_a_long_body_is_refused_in_the_one_form(site: Site, content_type: str) -> None:
-    around = {JSON: (b'{"phone": "', b'"}'), FORM: (b"phone=", b""), MULTIPART: (PARTS[:52], b"\r\n--b--\r\n")}[content_type]
+    around = {
+        JSON: (b'{"phone": "', b'"}'),
+        FORM: (b"phone=", b""),
+        MULTIPART: (PARTS[:52], b"\r\n--b--\r\n"),
+    }[content_type]
     for length in (100_000, 3_000_000, 10_000_000):
         answer = site.ask("POST", START, around[0] + b"7" * length + around[1], content_type)
         check(answer)
@@ -84,14 +121,25 @@ def test_json_is_bounded_to_the_byte(site: Site) -> None:
         (b"", ""),
     ],
 )
-def test_what_cannot_be_read_is_told_in_the_one_form(site: Site, body: bytes, content_type: str) -> None:
+def test_what_cannot_be_read_is_told_in_the_one_form(
+    site: Site, body: bytes, content_type: str
+) -> None:
     answer = site.ask("POST", START, body, content_type)
     check(answer)
     assert answer.status in (400, 415)
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://[", "http://[::1", "null", "//", "http://testserver\x00", "http://testserver.evil", "javascript:1"]
+    "origin",
+    [
+        "http://[",
+        "http://[::1",
+        "null",
+        "//",
+        "http://testserver\x00",
+        "http://testserver.evil",
+        "javascript:1",
+    ],
 )
 def test_a_form_of_an_odd_origin_rings_nobody(site: Site, outbox: list[Sent], origin: str) -> None:
     for body, content_type in ((b"phone=79161234567", FORM), (PARTS, MULTIPART)):
@@ -101,7 +149,10 @@ def test_a_form_of_an_odd_origin_rings_nobody(site: Site, outbox: list[Sent], or
     assert outbox == []
 
 
-@pytest.mark.parametrize("accept", ["text/html", "x", "", "*/*;q=\x00", "application/json;indent=999999999", "a/b," * 5000])
+@pytest.mark.parametrize(
+    "accept",
+    ["text/html", "x", "", "*/*;q=\x00", "application/json;indent=999999999", "a/b," * 5000],
+)
 def test_no_accept_header_does_harm(site: Site, accept: str) -> None:
     answer = site.ask("POST", START, GOOD, JSON, HTTP_ACCEPT=accept)
     check(answer)
@@ -110,14 +161,22 @@ def test_no_accept_header_does_harm(site: Site, accept: str) -> None:
 
 @settings(hostile.thorough, suppress_health_check=list(HealthCheck))
 @given(
-    st.sampled_from(["verifications/", "verifications/{}/check/", "verifications/{}/resend/", "login/"]),
+    st.sampled_from(
+        ["verifications/", "verifications/{}/check/", "verifications/{}/resend/", "login/"]
+    ),
     st.one_of(
         hostile.values,
-        st.dictionaries(st.sampled_from(["phone", "purpose", "channel", "code", "verification"]), hostile.values),
+        st.dictionaries(
+            st.sampled_from(["phone", "purpose", "channel", "code", "verification"]), hostile.values
+        ),
     ),
 )
 def test_no_json_does_harm(site: Site, path: str, body: Any) -> None:
     known = Verification.objects.first()
     given_path = f"/api/{path.format(known.id if known else 'x')}"
-    check(site.ask("POST", given_path, json.dumps(body, default=str).encode("utf-8", "surrogatepass"), JSON))
+    check(
+        site.ask(
+            "POST", given_path, json.dumps(body, default=str).encode("utf-8", "surrogatepass"), JSON
+        )
+    )
     assert not Verification.objects.filter(status="approved").exists()

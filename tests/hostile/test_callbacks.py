@@ -18,7 +18,10 @@ from django_voicepassword.models import CallRequest, CallStatus, Verification
 from tests.hostile.mutations import MULTIPART, Callback, callbacks, whole
 from tests.hostile.site import Answer, Site
 
-COUNT, SEED = int(os.environ.get("HOSTILE_CALLBACKS", "5000")), int(os.environ.get("HOSTILE_SEED", "0"))
+COUNT, SEED = (
+    int(os.environ.get("HOSTILE_CALLBACKS", "5000")),
+    int(os.environ.get("HOSTILE_SEED", "0")),
+)
 #: Callbacks for one verification, before the next one is started.
 FOR_ONE = 100
 PHONE = "79161234567"
@@ -62,9 +65,15 @@ def must_be_taken(one: Callback) -> bool:
         payload = json.loads(one.body.decode("utf-8"), parse_constant=_none)
     except (ValueError, RecursionError):
         return False
-    if not isinstance(payload, dict) or len({key.strip().casefold() for key in payload}) < len(payload):
+    if not isinstance(payload, dict) or len({key.strip().casefold() for key in payload}) < len(
+        payload
+    ):
         return False
-    told = [value for key, value in payload.items() if key in WORDS_OF_A_REPORT and isinstance(value, str)]
+    told = [
+        value
+        for key, value in payload.items()
+        if key in WORDS_OF_A_REPORT and isinstance(value, str)
+    ]
     return any(value[:64].isprintable() and value[:64].strip() for value in told)
 
 
@@ -77,7 +86,9 @@ def test_no_callback_does_harm(site: Site, calls: Calls) -> None:
     addresses: list[str] = []
     for number, one in enumerate(callbacks(COUNT, SEED)):
         if number % FOR_ONE == 0:
-            assert CallStatus.objects.filter(source="callback").count() == told[200], "a report has not one row"
+            assert CallStatus.objects.filter(source="callback").count() == told[200], (
+                "a report has not one row"
+            )
             addresses = calls.start()
         answer = send(site, addresses[number % len(addresses)], one)
         told[answer.status] += 1
@@ -92,7 +103,10 @@ def test_no_callback_does_harm(site: Site, calls: Calls) -> None:
 def check_the_rows(taken: int) -> None:
     """Every row can be read, and says what it may say."""
     expected = -(-COUNT // FOR_ONE)
-    assert Verification.objects.filter(status="pending", attempts=0, approved_at=None).count() == expected
+    assert (
+        Verification.objects.filter(status="pending", attempts=0, approved_at=None).count()
+        == expected
+    )
     assert CallRequest.objects.count() == expected + -(-expected // 2)
     statuses = CallStatus.objects.filter(source="callback").select_related("call")
     history: dict[int, set[str]] = {}
@@ -125,7 +139,13 @@ def test_the_code_of_the_call_is_not_kept_wherever_it_is_told(site: Site, calls:
     address = calls.start()[0]
     assert calls.verification is not None
     code = codes.make(calls.verification.id)
-    report = {"state": f"ANSWERED {code}", "service": code, "text": f"Ваш код: {code}", code: "1", "pin": code}
+    report = {
+        "state": f"ANSWERED {code}",
+        "service": code,
+        "text": f"Ваш код: {code}",
+        code: "1",
+        "pin": code,
+    }
     for kind, body in whole(report).items():
         assert site.ask("POST", address, body, kind).status == 200
     for status in CallStatus.objects.filter(source="callback"):
@@ -138,5 +158,13 @@ def test_multipart_of_many_lines_is_not_read(site: Site, calls: Calls) -> None:
     for lines, status in ((900, 200), (1000, 400), (60_000, 400)):
         body = whole({"state": "BUSY", "note": "\n" * lines})[MULTIPART]
         assert site.ask("POST", address, body, MULTIPART).status == status
-    parts = (f"--b{depth}\r\nContent-Type: multipart/mixed; boundary=b{depth + 1}\r\n\r\n" for depth in range(333))
-    assert site.ask("POST", address, "".join(parts).encode(), "multipart/form-data; boundary=b0").status == 400
+    parts = (
+        f"--b{depth}\r\nContent-Type: multipart/mixed; boundary=b{depth + 1}\r\n\r\n"
+        for depth in range(333)
+    )
+    assert (
+        site.ask(
+            "POST", address, "".join(parts).encode(), "multipart/form-data; boundary=b0"
+        ).status
+        == 400
+    )

@@ -1,6 +1,8 @@
-"""The client against answers cut, half, deep, huge and endless: one of its own errors, a bounded time, a bounded memory.
+"""The client against answers cut, half, deep, huge and endless: one of its own errors, a bounded
+time, a bounded memory.
 
-What ``tests/test_client.py`` shows of one call is shown here of every kind of request, and of the rows of a day.
+What ``tests/test_client.py`` shows of one call is shown here of every kind of request, and of the
+rows of a day.
 """
 
 from __future__ import annotations
@@ -23,7 +25,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_voicepassword.client import Client, DailyReport
-from django_voicepassword.exceptions import ProviderError, ProviderRefused, Unreachable, UnreadableReply
+from django_voicepassword.exceptions import (
+    ProviderError,
+    ProviderRefused,
+    Unreachable,
+    UnreadableReply,
+)
 from django_voicepassword.protocol import JsonGuard
 from tests.hostile import strategies as hostile
 from tests.test_client import DAY, KEY, OK, ROW, Wire, client, day, http
@@ -44,7 +51,9 @@ ASK: dict[str, Callable[[Any], Any]] = {
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Any], Wire]]:
-    """``serve(bytes)``: what every request is answered with before the server hangs up; or a function that answers."""
+    """``serve(bytes)``: what every request is answered with before the server hangs up; or a
+    function that answers.
+    """
     started: list[Wire] = []
 
     def start(answer: Any) -> Wire:
@@ -87,7 +96,9 @@ def ids_before_the_error(rows: Iterator[Any]) -> list[str]:
 
 def written(rows: int = 3, **values: Any) -> bytes:
     data = [{**ROW, "id": str(number)} for number in range(rows)]
-    return json.dumps({"result": "ok", "data": data, "rows": str(rows), **values}, ensure_ascii=False).encode()
+    return json.dumps(
+        {"result": "ok", "data": data, "rows": str(rows), **values}, ensure_ascii=False
+    ).encode()
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
@@ -130,7 +141,9 @@ def test_a_day_cut_at_any_byte_is_an_error_after_whole_rows(lean: bool) -> None:
         b'{"result": 1e99999999999999999999}',
     ],
 )
-def test_an_answer_that_is_none_is_an_error(serve: Callable[[Any], Wire], kind: str, body: bytes) -> None:
+def test_an_answer_that_is_none_is_an_error(
+    serve: Callable[[Any], Wire], kind: str, body: bytes
+) -> None:
     with pytest.raises(UnreadableReply) as caught:
         ASK[kind](client(serve(http(body))))
     assert KEY not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
@@ -151,7 +164,9 @@ def test_ten_megabytes_of_one_text_in_a_day_are_one_row(serve: Callable[[Any], W
 
 
 @pytest.mark.parametrize("kind", ASK)
-@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK" + b"x" * 100, b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100])
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK" + b"x" * 100, b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100]
+)
 def test_a_head_that_drips_is_bounded(serve: Callable[[Any], Wire], kind: str, head: bytes) -> None:
     def drip(connection: socket.socket, number: int) -> bool:
         for byte in head:
@@ -171,14 +186,28 @@ def test_a_head_that_drips_is_bounded(serve: Callable[[Any], Wire], kind: str, h
 def test_no_bytes_for_an_answer_do_harm(serve: Callable[[Any], Wire]) -> None:
     """Heads and bodies spoilt at random: status lines, lengths, chunks."""
     chance = random.Random(0)
-    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n" + b" " * 16 + b"\r\n0\r\n\r\n"
+    chunked = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n"
+        + b" " * 16
+        + b"\r\n0\r\n\r\n"
+    )
     wholes = [http(json.dumps(answer).encode()) for answer in ANSWERS.values()] + [chunked, day()]
 
     def spoil(connection: socket.socket, number: int) -> bool:
         answer = bytearray(chance.choice(wholes))
         for _ in range(chance.randrange(1, 4)):
             place = chance.randrange(min(len(answer), 80))
-            odd = [b"", b"\x00", b"\r\n", b":", b"-1", b"9" * 30, b"\xff", b" ", chance.randbytes(3)]
+            odd = [
+                b"",
+                b"\x00",
+                b"\r\n",
+                b":",
+                b"-1",
+                b"9" * 30,
+                b"\xff",
+                b" ",
+                chance.randbytes(3),
+            ]
             answer[place : place + chance.randrange(4)] = chance.choice(odd)
         connection.sendall(bytes(answer))
         connection.shutdown(socket.SHUT_WR)
@@ -192,11 +221,21 @@ def test_no_bytes_for_an_answer_do_harm(serve: Callable[[Any], Wire]) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["9" * 5000, "-" + "9" * 100_000, "1e99999999999999999999", "[" * 60_000, '{"a":' * 60_000, "[1," * 10**6]
+    "value",
+    [
+        "9" * 5000,
+        "-" + "9" * 100_000,
+        "1e99999999999999999999",
+        "[" * 60_000,
+        '{"a":' * 60_000,
+        "[1," * 10**6,
+    ],
 )
 @pytest.mark.parametrize("place", ["row", "value", "after", "before"])
 def test_a_day_of_odd_numbers_and_deep_brackets_kills_no_worker(value: str, place: str) -> None:
-    """In a process of its own, with little memory: an integer of 5,000 digits kills ijson's C code and all around it."""
+    """In a process of its own, with little memory: an integer of 5,000 digits kills ijson's C code
+    and all around it.
+    """
     row = json.dumps(ROW)
     told = {
         "row": f'{{"result": "ok", "data": [{row}, {value}]}}',
@@ -214,14 +253,20 @@ try:
 except UnreadableReply:
     print("unreadable")
 """
-    done = subprocess.run([sys.executable, "-c", program], input=told.encode(), capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=told.encode(), capture_output=True, timeout=60
+    )
     assert (done.returncode, done.stdout.strip()) == (0, b"unreadable"), done.stderr.decode()[-500:]
 
 
 @hostile.thorough
 @given(hostile.values, st.booleans(), st.booleans())
 def test_a_day_is_read_or_refused(value: Any, ascii: bool, lean: bool) -> None:
-    for told in ({"result": "ok", "data": value}, {"result": "ok", "data": [ROW, value, ROW], "rows": value}, value):
+    for told in (
+        {"result": "ok", "data": value},
+        {"result": "ok", "data": [ROW, value, ROW], "rows": value},
+        value,
+    ):
         body = json.dumps(told, ensure_ascii=ascii, default=str).encode("utf-8", "surrogatepass")
         with suppress(UnreadableReply, ProviderRefused):
             read_day(body, lean)

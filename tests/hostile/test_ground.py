@@ -22,14 +22,19 @@ almost = st.text("+＋0123456789٣９-‑()[]./~ \u00a0;,x#*", max_size=45)
 
 
 @hostile.thorough
-@given(st.one_of(hostile.values, almost), st.sampled_from([None, "RU", "KZ", "US", "001", "ZZ", "\ud800"]))
+@given(
+    st.one_of(hostile.values, almost),
+    st.sampled_from([None, "RU", "KZ", "US", "001", "ZZ", "\ud800"]),
+)
 def test_a_number_is_read_and_read_again_or_refused(written: Any, region: str | None) -> None:
     try:
         phone = phones.normalize(written, region)
     except InvalidPhone:
         return
     assert (phone.isascii(), phone.isdigit(), 5 <= len(phone) <= 15) == (True, True, True)
-    assert phones.normalize(f"+{phone}", region) == phones.normalize(phones.national(phone)) == phone
+    assert (
+        phones.normalize(f"+{phone}", region) == phones.normalize(phones.national(phone)) == phone
+    )
 
 
 @hostile.thorough
@@ -58,7 +63,13 @@ def test_a_guess_is_right_or_wrong(id: uuid.UUID, phone: str, typed: Any) -> Non
 def test_a_callback_token_is_ours_or_none(pk: int, other: str) -> None:
     token = tokens.make_callback_token(pk)
     assert tokens.parse_callback_token(token) == pk
-    for forged in (other, f"{pk}.{other}", f"{other}.{token.partition('.')[2]}", token + other[:1], token[: len(other)]):
+    for forged in (
+        other,
+        f"{pk}.{other}",
+        f"{other}.{token.partition('.')[2]}",
+        token + other[:1],
+        token[: len(other)],
+    ):
         assert forged == token or tokens.parse_callback_token(forged) is None
 
 
@@ -68,7 +79,13 @@ def test_a_proof_is_ours_or_invalid(id: uuid.UUID, other: Any, max_age: float | 
     proof = tokens.make_proof(id)
     assert tokens.parse_proof(proof, max_age) == id
     signed = signing.dumps(str(other), salt="django_voicepassword.proof")
-    for forged in (other, f"{proof}{other}x", signed, signing.dumps(str(id), salt="another"), proof[: len(str(other))]):
+    for forged in (
+        other,
+        f"{proof}{other}x",
+        signed,
+        signing.dumps(str(id), salt="another"),
+        proof[: len(str(other))],
+    ):
         if forged != proof:
             with pytest.raises((InvalidProof, VerificationExpired)):
                 tokens.parse_proof(forged, max_age)
@@ -102,7 +119,9 @@ def test_a_megabyte_is_refused_in_a_moment(piece: str) -> None:
         phones.normalize(long)
     phones.mask(long)
     phones.national(long)
-    assert not codes.matches(id, "79990000001", codes.clean_guess(long), [codes.digest(id, "79990000001", "0042")])
+    assert not codes.matches(
+        id, "79990000001", codes.clean_guess(long), [codes.digest(id, "79990000001", "0042")]
+    )
     assert tokens.parse_callback_token(long) is None
     with pytest.raises(InvalidProof):
         tokens.parse_proof(long)

@@ -1,4 +1,6 @@
-"""No key, no code and no whole number survives in what is kept of the provider's text, wherever it stands there."""
+"""No key, no code and no whole number survives in what is kept of the provider's text, wherever it
+stands there.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,8 @@ def test_no_text_keeps_a_number_however_it_is_spelled(data: st.DataObject, numbe
 
 
 @pytest.mark.parametrize(
-    "name", ["id", "number", "state", "duration", "price", "date", "service", "rows", "currency", "note"]
+    "name",
+    ["id", "number", "state", "duration", "price", "date", "service", "rows", "currency", "note"],
 )
 @pytest.mark.parametrize("separator", SEPARATORS)
 def test_no_value_keeps_the_number_of_its_call(name: str, separator: str) -> None:
@@ -70,23 +73,46 @@ def test_no_value_keeps_the_number_of_its_call(name: str, separator: str) -> Non
     hostile.codes,
     hostile.keys,
 )
-def test_no_payload_keeps_a_code_or_a_key(payload: dict[str, Any], name: str, code: str, key: str) -> None:
-    given_one = {name: f"Ваш код: {code}, {key}", "nested": {"code": code, "apiKey": key}, "security": key, key: key}
+def test_no_payload_keeps_a_code_or_a_key(
+    payload: dict[str, Any], name: str, code: str, key: str
+) -> None:
+    given_one = {
+        name: f"Ваш код: {code}, {key}",
+        "nested": {"code": code, "apiKey": key},
+        "security": key,
+        key: key,
+    }
     # Whose keys come first is kept first.
     kept = protocol.mask_payload({**given_one, **payload}, key)
-    told = json.dumps({name: value for name, value in kept.items() if name in {str(one) for one in (*given_one, "***")}})
+    told = json.dumps(
+        {
+            name: value
+            for name, value in kept.items()
+            if name in {str(one) for one in (*given_one, "***")}
+        }
+    )
     assert f" {code}" not in told
     assert key not in json.dumps(kept, ensure_ascii=False)
 
 
 def test_a_code_in_the_word_of_a_state_is_not_kept() -> None:
-    report = protocol.parse_report({"state": "ANSWERED 4821", "service": "Voice Password 4821", "4821": "4821"})
+    report = protocol.parse_report(
+        {"state": "ANSWERED 4821", "service": "Voice Password 4821", "4821": "4821"}
+    )
     assert "4821" not in f"{report.raw_state} {report.service} {dict(report.raw)}"
 
 
 def test_the_key_is_not_kept_where_a_state_echoes_it() -> None:
     key = "the-secret-key"
-    data = {"id": key, "state": f"BUSY {key}", "service": key, "note": key, "date": key, "price": key, key: 1}
+    data = {
+        "id": key,
+        "state": f"BUSY {key}",
+        "service": key,
+        "note": key,
+        "date": key,
+        "price": key,
+        key: 1,
+    }
     body = json.dumps({"result": "ok", "data": data}).encode()
     report = protocol.parse_state(body, key)
     assert key not in f"{report.raw_state} {report.service} {dict(report.raw)}"
@@ -94,9 +120,21 @@ def test_the_key_is_not_kept_where_a_state_echoes_it() -> None:
 
 
 def test_the_usual_values_are_kept_as_they_were_written() -> None:
-    callback = {"id": "1234567890", "duration": "1", "state": "NO ANSWER", "price": "0.35", "date": "2020-02-02 15:18:48"}
+    callback = {
+        "id": "1234567890",
+        "duration": "1",
+        "state": "NO ANSWER",
+        "price": "0.35",
+        "date": "2020-02-02 15:18:48",
+    }
     assert protocol.mask_payload(callback) == callback
-    row = {"id": "1234", "duration": "00:04", "state": "Успешно", "price": 0.35, "date": "11.09.2020 13:34:39"}
+    row = {
+        "id": "1234",
+        "duration": "00:04",
+        "state": "Успешно",
+        "price": 0.35,
+        "date": "11.09.2020 13:34:39",
+    }
     assert protocol.mask_payload(row) == {**row, "price": "0.35"}
 
 
@@ -111,12 +149,16 @@ def test_a_refusal_repeats_neither_key_nor_number(text: str, key: str, number: s
     assert number not in told
 
 
-@pytest.mark.parametrize("text", ["1", "1 ", "(-)1", "1 - ", "\ud800", "\x00", "a", "İ", "79161234567", "+"])
+@pytest.mark.parametrize(
+    "text", ["1", "1 ", "(-)1", "1 - ", "\ud800", "\x00", "a", "İ", "79161234567", "+"]
+)
 def test_a_megabyte_is_masked_in_a_moment(text: str) -> None:
     long = text * (10**6 // len(text))
     began = time.process_time()
     told = protocol.mask_text(long, "secret", text)
-    kept = protocol.mask_payload({long: long, "number": long, "date": long, "id": long, "nested": [long]})
+    kept = protocol.mask_payload(
+        {long: long, "number": long, "date": long, "id": long, "nested": [long]}
+    )
     # Quadratic work would take hours.
     assert time.process_time() - began < 10
     assert (len(told), len(json.dumps(kept))) < (201, 20_000)

@@ -1,4 +1,6 @@
-"""Wherever a request asks to be sent, nobody leaves the site, and no header is written by a stranger."""
+"""Wherever a request asks to be sent, nobody leaves the site, and no header is written by a
+stranger.
+"""
 
 from __future__ import annotations
 
@@ -65,16 +67,24 @@ pieces = st.sampled_from(
         *("／", "。", "\u2028", "\u202e", "\ud800", "é", "xn--", "0x7f.1", "1", "a"),
     ]
 )
-wanted = st.one_of(st.lists(pieces, max_size=8).map("".join), hostile.texts, st.sampled_from(WAYS_OUT))
+wanted = st.one_of(
+    st.lists(pieces, max_size=8).map("".join), hostile.texts, st.sampled_from(WAYS_OUT)
+)
 
 
 def check(answer: Answer) -> None:
     assert answer.status < 500
     assert [address for address in addresses(answer) if leaves(address)] == []
-    assert not any("\r" in value or "\n" in value or "\x00" in value for pair in answer.headers for value in pair)
+    assert not any(
+        "\r" in value or "\n" in value or "\x00" in value
+        for pair in answer.headers
+        for value in pair
+    )
     names = {name.casefold() for name, _ in answer.headers}
     assert "x-evil" not in names
-    assert not any(value.startswith("a=b") for name, value in answer.headers if name == "Set-Cookie")
+    assert not any(
+        value.startswith("a=b") for name, value in answer.headers if name == "Set-Cookie"
+    )
 
 
 def walk(browser: Browser, address: str, in_form: bool, code: Callable[[], str]) -> None:
@@ -98,7 +108,9 @@ def _no_limits(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": [], "ip": [], "phone_guesses": []})
 
 
-@settings(hostile.thorough, max_examples=hostile.EXAMPLES // 2, suppress_health_check=list(HealthCheck))
+@settings(
+    hostile.thorough, max_examples=hostile.EXAMPLES // 2, suppress_health_check=list(HealthCheck)
+)
 @given(wanted, st.booleans())
 @example("/ok\r\nSet-Cookie: a=b", False)
 @example("http://evil.example\\@testserver/", True)

@@ -1,4 +1,5 @@
-"""Schemathesis sends the API what its schema allows and what it forbids: the answers are those of the schema.
+"""Schemathesis sends the API what its schema allows and what it forbids: the answers are those of
+the schema.
 
 In process, over WSGI; the memory transport rings nobody.
 """
@@ -33,11 +34,16 @@ PHONE = "+7 916 123-45-67"
 NO_LIMITS: dict[str, list[str]] = {"phone": [], "ip": [], "phone_guesses": []}
 CONFIGURATION = {
     "checks": {
-        # Not every text is a number or the right code: a refusal of that kind is told by its own code, see below.
-        "positive_data_acceptance": {"expected-statuses": ["2xx", "400", "403", "404", "409", "410", "429"]},
+        # Not every text is a number or the right code: a refusal of that kind is told by its own
+        # code, see below.
+        "positive_data_acceptance": {
+            "expected-statuses": ["2xx", "400", "403", "404", "409", "410", "429"]
+        },
     },
 }
-quickly = settings(hostile.thorough, max_examples=hostile.EXAMPLES // 3, suppress_health_check=list(HealthCheck))
+quickly = settings(
+    hostile.thorough, max_examples=hostile.EXAMPLES // 3, suppress_health_check=list(HealthCheck)
+)
 #: Verifications that exist: id and right code.
 known: list[tuple[str, str]] = []
 
@@ -45,7 +51,9 @@ known: list[tuple[str, str]] = []
 def load() -> Any:
     """The schema as drf-spectacular makes it of our views, and the site behind it."""
     config = schemathesis.config.SchemathesisConfig.from_dict(CONFIGURATION)
-    loaded = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True), config=config)
+    loaded = schemathesis.openapi.from_dict(
+        SchemaGenerator().get_schema(request=None, public=True), config=config
+    )
     loaded.app = WSGIHandler()
     return loaded
 
@@ -54,7 +62,9 @@ schema = load()
 
 
 def has_nul_credentials(case: Any) -> bool:
-    """Django's sessions and DRF's basic authentication ask PostgreSQL for them as they are: all that they guard fails."""
+    """Django's sessions and DRF's basic authentication ask PostgreSQL for them as they are: all
+    that they guard fails.
+    """
     basic = str((case.headers or {}).get("Authorization", "")).partition(" ")[2]
     told = "".join(map(str, (case.cookies or {}).values())).encode("utf-8", "replace")
     with suppress(ValueError):
@@ -64,7 +74,9 @@ def has_nul_credentials(case: Any) -> bool:
 
 @schema.hook
 def filter_case(context: Any, case: Any) -> bool:
-    """A form cannot say null, Werkzeug's client writes an empty part without its line, and ``?to=`` says nothing."""
+    """A form cannot say null, Werkzeug's client writes an empty part without its line, and ``?to=``
+    says nothing.
+    """
     if has_nul_credentials(case):
         return False
     is_form = isinstance(case.body, dict) and case.media_type != "application/json"
@@ -98,7 +110,9 @@ def open_ones(configure: Callable[..., None]) -> None:
     verifications.cancel(started[1].id)
     started[2].exhaust()
     past = timezone.now() - timedelta(seconds=600)
-    Verification.objects.filter(id=started[3].id).update(created_at=past, expires_at=past + timedelta(seconds=300))
+    Verification.objects.filter(id=started[3].id).update(
+        created_at=past, expires_at=past + timedelta(seconds=300)
+    )
     known[:] = [(str(one.id), sent.code) for one, sent in zip(started, outbox, strict=True)]
 
 
@@ -125,7 +139,9 @@ def told_codes(ctx: Any, response: Any, case: Any) -> None:
 
 def is_sendable(case: Any) -> bool:
     """The client of the tests makes forms of fields alone; JSON may be anything."""
-    return case.media_type == "application/json" or not isinstance(case.body, (bool, int, float, NoneType))
+    return case.media_type == "application/json" or not isinstance(
+        case.body, (bool, int, float, NoneType)
+    )
 
 
 @pytest.fixture

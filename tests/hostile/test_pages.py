@@ -1,4 +1,6 @@
-"""The pages and their addresses against requests that no browser sends: never a fault, nobody is rung by them."""
+"""The pages and their addresses against requests that no browser sends: never a fault, nobody is
+rung by them.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,28 @@ from tests.hostile.site import Answer, Site
 
 PHONE = "+7 916 123-45-67"
 PAGES = [
-    *("login/", "login/code/", "login/code/resend/", "login/code/cancel/", "login/code/state/", "confirm/", "logout/"),
+    *(
+        "login/",
+        "login/code/",
+        "login/code/resend/",
+        "login/code/cancel/",
+        "login/code/state/",
+        "confirm/",
+        "logout/",
+    ),
 ]
 FIELDS = ["phone", "code", "channel", "next", "csrfmiddlewaretoken", "purpose", "verification"]
 VALUES = [
-    *("\x00", "+7916\x001234567", "\ud800", "\udcff", "x" * 100_000, "7" * 3_000_000, "\r\nSet-Cookie: a=b", "'\"><script>"),
+    *(
+        "\x00",
+        "+7916\x001234567",
+        "\ud800",
+        "\udcff",
+        "x" * 100_000,
+        "7" * 3_000_000,
+        "\r\nSet-Cookie: a=b",
+        "'\"><script>",
+    ),
     *(
         "{{ 7*7 }}",
         "%s%n",
@@ -54,11 +73,24 @@ BODIES = [
         b"phone=%",
         b"phone=%zz%00",
     ),
-    *(b"phone=%ed%a0%80&code=%ed%a0%80", b"phone=1&phone=2&phone=3&code=1&code=2", b'{"phone": ["+79161234567"]}'),
+    *(
+        b"phone=%ed%a0%80&code=%ed%a0%80",
+        b"phone=1&phone=2&phone=3&code=1&code=2",
+        b'{"phone": ["+79161234567"]}',
+    ),
 ]
-# No charset: a form that names another than UTF-8 fails in Django itself, before any view and in its error pages too.
+# No charset: a form that names another than UTF-8 fails in Django itself, before any view and in
+# its error pages too.
 CONTENT_TYPES = [
-    *("", FORM, "application/json", "text/plain", "multipart/form-data", "multipart/form-data; boundary=", "x" * 8000),
+    *(
+        "",
+        FORM,
+        "application/json",
+        "text/plain",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "x" * 8000,
+    ),
     *(
         "multipart/form-data; boundary=b\r\nX-Evil: 1",
         f"{FORM}; charset=utf-8",
@@ -68,10 +100,22 @@ CONTENT_TYPES = [
     ),
 ]
 HEADERS = [
-    *({"HTTP_HOST": host} for host in ("evil.example\r\nX: y", "\x00", "[", "a" * 5000, "testserver:99999999", "")),
-    *({"HTTP_REFERER": text, "HTTP_ORIGIN": text} for text in ("http://[", "null", "//", "\x00", "x" * 9000, "javascript:1")),
-    *({"HTTP_ACCEPT_LANGUAGE": text} for text in ("ru" * 5000, "\x00", "*;q=", "ru;q=1e999", "../../x")),
-    *({"HTTP_X_FORWARDED_FOR": text, "REMOTE_ADDR": text} for text in ("\x00", "::1%eth0", "1.2.3", ",,,", "x" * 9000)),
+    *(
+        {"HTTP_HOST": host}
+        for host in ("evil.example\r\nX: y", "\x00", "[", "a" * 5000, "testserver:99999999", "")
+    ),
+    *(
+        {"HTTP_REFERER": text, "HTTP_ORIGIN": text}
+        for text in ("http://[", "null", "//", "\x00", "x" * 9000, "javascript:1")
+    ),
+    *(
+        {"HTTP_ACCEPT_LANGUAGE": text}
+        for text in ("ru" * 5000, "\x00", "*;q=", "ru;q=1e999", "../../x")
+    ),
+    *(
+        {"HTTP_X_FORWARDED_FOR": text, "REMOTE_ADDR": text}
+        for text in ("\x00", "::1%eth0", "1.2.3", ",,,", "x" * 9000)
+    ),
     *({"CONTENT_LENGTH": text} for text in ("-1", "0", "7", "99999999999999999999")),
     {"HTTP_X_VOICEPASSWORD_PROOF": "\x00:\ud800"},
 ]
@@ -131,24 +175,46 @@ def test_no_body_and_no_header_does_harm(browser: Browser, page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_method_does_harm(browser: Browser, page: str) -> None:
-    for method in ("HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "", "get", "POST\x00", "M" * 9000):
-        answer = browser.site.ask(method, f"/auth/{page}", b"phone=1", FORM, HTTP_COOKIE=f"csrftoken={TOKEN}")
+    for method in (
+        "HEAD",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "OPTIONS",
+        "TRACE",
+        "CONNECT",
+        "",
+        "get",
+        "POST\x00",
+        "M" * 9000,
+    ):
+        answer = browser.site.ask(
+            method, f"/auth/{page}", b"phone=1", FORM, HTTP_COOKIE=f"csrftoken={TOKEN}"
+        )
         check(answer)
         assert answer.status != 200 or method in ("HEAD", "OPTIONS", "get")
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_form_without_its_token_rings_nobody(browser: Browser, outbox: list[Sent], page: str) -> None:
+def test_a_form_without_its_token_rings_nobody(
+    browser: Browser, outbox: list[Sent], page: str
+) -> None:
     sent = len(outbox)
     for token in ("", "x", "b" * 32, TOKEN + "a", "\x00" * 32, "é" * 32, "a" * 31 + "\ud800"):
-        answer = browser.post(f"/auth/{page}", [("csrfmiddlewaretoken", token), ("phone", PHONE)], HTTP_X_CSRFTOKEN=token)
+        answer = browser.post(
+            f"/auth/{page}",
+            [("csrfmiddlewaretoken", token), ("phone", PHONE)],
+            HTTP_X_CSRFTOKEN=token,
+        )
         assert answer.status in (403, 405)
     assert len(outbox) == sent
 
 
 @pytest.mark.parametrize("cookie", COOKIES)
 @pytest.mark.parametrize("engine", ["db", "cached_db", "file", "signed_cookies"])
-def test_no_session_id_does_harm(site: Site, settings: Any, tmp_path: Any, engine: str, cookie: str) -> None:
+def test_no_session_id_does_harm(
+    site: Site, settings: Any, tmp_path: Any, engine: str, cookie: str
+) -> None:
     if connection.vendor == "postgresql" and "\\000" in cookie and engine.endswith("db"):
         pytest.skip("Django's sessions ask PostgreSQL for it as it is: its own pages fail too")
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
@@ -175,7 +241,10 @@ def test_an_odd_session_is_one_without_a_verification(site: Site, held: Any) -> 
         check(browser.post(f"/auth/{page}", {"code": "1234"}))
 
 
-@pytest.mark.parametrize("path", ["/auth/callback/{}/", "/api/verifications/{}/", "/api/verifications/{}/check/", "/auth/{}"])
+@pytest.mark.parametrize(
+    "path",
+    ["/auth/callback/{}/", "/api/verifications/{}/", "/api/verifications/{}/check/", "/auth/{}"],
+)
 def test_no_path_does_harm(site: Site, path: str) -> None:
     for odd in (
         *VALUES,
@@ -191,7 +260,9 @@ def test_no_path_does_harm(site: Site, path: str) -> None:
     ):
         given_path = path.format(odd.encode("utf-8", "surrogatepass").decode("latin-1"))
         for method in ("GET", "POST"):
-            answer = site.ask(method, given_path, b'{"state": "BUSY", "code": "1"}', "application/json")
+            answer = site.ask(
+                method, given_path, b'{"state": "BUSY", "code": "1"}', "application/json"
+            )
             check(answer)
             assert answer.status in (301, 400, 404, 405, 415)
 

@@ -35,11 +35,15 @@ def refused_or_one_section(encode: Callable[[], dict[str, Any]], *secrets: Any) 
         told = str(error)
         for example in EXAMPLES:
             told = told.replace(example, "")
-        assert not any(isinstance(secret, str) and secret.isdigit() and secret in told for secret in secrets)
+        assert not any(
+            isinstance(secret, str) and secret.isdigit() and secret in told for secret in secrets
+        )
         return
     assert json.loads(json.dumps(body)) == body
     assert len(SECTIONS & set(body)) == 1
-    scalars = [value for one in (body, *body.values()) if isinstance(one, dict) for value in one.values()]
+    scalars = [
+        value for one in (body, *body.values()) if isinstance(one, dict) for value in one.values()
+    ]
     assert all(isinstance(value, (str, dict)) and value != "" for value in scalars)
 
 
@@ -47,15 +51,23 @@ def refused_or_one_section(encode: Callable[[], dict[str, Any]], *secrets: Any) 
 @given(optional, optional, optional, optional)
 @example("79990000001", "0042", None, "https://example.org/callback/")
 @example("79990000001", None, 10, None)
-def test_a_flash_call_is_refused_or_has_one_section(number: Any, code: Any, capacity: Any, url: Any) -> None:
-    refused_or_one_section(lambda: protocol.encode_flash_call(number, code, capacity, url), number, code)
+def test_a_flash_call_is_refused_or_has_one_section(
+    number: Any, code: Any, capacity: Any, url: Any
+) -> None:
+    refused_or_one_section(
+        lambda: protocol.encode_flash_call(number, code, capacity, url), number, code
+    )
 
 
 @hostile.thorough
 @given(optional, optional, st.booleans(), optional, optional)
 @example("79990000001", "0042", True, "74959999999", "https://example.org/callback/")
-def test_a_voice_call_is_refused_or_has_one_section(number: Any, code: Any, repeat: bool, ani: Any, url: Any) -> None:
-    refused_or_one_section(lambda: protocol.encode_voice_call(number, code, repeat, ani, url), number, code, ani)
+def test_a_voice_call_is_refused_or_has_one_section(
+    number: Any, code: Any, repeat: bool, ani: Any, url: Any
+) -> None:
+    refused_or_one_section(
+        lambda: protocol.encode_voice_call(number, code, repeat, ani, url), number, code, ani
+    )
 
 
 @hostile.thorough
@@ -68,18 +80,30 @@ def test_an_id_and_a_date_are_refused_or_sent(given_one: Any) -> None:
 
 @hostile.thorough
 @given(hostile.phones, st.one_of(st.none(), hostile.codes))
-def test_the_provider_reads_a_flash_call_as_it_was_meant(provider: Exchange, number: str, code: str | None) -> None:
+def test_the_provider_reads_a_flash_call_as_it_was_meant(
+    provider: Exchange, number: str, code: str | None
+) -> None:
     reply, _ = provider.send(protocol.encode_flash_call(number, code))
     row = provider.calls[-1]
     assert (row["channel"], row["number"]) == ("flashcall", number)
     assert row["from"].endswith(row["code"])
     assert code in (None, row["code"])
     read = protocol.parse_send(json.dumps(reply).encode())
-    assert (read.id, read.number, read.code, read.price) == (row["id"], number, row["code"], Decimal("0.35"))
+    assert (read.id, read.number, read.code, read.price) == (
+        row["id"],
+        number,
+        row["code"],
+        Decimal("0.35"),
+    )
 
 
 @hostile.thorough
-@given(hostile.phones, st.one_of(st.none(), hostile.codes), st.booleans(), st.one_of(st.none(), hostile.phones))
+@given(
+    hostile.phones,
+    st.one_of(st.none(), hostile.codes),
+    st.booleans(),
+    st.one_of(st.none(), hostile.phones),
+)
 def test_the_provider_reads_a_voice_call_as_it_was_meant(
     provider: Exchange, number: str, code: str | None, repeat: bool, ani: str | None
 ) -> None:
@@ -103,4 +127,6 @@ def test_the_provider_reads_a_text_as_it_was_meant(provider: Exchange, number: s
 @given(st.dates())
 def test_a_date_is_read_as_it_was_written(date: datetime.date) -> None:
     written = protocol.encode_daily(date)["date"]
-    assert protocol.read_date(f"{written} 00:00:00") == datetime.datetime.combine(date, datetime.time())
+    assert protocol.read_date(f"{written} 00:00:00") == datetime.datetime.combine(
+        date, datetime.time()
+    )

@@ -15,7 +15,10 @@ from tests.hostile import strategies as hostile
 from tests.rows import USUAL
 
 SECRET = "theSecretKeyOfTheAccount"
-odd = st.one_of(hostile.values, st.sampled_from([*USUAL.values(), SECRET, f"id79990000001x{SECRET}", "+7 999 000-00-01    "]))
+odd = st.one_of(
+    hostile.values,
+    st.sampled_from([*USUAL.values(), SECRET, f"id79990000001x{SECRET}", "+7 999 000-00-01    "]),
+)
 rows = st.fixed_dictionaries(
     {name: st.one_of(st.just(value), st.just(value), odd) for name, value in USUAL.items()},
     optional={"more": odd, "code": odd},
@@ -53,14 +56,22 @@ def test_the_fast_way_reads_what_the_slow_way_reads(many: list[dict[str, Any]]) 
 
 
 @hostile.thorough
-@given(hostile.values, st.lists(st.tuples(st.sampled_from([*USUAL, "more"]), hostile.values), max_size=4))
+@given(
+    hostile.values,
+    st.lists(st.tuples(st.sampled_from([*USUAL, "more"]), hostile.values), max_size=4),
+)
 def test_no_row_raises_anything_else(value: Any, changes: list[tuple[str, Any]]) -> None:
     reader = RowReader(SECRET)
     reader.read(USUAL)
     for row in (value, {**USUAL, **dict(changes)}, dict(changes)):
         read = quickly(reader, row)
         if read is not None:
-            assert (len(read.id), len(read.number), len(read.raw_state), len(read.service)) <= (64, 15, 64, 64)
+            assert (len(read.id), len(read.number), len(read.raw_state), len(read.service)) <= (
+                64,
+                15,
+                64,
+                64,
+            )
             json.dumps(json.loads(read.payload), allow_nan=False)
 
 

@@ -17,7 +17,9 @@ RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that fails shows what its processes said."""
     report = yield
     site = getattr(item, "funcargs", {}).get("site")
@@ -29,8 +31,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 SERVERS = [
     pytest.param(("", ""), id="embedded"),
-    pytest.param((POSTGRESQL, REDIS), id="postgresql-redis", marks=pytest.mark.service("postgresql", "redis")),
-    pytest.param((MARIADB, RABBITMQ), id="mariadb-rabbitmq", marks=pytest.mark.service("mariadb", "rabbitmq")),
+    pytest.param(
+        (POSTGRESQL, REDIS), id="postgresql-redis", marks=pytest.mark.service("postgresql", "redis")
+    ),
+    pytest.param(
+        (MARIADB, RABBITMQ), id="mariadb-rabbitmq", marks=pytest.mark.service("mariadb", "rabbitmq")
+    ),
 ]
 
 
@@ -48,7 +54,9 @@ def pool(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def site(servers: tuple[str, str], pool: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(
+    servers: tuple[str, str], pool: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     """Web, worker, beat and sandbox; the database and the queue are its own and gone afterwards."""
     database, broker = servers
     name = f"voicepassword_journey_{uuid.uuid4().hex[:8]}"

@@ -23,7 +23,9 @@ def _keep(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("servers", [("", "")], indirect=True, ids=["embedded"])
 @pytest.mark.parametrize("pool", ["prefork"], indirect=True)
-def test_type_a_number_see_the_phone_ring_type_the_digits_and_be_logged_in(site: Site, browser: Browser) -> None:
+def test_type_a_number_see_the_phone_ring_type_the_digits_and_be_logged_in(
+    site: Site, browser: Browser
+) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
     context.set_default_timeout(15_000)
     complaints: list[str] = []

@@ -1,4 +1,6 @@
-"""The whole line over real HTTP: web, worker, beat and sandbox as processes, on each set of servers."""
+"""The whole line over real HTTP: web, worker, beat and sandbox as processes, on each set of
+servers.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,11 @@ def until(found: Callable[[], Any], timeout: float = 20) -> Any:
 
 
 def _delivery(site: Site, verification: str) -> str:
-    return str(requests.get(f"{site.web_url}/api/verifications/{verification}/", timeout=10).json()["delivery"])
+    return str(
+        requests.get(f"{site.web_url}/api/verifications/{verification}/", timeout=10).json()[
+            "delivery"
+        ]
+    )
 
 
 def test_a_person_logs_in_by_the_pages(site: Site, sandbox: SandboxProcess) -> None:
@@ -31,7 +37,9 @@ def test_a_person_logs_in_by_the_pages(site: Site, sandbox: SandboxProcess) -> N
     def post(path: str, page: str, **data: str) -> requests.Response:
         token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page)
         assert token
-        return session.post(f"{site.web_url}{path}", data={"csrfmiddlewaretoken": token[1], **data}, timeout=20)
+        return session.post(
+            f"{site.web_url}{path}", data={"csrfmiddlewaretoken": token[1], **data}, timeout=20
+        )
 
     page = session.get(f"{site.web_url}/auth/login/", timeout=20).text
     answer = post("/auth/login/", page, phone="8 (999) 000-00-01")
@@ -45,16 +53,26 @@ def test_a_person_logs_in_by_the_pages(site: Site, sandbox: SandboxProcess) -> N
     assert len(sandbox.calls("79990000001")) == 1
 
 
-def test_a_program_hears_of_the_state_and_gets_the_code_by_sms(site: Site, sandbox: SandboxProcess) -> None:
-    started = requests.post(f"{site.web_url}/api/verifications/", json={"phone": "79990000103"}, timeout=20)
+def test_a_program_hears_of_the_state_and_gets_the_code_by_sms(
+    site: Site, sandbox: SandboxProcess
+) -> None:
+    started = requests.post(
+        f"{site.web_url}/api/verifications/", json={"phone": "79990000103"}, timeout=20
+    )
     assert started.status_code == 201
     verification = started.json()["id"]
     until(lambda: _delivery(site, verification) == "busy")
-    resent = requests.post(f"{site.web_url}/api/verifications/{verification}/resend/", json={"channel": "sms"}, timeout=20)
+    resent = requests.post(
+        f"{site.web_url}/api/verifications/{verification}/resend/",
+        json={"channel": "sms"},
+        timeout=20,
+    )
     assert resent.status_code == 200
     code = sandbox.wait_for_call("79990000103", "sms")["code"]
     until(lambda: _delivery(site, verification) == "delivered")
-    checked = requests.post(f"{site.web_url}/api/verifications/{verification}/check/", json={"code": code}, timeout=20)
+    checked = requests.post(
+        f"{site.web_url}/api/verifications/{verification}/check/", json={"code": code}, timeout=20
+    )
     assert checked.json()["status"] == "approved"
     assert checked.json()["proof"]
 
@@ -63,7 +81,9 @@ def test_a_worker_killed_while_the_provider_is_asked_rings_once_and_its_code_log
     site: Site, sandbox: SandboxProcess
 ) -> None:
     sandbox.hold()
-    started = requests.post(f"{site.web_url}/api/verifications/", json={"phone": "79990000402"}, timeout=20)
+    started = requests.post(
+        f"{site.web_url}/api/verifications/", json={"phone": "79990000402"}, timeout=20
+    )
     verification = started.json()["id"]
     call = sandbox.wait_for_call("79990000402")
     site.kill("worker")

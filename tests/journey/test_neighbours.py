@@ -40,6 +40,8 @@ def test_both_ring_their_own_people(queues: list[str], tmp_path: Path) -> None:
         ]
         for number, site in enumerate(sites):
             phone = f"7999000010{number}"
-            started = requests.post(f"{site.web_url}/api/verifications/", json={"phone": phone}, timeout=20)
+            started = requests.post(
+                f"{site.web_url}/api/verifications/", json={"phone": phone}, timeout=20
+            )
             assert started.status_code == 201
             assert SandboxProcess.at(site.sandbox_url).wait_for_call(phone)["code"]

@@ -1,4 +1,5 @@
-"""Modules of the package are changed in a copy of the tree, one place at a time, and their tests are to notice.
+"""Modules of the package are changed in a copy of the tree, one place at a time, and their tests
+are to notice.
 
 python -m tests.mutation                     # all: the table of tests/README.md
 python -m tests.mutation limits              # one module
@@ -37,8 +38,20 @@ def change(name: str, folders: list[Path], wanted: list[str]) -> Seen:
     for part, folder in enumerate(folders):
         # What a test starts is to find the copy too, and what it leaves goes with the copy.
         environment = {**os.environ, "PYTHONPATH": str(folder), "TMPDIR": str(folder.parent)}
-        command = [sys.executable, "-m", "tests.mutation.worker", name, str(part), str(len(folders)), json.dumps(wanted)]
-        workers.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True))
+        command = [
+            sys.executable,
+            "-m",
+            "tests.mutation.worker",
+            name,
+            str(part),
+            str(len(folders)),
+            json.dumps(wanted),
+        ]
+        workers.append(
+            subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+            )
+        )
     seen: Seen = []
     for worker in workers:
         assert worker.stdout is not None
@@ -59,11 +72,16 @@ def survivors(seen: Seen) -> Seen:
 def reason(one: dict[str, Any]) -> str:
     """Why no test can notice it; empty where nobody wrote why."""
     known = EXPLAINED.get(one["module"], ())
-    return next((why for before, after, why in known if before in one["before"] and after in one["after"]), "")
+    return next(
+        (why for before, after, why in known if before in one["before"] and after in one["after"]),
+        "",
+    )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("modules", nargs="*", metavar="module", help=", ".join(TESTS))
     parser.add_argument("--again", action="store_true", help="only what nobody noticed last time")
     parser.add_argument("--processes", type=int, default=1)
@@ -89,10 +107,18 @@ def main() -> int:
                     flush=True,
                 )
             rows.append(
-                (name, len(seen), len(seen) - len(survivors(seen)), sum(bool(reason(one)) for one in survivors(seen)))
+                (
+                    name,
+                    len(seen),
+                    len(seen) - len(survivors(seen)),
+                    sum(bool(reason(one)) for one in survivors(seen)),
+                )
             )
     print("| module | mutants | killed | | survive, explained |\n|---|---:|---:|---:|---:|")
-    for name, total, killed, explained in [*rows, ("all", *(sum(row[at] for row in rows) for at in (1, 2, 3)))]:
+    for name, total, killed, explained in [
+        *rows,
+        ("all", *(sum(row[at] for row in rows) for at in (1, 2, 3))),
+    ]:
         print(f"| `{name}` | {total} | {killed} | {killed / max(total, 1):.1%} | {explained} |")
     return 1 if unexplained else 0
 

@@ -1,4 +1,6 @@
-"""Changes that no test can notice, and why: (what stands there, what would stand there, the reason), parts of lines."""
+"""Changes that no test can notice, and why: (what stands there, what would stand there, the
+reason), parts of lines.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,11 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "budgets": (
         ("@dataclass(frozen=True)", "@dataclass(", "nobody writes into it"),
-        ('if error.limit == "phone" else ""', '"XX"', "the limit that refused is asked again, and refuses again"),
+        (
+            'if error.limit == "phone" else ""',
+            '"XX"',
+            "the limit that refused is asked again, and refuses again",
+        ),
         ("raise", "pass", "what follows asks the same limit again, and it refuses again"),
         ("device_guesses", "XX", "another key, that no other counter has either"),
     ),
@@ -26,7 +32,11 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("_NO_BRACKETS", "", "one byte more or less is taken out that is no bracket"),
         ("self._zeros", "XX", "two letters before the first byte are neither digits nor brackets"),
         ("self._rest", "XX", "two letters before the first byte are neither digits nor brackets"),
-        ("whole = len(chunk)", "", "the same parity; and X is no character of JSON outside of text"),
+        (
+            "whole = len(chunk)",
+            "",
+            "the same parity; and X is no character of JSON outside of text",
+        ),
         ("chunk = chunk.replace", "XX", "letters in text are taken out a line later"),
         ("pieces = chunk.translate", "XX", "for speed alone"),
         ("fewer = brackets.replace", "XX", "letters are no brackets, and only those are counted"),
@@ -49,7 +59,11 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("64)", "65)", "cut once more, to 64, where it is kept"),
         ("content_type: str", "XX", "no kind that is known, and so the body tells"),
         ("body.lstrip", "XX", "no body of JSON begins so"),
-        ("content_type[:300]", "", "a size by choice; and a header has no line ends where it comes from a server"),
+        (
+            "content_type[:300]",
+            "",
+            "a size by choice; and a header has no line ends where it comes from a server",
+        ),
         ("isinstance(name, str) and", "isinstance(name, str) or", "a part with a name has bytes"),
     ),
     "protocol/requests": (
@@ -64,19 +78,39 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "protocol/values": (
         ("read_text(value, length + 1)", "length + 2", "either is more than is taken"),
         ("_read_figure(value, 24)", "", "a size by choice, longer than any amount"),
-        ("_read_figure(value, 32)", "", "a size by choice, longer than any amount or date; and XX is neither"),
-        ("_read_figure(value, 16)", "", "a size by choice, longer than any duration; and XX is none"),
+        (
+            "_read_figure(value, 32)",
+            "",
+            "a size by choice, longer than any amount or date; and XX is neither",
+        ),
+        (
+            "_read_figure(value, 16)",
+            "",
+            "a size by choice, longer than any duration; and XX is none",
+        ),
     ),
     "delivery": (
         ("@sensitive", "", "secrets/ notices it"),
         ("logger.error(", "", "a line of the log"),
         ("force_insert=True", "", "for speed alone"),
-        ('report.kind != "call"', "", "what is let in here by mistake changes nothing, and goes the other way"),
-        ("told = CallRequest(pk=call_id", "provider_id=report.id,)", "no channel is not the SMS either"),
+        (
+            'report.kind != "call"',
+            "",
+            "what is let in here by mistake changes nothing, and goes the other way",
+        ),
+        (
+            "told = CallRequest(pk=call_id",
+            "provider_id=report.id,)",
+            "no channel is not the SMS either",
+        ),
         ("base.rstrip('/')", "XX", "no address ends in X"),
         ("received_at=now", "", "its default is the same moment, by some microseconds"),
         ('call.claim("", ', '"XX"', "the digest goes when the row is refused, a moment later"),
-        ("return False", "return ", "somebody else moved the row between claim and write: a race that no test makes"),
+        (
+            "return False",
+            "return ",
+            "somebody else moved the row between claim and write: a race that no test makes",
+        ),
     ),
     "reported": (
         ("return {}", "return None", "neither changes anything"),
@@ -88,7 +122,11 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("created_at=now", "", "its default is the same moment, by some microseconds"),
         ("force_insert=True", "", "for speed alone"),
         ("update_fields", "save()", "for speed alone"),
-        ("leaves_to_workers", "", "api/ notices it: it tells the state of a call that was placed meanwhile"),
+        (
+            "leaves_to_workers",
+            "",
+            "api/ notices it: it tells the state of a call that was placed meanwhile",
+        ),
         ("known_calls = [call]", "pass", "for speed alone"),
         (
             "_check_open(verification)",
@@ -101,6 +139,10 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "protocol/words": (
         ('_normal(word or "")', '_normal(word or "XX")', "neither is a word of the document"),
-        ('(service or "").casefold() else "voice"', '(service or "XX")', "neither names a flash call"),
+        (
+            '(service or "").casefold() else "voice"',
+            '(service or "XX")',
+            "neither names a flash call",
+        ),
     ),
 }

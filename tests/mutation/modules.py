@@ -1,4 +1,6 @@
-"""Which tests are to notice a change of which module, the quickest first; and what no test can tell from what was written."""
+"""Which tests are to notice a change of which module, the quickest first; and what no test can tell
+from what was written.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,12 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/secrets/test_reports_of_the_database.py",
         _ELSEWHERE,
     ),
-    "delivery": ("tests/test_delivery_rows.py", "tests/test_callback.py", "tests/test_delivery.py", _ELSEWHERE),
+    "delivery": (
+        "tests/test_delivery_rows.py",
+        "tests/test_callback.py",
+        "tests/test_delivery.py",
+        _ELSEWHERE,
+    ),
     "reported": ("tests/test_delivery_rows.py", "tests/test_callback.py"),
     "protocol/decoding": ("tests/protocol/test_decoding.py", "tests/protocol"),
     "protocol/masking": ("tests/protocol/test_masking.py", "tests/protocol"),

@@ -1,6 +1,8 @@
-"""What is changed in a module: operators of Cosmic Ray, one replacement each, and some that it lacks.
+"""What is changed in a module: operators of Cosmic Ray, one replacement each, and some that it
+lacks.
 
-Nothing is changed that no test could see: annotations, docstrings, log lines, sentences of exceptions, names of types.
+Nothing is changed that no test could see: annotations, docstrings, log lines, sentences of
+exceptions, names of types.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from cosmic_ray.operators.operator import Operator
 from cosmic_ray.operators.provider import OperatorProvider
 from parso.python.tree import Keyword, String
 
-#: Cosmic Ray replaces ``+`` by each of eleven others; one is enough, and for ``<`` the bound and the opposite.
+#: Cosmic Ray replaces ``+`` by each of eleven others; one is enough, and for ``<`` the bound and
+#: the opposite.
 LIBRARY = (
     "AddNot",
     "ReplaceTrueWithFalse",
@@ -101,8 +104,14 @@ class RemoveStatement(_Own):
     @staticmethod
     def _is_removable(statement: Any) -> bool:
         if statement.type == "expr_stmt":
-            return statement.children[0].type == "atom_expr" or _words(statement.children[1]) in AUGMENTED
-        return statement.type in ("raise_stmt", "atom_expr", "keyword", "del_stmt") and _words(statement) != "pass"
+            return (
+                statement.children[0].type == "atom_expr"
+                or _words(statement.children[1]) in AUGMENTED
+            )
+        return (
+            statement.type in ("raise_stmt", "atom_expr", "keyword", "del_stmt")
+            and _words(statement) != "pass"
+        )
 
     def mutate(self, node: Any, index: int) -> Any:
         first = node.get_first_leaf()
@@ -133,7 +142,11 @@ class RemoveKeyword(_Own):
     def _keywords(node: Any) -> list[Any]:
         if node.type not in ("arglist", "trailer", "decorator"):
             return []
-        return [one for one in node.children if one.type == "argument" and _words(one.children[1]) == "="]
+        return [
+            one
+            for one in node.children
+            if one.type == "argument" and _words(one.children[1]) == "="
+        ]
 
     def mutate(self, node: Any, index: int) -> Any:
         at = node.children.index(self._keywords(node)[index])
@@ -181,18 +194,28 @@ def mutants(source: str) -> list[Mutant]:
     found: dict[str, Mutant] = {}
     line = 0
     pieces = [node.get_code() for node in get_ast(source).children]
-    # One statement of the module at a time: to parse it whole for each change takes longer than the tests.
+    # One statement of the module at a time: to parse it whole for each change takes longer than the
+    # tests.
     for at, piece in enumerate(pieces):
         for operator in operators:
-            nodes = [(node, start) for node in ast_nodes(get_ast(piece)) for start, _ in operator.mutation_positions(node)]
+            nodes = [
+                (node, start)
+                for node in ast_nodes(get_ast(piece))
+                for start, _ in operator.mutation_positions(node)
+            ]
             for occurrence, (node, start) in enumerate(nodes):
-                if _is_unseen(node, start) or (isinstance(operator, AddNot) and _is_negated_otherwise(node)):
+                if _is_unseen(node, start) or (
+                    isinstance(operator, AddNot) and _is_negated_otherwise(node)
+                ):
                     continue
                 changed = mutate_code(piece, operator, occurrence)
                 if changed in (None, piece) or not _compiles(changed):
                     continue
                 code = "".join([*pieces[:at], changed, *pieces[at + 1 :]])
-                found.setdefault(code, Mutant(line + start[0], _definition(node), *_difference(piece, changed), code))
+                found.setdefault(
+                    code,
+                    Mutant(line + start[0], _definition(node), *_difference(piece, changed), code),
+                )
         line += piece.count("\n")
     return sorted(found.values(), key=lambda mutant: mutant.line)
 
@@ -204,7 +227,11 @@ def _is_negated_otherwise(node: Any) -> bool:
 
 
 def _is_unseen(node: Any, start: tuple[int, int]) -> bool:
-    leaf = node if not hasattr(node, "children") else node.get_leaf_for_position(start, include_prefixes=True)
+    leaf = (
+        node
+        if not hasattr(node, "children")
+        else node.get_leaf_for_position(start, include_prefixes=True)
+    )
     is_text = leaf.type in ("string", "fstring_start")
     one = leaf
     while one.parent is not None:
@@ -215,11 +242,21 @@ def _is_unseen(node: Any, start: tuple[int, int]) -> bool:
             return True
         if above.type == "funcdef" and _words(one.get_previous_sibling() or one) == "->":
             return True
-        if above.type == "simple_stmt" and (text := above.get_code().strip()).startswith(("logger.", "__all__")):
+        if above.type == "simple_stmt" and (text := above.get_code().strip()).startswith(
+            ("logger.", "__all__")
+        ):
             return True
-        if above.type == "atom_expr" and _words(above.children[0]) in ("TypeVar", "ParamSpec", "cast") and is_text:
+        if (
+            above.type == "atom_expr"
+            and _words(above.children[0]) in ("TypeVar", "ParamSpec", "cast")
+            and is_text
+        ):
             return True
-        if above.type == "raise_stmt" and is_text and (" " in _whole_text(leaf) or "AssertionError" in above.get_code()):
+        if (
+            above.type == "raise_stmt"
+            and is_text
+            and (" " in _whole_text(leaf) or "AssertionError" in above.get_code())
+        ):
             return True
         if above.type == "simple_stmt" and re.match(r"\w+ = (TypeVar|ParamSpec)\(", text):
             return True

@@ -50,11 +50,17 @@ def test_what_a_test_could_see_is_changed_and_nothing_else() -> None:
     found = mutants(SOURCE)
     told = {(one.before, one.after) for one in found}
     signature = next(line for line in SOURCE.splitlines() if line.startswith("def "))
-    shortened = {(before.replace(signature, "two: int = 7"), _argument(after)) for before, after in told}
+    shortened = {
+        (before.replace(signature, "two: int = 7"), _argument(after)) for before, after in told
+    }
     assert shortened == EXPECTED
     assert len(found) == len(EXPECTED)
     assert {one.definition for one in found} == {"", "name"}
 
 
 def _argument(after: str) -> str:
-    return " ".join(after[after.index("two:") : after.index(", *")].split()) if after.startswith("def ") else after
+    return (
+        " ".join(after[after.index("two:") : after.index(", *")].split())
+        if after.startswith("def ")
+        else after
+    )

@@ -1,7 +1,9 @@
-"""Changes one module of the tree that it stands in, again and again, and tells what its tests said. See ``__main__``.
+"""Changes one module of the tree that it stands in, again and again, and tells what its tests said.
+See ``__main__``.
 
-First a fork for each change, behind the collection of the tests, with the changed module put over the one that is there: that
-takes a moment. What stays unnoticed is tried in a process that imports everything anew, since a name may be kept anywhere.
+First a fork for each change, behind the collection of the tests, with the changed module put over
+the one that is there: that takes a moment. What stays unnoticed is tried in a process that imports
+everything anew, since a name may be kept anywhere.
 """
 
 from __future__ import annotations
@@ -69,7 +71,9 @@ def fork(work: Callable[[], int], seconds: float) -> str:
 class Loop:
     """A plugin of pytest: runs the tests that were collected once for each change."""
 
-    def __init__(self, name: str, changes: list[Mutant], tell: Callable[[Mutant, str], None]) -> None:
+    def __init__(
+        self, name: str, changes: list[Mutant], tell: Callable[[Mutant, str], None]
+    ) -> None:
         self.module = f"django_voicepassword.{name.replace('/', '.')}"
         self.changes, self.tell = changes, tell
 
@@ -83,7 +87,9 @@ class Loop:
             for one in self.changes:
                 self.tell(one, fork(lambda one=one: self._run(session, one.code), seconds))
             if fork(lambda: self._run(session, source), seconds) != "passed":
-                raise RuntimeError("the tests fail without a change by now: what was told is worth nothing")
+                raise RuntimeError(
+                    "the tests fail without a change by now: what was told is worth nothing"
+                )
         return True
 
     def _run(self, session: pytest.Session, code: str) -> int:
@@ -96,18 +102,29 @@ class Loop:
         module = sys.modules[self.module]
         before = dict(vars(module))
         exec(compile(code, str(module.__file__), "exec"), vars(module))
-        for other in [one for name, one in sys.modules.items() if name.startswith(("django_voicepassword", "tests"))]:
+        for other in [
+            one
+            for name, one in sys.modules.items()
+            if name.startswith(("django_voicepassword", "tests"))
+        ]:
             for name, value in list(vars(other).items()):
                 if not name.startswith("__") and name in before and value is before[name]:
                     setattr(other, name, getattr(module, name))
 
 
 def main() -> int:
-    name, part, parts, wanted = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), set(json.loads(sys.argv[4]))
+    name, part, parts, wanted = (
+        sys.argv[1],
+        int(sys.argv[2]),
+        int(sys.argv[3]),
+        set(json.loads(sys.argv[4])),
+    )
     path = ROOT / "django_voicepassword" / f"{name}.py"
     source = path.read_text("utf-8")
     told = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    chosen = [one for one in mutants(source) if not wanted or f"{one.before} => {one.after}" in wanted][part::parts]
+    chosen = [
+        one for one in mutants(source) if not wanted or f"{one.before} => {one.after}" in wanted
+    ][part::parts]
     options = [*OPTIONS, *(PURE if name.startswith("protocol/") else DJANGO)]
     for module in PRELOADED:
         importlib.import_module(module)
@@ -115,18 +132,31 @@ def main() -> int:
     gc.freeze()
 
     def tell(one: Mutant, outcome: str) -> None:
-        known = {"line": one.line, "definition": one.definition, "before": one.before, "after": one.after}
-        print(json.dumps({"module": name, "outcome": outcome, **known}, ensure_ascii=False), file=told, flush=True)
+        known = {
+            "line": one.line,
+            "definition": one.definition,
+            "before": one.before,
+            "after": one.after,
+        }
+        print(
+            json.dumps({"module": name, "outcome": outcome, **known}, ensure_ascii=False),
+            file=told,
+            flush=True,
+        )
 
     def run_anew() -> str:
-        outcomes = (fork(lambda test=test: int(pytest.main([*options, test])), seconds) for test in TESTS[name])
+        outcomes = (
+            fork(lambda test=test: int(pytest.main([*options, test])), seconds)
+            for test in TESTS[name]
+        )
         return next((outcome for outcome in outcomes if outcome != "passed"), "passed")
 
     began, seconds = time.monotonic(), 300.0
     if run_anew() != "passed":
         raise SystemExit(f"{name}: its tests fail without a change: pytest {' '.join(TESTS[name])}")
     seconds = 10 + 5 * (time.monotonic() - began)
-    # A file of compiled code is known by the second in which its source was written: too coarse for this.
+    # A file of compiled code is known by the second in which its source was written: too coarse for
+    # this.
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     noticed: set[str] = set()

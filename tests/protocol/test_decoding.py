@@ -13,7 +13,10 @@ from django_voicepassword.protocol.decoding import MOST_DEPTH, MOST_DIGITS, Json
 @pytest.mark.parametrize(
     ("body", "value"),
     [
-        (b'{"id": 12345678901234567890, "price": 0.10}', {"id": "12345678901234567890", "price": "0.10"}),
+        (
+            b'{"id": 12345678901234567890, "price": 0.10}',
+            {"id": "12345678901234567890", "price": "0.10"},
+        ),
         (b'\xef\xbb\xbf["\xd0\xb0", true, null, -1]', ["а", True, None, "-1"]),
         (b"1e999999", "1e999999"),
         (b"9" * 5000, "9" * 5000),
@@ -23,7 +26,9 @@ def test_numbers_stay_text(body: bytes, value: object) -> None:
     assert decode_json(body) == value
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"nope", b'"\xff"', b"NaN", b"[-Infinity]", b"[" * 100_000, b"{}{}"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"nope", b'"\xff"', b"NaN", b"[-Infinity]", b"[" * 100_000, b"{}{}"]
+)
 def test_what_is_no_json_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableReply, match="not JSON") as caught:
         decode_json(body)
@@ -50,8 +55,12 @@ def nested(depth: int, inside: bytes = b"1") -> bytes:
     return opened + inside + closed
 
 
-@pytest.mark.parametrize(("depth", "is_flat"), [(1, True), (2, True), (49, True), (50, True), (201, False), (202, False)])
-def test_so_many_brackets_in_brackets_and_no_more_wherever_it_is_cut(depth: int, is_flat: bool) -> None:
+@pytest.mark.parametrize(
+    ("depth", "is_flat"), [(1, True), (2, True), (49, True), (50, True), (201, False), (202, False)]
+)
+def test_so_many_brackets_in_brackets_and_no_more_wherever_it_is_cut(
+    depth: int, is_flat: bool
+) -> None:
     text = nested(depth)
     json.loads(text)
     assert passes(text) == is_flat
@@ -75,7 +84,9 @@ def test_brackets_beside_each_other_are_as_many_as_they_like(size: int) -> None:
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
-def test_brackets_that_close_in_the_same_chunk_count_while_they_are_open(opening: bytes, closing: bytes) -> None:
+def test_brackets_that_close_in_the_same_chunk_count_while_they_are_open(
+    opening: bytes, closing: bytes
+) -> None:
     assert passes(opening * 50 + closing * 50)
     assert not passes(opening * 101 + b"1" + closing * 101)
     assert not passes(opening * 51)

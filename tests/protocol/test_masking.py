@@ -1,4 +1,6 @@
-"""What is kept of the provider's text, to the letter; ``tests/hostile/test_masking.py`` searches for what slips through."""
+"""What is kept of the provider's text, to the letter; ``tests/hostile/test_masking.py`` searches
+for what slips through.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,10 @@ def test_a_text_is_cut_after_it_is_masked() -> None:
 
 
 def test_words_have_no_code() -> None:
-    assert masking.mask_words(f"code 1234, of 123 and {NUMBER}: s3cret", "s3cret") == "code ***, of 123 and *********01: ***"
+    assert (
+        masking.mask_words(f"code 1234, of 123 and {NUMBER}: s3cret", "s3cret")
+        == "code ***, of 123 and *********01: ***"
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,7 +156,9 @@ def test_an_id_is_kept_unless_it_is_the_number(name: str, number: str, id: str, 
 
 
 def test_thirty_values_are_kept_and_no_more() -> None:
-    assert list(masking.mask_payload({f"{number}": number for number in range(40)})) == [f"{number}" for number in range(30)]
+    assert list(masking.mask_payload({f"{number}": number for number in range(40)})) == [
+        f"{number}" for number in range(30)
+    ]
 
 
 def test_a_secret_within_another_does_not_save_the_other() -> None:

@@ -77,9 +77,17 @@ def test_a_state_is_an_object_or_a_list_of_one() -> None:
             protocol.parse_state(answer(data=data))
 
 
-@pytest.mark.parametrize("body", [b"[]", b'"ok"', b"{}", b'{"result": "okay"}', b'{"result": null}', b'{"result": "errors"}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b'"ok"', b"{}", b'{"result": "okay"}', b'{"result": null}', b'{"result": "errors"}'],
+)
 def test_an_answer_without_a_result_is_unreadable(body: bytes) -> None:
-    for parse in (protocol.parse_object, protocol.parse_send, protocol.parse_balance, protocol.parse_state):
+    for parse in (
+        protocol.parse_object,
+        protocol.parse_send,
+        protocol.parse_balance,
+        protocol.parse_state,
+    ):
         with pytest.raises(UnreadableReply):
             parse(body)
 
@@ -98,7 +106,12 @@ def test_an_answer_without_a_result_is_unreadable(body: bytes) -> None:
 )
 def test_a_refusal_names_its_error(code: Any, told: str) -> None:
     body = json.dumps({"Result": "ERROR", "Error_Code": code}).encode()
-    for parse in (protocol.parse_object, protocol.parse_send, protocol.parse_balance, protocol.parse_state):
+    for parse in (
+        protocol.parse_object,
+        protocol.parse_send,
+        protocol.parse_balance,
+        protocol.parse_state,
+    ):
         with pytest.raises(ProviderRefused) as caught:
             parse(body, "s3cret")
         assert caught.value.error_code == told
@@ -107,4 +120,7 @@ def test_a_refusal_names_its_error(code: Any, told: str) -> None:
 
 def test_the_secrets_of_a_state_are_masked() -> None:
     report = protocol.parse_state(answer(data={"state": "BUSY s3cret", "note": "s3cret"}), "s3cret")
-    assert (report.raw_state, dict(report.raw)) == ("BUSY ***", {"state": "BUSY ***", "note": "***"})
+    assert (report.raw_state, dict(report.raw)) == (
+        "BUSY ***",
+        {"state": "BUSY ***", "note": "***"},
+    )

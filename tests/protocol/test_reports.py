@@ -35,7 +35,14 @@ def test_every_field_is_read() -> None:
     }
     report = protocol.parse_report(payload)
     assert report == protocol.Report(
-        "12", NUMBER, "answered", "Успешно", 4, Decimal("0.35"), datetime(2020, 9, 11, 13, 34, 39), "Voice Password"
+        "12",
+        NUMBER,
+        "answered",
+        "Успешно",
+        4,
+        Decimal("0.35"),
+        datetime(2020, 9, 11, 13, 34, 39),
+        "Voice Password",
     )
     assert report.kind == "call"
     assert dict(report.raw) == {**payload, "Number": "***01", "price": "0.35"}
@@ -66,7 +73,9 @@ def test_what_is_no_object_is_no_report(payload: Any) -> None:
 
 
 def test_values_are_bounded() -> None:
-    report = protocol.parse_report({"id": "i" * 70, "number": "7" * 30, "state": "s" * 70, "service": "v" * 70})
+    report = protocol.parse_report(
+        {"id": "i" * 70, "number": "7" * 30, "state": "s" * 70, "service": "v" * 70}
+    )
     assert (report.id, report.number) == ("i" * 64, "7" * 20)
     assert (report.state, report.raw_state, report.service) == ("other", "s" * 64, "v" * 64)
 
@@ -99,10 +108,22 @@ def test_words_repeat_neither_number_nor_secret_nor_code() -> None:
         (b"state=FAIL&id=12&state=BUSY&empty=", "x"),
         (multipart(part("id", b"12"), part("state", b"BUSY")), "multipart/form-data; boundary=x"),
         (multipart(part("id", b"12"), part("state", b"BUSY")), " Multipart/Form-Data; boundary=x"),
-        (multipart(part("id", b"12"), b"\r\nno name", part("state", b"BUSY")), "multipart/mixed; boundary=x"),
-        (multipart(part("id", b"12"), part("x", b"\xff"), part("state", b"BUSY")), "multipart/form-data; boundary=x"),
-        (multipart(part("id", b"12"), part("state", b"BUSY")), f"multipart/form-data; boundary=x; a={'b' * 400}"),
-        (multipart(part("id", b"12"), part("state", b"BUSY")), "multipart/form-data;\r\n boundary=x\n; a=\u20ac"),
+        (
+            multipart(part("id", b"12"), b"\r\nno name", part("state", b"BUSY")),
+            "multipart/mixed; boundary=x",
+        ),
+        (
+            multipart(part("id", b"12"), part("x", b"\xff"), part("state", b"BUSY")),
+            "multipart/form-data; boundary=x",
+        ),
+        (
+            multipart(part("id", b"12"), part("state", b"BUSY")),
+            f"multipart/form-data; boundary=x; a={'b' * 400}",
+        ),
+        (
+            multipart(part("id", b"12"), part("state", b"BUSY")),
+            "multipart/form-data;\r\n boundary=x\n; a=\u20ac",
+        ),
     ],
 )
 def test_a_callback_in_any_form(body: bytes, content_type: str) -> None:
@@ -111,7 +132,8 @@ def test_a_callback_in_any_form(body: bytes, content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"state": "BUSY s3cret"}', b"state=BUSY+s3cret", multipart(part("state", b"BUSY s3cret"))]
+    "body",
+    [b'{"state": "BUSY s3cret"}', b"state=BUSY+s3cret", multipart(part("state", b"BUSY s3cret"))],
 )
 def test_the_secrets_of_a_callback_are_masked(body: bytes) -> None:
     content_type = "multipart/form-data; boundary=x" if body.startswith(b"--") else ""
@@ -128,7 +150,10 @@ def test_the_secrets_of_a_callback_are_masked(body: bytes) -> None:
         (b"&".join([b"a=1"] * 50) + b"&state=BUSY", ""),
         (multipart(part("state", b"BUSY")), "multipart/form-data"),
         (multipart(part("state", b"BUSY")), "multipart/form-data; boundary=y"),
-        (multipart(*[part("a", b"1")] * 50, part("state", b"BUSY")), "multipart/form-data; boundary=x"),
+        (
+            multipart(*[part("a", b"1")] * 50, part("state", b"BUSY")),
+            "multipart/form-data; boundary=x",
+        ),
         (part("state", b"BUSY"), "multipart/form-data; boundary=x"),
         (multipart(part("state", b"BUSY")), f"multipart/form-data; a={'b' * 400}; boundary=x"),
     ],
@@ -163,7 +188,9 @@ def test_a_multipart_body_has_a_thousand_lines_at_most() -> None:
         protocol.parse_callback(body + b"\r\n", "multipart/form-data; boundary=x")
 
 
-def test_whatever_the_parser_of_multipart_raises_is_an_unreadable_report(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_the_parser_of_multipart_raises_is_an_unreadable_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def broken(*args: Any) -> None:
         raise LookupError("a charset that is none")
 

@@ -16,10 +16,15 @@ NUMBER = "79990000001"
 def test_a_number_is_sent_as_digits(number: str) -> None:
     digits = number.lstrip("+")
     assert requests.encode_flash_call(number) == {"number": digits, "capacity": "4"}
-    assert requests.encode_voice_call(number, ani=number) == {"number": digits, "voice": {"ani": digits}}
+    assert requests.encode_voice_call(number, ani=number) == {
+        "number": digits,
+        "voice": {"ani": digits},
+    }
 
 
-@pytest.mark.parametrize("number", ["1" * 10, "1" * 16, "++79990000001", "7999000000x", "", None, 79990000001, "٧" * 11])
+@pytest.mark.parametrize(
+    "number", ["1" * 10, "1" * 16, "++79990000001", "7999000000x", "", None, 79990000001, "٧" * 11]
+)
 def test_what_is_no_number_is_refused(number: Any) -> None:
     for encode in (requests.encode_flash_call, requests.encode_voice_call):
         with pytest.raises(requests.InvalidRequest, match=r"^number must be"):
@@ -39,10 +44,15 @@ def test_what_is_no_capacity_is_refused(capacity: Any) -> None:
 
 def test_a_voice_call_says_it_twice_only_where_it_is_asked_to() -> None:
     assert requests.encode_voice_call(NUMBER, code="0042")["voice"] == {"code": "0042"}
-    assert requests.encode_voice_call(NUMBER, code="0042", repeat=True)["voice"] == {"code": "0042", "repeat": "1"}
+    assert requests.encode_voice_call(NUMBER, code="0042", repeat=True)["voice"] == {
+        "code": "0042",
+        "repeat": "1",
+    }
 
 
-@pytest.mark.parametrize(("id", "sent"), [("12", "12"), (12, "12"), (0, "0"), (" 12\n", "12"), ("x" * 64, "x" * 64)])
+@pytest.mark.parametrize(
+    ("id", "sent"), [("12", "12"), (12, "12"), (0, "0"), (" 12\n", "12"), ("x" * 64, "x" * 64)]
+)
 def test_an_id(id: Any, sent: str) -> None:
     assert requests.encode_state(id) == {"request": "state", "id": sent}
     assert requests.encode_sms(id) == {"sms": {"id": sent}}
@@ -56,14 +66,23 @@ def test_what_is_no_id_is_refused(id: Any) -> None:
 
 
 def test_a_day() -> None:
-    assert requests.encode_daily(datetime.date(5, 1, 2)) == {"request": "daily", "date": "02.01.0005"}
+    assert requests.encode_daily(datetime.date(5, 1, 2)) == {
+        "request": "daily",
+        "date": "02.01.0005",
+    }
     for date in ("2020-09-01", None, 5):
         with pytest.raises(requests.InvalidRequest, match=r"datetime\.date"):
             requests.encode_daily(date)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.org/", "https://example.org:8443/a?b=c", "HTTPS://example.org", f"http://a.org/{'x' * 1987}"]
+    "url",
+    [
+        "http://example.org/",
+        "https://example.org:8443/a?b=c",
+        "HTTPS://example.org",
+        f"http://a.org/{'x' * 1987}",
+    ],
 )
 def test_an_address_of_a_callback(url: str) -> None:
     assert requests.encode_flash_call(NUMBER, callback_url=url)["callback_url"] == url

@@ -1,4 +1,6 @@
-"""Rows of a day: what each way of reading them keeps; ``tests/hostile/test_rows.py`` compares the two ways."""
+"""Rows of a day: what each way of reading them keeps; ``tests/hostile/test_rows.py`` compares the
+two ways.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def test_a_row_read_slowly_has_its_date_and_read_quickly_its_text() -> None:
         payload=json.dumps(KEPT, ensure_ascii=False),
     )
     payload = json.dumps({**KEPT, "id": "a2", "number": "***02"}, ensure_ascii=False)
-    assert quick == slow._replace(id="a2", number="79990000002", date=USUAL["date"], payload=payload)
+    assert quick == slow._replace(
+        id="a2", number="79990000002", date=USUAL["date"], payload=payload
+    )
     assert repr(quick) == "<DailyRow a2 voice Успешно>"
 
 
@@ -107,7 +111,12 @@ def test_what_is_remembered_is_of_these_values_alone(name: str) -> None:
     assert isinstance(first.date, str)
     assert isinstance(second.date, datetime)
     assert json.loads(second.payload)[name] == other
-    read = {"duration": second.duration, "price": second.price, "service": second.service, "state": second.raw_state}
+    read = {
+        "duration": second.duration,
+        "price": second.price,
+        "service": second.service,
+        "state": second.raw_state,
+    }
     assert str(read[name]) == other
 
 
@@ -117,7 +126,10 @@ def test_values_of_64_characters_are_remembered_and_longer_ones_not() -> None:
         assert isinstance(quickly(row, row).date, str) == is_quick
 
 
-@pytest.mark.parametrize("odd", [{"duration": 4}, {"price": 0.35}, {"service": None}, {"service": ["x"]}, {"state": "BUSY "}])
+@pytest.mark.parametrize(
+    "odd",
+    [{"duration": 4}, {"price": 0.35}, {"service": None}, {"service": ["x"]}, {"state": "BUSY "}],
+)
 def test_only_text_is_remembered(odd: dict[str, Any]) -> None:
     row = {**USUAL, **odd}
     assert isinstance(quickly(row, row).date, str) == ("state" in odd)
@@ -169,14 +181,18 @@ def test_what_cannot_be_kept(report: dict[str, str], told: str) -> None:
         ({"service": "Flash Call", "state": "Telepathy"}, False, "flashcall", None),
     ],
 )
-def test_what_was_sold(values: dict[str, str], is_sms: bool, channel: str, state: str | None) -> None:
+def test_what_was_sold(
+    values: dict[str, str], is_sms: bool, channel: str, state: str | None
+) -> None:
     row = protocol.row_of(protocol.parse_report({"id": "1", "number": "1" * 15, **values}))
     assert (row.is_sms, row.channel, row.state) == (is_sms, channel, state)
     assert (row.raw_state, row.service) == (values.get("state", ""), values.get("service", ""))
 
 
 def test_a_report_of_our_own_keeps_its_number_masked() -> None:
-    row = protocol.row_of(protocol.Report(id="1", number="79990000001", state="busy", raw_state="BUSY"))
+    row = protocol.row_of(
+        protocol.Report(id="1", number="79990000001", state="busy", raw_state="BUSY")
+    )
     assert json.loads(row.payload) == {"id": "1", "number": "*********01"}
 
 

@@ -30,7 +30,10 @@ def sample(name: str) -> bytes:
         ("voice_client", protocol.encode_voice_call(NUMBER, code="1234")),
         ("voice_service", protocol.encode_voice_call(NUMBER)),
         ("voice_repeat", protocol.encode_voice_call(NUMBER, code="1234", repeat=True)),
-        ("voice_repeat_ani", protocol.encode_voice_call(NUMBER, code="1234", repeat=True, ani="74959999999")),
+        (
+            "voice_repeat_ani",
+            protocol.encode_voice_call(NUMBER, code="1234", repeat=True, ani="74959999999"),
+        ),
         ("sms", protocol.encode_sms("1234")),
         ("flash_call_callback", protocol.encode_flash_call(NUMBER, callback_url=CALLBACK)),
         ("voice_callback", protocol.encode_voice_call(NUMBER, code="1234", callback_url=CALLBACK)),
@@ -43,7 +46,10 @@ def test_a_request_is_written_as_in_the_document(name: str, body: dict[str, Any]
 
 
 def test_the_date_of_daily_is_written_dd_mm_yyyy() -> None:
-    assert protocol.encode_daily(datetime(2020, 9, 1).date()) == {"request": "daily", "date": "01.09.2020"}
+    assert protocol.encode_daily(datetime(2020, 9, 1).date()) == {
+        "request": "daily",
+        "date": "01.09.2020",
+    }
 
 
 def test_the_reply_to_a_call() -> None:
@@ -67,7 +73,9 @@ def test_an_error_may_be_a_description() -> None:
 
 
 def test_the_balance() -> None:
-    assert protocol.parse_balance(sample("reply_balance")) == protocol.Balance(Decimal("999.00"), "Rub")
+    assert protocol.parse_balance(sample("reply_balance")) == protocol.Balance(
+        Decimal("999.00"), "Rub"
+    )
 
 
 def test_the_state_of_a_call() -> None:
@@ -143,7 +151,9 @@ def test_what_is_no_report_is_unreadable(body: bytes) -> None:
         protocol.parse_callback(body)
 
 
-@pytest.mark.parametrize("body", [b"id=1234&state=BUSY", b'\xef\xbb\xbf {"id": 1234, " State ": "busy"}'])
+@pytest.mark.parametrize(
+    "body", [b"id=1234&state=BUSY", b'\xef\xbb\xbf {"id": 1234, " State ": "busy"}']
+)
 def test_forms_numbers_and_strange_keys_are_read(body: bytes) -> None:
     report = protocol.parse_callback(body, "text/plain")
     assert (report.id, report.state) == ("1234", "busy")
@@ -180,7 +190,9 @@ def test_an_ani_that_is_no_number_is_refused(ani: str) -> None:
 
 
 def test_what_an_error_echoes_is_masked() -> None:
-    body = json.dumps({"result": "error", "error_code": f"bad key s3cret for +7 999 999-99-99 {NUMBER}"}).encode()
+    body = json.dumps(
+        {"result": "error", "error_code": f"bad key s3cret for +7 999 999-99-99 {NUMBER}"}
+    ).encode()
     with pytest.raises(ProviderRefused) as caught:
         protocol.parse_send(body, "s3cret")
     assert "s3cret" not in str(caught.value)

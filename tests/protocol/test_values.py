@@ -21,7 +21,14 @@ def test_what_is_no_text_is_none(value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(" a ", "a"), (12, "12"), (0.5, "0.5"), ("abcd", "abc"), (" " * 9 + "abc", "abc"), (" " * 10 + "abc", "ab")],
+    [
+        (" a ", "a"),
+        (12, "12"),
+        (0.5, "0.5"),
+        ("abcd", "abc"),
+        (" " * 9 + "abc", "abc"),
+        (" " * 10 + "abc", "ab"),
+    ],
 )
 def test_a_text_is_cut_and_so_is_what_stands_before_it(value: Any, text: str) -> None:
     assert values.read_text(value, 3) == text

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from django_voicepassword.exceptions import AccountRefused, NumberRefused, ProviderRefused, RequestRefused
+from django_voicepassword.exceptions import (
+    AccountRefused,
+    NumberRefused,
+    ProviderRefused,
+    RequestRefused,
+)
 from django_voicepassword.protocol import words
 
 
@@ -54,7 +59,14 @@ def test_a_word_for_both_means_the_same_of_both(word: str) -> None:
 
 @pytest.mark.parametrize(
     ("service", "kind"),
-    [("SMS", "sms"), ("Password by sms", "sms"), ("СМС-пароль", "sms"), ("Flash Call", "call"), ("", None), (None, None)],
+    [
+        ("SMS", "sms"),
+        ("Password by sms", "sms"),
+        ("СМС-пароль", "sms"),
+        ("Flash Call", "call"),
+        ("", None),
+        (None, None),
+    ],
 )
 def test_without_a_word_the_service_tells(service: str | None, kind: str | None) -> None:
     assert words.kind_of(None, service) == kind

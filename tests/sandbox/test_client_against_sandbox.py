@@ -33,7 +33,9 @@ def client(sandbox: SandboxProcess, request: pytest.FixtureRequest) -> Client:
     return Client(sandbox.key, base_url=sandbox.api_url, auth=request.param, timeout=(1, 2))
 
 
-def test_a_flash_call_with_our_code_shows_it_as_its_last_digits(client: Client, sandbox: SandboxProcess) -> None:
+def test_a_flash_call_with_our_code_shows_it_as_its_last_digits(
+    client: Client, sandbox: SandboxProcess
+) -> None:
     reply = client.flash_call("79990000000", code="0123")
     assert (reply.code, reply.price) == ("0123", Decimal("0.35"))
     (call,) = sandbox.calls("79990000000")
@@ -41,27 +43,35 @@ def test_a_flash_call_with_our_code_shows_it_as_its_last_digits(client: Client, 
     assert call["from"].endswith("0123")
 
 
-def test_a_flash_call_with_six_digits_of_the_provider(client: Client, sandbox: SandboxProcess) -> None:
+def test_a_flash_call_with_six_digits_of_the_provider(
+    client: Client, sandbox: SandboxProcess
+) -> None:
     reply = client.flash_call("79990000000", capacity=6)
     assert reply.code is not None
     assert len(reply.code) == 6
     assert sandbox.calls()[0]["from"].endswith(reply.code)
 
 
-def test_a_voice_call_repeats_our_code_from_our_number(client: Client, sandbox: SandboxProcess) -> None:
+def test_a_voice_call_repeats_our_code_from_our_number(
+    client: Client, sandbox: SandboxProcess
+) -> None:
     client.voice_call("79990000000", code="1234", repeat=True, ani="74959999999")
     (call,) = sandbox.calls()
     assert call["says"].count("1 2 3 4") == 2
     assert call["from"] == "74959999999"
 
 
-def test_an_empty_voice_section_means_the_code_of_the_provider(client: Client, sandbox: SandboxProcess) -> None:
+def test_an_empty_voice_section_means_the_code_of_the_provider(
+    client: Client, sandbox: SandboxProcess
+) -> None:
     reply = client.voice_call("79990000000")
     (call,) = sandbox.calls()
     assert (call["channel"], call["code"]) == ("voice", reply.code)
 
 
-def test_an_sms_repeats_the_code_of_the_call_that_it_names(client: Client, sandbox: SandboxProcess) -> None:
+def test_an_sms_repeats_the_code_of_the_call_that_it_names(
+    client: Client, sandbox: SandboxProcess
+) -> None:
     call = client.flash_call("79990000000", code="0042")
     text = client.sms(call.id)
     assert (text.code, text.price) == ("0042", Decimal("3.30"))
@@ -99,7 +109,9 @@ def test_state_and_daily_tell_the_same_of_a_call(client: Client) -> None:
         ("79990000211", ProviderRefused),
     ],
 )
-def test_a_refusal_says_who_must_act(client: Client, number: str, error: type[ProviderRefused]) -> None:
+def test_a_refusal_says_who_must_act(
+    client: Client, number: str, error: type[ProviderRefused]
+) -> None:
     with pytest.raises(ProviderRefused) as caught:
         client.flash_call(number, code="1234")
     assert type(caught.value) is error

@@ -50,7 +50,9 @@ class Reports:
                 kind = self.headers["Content-Type"]
                 reports.kinds.append(kind)
                 is_form = kind.startswith("application/x-www-form")
-                reports.came.append(dict(urllib.parse.parse_qsl(raw.decode())) if is_form else json.loads(raw))
+                reports.came.append(
+                    dict(urllib.parse.parse_qsl(raw.decode())) if is_form else json.loads(raw)
+                )
                 self.send_response(reports.statuses.pop(0) if reports.statuses else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -83,14 +85,26 @@ def reports() -> Iterator[Reports]:
     taker.server.server_close()
 
 
-def ask(sandbox: SandboxProcess, address: str, body: Any, key: str | None = "sandbox-key") -> dict[str, Any]:
-    status, text = raw(sandbox, "POST", f"/api/voice-password/{address}/", body, {"Authorization": key} if key else {})
+def ask(
+    sandbox: SandboxProcess, address: str, body: Any, key: str | None = "sandbox-key"
+) -> dict[str, Any]:
+    status, text = raw(
+        sandbox,
+        "POST",
+        f"/api/voice-password/{address}/",
+        body,
+        {"Authorization": key} if key else {},
+    )
     assert status == 200
     return json.loads(text)
 
 
 def raw(
-    sandbox: SandboxProcess, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    sandbox: SandboxProcess,
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
 ) -> tuple[int, str]:
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(sandbox.url).netloc, timeout=20)
     data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
@@ -108,15 +122,29 @@ def raw(
         ({"number": "79990000001", "capacity": "6"}, "flashcall", 6),
         ({"number": "79990000001", "flashcall": {"code": "0042"}}, "flashcall", 4),
         ({"number": "79990000001", "voice": {}}, "voice", 4),
-        ({"number": "79990000001", "voice": {"code": "0042", "repeat": "1", "ani": "74959999999"}}, "voice", 4),
+        (
+            {
+                "number": "79990000001",
+                "voice": {"code": "0042", "repeat": "1", "ani": "74959999999"},
+            },
+            "voice",
+            4,
+        ),
         # Seen: what is not understood becomes a flash call, and is paid.
         ({"number": "79990000001", "sms": {}}, "flashcall", 4),
     ],
 )
-def test_each_form_of_a_send(sandbox: SandboxProcess, body: dict[str, Any], channel: str, length: int) -> None:
+def test_each_form_of_a_send(
+    sandbox: SandboxProcess, body: dict[str, Any], channel: str, length: int
+) -> None:
     reply = ask(sandbox, "send", body)
     assert set(reply) == {"result", "id", "number", "price", "code"}
-    assert (reply["result"], reply["number"], reply["price"], len(reply["code"])) == ("ok", "79990000001", "0.35", length)
+    assert (reply["result"], reply["number"], reply["price"], len(reply["code"])) == (
+        "ok",
+        "79990000001",
+        "0.35",
+        length,
+    )
     (call,) = sandbox.calls()
     assert (call["channel"], call["code"], call["id"]) == (channel, reply["code"], reply["id"])
 
@@ -154,7 +182,9 @@ def test_an_sms_may_have_the_id_of_its_call(sandbox: SandboxProcess) -> None:
         ("get", {"request": "weather"}, "unknown_request"),
     ],
 )
-def test_what_is_wrong_is_refused_and_costs_nothing(sandbox: SandboxProcess, address: str, body: Any, code: str) -> None:
+def test_what_is_wrong_is_refused_and_costs_nothing(
+    sandbox: SandboxProcess, address: str, body: Any, code: str
+) -> None:
     assert ask(sandbox, address, body) == {"result": "error", "error_code": code}
     ledger = sandbox.ledger()
     assert (ledger["calls"], ledger["balance"]) == ([], "1000.00")
@@ -165,7 +195,10 @@ def test_every_error_number_answers_its_error(sandbox: SandboxProcess) -> None:
     for number, outcome in OUTCOMES.items():
         if outcome.reply.startswith("error:"):
             code = outcome.reply.removeprefix("error:")
-            assert ask(sandbox, "send", {"number": number}) == {"result": "error", "error_code": code}
+            assert ask(sandbox, "send", {"number": number}) == {
+                "result": "error",
+                "error_code": code,
+            }
     assert sandbox.calls() == []
 
 
@@ -176,7 +209,9 @@ def test_a_wrong_key_opens_nothing(sandbox: SandboxProcess, key: str | None) -> 
 
 
 def test_the_key_may_be_in_the_body(sandbox: SandboxProcess) -> None:
-    answer = ask(sandbox, "get", {"security": {"apiKey": "sandbox-key"}, "request": "balance"}, key=None)
+    answer = ask(
+        sandbox, "get", {"security": {"apiKey": "sandbox-key"}, "request": "balance"}, key=None
+    )
     assert answer == {"result": "ok", "balance": "1000.00", "currency": "Rub"}
 
 
@@ -194,7 +229,11 @@ def test_a_day_and_a_state_have_the_russian_words(sandbox: SandboxProcess) -> No
     assert (row["state"], row["service"], row["duration"]) == ("Занято", "Flash Call", "00:00")
     day = row["date"].split()[0]
     assert re.fullmatch(r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d", row["date"])
-    assert ask(sandbox, "get", {"request": "daily", "date": day}) == {"result": "ok", "rows": "1", "data": [row]}
+    assert ask(sandbox, "get", {"request": "daily", "date": day}) == {
+        "result": "ok",
+        "rows": "1",
+        "data": [row],
+    }
     assert ask(sandbox, "get", {"request": "daily", "date": "01.01.2020"})["data"] == []
 
 
@@ -222,7 +261,9 @@ def test_a_day_may_be_made_up_and_a_call_a_day_older(sandbox: SandboxProcess) ->
         ("79990000406", ["NO ANSWER", "DIALING"]),
     ],
 )
-def test_the_callbacks_of_a_call(sandbox: SandboxProcess, reports: Reports, number: str, states: list[str]) -> None:
+def test_the_callbacks_of_a_call(
+    sandbox: SandboxProcess, reports: Reports, number: str, states: list[str]
+) -> None:
     call = ask(sandbox, "send", {"number": number, "callback_url": reports.url})
     assert reports.wait_for(len(states)) == states
     for report in reports.came:
@@ -255,7 +296,9 @@ def test_a_callback_comes_before_the_answer(sandbox: SandboxProcess, reports: Re
     assert len(reports.came) == 1
 
 
-def test_a_callback_that_was_not_taken_comes_again(sandbox: SandboxProcess, reports: Reports) -> None:
+def test_a_callback_that_was_not_taken_comes_again(
+    sandbox: SandboxProcess, reports: Reports
+) -> None:
     reports.statuses = [500]
     ask(sandbox, "send", {"number": "79990000001", "callback_url": reports.url})
     assert reports.wait_for(2) == ["NO ANSWER", "NO ANSWER"]
@@ -276,7 +319,9 @@ def test_a_callback_that_was_not_taken_comes_again(sandbox: SandboxProcess, repo
         ("POST", "/api/voice-password/send/", b"x" * 70000, 413),
     ],
 )
-def test_a_slip_is_told(sandbox: SandboxProcess, method: str, path: str, body: Any, status: int) -> None:
+def test_a_slip_is_told(
+    sandbox: SandboxProcess, method: str, path: str, body: Any, status: int
+) -> None:
     assert raw(sandbox, method, path, body)[0] == status
     assert sandbox.ledger()["balance"] == "1000.00"
 
@@ -285,7 +330,9 @@ def test_no_page_reaches_the_controls(sandbox: SandboxProcess) -> None:
     assert raw(sandbox, "POST", "/control/reset", {}, {"Origin": "https://evil.example"})[0] == 403
 
 
-@pytest.mark.parametrize("spelling", ["79990000001", "8 (999) 000-00-01", "+7 999 000 00 01", "9990000001"])
+@pytest.mark.parametrize(
+    "spelling", ["79990000001", "8 (999) 000-00-01", "+7 999 000 00 01", "9990000001"]
+)
 def test_the_phone_shows_one_number_in_any_spelling(sandbox: SandboxProcess, spelling: str) -> None:
     for number in ("79990000001", "79990000002"):
         ask(sandbox, "send", {"number": number, "flashcall": {"code": "0042"}})
@@ -303,7 +350,9 @@ def test_the_phone_escapes_what_was_sent(sandbox: SandboxProcess) -> None:
     assert "<b>" not in page
 
 
-def test_every_magic_number_is_on_the_front_page_and_in_the_document(sandbox: SandboxProcess) -> None:
+def test_every_magic_number_is_on_the_front_page_and_in_the_document(
+    sandbox: SandboxProcess,
+) -> None:
     _, page = raw(sandbox, "GET", "/")
     document = DOCUMENT.read_text("utf-8")
     for number, outcome in OUTCOMES.items():
@@ -315,19 +364,28 @@ def test_every_magic_number_is_on_the_front_page_and_in_the_document(sandbox: Sa
 
 def test_every_option_is_in_the_document() -> None:
     told = subprocess.run(
-        [sys.executable, "-m", "django_voicepassword.sandbox", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "django_voicepassword.sandbox", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     options = set(re.findall(r"--[a-z-]+", told.stdout)) - {"--help"}
-    assert options == set(re.findall(r"^\| `(--[a-z-]+)`", DOCUMENT.read_text("utf-8"), re.MULTILINE))
+    assert options == set(
+        re.findall(r"^\| `(--[a-z-]+)`", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    )
 
 
 def test_it_warns_off_loopback_and_says_when_the_port_is_taken(sandbox: SandboxProcess) -> None:
     port = urllib.parse.urlsplit(sandbox.url).port
     command = [sys.executable, "-m", "django_voicepassword.sandbox"]
-    taken = subprocess.run([*command, f"--port={port}"], capture_output=True, text=True, check=False)
+    taken = subprocess.run(
+        [*command, f"--port={port}"], capture_output=True, text=True, check=False
+    )
     assert taken.returncode == 2
     assert "choose another --port" in taken.stderr
-    with subprocess.Popen([*command, "--port=0", "--host=0.0.0.0"], stdout=subprocess.PIPE, text=True) as open_to_all:
+    with subprocess.Popen(
+        [*command, "--port=0", "--host=0.0.0.0"], stdout=subprocess.PIPE, text=True
+    ) as open_to_all:
         assert open_to_all.stdout is not None
         lines = [open_to_all.stdout.readline() for _ in range(4)]
         open_to_all.terminate()

@@ -1,4 +1,6 @@
-"""A site in production whose every word is written down, and one run of the whole journey through it."""
+"""A site in production whose every word is written down, and one run of the whole journey through
+it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass
 class Run:
-    """What a journey left: texts, the secrets that must not be in them, and the pages of the admin that were opened."""
+    """What a journey left: texts, the secrets that must not be in them, and the pages of the admin
+    that were opened.
+    """
 
     known: Known
     pieces: list[Piece]
@@ -54,9 +58,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         "DATABASE_URL": f"sqlite:///{var / 'db.sqlite3'}",
         "CELERY_BROKER_URL": "filesystem://localhost/",
     }
-    overrides = {"RESEND_AFTER": 0, "TIMEOUT": [2, 5], "LIMITS": {"ip": [], "phone": ["6/h"]}, "POLL_DELAYS": [1, 3]}
+    overrides = {
+        "RESEND_AFTER": 0,
+        "TIMEOUT": [2, 5],
+        "LIMITS": {"ip": [], "phone": ["6/h"]},
+        "POLL_DELAYS": [1, 3],
+    }
     output = var / "output"
-    with output.open("w") as log, Site(var, free_port(), free_port(), overrides, log, environment) as site:
+    with (
+        output.open("w") as log,
+        Site(var, free_port(), free_port(), overrides, log, environment) as site,
+    ):
         journey = Journey(site, Known({key, SandboxProcess.key}, phones=NUMBERS))
         opened = journey.go()
     return Run(journey.known, [*left_behind(var, output), *journey.answers], var, opened)
@@ -66,7 +78,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def production(settings: Any, configure: Callable[..., None]) -> None:
     """A site as it is in production; its provider refuses every connection."""
     settings.DEBUG = False
-    configure(TRANSPORT="http", API_KEY=KEY, DISPATCH="celery", API_URL="http://127.0.0.1:9/", TIMEOUT=(0.5, 0.5))
+    configure(
+        TRANSPORT="http",
+        API_KEY=KEY,
+        DISPATCH="celery",
+        API_URL="http://127.0.0.1:9/",
+        TIMEOUT=(0.5, 0.5),
+    )
 
 
 @pytest.fixture
@@ -80,7 +98,9 @@ def verification(production: None, db: None, monkeypatch: pytest.MonkeyPatch) ->
 def rung(verification: Verification) -> Verification:
     """One whose code is GUESS."""
     digest = codes.digest(verification.id, PHONE, GUESS)
-    verification.calls.update(state="answered", claimed_at=verification.created_at, code_digest=digest)
+    verification.calls.update(
+        state="answered", claimed_at=verification.created_at, code_digest=digest
+    )
     return verification
 
 
@@ -88,4 +108,10 @@ def rung(verification: Verification) -> Verification:
 def provider_makes_the_code(verification: Verification, configure: Callable[..., None]) -> None:
     """Every call is answered with CODE."""
     transport = "tests.secrets.faults.client_that_answers"
-    configure(TRANSPORT=transport, CODE_SOURCE="service", CODE_LENGTH=10, CHANNELS=["flashcall"], DISPATCH="celery")
+    configure(
+        TRANSPORT=transport,
+        CODE_SOURCE="service",
+        CODE_LENGTH=10,
+        CHANNELS=["flashcall"],
+        DISPATCH="celery",
+    )

@@ -1,4 +1,6 @@
-"""Faults, injected where they would happen: in the database's cursor, at the provider's socket, in the host's own code."""
+"""Faults, injected where they would happen: in the database's cursor, at the provider's socket, in
+the host's own code.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,11 @@ class BackendThatBreaks(PhoneBackend):
         raising()
 
 
-def broken_sql(statement: str, error: type[Exception] = Fault, after: int = 0) -> AbstractContextManager[None]:
-    """``statement``, "INSERT verification": such statements reach the cursor, with what they were to write, and raise.
+def broken_sql(
+    statement: str, error: type[Exception] = Fault, after: int = 0
+) -> AbstractContextManager[None]:
+    """``statement``, "INSERT verification": such statements reach the cursor, with what they were
+    to write, and raise.
 
     ``after``: so many of them pass.
     """
@@ -46,7 +51,11 @@ def broken_sql(statement: str, error: type[Exception] = Fault, after: int = 0) -
     passed = count()
 
     def execute(run: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.lstrip().startswith(verb) and f"voicepassword_{table}" in sql and next(passed) >= after:
+        if (
+            sql.lstrip().startswith(verb)
+            and f"voicepassword_{table}" in sql
+            and next(passed) >= after
+        ):
             raise error("it broke")
         return run(sql, params, many, context)
 
@@ -85,7 +94,9 @@ def _client(adapter: HTTPAdapter, **options: Any) -> Client:
 
 @contextmanager
 def provider(answer: bytes | None) -> Iterator[str]:
-    """The address of a provider that answers every request with these bytes and hangs up; None: it keeps silent."""
+    """The address of a provider that answers every request with these bytes and hangs up; None: it
+    keeps silent.
+    """
     with socket.create_server(("127.0.0.1", 0)) as server:
         kept: list[socket.socket] = []
 

@@ -16,8 +16,20 @@ from tests.secrets.traces import Known
 from tests.secrets.visitor import Visitor
 
 #: What becomes of a call to most of them is told by the sandbox's table.
-PAGES, BUSY, DROPPED, TRUNCATED, SPAM = "79261234507", "79990000103", "79990000303", "79990000306", "79990000203"
-NO_MONEY, BAD_KEY, NO_CALLBACK, LIMITED, GONE = "79990000205", "79990000206", "79990000402", "79167654309", "79265550142"
+PAGES, BUSY, DROPPED, TRUNCATED, SPAM = (
+    "79261234507",
+    "79990000103",
+    "79990000303",
+    "79990000306",
+    "79990000203",
+)
+NO_MONEY, BAD_KEY, NO_CALLBACK, LIMITED, GONE = (
+    "79990000205",
+    "79990000206",
+    "79990000402",
+    "79167654309",
+    "79265550142",
+)
 PHONES = (PAGES, BUSY, DROPPED, TRUNCATED, SPAM, NO_MONEY, BAD_KEY, NO_CALLBACK, LIMITED, GONE)
 FOREIGN = "+1 (201) 555-0123"
 #: Without the country's code.
@@ -68,7 +80,11 @@ class Journey:
         """A verification by the API, and its code as the sandbox told it."""
         while True:
             before = len(self.sandbox.calls(phone)) if rings else 0
-            id = self.visitor().post("/api/verifications/", phone=phone, channel=channel).json()["id"]
+            id = (
+                self.visitor()
+                .post("/api/verifications/", phone=phone, channel=channel)
+                .json()["id"]
+            )
             if not rings:
                 return id, ""
             code = self._code_of(phone, before)
@@ -78,8 +94,9 @@ class Journey:
     def take(self, code: str) -> bool:
         """May this code be searched for? Another one is started where it may be met by chance.
 
-        Four digits are met as a year, a round figure, the prefix of a number in the figures, and the last digits of a
-        number, backwards, in the index of endings. Other figures are told by what is beside them: see ``traces``.
+        Four digits are met as a year, a round figure, the prefix of a number in the figures, and
+        the last digits of a number, backwards, in the index of endings. Other figures are told by
+        what is beside them: see ``traces``.
         """
         met = {word for phone in PHONES for word in (phone[:4], phone[:-5:-1])}
         if code in met or code.startswith(("19", "20")) or code.endswith("00"):
@@ -109,14 +126,23 @@ class Journey:
         for channel in ("voice", "sms"):
             program.post(f"/api/verifications/{id}/resend/", channel=channel)
             until(lambda channel=channel: self.sandbox.wait_for_call(phone, channel))
-            until(lambda: program.get(f"/api/verifications/{id}/").json()["delivery"] not in ("queued", "placing", "placed"))
-        assert program.post(f"/api/verifications/{id}/check/", code=f"{code} wrong").status_code == 400
+            until(
+                lambda: (
+                    program.get(f"/api/verifications/{id}/").json()["delivery"]
+                    not in ("queued", "placing", "placed")
+                )
+            )
+        assert (
+            program.post(f"/api/verifications/{id}/check/", code=f"{code} wrong").status_code == 400
+        )
         assert "proof" in program.post(f"/api/verifications/{id}/check/", code=code).json()
 
     def by_a_lost_answer(self, phone: str) -> None:
         """It rang, and nobody knows: the code logs in."""
         id, code = self.start(phone)
-        until(lambda: self.visitor().get(f"/api/verifications/{id}/").json()["delivery"] == "unknown")
+        until(
+            lambda: self.visitor().get(f"/api/verifications/{id}/").json()["delivery"] == "unknown"
+        )
         answer = self.visitor().post("/api/login/", verification=id, code=code)
         assert answer.status_code == 200, answer.text
 
@@ -124,7 +150,14 @@ class Journey:
         """A callback whose words repeat all that its sender knows."""
         call = self.sandbox.calls(phone)[-1]
         told = f"NEW {call['code']} +{phone} {self.sandbox.key}"
-        report = {"id": told, "number": phone, "state": told, "service": told, "code": call["code"], told: told}
+        report = {
+            "id": told,
+            "number": phone,
+            "state": told,
+            "service": told,
+            "code": call["code"],
+            told: told,
+        }
         answer = requests.post(call["callback_url"], json=report, timeout=10)
         assert answer.status_code == 200, answer.text
 
@@ -151,11 +184,19 @@ class Journey:
         calls = person.get("/api/calls/").json()["results"]
         seen = person.walk(_ADMIN, _ADMIN)
         seen |= person.walk("/api/calls/", "/api/calls/")
-        for path in (f"/api/calls/{calls[0]['id']}/", "/api/statistics/", "/api/balance/", "/admin/"):
+        for path in (
+            f"/api/calls/{calls[0]['id']}/",
+            "/api/statistics/",
+            "/api/balance/",
+            "/admin/",
+        ):
             assert person.get(path).status_code == 200
         assert person.submit(f"{_ADMIN}callrequest/{calls[-1]['id']}/do/ask/").status_code == 200
         for path in [path for path in seen if path.partition("?")[0].endswith("/export/")]:
-            assert person.submit(path, format="csv").headers["Content-Type"] == "text/csv; charset=utf-8"
+            assert (
+                person.submit(path, format="csv").headers["Content-Type"]
+                == "text/csv; charset=utf-8"
+            )
         return seen
 
     def _code_of(self, phone: str, before: int) -> str:

@@ -1,4 +1,6 @@
-"""The example's broker of files, which keeps a copy of whatever it is given: tasks, events, commands to workers."""
+"""The example's broker of files, which keeps a copy of whatever it is given: tasks, events,
+commands to workers.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from kombu.utils.json import dumps
 class Channel(broker.Channel):
     def basic_publish(self, message: Any, exchange: str, routing_key: str, **kwargs: Any) -> Any:
         copy = Path(self.data_folder_out).parent.parent / "messages" / f"{uuid.uuid4().hex}.json"
-        copy.write_text(dumps({"exchange": exchange, "routing_key": routing_key, "message": message}), "utf-8")
+        copy.write_text(
+            dumps({"exchange": exchange, "routing_key": routing_key, "message": message}), "utf-8"
+        )
         return super().basic_publish(message, exchange, routing_key, **kwargs)
 
 

@@ -1,4 +1,6 @@
-"""What the tests of reports share: the secrets that no report may tell, and how a page is asked for."""
+"""What the tests of reports share: the secrets that no report may tell, and how a page is asked
+for.
+"""
 
 from __future__ import annotations
 

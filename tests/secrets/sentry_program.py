@@ -1,4 +1,5 @@
-"""A site with Sentry, in a process of its own: Sentry puts its hands into every library. Prints what would be sent, as JSON.
+"""A site with Sentry, in a process of its own: Sentry puts its hands into every library. Prints
+what would be sent, as JSON.
 
 The argument says how Sentry is set up: see ``SETUPS``.
 """
@@ -21,7 +22,10 @@ _NAMES = [*DEFAULT_DENYLIST, "phone", "number", "code", "voicepassword_code"]
 SETUPS: dict[str, dict[str, Any]] = {
     "default": {},
     "without": {"max_request_body_size": "never", "include_local_variables": False},
-    "hiding": {"max_request_body_size": "never", "event_scrubber": EventScrubber(denylist=_NAMES, recursive=True)},
+    "hiding": {
+        "max_request_body_size": "never",
+        "event_scrubber": EventScrubber(denylist=_NAMES, recursive=True),
+    },
 }
 
 
@@ -36,7 +40,9 @@ class Kept(Transport):
 
 def main(setup: str) -> None:
     # The stack of every line that is logged as an error, too: the most that can be asked for.
-    sentry_sdk.init("http://key@127.0.0.1:9/1", transport=Kept, attach_stacktrace=True, **SETUPS[setup])
+    sentry_sdk.init(
+        "http://key@127.0.0.1:9/1", transport=Kept, attach_stacktrace=True, **SETUPS[setup]
+    )
     import django
 
     django.setup()
@@ -55,7 +61,9 @@ def take(*args: object) -> None:
 
 
 def break_everything() -> str:
-    """A fault at each end: the page, the API, a guess, the worker, the provider. The code of the verification."""
+    """A fault at each end: the page, the API, a guess, the worker, the provider. The code of the
+    verification.
+    """
     from django.conf import settings
 
     from django_voicepassword import broker, codes, tasks, verifications
@@ -64,7 +72,13 @@ def break_everything() -> str:
 
     broker.publish = take
     given = settings.VOICEPASSWORD
-    given.update(TRANSPORT="http", DISPATCH="celery", API_KEY=KEY, API_URL="http://127.0.0.1:9/", TIMEOUT=(1, 1))
+    given.update(
+        TRANSPORT="http",
+        DISPATCH="celery",
+        API_KEY=KEY,
+        API_URL="http://127.0.0.1:9/",
+        TIMEOUT=(1, 1),
+    )
     verification = verifications.start(WRITTEN)
     with broken_sql("INSERT limitcounter"):
         post("/auth/login/", form=True, phone=WRITTEN)

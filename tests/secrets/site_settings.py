@@ -1,7 +1,9 @@
-"""The example's settings in production, with everything written down that a process may say to anybody.
+"""The example's settings in production, with everything written down that a process may say to
+anybody.
 
-Every logger at DEBUG (SQL apart: its parameters are numbers), mails to the admins with all variables, results of tasks
-with their arguments, events of tasks, and each message that the broker was given.
+Every logger at DEBUG (SQL apart: its parameters are numbers), mails to the admins with all
+variables, results of tasks with their arguments, events of tasks, and each message that the broker
+was given.
 """
 
 from __future__ import annotations
@@ -42,7 +44,11 @@ class Mails(AdminEmailHandler):
 
 
 def _file(name: str) -> dict[str, Any]:
-    return {"class": "logging.FileHandler", "filename": str(VAR / "logs" / name), "formatter": "everything"}
+    return {
+        "class": "logging.FileHandler",
+        "filename": str(VAR / "logs" / name),
+        "formatter": "everything",
+    }
 
 
 LOGGING = {
@@ -64,7 +70,10 @@ LOGGING = {
         "django": {"level": "DEBUG", "handlers": [], "propagate": True},
         "django.server": {"level": "DEBUG", "handlers": [], "propagate": True},
         "django.db.backends": {"level": "DEBUG", "handlers": ["sql"], "propagate": False},
-        **{name: {"level": "DEBUG"} for name in ("celery", "kombu", "amqp", "urllib3", "requests", "django_voicepassword")},
+        **{
+            name: {"level": "DEBUG"}
+            for name in ("celery", "kombu", "amqp", "urllib3", "requests", "django_voicepassword")
+        },
     },
 }
 CELERY_RESULT_BACKEND = f"file://{VAR / 'results'}"

@@ -1,4 +1,5 @@
-"""Codes that the provider makes come back over the wire: ten digits, which nothing else is, so any hit is a leak.
+"""Codes that the provider makes come back over the wire: ten digits, which nothing else is, so any
+hit is a leak.
 
 The same way for an account whose key travels in the body.
 """
@@ -34,8 +35,12 @@ def rows() -> Iterator[Piece]:
     for model in apps.get_app_config("django_voicepassword").get_models():
         for field in model._meta.concrete_fields:
             place = f"{model._meta.db_table}.{field.column}"
-            cells = APART.join(str(value) for value in model._default_manager.values_list(field.attname, flat=True))
-            yield Piece(place, cells, has_numbers=field.column in PHONE_COLUMNS or place == LIMIT_KEYS)
+            cells = APART.join(
+                str(value) for value in model._default_manager.values_list(field.attname, flat=True)
+            )
+            yield Piece(
+                place, cells, has_numbers=field.column in PHONE_COLUMNS or place == LIMIT_KEYS
+            )
 
 
 def place_newest() -> None:
@@ -43,9 +48,18 @@ def place_newest() -> None:
 
 
 @pytest.mark.parametrize("auth", ["header", "body"])
-def test_no_line_and_no_row_has_them(sandbox: SandboxProcess, configure: Callable[..., None], auth: str) -> None:
+def test_no_line_and_no_row_has_them(
+    sandbox: SandboxProcess, configure: Callable[..., None], auth: str
+) -> None:
     channels = ["flashcall", "sms"]
-    configure(**sandbox.settings, API_AUTH=auth, CODE_SOURCE="service", CODE_LENGTH=10, CHANNELS=channels, RESEND_AFTER=0)
+    configure(
+        **sandbox.settings,
+        API_AUTH=auth,
+        CODE_SOURCE="service",
+        CODE_LENGTH=10,
+        CHANNELS=channels,
+        RESEND_AFTER=0,
+    )
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.DEBUG)

@@ -37,7 +37,10 @@ def failure(call: Callable[[str], Any]) -> BaseException:
 def test_variables_are_gone_and_lines_are_not() -> None:
     error = failure(forgetful(outer))
     assert "very-secret" not in told(error)
-    assert [frame.name for frame in traceback.extract_tb(error.__traceback__)][-2:] == ["outer", "inner"]
+    assert [frame.name for frame in traceback.extract_tb(error.__traceback__)][-2:] == [
+        "outer",
+        "inner",
+    ]
     assert str(error) == "of 11 letters"
 
 
@@ -95,7 +98,9 @@ def test_rows_forget_where_they_break() -> None:
     error = failure(lambda secret: read.extend(forgetful_rows(rows(secret))))
     assert "inner" in [frame.name for frame in traceback.extract_tb(error.__traceback__)]
     frames = [
-        frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name in ("inner", "outer", "rows")
+        frame
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_name in ("inner", "outer", "rows")
     ]
     assert len(frames) == 3
     assert all("very-secret" not in repr(frame.f_locals) for frame in frames)
@@ -112,7 +117,12 @@ def test_what_is_marked_is_called_as_before() -> None:
 
 def test_a_secret_is_a_text_that_no_repr_shows() -> None:
     secret = Secret("4821")
-    assert (secret == "4821", hash(secret) == hash("4821"), f"{secret}", json.dumps({"code": secret})) == (
+    assert (
+        secret == "4821",
+        hash(secret) == hash("4821"),
+        f"{secret}",
+        json.dumps({"code": secret}),
+    ) == (
         True,
         True,
         "4821",

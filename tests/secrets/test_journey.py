@@ -1,7 +1,9 @@
-"""Promise 6 over one run of everything: neither key nor code nor whole number, wherever the site leaves a trace.
+"""Promise 6 over one run of everything: neither key nor code nor whole number, wherever the site
+leaves a trace.
 
-Codes of four digits are met by chance as well: the run takes only codes that no other figure can be (``Journey.take``), and
-where a figure stands tells that it is none (``traces``). What is left is a code.
+Codes of four digits are met by chance as well: the run takes only codes that no other figure can be
+(``Journey.take``), and where a figure stands tells that it is none (``traces``). What is left is a
+code.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from tests.secrets.journey import PAGES
 from tests.secrets.traces import forms
 
 
-@pytest.mark.parametrize("kind", ["log", "console", "broker", "result", "mail", "database", "answer"])
+@pytest.mark.parametrize(
+    "kind", ["log", "console", "broker", "result", "mail", "database", "answer"]
+)
 def test_nothing_tells_a_key_a_code_or_a_whole_number(run: Run, kind: str) -> None:
     pieces = run.of(kind)
     assert pieces
@@ -59,7 +63,9 @@ def test_every_way_was_gone(run: Run) -> None:
     assert '"status": "FAILURE"' in run.text("result")
     assert "raised unexpected" in run.text("mail")
     calls = "database django_voicepassword_call"
-    assert {"busy", "delivered", "refused", "queued"} <= set(run.text(f"{calls}request.state").split())
+    assert {"busy", "delivered", "refused", "queued"} <= set(
+        run.text(f"{calls}request.state").split()
+    )
     assert set(run.text(f"{calls}status.source").split()) == {"send", "callback", "poll", "daily"}
     sessions = "".join(forms(run.text("database django_session.session_data")))
     assert "voicepassword_confirmed" in sessions
@@ -68,6 +74,15 @@ def test_every_way_was_gone(run: Run) -> None:
 
 def test_the_admin_was_seen(run: Run) -> None:
     own = "/admin/django_voicepassword/"
-    kinds = {path.removeprefix(own).partition("/")[0] for path in run.opened if path.startswith(own)}
-    assert {"callrequest", "verification", "verifiedphone", "dailystatistics", "balancereading", "dashboard"} <= kinds
+    kinds = {
+        path.removeprefix(own).partition("/")[0] for path in run.opened if path.startswith(own)
+    }
+    assert {
+        "callrequest",
+        "verification",
+        "verifiedphone",
+        "dailystatistics",
+        "balancereading",
+        "dashboard",
+    } <= kinds
     assert "***-**-07" in run.text(f"answer to POST {own}callrequest/export/")

@@ -1,4 +1,6 @@
-"""A template, a serializer, a receiver, a hook of the project breaks, or an error of ours is caught by nobody."""
+"""A template, a serializer, a receiver, a hook of the project breaks, or an error of ours is caught
+by nobody.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,12 @@ def broken_pages(settings: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", ["0/h", "3/h"])
 @pytest.mark.parametrize("written", [WRITTEN, f"{WRITTEN} 99"])
-def test_the_page_of_the_phone(broken_pages: None, configure: Callable[..., None], written: str, limit: str) -> None:
-    """Too often, or no number: the page comes again. A number that is taken leads on to the next page."""
+def test_the_page_of_the_phone(
+    broken_pages: None, configure: Callable[..., None], written: str, limit: str
+) -> None:
+    """Too often, or no number: the page comes again. A number that is taken leads on to the next
+    page.
+    """
     configure(TRANSPORT="memory", LIMITS={"phone": [limit]})
     if (written, limit) == (WRITTEN, "3/h"):
         assert post("/auth/login/", form=True, phone=written) == 302
@@ -48,8 +54,12 @@ def test_the_page_of_the_code(verification: Verification, broken_pages: None) ->
         assert browser.post("/auth/login/code/", {"code": GUESS}).status_code == 500
 
 
-@pytest.mark.parametrize("method", ["StartSerializer.validate", "VerificationSerializer.to_representation"])
-def test_a_serializer_at_the_start(monkeypatch: pytest.MonkeyPatch, configure: Callable[..., None], method: str) -> None:
+@pytest.mark.parametrize(
+    "method", ["StartSerializer.validate", "VerificationSerializer.to_representation"]
+)
+def test_a_serializer_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, configure: Callable[..., None], method: str
+) -> None:
     configure(TRANSPORT="memory")
     monkeypatch.setattr(f"django_voicepassword.api.serializers.{method}", raising)
     for form in (True, False):
@@ -58,7 +68,9 @@ def test_a_serializer_at_the_start(monkeypatch: pytest.MonkeyPatch, configure: C
 
 
 @pytest.mark.parametrize("path", ["check/", "login/"])
-def test_a_serializer_at_a_guess(verification: Verification, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_a_serializer_at_a_guess(
+    verification: Verification, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
     monkeypatch.setattr("django_voicepassword.api.serializers.CheckSerializer.validate", raising)
     address = "/api/login/" if path == "login/" else f"{API}{verification.id}/check/"
     for form in (True, False):
@@ -77,7 +89,9 @@ def broken(signal: Signal) -> Iterator[None]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("signal", [signals.call_placed, signals.call_state_changed])
-def test_a_receiver_in_the_worker(verification: Verification, provider_makes_the_code: None, signal: Signal) -> None:
+def test_a_receiver_in_the_worker(
+    verification: Verification, provider_makes_the_code: None, signal: Signal
+) -> None:
     """It is logged, with its own variables: the row, which shows nothing."""
     with no_report_tells() as kept, broken(signal):
         place(verification)
@@ -87,7 +101,10 @@ def test_a_receiver_in_the_worker(verification: Verification, provider_makes_the
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_right", [True, False])
 def test_a_receiver_at_a_guess(rung: Verification, is_right: bool) -> None:
-    with no_report_tells() as kept, broken(signals.phone_verified if is_right else signals.verification_failed):
+    with (
+        no_report_tells() as kept,
+        broken(signals.phone_verified if is_right else signals.verification_failed),
+    ):
         status = post(f"{API}{rung.id}/check/", code=GUESS if is_right else f"{GUESS}0")
     assert status == (200 if is_right else 400)
     assert any("in Signal.send_robust()" in line for line in kept.lines)
@@ -101,7 +118,9 @@ def test_a_hook_before_a_send(configure: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize("hook", ["LOGIN", "create_user"])
-def test_a_hook_at_the_login(rung: Verification, settings: Any, configure: Callable[..., None], hook: str) -> None:
+def test_a_hook_at_the_login(
+    rung: Verification, settings: Any, configure: Callable[..., None], hook: str
+) -> None:
     if hook == "LOGIN":
         configure(LOGIN="tests.secrets.faults.raising")
     else:
@@ -110,8 +129,13 @@ def test_a_hook_at_the_login(rung: Verification, settings: Any, configure: Calla
         assert post("/api/login/", verification=str(rung.id), code=GUESS) == 500
 
 
-@pytest.mark.parametrize("rule", [{"LIMITS": {"phone": ["0/h"]}}, {"ALLOWED_PREFIXES": ["1"]}, {"CHANNELS": ["voice"]}, {}])
-def test_an_error_of_ours_that_nobody_caught(configure: Callable[..., None], rule: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "rule",
+    [{"LIMITS": {"phone": ["0/h"]}}, {"ALLOWED_PREFIXES": ["1"]}, {"CHANNELS": ["voice"]}, {}],
+)
+def test_an_error_of_ours_that_nobody_caught(
+    configure: Callable[..., None], rule: dict[str, Any]
+) -> None:
     """As where a project calls us and forgets to."""
     configure(TRANSPORT="memory", **rule)
     with pytest.raises(VerificationError) as caught:

@@ -1,4 +1,6 @@
-"""The database breaks under a number or a guess: no report of it, Django's or a tracker's, tells them."""
+"""The database breaks under a number or a guess: no report of it, Django's or a tracker's, tells
+them.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +43,18 @@ def test_at_a_guess_on_the_page(verification: Verification, statement: str) -> N
         assert browser.post("/auth/login/code/", {"code": GUESS}).status_code == 500
 
 
-@pytest.mark.parametrize("statement", ["INSERT limitcounter", "SELECT verifiedphone", "INSERT verifiedphone"])
+@pytest.mark.parametrize(
+    "statement", ["INSERT limitcounter", "SELECT verifiedphone", "INSERT verifiedphone"]
+)
 def test_when_the_user_is_made(rung: Verification, statement: str) -> None:
     with no_report_tells(), broken_sql(statement):
         assert post("/api/login/", verification=str(rung.id), code=GUESS) == 500
 
 
 @pytest.mark.parametrize("statement", ["UPDATE callrequest", "INSERT callstatus"])
-def test_in_the_worker(verification: Verification, provider_makes_the_code: None, statement: str) -> None:
+def test_in_the_worker(
+    verification: Verification, provider_makes_the_code: None, statement: str
+) -> None:
     with no_report_tells(), broken_sql(statement):
         place(verification)
 
@@ -74,7 +80,9 @@ def test_at_a_callback(verification: Verification, statement: str) -> None:
         assert post(path, form=True, id="17", number=PHONE, state=f"{GUESS} {PHONE}") == 500
 
 
-def test_before_a_callback_is_read(verification: Verification, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_a_callback_is_read(
+    verification: Verification, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Django's report would read it then: a form has the number."""
     monkeypatch.setattr(tokens, "parse_callback_token", raising)
     with no_report_tells():
@@ -82,8 +90,12 @@ def test_before_a_callback_is_read(verification: Verification, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("deed", ["do/unblock/", "", "unblock/"])
-def test_at_the_pages_of_the_admin(verification: Verification, admin_client: Browser, deed: str) -> None:
-    """Also of who may see whole numbers: a report goes to others. A number that is searched for is in the address itself."""
+def test_at_the_pages_of_the_admin(
+    verification: Verification, admin_client: Browser, deed: str
+) -> None:
+    """Also of who may see whole numbers: a report goes to others. A number that is searched for is
+    in the address itself.
+    """
     call = verification.calls.get()
     CallRequest.objects.create(phone=PHONE, channel="voice")
     admin_client.raise_request_exception = False

@@ -1,4 +1,6 @@
-"""The provider's side breaks: its socket, its answer, the library in between. No report tells what was asked of it."""
+"""The provider's side breaks: its socket, its answer, the library in between. No report tells what
+was asked of it.
+"""
 
 from __future__ import annotations
 
@@ -53,13 +55,20 @@ def test_an_answer_that_is_none(configure: Callable[..., None], auth: str, answe
 
 @pytest.mark.parametrize("source", ["client", "service"])
 @pytest.mark.parametrize("answer", [*ANSWERS, "no code"])
-def test_a_call_by_the_worker(verification: Verification, configure: Callable[..., None], answer: str, source: str) -> None:
+def test_a_call_by_the_worker(
+    verification: Verification, configure: Callable[..., None], answer: str, source: str
+) -> None:
     """It is no fault and is logged as an error: also with the stack where it was logged."""
     answers = {
         **ANSWERS,
-        "no code": http('{"result": "error", "error_code": ""}' if source == "client" else '{"result": "ok"}'),
+        "no code": http(
+            '{"result": "error", "error_code": ""}' if source == "client" else '{"result": "ok"}'
+        ),
     }
-    with provider(answers[answer]) as url, no_report_tells("delivery.py", {codes.make(verification.id)}):
+    with (
+        provider(answers[answer]) as url,
+        no_report_tells("delivery.py", {codes.make(verification.id)}),
+    ):
         configure(API_URL=url, TRANSPORT="http", API_KEY=KEY, CODE_SOURCE=source, DISPATCH="celery")
         place(verification)
 
@@ -76,7 +85,11 @@ def test_a_call_by_the_client_alone(answer: str, channel: str, auth: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "body", [f'{{"result": "ok", "data": [{ROW}, {ROW}', f'{{"data": [{ROW}], "result": "error", "error_code": "{KEY}"}}']
+    "body",
+    [
+        f'{{"result": "ok", "data": [{ROW}, {ROW}',
+        f'{{"data": [{ROW}], "result": "error", "error_code": "{KEY}"}}',
+    ],
 )
 def test_statistics_that_break_off(configure: Callable[..., None], body: str) -> None:
     with provider(http(body)) as url:
@@ -88,9 +101,13 @@ def test_statistics_that_break_off(configure: Callable[..., None], body: str) ->
     assert Known({KEY}, phones={PHONE[1:]}).find(told(caught.value)) == []
 
 
-@pytest.mark.parametrize("how", ["client_that_breaks", "client_that_breaks_with_the_key_in_the_body"])
+@pytest.mark.parametrize(
+    "how", ["client_that_breaks", "client_that_breaks_with_the_key_in_the_body"]
+)
 @pytest.mark.parametrize("channel", ["flashcall", "voice"])
-def test_a_fault_of_the_library(verification: Verification, configure: Callable[..., None], how: str, channel: str) -> None:
+def test_a_fault_of_the_library(
+    verification: Verification, configure: Callable[..., None], how: str, channel: str
+) -> None:
     """None of its own exceptions: a mistake in it, or in an adapter of the project."""
     verification.calls.update(channel=channel)
     configure(TRANSPORT=f"tests.secrets.faults.{how}", DISPATCH="celery")
@@ -115,8 +132,18 @@ def time_limit() -> Iterator[None]:
 def test_a_task_that_is_stopped_while_it_waits(
     verification: Verification, configure: Callable[..., None], auth: str, time_limit: None
 ) -> None:
-    with provider(None) as url, no_report_tells("SoftTimeLimitExceeded", {codes.make(verification.id)}):
-        configure(API_URL=url, API_AUTH=auth, TRANSPORT="http", API_KEY=KEY, TIMEOUT=(5, 5), DISPATCH="celery")
+    with (
+        provider(None) as url,
+        no_report_tells("SoftTimeLimitExceeded", {codes.make(verification.id)}),
+    ):
+        configure(
+            API_URL=url,
+            API_AUTH=auth,
+            TRANSPORT="http",
+            API_KEY=KEY,
+            TIMEOUT=(5, 5),
+            DISPATCH="celery",
+        )
         place(verification)
 
 
@@ -124,7 +151,10 @@ def test_a_database_that_breaks_under_the_statistics(configure: Callable[..., No
     """While the rows of a day are loaded, or, where they are copied as a stream, behind that."""
     with provider(http(f'{{"result": "ok", "rows": "1", "data": [{ROW}]}}')) as url:
         configure(API_URL=url, TRANSPORT="http", API_KEY=KEY)
-        with no_report_tells(), broken_sql("CREATE matched" if connection.vendor == "postgresql" else "INSERT told"):
+        with (
+            no_report_tells(),
+            broken_sql("CREATE matched" if connection.vendor == "postgresql" else "INSERT told"),
+        ):
             tasks.sync_daily.apply(("2026-11-25",))
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-#: Four digits that are no code: where they stand says what they are. Cut out before a code is looked for.
+#: Four digits that are no code: where they stand says what they are. Cut out before a code is
+#: looked for.
 _NOISE = re.compile(
     r"""
       [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}    # UUID: one of seven has a group of digits alone
@@ -51,7 +52,9 @@ class Known:
 
 
 def forms(text: str) -> Iterator[str]:
-    """The text, and what is wrapped in it: escapes of HTML and of addresses, base64 (also compressed, as a session is)."""
+    """The text, and what is wrapped in it: escapes of HTML and of addresses, base64 (also
+    compressed, as a session is).
+    """
     yield text
     for other in (html.unescape(text), unquote(text)):
         if other != text:
@@ -68,7 +71,12 @@ def without_noise(text: str) -> str:
 
 def words(texts: Iterable[str]) -> set[str]:
     """Every four digits that stand alone in any of the texts: with which a code could be confused."""
-    return {word for text in texts for form in forms(text) for word in _WORD.findall(without_noise(form))}
+    return {
+        word
+        for text in texts
+        for form in forms(text)
+        for word in _WORD.findall(without_noise(form))
+    }
 
 
 def _code(code: str) -> str:
@@ -78,7 +86,9 @@ def _code(code: str) -> str:
 
 
 def _phone(national: str) -> str:
-    """79991234567, +7 999 123-45-67, 8 (999) 123 45 67, 999-1234567: the ten digits, whatever is before and between them."""
+    """79991234567, +7 999 123-45-67, 8 (999) 123 45 67, 999-1234567: the ten digits, whatever is
+    before and between them.
+    """
     return r"[\W_]{0,3}".join(national)
 
 

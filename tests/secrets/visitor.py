@@ -41,7 +41,9 @@ class Visitor:
         return self._keep(self.session.post(urljoin(self.url, path), data=data, timeout=30))
 
     def walk(self, path: str, inside: str) -> set[str]:
-        """Open ``path`` and whatever is linked from there that begins with ``inside``; the paths that were opened."""
+        """Open ``path`` and whatever is linked from there that begins with ``inside``; the paths
+        that were opened.
+        """
         waiting, seen, variants = deque([path]), {path}, Counter[str]()
         while waiting:
             answer = self.get(waiting.popleft())
@@ -60,8 +62,17 @@ class Visitor:
 
     def _keep(self, answer: requests.Response) -> requests.Response:
         for one in [*answer.history, answer]:
-            head = APART.join(f"{name}: {value}" for name, value in one.headers.items() if name != "Content-Length")
-            self.answers.append(Piece(f"answer to {one.request.method} {one.request.path_url}", APART.join([head, one.text])))
+            head = APART.join(
+                f"{name}: {value}"
+                for name, value in one.headers.items()
+                if name != "Content-Length"
+            )
+            self.answers.append(
+                Piece(
+                    f"answer to {one.request.method} {one.request.path_url}",
+                    APART.join([head, one.text]),
+                )
+            )
         return answer
 
 

@@ -1,4 +1,6 @@
-"""What trackers of errors take with them: each exception, what led to it, and every variable of every frame."""
+"""What trackers of errors take with them: each exception, what led to it, and every variable of
+every frame.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,12 @@ def _told(error: BaseException) -> Iterator[str]:
 
 
 def stack() -> str:
-    """What a tracker sends of where a line was logged: the frames that are at work, if it is told to attach them."""
-    return "\n\n\n\n".join(text for frame, line in traceback.walk_stack(None) for text in _variables(frame, line))
+    """What a tracker sends of where a line was logged: the frames that are at work, if it is told
+    to attach them.
+    """
+    return "\n\n\n\n".join(
+        text for frame, line in traceback.walk_stack(None) for text in _variables(frame, line)
+    )
 
 
 def _variables(frame: FrameType, line: int) -> Iterator[str]:

@@ -57,7 +57,10 @@ def test_a_fall_is_told_once_not_each_hour(sandbox: SandboxProcess, alarms: list
     assert alarms == [(Decimal("100.00"), "Rub", Decimal("100"))]
     read(sandbox, "100.01", "99.00", "98.00")
     assert [alarm[0] for alarm in alarms] == [Decimal("100.00"), Decimal("99.00")]
-    assert [str(one) for one in BalanceReading.objects.order_by("pk")[:2]] == ["500.00 Rub", "100.00 Rub"]
+    assert [str(one) for one in BalanceReading.objects.order_by("pk")[:2]] == [
+        "500.00 Rub",
+        "100.00 Rub",
+    ]
     assert BalanceReading.objects.count() == 7
 
 
@@ -69,7 +72,9 @@ def test_without_a_threshold_nothing_is_told(
     assert alarms == []
 
 
-def test_a_send_that_is_refused_for_money_is_the_same_alarm(sandbox: SandboxProcess, alarms: list[Any]) -> None:
+def test_a_send_that_is_refused_for_money_is_the_same_alarm(
+    sandbox: SandboxProcess, alarms: list[Any]
+) -> None:
     sandbox.set_balance("0.10")
     for number in ("79990000001", "79990000002"):
         delivery.place(verifications.start(number).calls.get().pk)
@@ -79,7 +84,9 @@ def test_a_send_that_is_refused_for_money_is_the_same_alarm(sandbox: SandboxProc
     assert len(alarms) == 2
 
 
-def test_a_refused_key_is_an_error_and_keeps_no_reading(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+def test_a_refused_key_is_an_error_and_keeps_no_reading(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
     use(configure, sandbox, API_KEY="wrong")
     with pytest.raises(AccountRefused):
         statistics.read_balance()
@@ -97,4 +104,8 @@ def test_the_forecast_goes_by_the_last_full_days() -> None:
         DailyStatistics.objects.create(date=today - timedelta(days=ago), total_price=Decimal(price))
     told = statistics.forecast(today)
     assert told is not None
-    assert (told.balance, told.spend_per_day, told.ends_on) == (Decimal("100.00"), Decimal("20.00"), date(2026, 3, 15))
+    assert (told.balance, told.spend_per_day, told.ends_on) == (
+        Decimal("100.00"),
+        Decimal("20.00"),
+        date(2026, 3, 15),
+    )

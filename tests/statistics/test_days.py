@@ -100,18 +100,35 @@ def test_a_call_of_ours_is_matched_and_moved(tell: Callable[..., None]) -> None:
     assert figures(day) == (1, 1, 0, 0, 0)
     assert (day.total_price, day.counts) == (Decimal("0.35"), {"flashcall": {"answered": 1}})
     call.refresh_from_db()
-    assert (call.state, call.duration, call.service, call.difference) == ("answered", 4, "Voice Password", 0)
+    assert (call.state, call.duration, call.service, call.difference) == (
+        "answered",
+        4,
+        "Voice Password",
+        0,
+    )
     # Noon in Moscow and five seconds.
     assert call.occurred_at == NOON + timedelta(seconds=5)
-    assert (call.next_poll_at, call.listed_at is not None, call.finished_at is not None) == (None, True, True)
+    assert (call.next_poll_at, call.listed_at is not None, call.finished_at is not None) == (
+        None,
+        True,
+        True,
+    )
     status = call.statuses.get()
-    assert (status.source, status.raw_state, status.occurred_at) == ("daily", "Успешно", call.occurred_at)
+    assert (status.source, status.raw_state, status.occurred_at) == (
+        "daily",
+        "Успешно",
+        call.occurred_at,
+    )
     assert status.payload == {**ROW, "number": "***01"}
 
 
 def test_a_second_run_writes_only_what_changed(tell: Callable[..., None]) -> None:
     call, other = ours(), ours(provider_id="1001", phone="79990000002")
-    rows = [ROW, {**ROW, "id": "1001", "state": "Дозвон"}, {**ROW, "id": "7", "number": "79990000003"}]
+    rows = [
+        ROW,
+        {**ROW, "id": "1001", "state": "Дозвон"},
+        {**ROW, "id": "7", "number": "79990000003"},
+    ]
     tell(*rows)
     first = sync()
     second = sync()
@@ -129,10 +146,18 @@ def test_a_second_run_writes_only_what_changed(tell: Callable[..., None]) -> Non
 
 
 def test_what_the_app_did_not_send_is_imported(tell: Callable[..., None]) -> None:
-    tell({**ROW, "service": "Flash Call"}, {**ROW, "id": "1001", "service": "SMS", "state": "Доставлено", "price": "3.30"})
+    tell(
+        {**ROW, "service": "Flash Call"},
+        {**ROW, "id": "1001", "service": "SMS", "state": "Доставлено", "price": "3.30"},
+    )
     assert figures(sync().statistics) == (2, 0, 2, 0, 0)
     call, text = CallRequest.objects.order_by("provider_id")
-    assert (call.origin, call.channel, call.state, call.price) == ("imported", "flashcall", "answered", Decimal("0.35"))
+    assert (call.origin, call.channel, call.state, call.price) == (
+        "imported",
+        "flashcall",
+        "answered",
+        Decimal("0.35"),
+    )
     assert (text.channel, text.state, text.price) == ("sms", "delivered", Decimal("3.30"))
     assert call.created_at == call.placed_at == call.finished_at == NOON + timedelta(seconds=5)
     assert (call.verification, call.code_digest) == (None, "")
@@ -154,7 +179,9 @@ def test_differences_are_noted_the_providers_figure_wins_and_both_are_history(
     tell: Callable[..., None], values: dict[str, Any], differences: list[str]
 ) -> None:
     call = ours(**values)
-    CallStatus.objects.create(call=call, state=call.state, price=call.price, duration=call.duration, source="callback")
+    CallStatus.objects.create(
+        call=call, state=call.state, price=call.price, duration=call.duration, source="callback"
+    )
     tell(ROW)
     for _ in range(2):
         assert figures(sync().statistics) == (1, 1, 0, int(bool(differences)), 0)
@@ -167,7 +194,10 @@ def test_differences_are_noted_the_providers_figure_wins_and_both_are_history(
 
 def test_a_call_and_its_sms_may_share_one_id(tell: Callable[..., None]) -> None:
     call, text = ours(), ours(channel="sms", price=Decimal("3.30"))
-    tell(ROW, {**ROW, "service": "SMS", "state": "Не доставлено", "price": "3.30", "duration": "00:00"})
+    tell(
+        ROW,
+        {**ROW, "service": "SMS", "state": "Не доставлено", "price": "3.30", "duration": "00:00"},
+    )
     assert figures(sync().statistics) == (2, 2, 0, 0, 0)
     call.refresh_from_db()
     text.refresh_from_db()
@@ -176,12 +206,18 @@ def test_a_call_and_its_sms_may_share_one_id(tell: Callable[..., None]) -> None:
 
 def test_an_unknown_call_is_found_by_number_time_and_channel(tell: Callable[..., None]) -> None:
     lost = ours(provider_id="", state="unknown", error_code="no_reply", price=None)
-    far = ours(provider_id="", state="unknown", claimed_at=NOON - timedelta(hours=2), error_code="no_reply")
+    far = ours(
+        provider_id="", state="unknown", claimed_at=NOON - timedelta(hours=2), error_code="no_reply"
+    )
     text = ours(provider_id="", state="unknown", channel="sms", error_code="no_reply")
     tell(ROW)
     assert figures(sync().statistics) == (1, 1, 0, 0, 2)
     lost.refresh_from_db()
-    assert (lost.provider_id, lost.state, lost.error_code) == ("1000", "answered", "matched_by_time")
+    assert (lost.provider_id, lost.state, lost.error_code) == (
+        "1000",
+        "answered",
+        "matched_by_time",
+    )
     for other in (far, text):
         other.refresh_from_db()
         assert (other.provider_id, other.error_code) == ("", "no_reply")
@@ -218,7 +254,14 @@ def test_what_the_provider_does_not_list_is_missing(tell: Callable[..., None]) -
 def test_rows_that_cannot_be_read_are_counted_kept_and_told(
     tell: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    bad = [{}, "text", None, {**ROW, "id": ""}, {**ROW, "number": ""}, {**ROW, "id": "1", "state": "", "service": ""}]
+    bad = [
+        {},
+        "text",
+        None,
+        {**ROW, "id": ""},
+        {**ROW, "number": ""},
+        {**ROW, "id": "1", "state": "", "service": ""},
+    ]
     tell(*bad, ROW, rows="99")
     with caplog.at_level(logging.WARNING):
         day = sync().statistics
@@ -268,7 +311,9 @@ def test_a_row_that_comes_twice_is_one_call(tell: Callable[..., None]) -> None:
     assert CallRequest.objects.get().state == "busy"
 
 
-def test_a_day_goes_through_in_chunks(tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_day_goes_through_in_chunks(
+    tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(days, "CHUNK", 7)
     told = []
     tell(*({**ROW, "id": str(number), "number": f"7999{number:07}"} for number in range(50)))
@@ -312,13 +357,22 @@ def test_the_project_hears_of_the_day(tell: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize("use_tz", [True, False])
-def test_the_day_is_the_providers_in_either_use_of_zones(tell: Callable[..., None], settings: Any, use_tz: bool) -> None:
+def test_the_day_is_the_providers_in_either_use_of_zones(
+    tell: Callable[..., None], settings: Any, use_tz: bool
+) -> None:
     settings.USE_TZ = use_tz
     settings.TIME_ZONE = "Asia/Vladivostok"
     ends = datetime(2026, 3, 10, 20, 59, 59, tzinfo=timezone.utc)
     late = ends if use_tz else django_timezone.make_naive(ends)
     call = ours(created_at=late, claimed_at=late, placed_at=late, provider_id="9")
-    missed = ours(provider_id="", state="unknown", created_at=late, claimed_at=late, placed_at=late, phone="79990000009")
+    missed = ours(
+        provider_id="",
+        state="unknown",
+        created_at=late,
+        claimed_at=late,
+        placed_at=late,
+        phone="79990000009",
+    )
     tell(
         {**ROW, "id": "9", "date": "10.03.2026 23:59:59"},
         {**ROW, "id": "10", "number": "79990000009", "date": "11.03.2026 00:00:01"},
@@ -342,7 +396,9 @@ def sandbox() -> Iterator[SandboxProcess]:
 def test_a_young_row_of_somebody_else_is_left_to_the_next_run(
     sandbox: SandboxProcess, configure: Callable[..., None]
 ) -> None:
-    """The reply to a request of ours may be on its way: imported now, the call would be there twice."""
+    """The reply to a request of ours may be on its way: imported now, the call would be there
+    twice.
+    """
     configure(TRANSPORT="http", API_KEY=sandbox.key, API_URL=sandbox.api_url)
     sandbox.reset()
     Client(sandbox.key, base_url=sandbox.api_url).flash_call("79990000001", code="1234")
@@ -353,9 +409,16 @@ def test_a_young_row_of_somebody_else_is_left_to_the_next_run(
     assert figures(statistics.sync_day(today - timedelta(days=1)).statistics) == (1, 0, 1, 0, 0)
 
 
-def test_a_day_of_the_sandbox_agrees_with_ours(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
+def test_a_day_of_the_sandbox_agrees_with_ours(
+    sandbox: SandboxProcess, configure: Callable[..., None]
+) -> None:
     configure(
-        TRANSPORT="http", DISPATCH="celery", API_KEY=sandbox.key, API_URL=sandbox.api_url, TIMEOUT=(1, 2), RESEND_AFTER=0
+        TRANSPORT="http",
+        DISPATCH="celery",
+        API_KEY=sandbox.key,
+        API_URL=sandbox.api_url,
+        TIMEOUT=(1, 2),
+        RESEND_AFTER=0,
     )
     for number in ("79990000101", "79990000103", "79990000303", "79990000201"):
         call = verifications.start(number).calls.get()
@@ -383,7 +446,9 @@ def test_a_day_of_the_sandbox_agrees_with_ours(sandbox: SandboxProcess, configur
     assert day.total_price == Decimal("4.70")
 
 
-def test_a_chunk_that_broke_does_not_break_the_next_run(tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_that_broke_does_not_break_the_next_run(
+    tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     tell(ROW)
     with monkeypatch.context() as patch:
         patch.setattr(Merge, "_add_up", lambda *_: 1 / 0)

@@ -15,21 +15,40 @@ from django.utils import timezone
 from freezegun import freeze_time
 
 from django_voicepassword import statistics, tasks, verifications
-from django_voicepassword.models import CallRequest, DayFigures, HourFigures, PrefixFigures, Verification
+from django_voicepassword.models import (
+    CallRequest,
+    DayFigures,
+    HourFigures,
+    PrefixFigures,
+    Verification,
+)
 from django_voicepassword.statistics import counting, reading
 from django_voicepassword.statistics.figures import Figures, bucket_of
 
 pytestmark = pytest.mark.django_db
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAY = date(2026, 3, 10)
-STATES = ["answered", "no_answer", "busy", "canceled", "failed", "unknown", "placed", "dialing", "refused", "queued"]
+STATES = [
+    "answered",
+    "no_answer",
+    "busy",
+    "canceled",
+    "failed",
+    "unknown",
+    "placed",
+    "dialing",
+    "refused",
+    "queued",
+]
 
 
 def at(hour: int, minute: int = 0, day: date = DAY, zone: ZoneInfo = MOSCOW) -> datetime:
     return datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
 
 
-def verified(moment: datetime, phone: str = "79991234567", approved_after: int | None = None, **values: Any) -> Verification:
+def verified(
+    moment: datetime, phone: str = "79991234567", approved_after: int | None = None, **values: Any
+) -> Verification:
     approved_at = None if approved_after is None else moment + timedelta(seconds=approved_after)
     return Verification.objects.create(
         phone=phone,
@@ -41,7 +60,9 @@ def verified(moment: datetime, phone: str = "79991234567", approved_after: int |
     )
 
 
-def called(moment: datetime, verification: Verification | None = None, **values: Any) -> CallRequest:
+def called(
+    moment: datetime, verification: Verification | None = None, **values: Any
+) -> CallRequest:
     given: dict[str, Any] = {
         "verification": verification,
         "phone": verification.phone if verification else "79991234567",
@@ -79,13 +100,21 @@ def test_a_day_counted_by_the_database_is_what_one_counts_by_hand() -> None:
             if moment >= at(0, day=DAY + timedelta(days=1)):
                 continue
             state = chance.choice(STATES)
-            price = None if state in ("refused", "queued", "unknown") else Decimal("3.30" if channel == "sms" else "0.35")
+            price = (
+                None
+                if state in ("refused", "queued", "unknown")
+                else Decimal("3.30" if channel == "sms" else "0.35")
+            )
             called(moment, verification, channel=channel, state=state, price=price)
             if state == "queued":
                 continue
             for figures in rows(channel, moment.hour, phone) + rows("", moment.hour, phone):
                 figures.add(calls=state != "refused", cost=price or Decimal(0))
-                name = {"no_answer": "unanswered", "busy": "unanswered", "canceled": "unanswered"}.get(state, state)
+                name = {
+                    "no_answer": "unanswered",
+                    "busy": "unanswered",
+                    "canceled": "unanswered",
+                }.get(state, state)
                 figures.add(**{name if name in vars(figures) else "waiting": 1})
             if state != "refused":
                 sent.append((channel, moment))
@@ -93,7 +122,9 @@ def test_a_day_counted_by_the_database_is_what_one_counts_by_hand() -> None:
                     figures.add(started=1)
         for figures in rows("", began.hour, phone):
             figures.add(started=1, approved=verification.approved_at is not None)
-        heard = [one for one in sent if verification.approved_at and one[1] <= verification.approved_at]
+        heard = [
+            one for one in sent if verification.approved_at and one[1] <= verification.approved_at
+        ]
         if heard:
             channel, moment = heard[-1]
             assert verification.approved_at is not None
@@ -109,7 +140,9 @@ def test_a_day_counted_by_the_database_is_what_one_counts_by_hand() -> None:
     assert found.keys() == by_hand.keys()
     for key, figures in found.items():
         told = {name: value for name, value in vars(figures).items() if name != "seconds"}
-        assert told == {name: value for name, value in vars(by_hand[key]).items() if name != "seconds"}, key
+        assert told == {
+            name: value for name, value in vars(by_hand[key]).items() if name != "seconds"
+        }, key
     assert took["voice"]
     for channel, seconds_taken in took.items():
         if seconds_taken:
@@ -123,7 +156,9 @@ def test_the_rates() -> None:
     day = day_of()
     assert (day.conversion, day.answer_rate, day.cost_per_approval) == (0.75, 0.25, Decimal("0.47"))
     empty = Figures()
-    assert (empty.conversion, empty.answer_rate, empty.cost_per_approval, empty.median_seconds) == (None,) * 4
+    assert (empty.conversion, empty.answer_rate, empty.cost_per_approval, empty.median_seconds) == (
+        None,
+    ) * 4
 
 
 def test_an_approval_belongs_to_the_last_call_before_the_code() -> None:
@@ -134,8 +169,18 @@ def test_an_approval_belongs_to_the_last_call_before_the_code() -> None:
     called(at(12, 1), verification, channel="sms", state="refused", price=None)
     called(at(12, 2), verification, channel="sms", state="delivered")
     counted = counting.count(DAY).days
-    assert [counted[channel].approved for channel in ("", "flashcall", "voice", "sms")] == [1, 0, 1, 0]
-    assert [counted[channel].started for channel in ("", "flashcall", "voice", "sms")] == [1, 1, 1, 1]
+    assert [counted[channel].approved for channel in ("", "flashcall", "voice", "sms")] == [
+        1,
+        0,
+        1,
+        0,
+    ]
+    assert [counted[channel].started for channel in ("", "flashcall", "voice", "sms")] == [
+        1,
+        1,
+        1,
+        1,
+    ]
     assert counted["voice"].seconds == counted[""].seconds == {30: 1}
 
 
@@ -155,7 +200,9 @@ def test_days_and_hours_are_the_providers(configure: Callable[..., None]) -> Non
     called(at(0))
     called(at(23, 59))
     called(at(0, 0, DAY + timedelta(days=1)))
-    assert {hour: one.calls for (channel, hour), one in counting.count(DAY).hours.items() if not channel} == {0: 1, 23: 1}
+    assert {
+        hour: one.calls for (channel, hour), one in counting.count(DAY).hours.items() if not channel
+    } == {0: 1, 23: 1}
     # Where clocks change: the hour that comes twice is one, and the day has all of its calls.
     zone = ZoneInfo("Europe/Berlin")
     configure(PROVIDER_TIME_ZONE="Europe/Berlin")
@@ -164,7 +211,10 @@ def test_days_and_hours_are_the_providers(configure: Callable[..., None]) -> Non
         called(datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=fold))
     called(at(23, 30, autumn, zone))
     hours = counting.count(autumn).hours
-    assert {hour: one.calls for (channel, hour), one in hours.items() if not channel} == {2: 2, 23: 1}
+    assert {hour: one.calls for (channel, hour), one in hours.items() if not channel} == {
+        2: 2,
+        23: 1,
+    }
 
 
 def test_without_time_zones_the_days_are_the_providers_too(settings: Any) -> None:
@@ -175,7 +225,11 @@ def test_without_time_zones_the_days_are_the_providers_too(settings: Any) -> Non
     verification = verified(naive, approved_after=12)
     called(naive, verification)
     counted = counting.count(DAY)
-    assert (counted.hours["", 0].calls, counted.days[""].approved, counted.days[""].seconds) == (1, 1, {12: 1})
+    assert (counted.hours["", 0].calls, counted.days[""].approved, counted.days[""].seconds) == (
+        1,
+        1,
+        {12: 1},
+    )
     assert counting.count(DAY - timedelta(days=1)).days.get("", Figures()) == Figures()
     assert statistics.refresh_figures(DAY)
     assert DayFigures.objects.get(channel="").calls == 1
@@ -199,8 +253,12 @@ def test_counting_again_changes_nothing_and_what_changed_is_counted_anew() -> No
     def kept() -> list[Any]:
         left_out = ("id", "counted_at")
         models = (DayFigures, HourFigures, PrefixFigures)
-        rows = [row for model in models for row in model._default_manager.order_by("channel").values()]
-        return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
+        rows = [
+            row for model in models for row in model._default_manager.order_by("channel").values()
+        ]
+        return [
+            {name: value for name, value in row.items() if name not in left_out} for row in rows
+        ]
 
     first = kept()
     assert len(first) == 6
@@ -212,7 +270,9 @@ def test_counting_again_changes_nothing_and_what_changed_is_counted_anew() -> No
     assert (day.waiting, day.answered, day.approved, day.seconds) == (0, 1, 1, {"12": 1})
 
 
-def test_who_counted_earlier_does_not_overwrite_who_counted_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_counted_earlier_does_not_overwrite_who_counted_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     called(at(12))
     with freeze_time(at(15)):
         statistics.refresh_figures(DAY)
@@ -223,7 +283,9 @@ def test_who_counted_earlier_does_not_overwrite_who_counted_later(monkeypatch: p
 
 
 @pytest.mark.parametrize(("retention", "kept"), [("delete", 1), ("mask", 0)])
-def test_what_was_purged_stays_counted(configure: Callable[..., None], retention: str, kept: int) -> None:
+def test_what_was_purged_stays_counted(
+    configure: Callable[..., None], retention: str, kept: int
+) -> None:
     called(at(12))
     with freeze_time(at(13)):
         statistics.refresh_figures(DAY)
@@ -242,10 +304,14 @@ def test_days_that_nobody_counted_are_made_up_for() -> None:
     statistics.refresh_figures(DAY + timedelta(days=1))
     assert statistics.fill_figures(today) == [DAY + timedelta(days=3), DAY + timedelta(days=2), DAY]
     assert statistics.fill_figures(today) == []
-    assert list(DayFigures.objects.filter(channel="").order_by("date").values_list("calls", flat=True)) == [1, 0, 1, 0]
+    assert list(
+        DayFigures.objects.filter(channel="").order_by("date").values_list("calls", flat=True)
+    ) == [1, 0, 1, 0]
 
 
-def test_the_beat_task_counts_also_where_the_provider_is_down(configure: Callable[..., None]) -> None:
+def test_the_beat_task_counts_also_where_the_provider_is_down(
+    configure: Callable[..., None],
+) -> None:
     configure(TRANSPORT="http", API_KEY="key", API_URL="http://127.0.0.1:9/", TIMEOUT=(0.2, 0.2))
     called(timezone.now())
     with pytest.raises(Exception, match="refused"):
@@ -257,7 +323,8 @@ def test_a_day_costs_a_fixed_number_of_queries(django_assert_num_queries: Any) -
     for calls in (1, 20):
         for number in range(calls):
             called(at(12, number), verified(at(12, number), approved_after=12), channel="voice")
-        # Four that count, the lock, what was kept, and for each of three tables a DELETE and an INSERT; the savepoint.
+        # Four that count, the lock, what was kept, and for each of three tables a DELETE and an
+        # INSERT; the savepoint.
         with django_assert_num_queries(14):
             statistics.refresh_figures(DAY)
 
@@ -267,7 +334,11 @@ def test_a_period_is_read_and_today_is_counted_live(django_assert_num_queries: A
     for days_ago, calls in ((0, 3), (1, 2), (7, 1)):
         for number in range(calls):
             moment = at(15, number) - timedelta(days=days_ago)
-            called(moment, verified(moment, approved_after=20), channel="voice" if number else "flashcall")
+            called(
+                moment,
+                verified(moment, approved_after=20),
+                channel="voice" if number else "flashcall",
+            )
     statistics.fill_figures()
     called(at(15, 29))
     period = reading.Period(DAY - timedelta(days=7), DAY)
@@ -306,11 +377,17 @@ def test_the_same_time_of_an_earlier_day() -> None:
     called(at(9))
     statistics.refresh_figures(yesterday)
     now = timezone.now()
-    assert (reading.until(now, 0).calls, reading.until(now, 1).calls, reading.until(now, 7).calls) == (1, 2, 0)
+    assert (
+        reading.until(now, 0).calls,
+        reading.until(now, 1).calls,
+        reading.until(now, 7).calls,
+    ) == (1, 2, 0)
     assert reading.until(now, 1, "voice").calls == 0
 
 
-def test_of_a_day_that_was_counted_only_the_last_hours_are_counted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_day_that_was_counted_only_the_last_hours_are_counted_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     chance = random.Random(3)
     for minutes in range(0, 15 * 60, 7):
         moment = at(0) + timedelta(minutes=minutes)
@@ -318,7 +395,8 @@ def test_of_a_day_that_was_counted_only_the_last_hours_are_counted_anew(monkeypa
         called(moment, verification, channel=chance.choice(["flashcall", "voice"]), state="placed")
     with freeze_time(at(14, 17)):
         statistics.refresh_figures(DAY)
-    # Since then: the calls of the last two hours have ended, one of the morning was corrected by nobody.
+    # Since then: the calls of the last two hours have ended, one of the morning was corrected by
+    # nobody.
     CallRequest.objects.filter(created_at__gte=at(13)).update(state="no_answer")
     now = at(15, 30)
     whole = counting.count(DAY, ends=now)
@@ -329,7 +407,9 @@ def test_of_a_day_that_was_counted_only_the_last_hours_are_counted_anew(monkeypa
     assert read.prefixes["", "7999"].calls == counting.count(DAY, ends=at(15)).days[""].calls
     bounds = []
     monkeypatch.setattr(
-        reading, "count", lambda day, begins=None, ends=None: bounds.append((begins, ends)) or counting.Counted()
+        reading,
+        "count",
+        lambda day, begins=None, ends=None: bounds.append((begins, ends)) or counting.Counted(),
     )
     reading.today(now)
     assert bounds == [(at(13), now)]

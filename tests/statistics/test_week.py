@@ -1,4 +1,6 @@
-"""A week of traffic in which everything that can be lost is lost, and two syncs at once: the books agree to the kopeck."""
+"""A week of traffic in which everything that can be lost is lost, and two syncs at once: the books
+agree to the kopeck.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from tests.sandbox_process import SandboxProcess
 CALLS = int(os.environ.get("WEEK_CALLS", "40"))
 #: Nothing that only takes time.
 SLOW = {"slow", "silent"}
-NUMBERS = [number for number, one in OUTCOMES.items() if one.reply not in SLOW and one.callbacks != "late"]
+NUMBERS = [
+    number for number, one in OUTCOMES.items() if one.reply not in SLOW and one.callbacks != "late"
+]
 STATES = {
     "ANSWERED": "answered",
     "NO ANSWER": "no_answer",
@@ -58,7 +62,8 @@ def sandbox(process: SandboxProcess, configure: Callable[..., None]) -> SandboxP
 
 
 def traffic(chance: random.Random) -> int:
-    """One day: calls of every outcome, some followed by another try; workers die before and after asking.
+    """One day: calls of every outcome, some followed by another try; workers die before and after
+    asking.
 
     How many were claimed by a worker that died before it asked.
     """
@@ -76,14 +81,20 @@ def traffic(chance: random.Random) -> int:
                 if chance.random() < 0.05:
                     # It died before the reply was written.
                     CallRequest.objects.filter(pk=call.pk, state="placed").update(
-                        state="placing", provider_id="", price=None, placed_at=None, next_poll_at=None
+                        state="placing",
+                        provider_id="",
+                        price=None,
+                        placed_at=None,
+                        next_poll_at=None,
                     )
             verification.refresh_from_db()
             usable = channels.following(list(verification.calls.order_by("id")))
             if verification.is_open() and usable:
                 verifications.resend(verification.id, channel=chance.choice(usable))
         # What is still queued is lost with its queue: nothing rang.
-        CallRequest.objects.filter(state="queued").update(state="refused", error_code="broker_unavailable")
+        CallRequest.objects.filter(state="queued").update(
+            state="refused", error_code="broker_unavailable"
+        )
     return never_sent
 
 
@@ -93,7 +104,9 @@ def hear(sandbox: SandboxProcess, chance: random.Random) -> None:
         if chance.random() < 0.33 and row["state"] in STATES:
             call = CallRequest.objects.filter(provider_id=row["id"]).first()
             if call is not None:
-                report = parse_callback(f'{{"id": "{row["id"]}", "state": "{row["state"]}"}}'.encode())
+                report = parse_callback(
+                    f'{{"id": "{row["id"]}", "state": "{row["state"]}"}}'.encode()
+                )
                 for _ in range(2):
                     delivery.record(call.pk, report, CallStatus.Source.CALLBACK)
 
@@ -133,7 +146,10 @@ def test_a_week_of_losses_and_the_books_agree(sandbox: SandboxProcess) -> None:
 
     rang = sandbox.calls()
     assert len(rang) > CALLS * 4
-    kept = {(call.provider_id, call.channel == "sms"): call for call in CallRequest.objects.exclude(provider_id="")}
+    kept = {
+        (call.provider_id, call.channel == "sms"): call
+        for call in CallRequest.objects.exclude(provider_id="")
+    }
     assert len(kept) == CallRequest.objects.exclude(provider_id="").count()
     for row in rang:
         call = kept.pop((row["id"], row["channel"] == "sms"))
@@ -141,12 +157,17 @@ def test_a_week_of_losses_and_the_books_agree(sandbox: SandboxProcess) -> None:
         assert (call.phone, call.price) == (row["number"], Decimal(row["price"]))
         assert call.origin == "app"
         if told is not None:
-            assert call.state == told or call.difference or _was_contradicted(row), (row, call.state)
+            assert call.state == told or call.difference or _was_contradicted(row), (
+                row,
+                call.state,
+            )
     # Nothing that we hold an id for did not ring.
     assert kept == {}
     # SQLite adds up in binary.
     spent = CallRequest.objects.aggregate(total=Sum("price"))["total"].quantize(Decimal("0.01"))
-    assert spent == sum(Decimal(row["price"]) for row in rang) == sum(day.total_price for day in days)
+    assert (
+        spent == sum(Decimal(row["price"]) for row in rang) == sum(day.total_price for day in days)
+    )
     assert sum(day.matched for day in days) == len(rang)
     assert sum(day.imported for day in days) == 0
     # What a dying worker never sent is all that the provider does not list.
@@ -158,11 +179,18 @@ def test_a_week_of_losses_and_the_books_agree(sandbox: SandboxProcess) -> None:
 
 def _was_contradicted(row: dict[str, Any]) -> bool:
     """The provider told two final states: the first stays until its statistics say otherwise."""
-    return len([state for state in outcome_of(row["number"], row["channel"]).states if state in STATES]) > 1
+    return (
+        len(
+            [state for state in outcome_of(row["number"], row["channel"]).states if state in STATES]
+        )
+        > 1
+    )
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_syncs_of_one_day_at_once_do_not_collide(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_syncs_of_one_day_at_once_do_not_collide(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("django_voicepassword.statistics.days.CHUNK", 300)
     sandbox.generate("10.03.2026", 2000)
     results: list[Any] = at_once([lambda: statistics.sync_day(date(2026, 3, 10))] * 3)
@@ -170,4 +198,6 @@ def test_two_syncs_of_one_day_at_once_do_not_collide(sandbox: SandboxProcess, mo
     assert sum(report.written for report in results) == 2000
     assert CallRequest.objects.count() == CallStatus.objects.count() == 2000
     day = DailyStatistics.objects.get()
-    assert (day.rows, day.imported, day.total_price) == (2000, 2000, Decimal("700.00")), connection.vendor
+    assert (day.rows, day.imported, day.total_price) == (2000, 2000, Decimal("700.00")), (
+        connection.vendor
+    )

@@ -54,7 +54,9 @@ class Page(HTMLParser):
         elif tag == "input":
             self.forms[-1].fields[given["name"]] = given.get("value", "")
         elif tag == "button":
-            self.forms[-1].buttons.append(Button("", given.get("name", ""), given.get("value", ""), "disabled" in given))
+            self.forms[-1].buttons.append(
+                Button("", given.get("name", ""), given.get("value", ""), "disabled" in given)
+            )
         if given.get("role") == "alert":
             self.alerts.append("")
 

@@ -39,7 +39,9 @@ def _world(settings) -> None:
 
 @pytest.fixture(scope="module")
 def live_server(django_db_setup: None) -> Iterator[LiveServer]:
-    """pytest-django's own, with the strict policy: a server has the middleware that it was started with."""
+    """pytest-django's own, with the strict policy: a server has the middleware that it was started
+    with.
+    """
     with override_settings(MIDDLEWARE=["tests.web.csp.StrictPolicy", *django_settings.MIDDLEWARE]):
         server = LiveServer("localhost")
     yield server
@@ -119,13 +121,17 @@ def test_by_keyboard_alone(visit):
 
 def test_the_stylesheet_and_the_script_are_let_in(visit):
     page = visit("/auth/login/")
-    assert page.evaluate("getComputedStyle(document.querySelector('.vp-button')).minHeight") == "52px"
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.vp-button')).minHeight") == "52px"
+    )
     assert page.evaluate("document.styleSheets[0].cssRules.length > 10")
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_nothing_is_out_of_reach(visit, look):
-    """No sideways scrolling, targets of 44 px and no violation that axe knows, in every state of the way."""
+    """No sideways scrolling, targets of 44 px and no violation that axe knows, in every state of
+    the way.
+    """
     page = visit("/auth/login/", **look)
     assert_fine(page)
     page.get_by_label("Phone number").fill("12")
@@ -244,7 +250,9 @@ def test_a_login_in_another_tab_takes_this_one_along(visit):
 def test_a_double_click_sends_one_form(visit, monkeypatch):
     page = visit("/auth/login/")
     posts: list[str] = []
-    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    page.on(
+        "request", lambda request: posts.append(request.url) if request.method == "POST" else None
+    )
     page.get_by_label("Phone number").fill(PHONE)
     page.get_by_role("button", name="Call me").dblclick()
     page.wait_for_url("**/login/code/")
@@ -290,7 +298,9 @@ def test_times_are_told_in_the_readers_zone(visit):
     page = visit("/auth/login/", timezone_id="Asia/Vladivostok", locale="en-US")
     give_phone(page)
     expires = Verification.objects.get().expires_at
-    expect(page.locator("time")).to_have_text(re.compile(rf"^{(expires.hour + 10) % 12 or 12}:{expires:%M:%S}\s[AP]M$"))
+    expect(page.locator("time")).to_have_text(
+        re.compile(rf"^{(expires.hour + 10) % 12 or 12}:{expires:%M:%S}\s[AP]M$")
+    )
 
 
 def test_an_animation_is_not_shown_to_who_wants_none(visit):
@@ -298,7 +308,9 @@ def test_an_animation_is_not_shown_to_who_wants_none(visit):
     give_phone(page)
     name = "getComputedStyle(document.querySelector('[data-vp-icon]'), '::after').animationName"
     assert page.evaluate(name) == "none"
-    calm = page.evaluate("document.querySelector('[data-vp-icon]').classList.contains('vp-icon-calling')")
+    calm = page.evaluate(
+        "document.querySelector('[data-vp-icon]').classList.contains('vp-icon-calling')"
+    )
     assert calm is True
 
 

@@ -136,7 +136,9 @@ def test_who_has_no_number_enters_one_and_it_is_theirs(person: Person, user: Any
     assert VerifiedPhone.objects.get().user == other
 
 
-def test_a_number_of_another_user_is_not_taken_in_the_field_of_the_project(person: Person, configure: Any) -> None:
+def test_a_number_of_another_user_is_not_taken_in_the_field_of_the_project(
+    person: Person, configure: Any
+) -> None:
     configure(USER_PHONE_FIELD="last_name")
     holder = get_user_model().objects.create(username="holder", last_name=PHONE)
     other = get_user_model().objects.create(username="other")
@@ -189,7 +191,9 @@ def test_a_confirmation_logs_nobody_in(at_home: Person) -> None:
     key = at_home.client.session["voicepassword_verification"]
     stranger = Person()
     answer = stranger.client.post(
-        "/api/login/", json.dumps({"verification": key, "code": outbox[-1].code}), "application/json"
+        "/api/login/",
+        json.dumps({"verification": key, "code": outbox[-1].code}),
+        "application/json",
     )
     assert answer.status_code == 403
 
@@ -211,12 +215,19 @@ def test_a_proof_of_another_session_or_user_opens_nothing(at_home: Person) -> No
 def test_a_program_sends_the_proof_in_a_header(user: Any) -> None:
     client = Client(headers={"authorization": f"Token {Token.objects.create(user=user).key}"})
     refused = client.get("/program/")
-    assert (refused.status_code, str(refused.json()["detail"])) == (403, "Confirm your phone number first.")
+    assert (refused.status_code, str(refused.json()["detail"])) == (
+        403,
+        "Confirm your phone number first.",
+    )
     id = client.post("/api/verifications/", {"phone": PHONE, "purpose": "transfer"}).json()["id"]
-    proof = client.post(f"/api/verifications/{id}/check/", {"code": outbox[-1].code}).json()["proof"]
+    proof = client.post(f"/api/verifications/{id}/check/", {"code": outbox[-1].code}).json()[
+        "proof"
+    ]
     headers = {"x-voicepassword-proof": proof}
     assert client.get("/program/", headers=headers).json() == "served"
-    assert client.get("/program/", headers={"x-voicepassword-proof": proof + "x"}).status_code == 403
+    assert (
+        client.get("/program/", headers={"x-voicepassword-proof": proof + "x"}).status_code == 403
+    )
     with freeze_time(timezone.now() + timedelta(seconds=602)):
         assert client.get("/program/", headers=headers).status_code == 403
     VerifiedPhone.objects.all().delete()

@@ -97,7 +97,9 @@ def test_two_submits_at_once_ring_once(person, configure, monkeypatch):
         client = Client(enforce_csrf_checks=True)
         client.cookies["csrftoken"] = person.client.cookies["csrftoken"].value
         response = client.post("/auth/login/", {"phone": PHONE, "csrfmiddlewaretoken": token})
-        answers.append((response.status_code, response["Location"], client.session[journey.SESSION_KEY]))
+        answers.append(
+            (response.status_code, response["Location"], client.session[journey.SESSION_KEY])
+        )
         connections.close_all()
 
     waiting = threading.Event()

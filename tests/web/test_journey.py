@@ -29,7 +29,9 @@ def _home(settings):
 
 @contextmanager
 def commits_at_once() -> Iterator[None]:
-    """A test's own transaction never commits: what waits for the commit runs at once, in the request."""
+    """A test's own transaction never commits: what waits for the commit runs at once, in the
+    request.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transaction, "on_commit", lambda work, using=None, robust=False: work())
         yield
@@ -190,7 +192,9 @@ def test_a_spent_budget_is_503_with_retry_after(person, configure):
     page = person.press("Call me", phone="+79990000001")
     assert person.status == 503
     assert int(person.response["Retry-After"]) > 0
-    assert page.alerts == ["Calls are not available today. Try again tomorrow or log in another way."]
+    assert page.alerts == [
+        "Calls are not available today. Try again tomorrow or log in another way."
+    ]
 
 
 def test_a_number_that_the_provider_refuses_can_try_at_once_another_way(person, configure):
@@ -231,7 +235,9 @@ def test_resend_by_a_named_channel(at_code):
 
 def test_resend_too_early_is_429_and_rings_nobody(at_code):
     token = at_code.page.forms[0].fields["csrfmiddlewaretoken"]
-    response = at_code.client.post("/auth/login/code/resend/", {"channel": "voice", "csrfmiddlewaretoken": token})
+    response = at_code.client.post(
+        "/auth/login/code/resend/", {"channel": "voice", "csrfmiddlewaretoken": token}
+    )
     assert response.status_code == 429
     assert 0 < int(response["Retry-After"]) <= 60
     assert b"Too many tries. Try again in" in response.content
@@ -240,7 +246,9 @@ def test_resend_too_early_is_429_and_rings_nobody(at_code):
 
 def test_resend_by_an_unknown_channel_is_400(at_code):
     token = at_code.page.forms[0].fields["csrfmiddlewaretoken"]
-    response = at_code.client.post("/auth/login/code/resend/", {"channel": "fax", "csrfmiddlewaretoken": token})
+    response = at_code.client.post(
+        "/auth/login/code/resend/", {"channel": "fax", "csrfmiddlewaretoken": token}
+    )
     assert response.status_code == 400
     assert b"This way is not available now." in response.content
 
@@ -303,7 +311,9 @@ def test_the_code_page_without_a_verification_asks_for_the_phone(person):
 @pytest.mark.parametrize("path", ["code/", "code/resend/", "code/cancel/"])
 def test_a_post_without_a_verification_asks_for_the_phone(person, path):
     token = person.open("/auth/login/").forms[0].fields["csrfmiddlewaretoken"]
-    response = person.client.post(f"/auth/login/{path}", {"code": "1234", "csrfmiddlewaretoken": token}, follow=True)
+    response = person.client.post(
+        f"/auth/login/{path}", {"code": "1234", "csrfmiddlewaretoken": token}, follow=True
+    )
     assert response.redirect_chain[-1] == ("/auth/login/", 302)
 
 
@@ -325,7 +335,9 @@ def test_who_is_logged_in_already_goes_on(at_code, path):
 def test_who_is_logged_in_already_rings_nobody(at_code):
     at_code.press("Log in", code=outbox[-1].code)
     token = at_code.page.forms[0].fields["csrfmiddlewaretoken"]
-    response = at_code.client.post("/auth/login/", {"phone": "+79990000002", "csrfmiddlewaretoken": token})
+    response = at_code.client.post(
+        "/auth/login/", {"phone": "+79990000002", "csrfmiddlewaretoken": token}
+    )
     assert response.status_code == 302
     assert len(outbox) == 1
 
@@ -360,7 +372,9 @@ def test_the_state_is_the_verification_as_the_api_tells_it(at_code):
     given = response.json()
     assert given.keys() == told.keys()
     times = {"expires_at", "resend_at"}
-    assert {name: given[name] for name in given.keys() - times} == {name: told[name] for name in told.keys() - times}
+    assert {name: given[name] for name in given.keys() - times} == {
+        name: told[name] for name in told.keys() - times
+    }
     assert given["resend_at"] > timezone.now().isoformat()[:19]
 
 

@@ -57,7 +57,12 @@ def test_an_unsafe_next_is_dropped(person, address):
 @pytest.mark.parametrize("path", ["/auth/login/", "/auth/login/code/", "/auth/logout/"])
 def test_an_unsafe_next_in_the_form_is_dropped(at_code, path, address):
     token = at_code.page.forms[0].fields["csrfmiddlewaretoken"]
-    data = {"phone": "+79990000001", "code": outbox[-1].code, "next": address, "csrfmiddlewaretoken": token}
+    data = {
+        "phone": "+79990000001",
+        "code": outbox[-1].code,
+        "next": address,
+        "csrfmiddlewaretoken": token,
+    }
     response = at_code.client.post(path, data)
     assert response.status_code == 302
     assert response["Location"] in ("/home/", "/auth/login/code/", "/auth/login/")
@@ -65,7 +70,9 @@ def test_an_unsafe_next_in_the_form_is_dropped(at_code, path, address):
 
 def test_an_http_next_is_not_followed_from_https(db, settings):
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    person = Person(HTTP_HOST="testserver", HTTP_X_FORWARDED_PROTO="https", HTTP_REFERER="https://testserver/")
+    person = Person(
+        HTTP_HOST="testserver", HTTP_X_FORWARDED_PROTO="https", HTTP_REFERER="https://testserver/"
+    )
     assert log_in(person, "/auth/login/?next=http://testserver/wanted/") == "/home/"
 
 

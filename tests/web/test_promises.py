@@ -37,7 +37,9 @@ def pages(person, configure) -> list[Page]:
     seen.append(person.press("Log in", code=""))
     seen.append(person.press("Log in", code=other_than(outbox[-1].code)))
     token = person.page.forms[0].fields["csrfmiddlewaretoken"]
-    early = person.client.post("/auth/login/code/resend/", {"channel": "sms", "next": "/x/", "csrfmiddlewaretoken": token})
+    early = person.client.post(
+        "/auth/login/code/resend/", {"channel": "sms", "next": "/x/", "csrfmiddlewaretoken": token}
+    )
     seen.append(Page(early.content.decode()))
     with freeze_time(timezone.now() + timedelta(seconds=61)):
         seen.append(person.reload())
@@ -71,7 +73,9 @@ def test_no_inline_script_or_style(pages):
                 assert not address.startswith("//")
             if tag == "script":
                 assert attributes["src"] == "/static/voicepassword/voicepassword.js"
-        assert not any(tag == "script" and "src" not in attributes for tag, attributes in page.elements)
+        assert not any(
+            tag == "script" and "src" not in attributes for tag, attributes in page.elements
+        )
 
 
 def test_every_form_carries_next(pages):
@@ -165,7 +169,14 @@ def test_an_old_cookie_session_gives_no_attempt_back(settings, db):
     assert page.alerts == ["Wrong code. 3 attempts are left."]
 
 
-PATHS = ["login/", "login/code/", "login/code/resend/", "login/code/cancel/", "login/code/state/", "logout/"]
+PATHS = [
+    "login/",
+    "login/code/",
+    "login/code/resend/",
+    "login/code/cancel/",
+    "login/code/state/",
+    "logout/",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -188,7 +199,9 @@ def test_a_guess_stays_counted_under_atomic_requests(settings, person, monkeypat
     monkeypatch.setattr("django_voicepassword.web.views.CodeView.tell", _break)
     person.client.raise_request_exception = False
     token = person.page.forms[0].fields["csrfmiddlewaretoken"]
-    response = person.client.post("/auth/login/code/", {"code": other_than(outbox[-1].code), "csrfmiddlewaretoken": token})
+    response = person.client.post(
+        "/auth/login/code/", {"code": other_than(outbox[-1].code), "csrfmiddlewaretoken": token}
+    )
     assert response.status_code == 500
     assert Verification.objects.get().attempts == 1
 
@@ -197,7 +210,9 @@ def _break(*args: object) -> None:
     raise RuntimeError("the page cannot be made")
 
 
-@pytest.mark.parametrize("path", ["login/", "login/code/", "login/code/resend/", "login/code/cancel/", "logout/"])
+@pytest.mark.parametrize(
+    "path", ["login/", "login/code/", "login/code/resend/", "login/code/cancel/", "logout/"]
+)
 @pytest.mark.parametrize("has_middleware", [True, False])
 def test_a_form_without_its_token_is_refused(at_code, settings, path, has_middleware):
     if not has_middleware:
@@ -217,7 +232,9 @@ def test_a_form_without_its_token_is_refused(at_code, settings, path, has_middle
         ("django_voicepassword.logins.authenticate_phone", "/auth/login/code/", "code-of-six"),
     ],
 )
-def test_an_error_report_tells_neither_phone_nor_code(at_code, monkeypatch, settings, broken, path, secret):
+def test_an_error_report_tells_neither_phone_nor_code(
+    at_code, monkeypatch, settings, broken, path, secret
+):
     reports: list[str] = []
 
     def report(sender: object, request: HttpRequest, **kwargs: object) -> None:
@@ -239,7 +256,10 @@ def test_an_error_report_tells_neither_phone_nor_code(at_code, monkeypatch, sett
 
 
 def test_login_required_middleware_lets_the_pages_through(person, settings):
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE,
+        "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    ]
     person.open("/auth/login/")
     person.press("Call me", phone=PHONE)
     person.press("Log in", code=outbox[-1].code)
@@ -248,7 +268,9 @@ def test_login_required_middleware_lets_the_pages_through(person, settings):
 
 def test_a_project_restyles_by_its_own_base(person, settings, tmp_path):
     (tmp_path / "voicepassword").mkdir()
-    (tmp_path / "voicepassword" / "base.html").write_text("<b>mine</b>{% block content %}{% endblock %}")
+    (tmp_path / "voicepassword" / "base.html").write_text(
+        "<b>mine</b>{% block content %}{% endblock %}"
+    )
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [str(tmp_path)]}]
     response = person.client.get("/auth/login/")
     assert b"<b>mine</b>" in response.content
@@ -262,4 +284,6 @@ def test_a_base_may_extend_the_one_it_stands_in_front_of(person, settings, tmp_p
     )
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [str(tmp_path)]}]
     html = person.client.get("/auth/login/").content
-    assert html.index(b"voicepassword.css") < html.index(b"<b>mine</b>") < html.index(b'name="phone"')
+    assert (
+        html.index(b"voicepassword.css") < html.index(b"<b>mine</b>") < html.index(b'name="phone"')
+    )

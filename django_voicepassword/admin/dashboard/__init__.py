@@ -1,4 +1,6 @@
-"""The dashboard: what the owner of the account sees of all calls, the money and the books on one page."""
+"""The dashboard: what the owner of the account sees of all calls, the money and the books on one
+page.
+"""
 
 from django_voicepassword.admin.dashboard.page import DashboardAdmin
 

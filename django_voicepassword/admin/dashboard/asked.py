@@ -1,4 +1,6 @@
-"""What the reader asks for: a period and a channel, out of an address that anybody may have written."""
+"""What the reader asks for: a period and a channel, out of an address that anybody may have
+written.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class _Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """``days``: how many up to today, None where two dates were given; ``problem``: why it is not what the address says."""
+    """``days``: how many up to today, None where two dates were given; ``problem``: why it is not
+    what the address says.
+    """
 
     period: Period
     days: int | None
@@ -42,9 +46,15 @@ class Asked:
     def heading(self) -> str:
         """The period in words."""
         if self.days is not None:
-            return ngettext("Last %(count)d day", "Last %(count)d days", self.days) % {"count": self.days}
+            return ngettext("Last %(count)d day", "Last %(count)d days", self.days) % {
+                "count": self.days
+            }
         dates = {"first": words.day(self.period.first), "last": words.day(self.period.last)}
-        return dates["first"] if self.period.first == self.period.last else _("%(first)s to %(last)s") % dates
+        return (
+            dates["first"]
+            if self.period.first == self.period.last
+            else _("%(first)s to %(last)s") % dates
+        )
 
     def periods(self) -> list[dict[str, object]]:
         """Links to the periods that are offered, of the same channel."""
@@ -72,7 +82,9 @@ class Asked:
 
 
 def read_asked(query: Mapping[str, str], today: date) -> Asked:
-    """``days`` or ``from`` and ``to``, and ``channel``; what cannot be read is the usual, with a problem that says so."""
+    """``days`` or ``from`` and ``to``, and ``channel``; what cannot be read is the usual, with a
+    problem that says so.
+    """
     channel = query.get("channel", ALL)
     try:
         if channel not in CHANNELS:
@@ -122,7 +134,9 @@ def _date(written: str | None, otherwise: date) -> date:
 
 def _bounded(days: int) -> int:
     if days > LONGEST:
-        told = ngettext("A period has %(count)d day at most.", "A period has %(count)d days at most.", LONGEST)
+        told = ngettext(
+            "A period has %(count)d day at most.", "A period has %(count)d days at most.", LONGEST
+        )
         raise _Unreadable(told % {"count": LONGEST})
     return days
 

@@ -59,7 +59,9 @@ def _ends() -> str:
     told = forecast()
     if told is None or told.ends_on is None:
         return _("Nothing was spent on the last full days that were synced: no end is in sight.")
-    return _("At %(spend)s a day, as on the last full days that were synced, it will do until %(day)s.") % {
+    return _(
+        "At %(spend)s a day, as on the last full days that were synced, it will do until %(day)s."
+    ) % {
         "spend": words.money(told.spend_per_day, told.currency),
         "day": words.day(told.ends_on),
     }
@@ -67,7 +69,9 @@ def _ends() -> str:
 
 def _chart(currency: str) -> Chart:
     now = timezone.now()
-    readings = BalanceReading.objects.filter(read_at__gt=now - DAYS * timedelta(days=1), read_at__lte=now)
+    readings = BalanceReading.objects.filter(
+        read_at__gt=now - DAYS * timedelta(days=1), read_at__lte=now
+    )
     newest_first = readings.order_by("-read_at").values_list("read_at", "balance")[:READ_AT_MOST]
     points = _thinned(list(newest_first), now)
     shown = [point for point in points if point[1] is not None]
@@ -81,12 +85,17 @@ def _chart(currency: str) -> Chart:
             "type": "line",
             "unit": "money",
             "currency": currency,
-            "labels": [_local(moment).replace(tzinfo=None).isoformat(timespec="minutes") for moment, _amount in points],
+            "labels": [
+                _local(moment).replace(tzinfo=None).isoformat(timespec="minutes")
+                for moment, _amount in points
+            ],
             "series": [
                 {
                     "name": "balance",
                     "label": _("balance"),
-                    "values": [None if amount is None else float(amount) for _moment, amount in points],
+                    "values": [
+                        None if amount is None else float(amount) for _moment, amount in points
+                    ],
                 }
             ],
         },
@@ -94,11 +103,16 @@ def _chart(currency: str) -> Chart:
 
 
 def _thinned(newest_first: _Readings, now: datetime) -> list[tuple[datetime, Decimal | None]]:
-    """The newest reading of each step, and its beginning where there is none; from the first reading on."""
+    """The newest reading of each step, and its beginning where there is none; from the first
+    reading on.
+    """
     kept: dict[int, tuple[datetime, Decimal]] = {}
     for moment, amount in newest_first:
         kept.setdefault((now - moment) // STEP, (moment, amount))
-    return [kept.get(steps, (now - STEP * (steps + 1), None)) for steps in range(max(kept, default=-1), -1, -1)]
+    return [
+        kept.get(steps, (now - STEP * (steps + 1), None))
+        for steps in range(max(kept, default=-1), -1, -1)
+    ]
 
 
 def _message(shown: list[tuple[datetime, Decimal | None]], currency: str) -> str:

@@ -47,7 +47,11 @@ def books(period: Period) -> Books:
         words.whole((period.last - period.first).days + 1),
         words.whole(len(synced)),
         words.whole(sum(day.imported for day in synced)),
-        [_difference(day) for day in synced if day.mismatched or day.missing or day.unreadable or _lacks_rows(day)],
+        [
+            _difference(day)
+            for day in synced
+            if day.mismatched or day.missing or day.unreadable or _lacks_rows(day)
+        ],
     )
 
 

@@ -1,4 +1,6 @@
-"""The charts: what dashboard.js draws, what each says in a sentence, and the table of the same figures."""
+"""The charts: what dashboard.js draws, what each says in a sentence, and the table of the same
+figures.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ Days = list[tuple[date, Figures]]
 
 @dataclass(frozen=True)
 class Chart:
-    """``data`` goes to dashboard.js as JSON; the first of each row is its header, the newest row comes first."""
+    """``data`` goes to dashboard.js as JSON; the first of each row is its header, the newest row
+    comes first.
+    """
 
     name: str
     title: str
@@ -40,12 +44,21 @@ def _outcomes(days: Days, whole: Figures) -> Chart:
         "unknown": _("unknown"),
         "waiting": _("no final state yet"),
     }
-    parts = ", ".join(f"{label}: {words.whole(getattr(whole, name))}" for name, label in labels.items())
+    parts = ", ".join(
+        f"{label}: {words.whole(getattr(whole, name))}" for name, label in labels.items()
+    )
     message = _("%(calls)s calls in all (%(parts)s); most on %(day)s: %(most)s.")
     return Chart(
         "calls",
         _("Calls by outcome"),
-        _told(message, days, lambda one: one.calls, words.whole, calls=words.whole(whole.calls), parts=parts),
+        _told(
+            message,
+            days,
+            lambda one: one.calls,
+            words.whole,
+            calls=words.whole(whole.calls),
+            parts=parts,
+        ),
         [_("day"), _("calls"), *labels.values(), _("refused")],
         _rows(days, "calls", *labels, "refused"),
         {
@@ -76,18 +89,32 @@ def _spend(days: Days, whole: Figures, currency: str) -> Chart:
             "unit": "money",
             "currency": currency,
             "labels": _labels(days),
-            "series": [{"name": "spend", "label": _("spend"), "values": [float(one.cost) for _day, one in days]}],
+            "series": [
+                {
+                    "name": "spend",
+                    "label": _("spend"),
+                    "values": [float(one.cost) for _day, one in days],
+                }
+            ],
         },
     )
 
 
 def _conversion(days: Days, whole: Figures) -> Chart:
     known = [(day, one) for day, one in days if one.conversion is not None]
-    message = _("%(conversion)s over the whole period; highest on %(day)s: %(most)s; lowest on %(low_day)s: %(least)s.")
+    message = _(
+        "%(conversion)s over the whole period; highest on %(day)s: %(most)s; lowest on %(low_day)s: %(least)s."
+    )
     told = (
         _none()
         if not known
-        else _told(message, known, lambda one: one.conversion, words.percent, conversion=words.percent(whole.conversion))
+        else _told(
+            message,
+            known,
+            lambda one: one.conversion,
+            words.percent,
+            conversion=words.percent(whole.conversion),
+        )
     )
     return Chart(
         "conversion",
@@ -95,20 +122,39 @@ def _conversion(days: Days, whole: Figures) -> Chart:
         told,
         [_("day"), _("verifications started"), _("verifications approved"), _("conversion")],
         [
-            [words.day(day), words.whole(one.started), words.whole(one.approved), words.percent(one.conversion)]
+            [
+                words.day(day),
+                words.whole(one.started),
+                words.whole(one.approved),
+                words.percent(one.conversion),
+            ]
             for day, one in reversed(days)
         ],
         {
             "type": "line",
             "unit": "percent",
             "labels": _labels(days),
-            "series": [{"name": "conversion", "label": _("conversion"), "values": [one.conversion for _day, one in days]}],
+            "series": [
+                {
+                    "name": "conversion",
+                    "label": _("conversion"),
+                    "values": [one.conversion for _day, one in days],
+                }
+            ],
         },
     )
 
 
-def _told(message: str, days: Days, read: Callable[[Figures], Any], write: Callable[[Any], str], **told: str) -> str:
-    """A sentence with the days of the highest and of the lowest figure in it; another one where nothing happened."""
+def _told(
+    message: str,
+    days: Days,
+    read: Callable[[Figures], Any],
+    write: Callable[[Any], str],
+    **told: str,
+) -> str:
+    """A sentence with the days of the highest and of the lowest figure in it; another one where
+    nothing happened.
+    """
     high_day, high = max(days, key=lambda one: read(one[1]))
     low_day, low = min(days, key=lambda one: read(one[1]))
     if not high.calls and not high.started:
@@ -126,4 +172,7 @@ def _labels(days: Days) -> list[str]:
 
 
 def _rows(days: Days, *names: str) -> list[list[str]]:
-    return [[words.day(day), *(words.whole(getattr(one, name)) for name in names)] for day, one in reversed(days)]
+    return [
+        [words.day(day), *(words.whole(getattr(one, name)) for name in names)]
+        for day, one in reversed(days)
+    ]

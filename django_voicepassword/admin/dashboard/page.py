@@ -42,7 +42,9 @@ class DashboardAdmin(HistoryAdmin):
         return [path("", view, name=NAME), path("", view, name=f"{NAME}_changelist")]
 
     @method_decorator(require_safe)
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         request.current_app = self.admin_site.name
@@ -58,7 +60,9 @@ class DashboardAdmin(HistoryAdmin):
         return TemplateResponse(request, "admin/django_voicepassword/dashboard/page.html", context)
 
     def _shown(self, asked: Asked) -> dict[str, Any]:
-        """Every figure of the page; what the database is asked does not depend on the number of calls."""
+        """Every figure of the page; what the database is asked does not depend on the number of
+        calls.
+        """
         period = asked.period
         reading = newest_reading()
         currency = reading.currency if reading else ""
@@ -76,7 +80,9 @@ class DashboardAdmin(HistoryAdmin):
             "enough": tables.ENOUGH,
             "balance": left,
             "books": books(period),
-            "chart_data": {chart.name: chart.data for chart in [*drawn, *([left.chart] if left else [])]},
+            "chart_data": {
+                chart.name: chart.data for chart in [*drawn, *([left.chart] if left else [])]
+            },
             "uncounted_before": oldest if oldest and oldest > period.first else None,
             "is_uncounted": oldest is None,
             "provider_zone": settings.PROVIDER_TIME_ZONE,
@@ -84,11 +90,16 @@ class DashboardAdmin(HistoryAdmin):
         }
 
     def _differing_calls(self, request: HttpRequest) -> str:
-        """The list of the calls whose figures differ; empty for who may not see calls, or where no list is."""
+        """The list of the calls whose figures differ; empty for who may not see calls, or where no
+        list is.
+        """
         if not request.user.has_perm("django_voicepassword.view_callrequest"):
             return ""
         try:
-            calls = reverse("admin:django_voicepassword_callrequest_changelist", current_app=self.admin_site.name)
+            calls = reverse(
+                "admin:django_voicepassword_callrequest_changelist",
+                current_app=self.admin_site.name,
+            )
         except NoReverseMatch:
             return ""
         return f"{calls}?differs=any"

@@ -56,7 +56,10 @@ def by_hour(period: Period) -> list[tuple[str, str, list[Cell]]]:
         (
             str(WEEKDAYS[weekday]),
             str(WEEKDAYS_ABBR[weekday]),
-            [_cell(weekday, hour, hours.get((weekday, hour), Figures()), most) for hour in range(24)],
+            [
+                _cell(weekday, hour, hours.get((weekday, hour), Figures()), most)
+                for hour in range(24)
+            ],
         )
         for weekday in range(7)
     ]
@@ -76,7 +79,9 @@ def _cell(weekday: int, hour: int, figures: Figures, most: int) -> Cell:
 
 
 def worst_prefixes(period: Period, currency: str) -> list[list[str]]:
-    """The lowest conversions, of prefixes with ENOUGH verifications; of two like ones the one with more of them."""
+    """The lowest conversions, of prefixes with ENOUGH verifications; of two like ones the one with
+    more of them.
+    """
     enough = [(prefix, one) for prefix, one in period.by_prefix().items() if one.started >= ENOUGH]
     enough.sort(key=lambda found: (found[1].conversion, -found[1].started, found[0]))
     return [

@@ -50,7 +50,9 @@ class Tile:
 
 @dataclass(frozen=True)
 class _Kind:
-    """How a figure is read, written and compared; ``wanted``: 1 where more is better, -1 where it is worse."""
+    """How a figure is read, written and compared; ``wanted``: 1 where more is better, -1 where it
+    is worse.
+    """
 
     label: str
     read: Callable[[Figures], Any]
@@ -59,7 +61,9 @@ class _Kind:
     wanted: int = 0
 
 
-def tiles(period: Period, days: list[tuple[date, Figures]], now: datetime, currency: str) -> list[Tile]:
+def tiles(
+    period: Period, days: list[tuple[date, Figures]], now: datetime, currency: str
+) -> list[Tile]:
     """``days`` are those of the period: where today is among them it was counted already."""
     channel = period.channel
     so_far = dict(days).get(period.today) or until(now, 0, channel)
@@ -68,7 +72,10 @@ def tiles(period: Period, days: list[tuple[date, Figures]], now: datetime, curre
         Tile(
             kind.label,
             kind.write(kind.read(so_far)),
-            [_change(kind, ago, kind.read(so_far), kind.read(figures)) for ago, figures in earlier.items()],
+            [
+                _change(kind, ago, kind.read(so_far), kind.read(figures))
+                for ago, figures in earlier.items()
+            ],
         )
         for kind in _kinds(currency)
     ]
@@ -81,16 +88,32 @@ def _kinds(currency: str) -> list[_Kind]:
     return [
         _Kind(_("Calls"), lambda one: one.calls, words.whole, _relative),
         _Kind(_("Conversion"), lambda one: one.conversion, words.percent, _points, wanted=1),
-        _Kind(_("Cost per approved login"), lambda one: one.cost_per_approval, money, _relative, wanted=-1),
+        _Kind(
+            _("Cost per approved login"),
+            lambda one: one.cost_per_approval,
+            money,
+            _relative,
+            wanted=-1,
+        ),
         _Kind(_("Answer rate"), lambda one: one.answer_rate, words.percent, _points),
-        _Kind(_("Median time to the code"), lambda one: one.median_seconds, words.seconds, _seconds, wanted=-1),
+        _Kind(
+            _("Median time to the code"),
+            lambda one: one.median_seconds,
+            words.seconds,
+            _seconds,
+            wanted=-1,
+        ),
         _Kind(_("Spend"), lambda one: one.cost, money, _relative),
     ]
 
 
 def _change(kind: _Kind, ago: int, now: Any, before: Any) -> Change:
     told = {"before": kind.write(before)}
-    if now is None or before is None or (now != before and not before and kind.compare is _relative):
+    if (
+        now is None
+        or before is None
+        or (now != before and not before and kind.compare is _relative)
+    ):
         return Change(_EARLIER[ago][_NONE] % told)
     difference = kind.compare(now, before)
     if not difference:

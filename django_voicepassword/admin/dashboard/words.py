@@ -23,7 +23,9 @@ def percent(rate: float | None, places: int = 1) -> str:
     """A rate from 0 to 1."""
     if rate is None:
         return NONE
-    return _("%(percent)s%%") % {"percent": number_format(round(rate * 100, places), places, force_grouping=True)}
+    return _("%(percent)s%%") % {
+        "percent": number_format(round(rate * 100, places), places, force_grouping=True)
+    }
 
 
 def money(amount: Decimal | None, currency: str = "") -> str:

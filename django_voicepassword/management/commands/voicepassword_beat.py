@@ -1,4 +1,6 @@
-"""``manage.py voicepassword_beat``: the beat schedule into django-celery-beat, where it is edited in the admin."""
+"""``manage.py voicepassword_beat``: the beat schedule into django-celery-beat, where it is edited
+in the admin.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class Command(BaseCommand):
         from django_celery_beat.models import PeriodicTask
         from django_celery_beat.schedulers import ModelEntry
 
-        there = set(PeriodicTask.objects.filter(name__in=BEAT_SCHEDULE).values_list("name", flat=True))
+        there = set(
+            PeriodicTask.objects.filter(name__in=BEAT_SCHEDULE).values_list("name", flat=True)
+        )
         for name, entry in BEAT_SCHEDULE.items():
             ModelEntry.from_entry(name, app=current_app, **entry)
             self.stdout.write(f"{name}: {'updated' if name in there else 'installed'}")

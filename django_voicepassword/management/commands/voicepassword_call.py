@@ -21,7 +21,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            verification = verifications.start(options["phone"], purpose=options["purpose"], channel=options["channel"])
+            verification = verifications.start(
+                options["phone"], purpose=options["purpose"], channel=options["channel"]
+            )
         except (VerificationError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
         described = presentation.describe(verification)

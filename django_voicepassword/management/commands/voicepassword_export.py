@@ -37,18 +37,24 @@ class Command(BaseCommand):
         parser.add_argument("file", metavar="FILE", type=Path)
         for name, told in FILTERS.items():
             parser.add_argument(f"--{name}", help=told)
-        parser.add_argument("--whole-phones", action="store_true", help="whole numbers; that is noted in the log")
+        parser.add_argument(
+            "--whole-phones", action="store_true", help="whole numbers; that is noted in the log"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         file: Path = options["file"]
         kind = self._kind(file)
         try:
-            calls = history.narrow(CallRequest.objects.all(), {name: options[name] for name in FILTERS})
+            calls = history.narrow(
+                CallRequest.objects.all(), {name: options[name] for name in FILTERS}
+            )
         except history.InvalidFilter as error:
             raise CommandError(f"--{error.name}: {error}") from None
         self._expected = calls.count()
         if options["whole_phones"]:
-            audit.whole_numbers_seen(None, f"command voicepassword_export as {kind}", self._expected)
+            audit.whole_numbers_seen(
+                None, f"command voicepassword_export as {kind}", self._expected
+            )
         try:
             with _whole_or_nothing(file) as written:
                 self._write(export.Export(calls, options["whole_phones"]), kind, written)
@@ -86,7 +92,9 @@ class Command(BaseCommand):
 
 @contextmanager
 def _whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
-    """A file for its owner's eyes alone that has its name when it is whole; before, and whatever ends it, it has another."""
+    """A file for its owner's eyes alone that has its name when it is whole; before, and whatever
+    ends it, it has another.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file, _stopped_gently():

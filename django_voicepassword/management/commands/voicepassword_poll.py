@@ -24,4 +24,6 @@ class Command(BaseCommand):
         except Unavailable as error:
             raise CommandError(str(error)) from None
         told = (polled.asked, len(polled.lost), len(polled.forgotten))
-        self.stdout.write("asked for {}, given up as unknown: {}, handed in again: {}".format(*told))
+        self.stdout.write(
+            "asked for {}, given up as unknown: {}, handed in again: {}".format(*told)
+        )

@@ -1,4 +1,6 @@
-"""Loaded by every Python process that a sample starts: whatever it is told to call, it reaches this machine alone."""
+"""Loaded by every Python process that a sample starts: whatever it is told to call, it reaches this
+machine alone.
+"""
 
 from __future__ import annotations
 

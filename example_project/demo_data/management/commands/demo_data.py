@@ -35,8 +35,12 @@ class Command(BaseCommand):
         parser.add_argument("--calls", type=int, default=200_000)
         parser.add_argument("--days", type=int, default=90)
         parser.add_argument("--seed", type=int, help="the same number makes the same calls")
-        parser.add_argument("--now", type=datetime.fromisoformat, help="when the history ends, as 2026-03-10T15:00")
-        parser.add_argument("--yes", action="store_true", help="beside calls that are not made up, too")
+        parser.add_argument(
+            "--now", type=datetime.fromisoformat, help="when the history ends, as 2026-03-10T15:00"
+        )
+        parser.add_argument(
+            "--yes", action="store_true", help="beside calls that are not made up, too"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         calls, days = options["calls"], options["days"]
@@ -45,13 +49,16 @@ class Command(BaseCommand):
         began = time.monotonic()
         self._made, self._wanted = 0, calls
         if connection.vendor == "sqlite":
-            # Keys of chance fall all over the indexes: the two megabytes of the default hold too little of them.
+            # Keys of chance fall all over the indexes: the two megabytes of the default hold too
+            # little of them.
             connection.cursor().execute("PRAGMA cache_size = -64000")
         # Under DEBUG Django keeps the text of every statement.
         with override_settings(DEBUG=False):
             self._write(History(calls, days, _aware(options["now"]), seed, _last_id()))
         seconds = time.monotonic() - began
-        self.stdout.write(f"{self._made:,} calls of {days} days, made in {seconds:.0f} s with --seed {seed}")
+        self.stdout.write(
+            f"{self._made:,} calls of {days} days, made in {seconds:.0f} s with --seed {seed}"
+        )
 
     def _write(self, history: History) -> None:
         account = Account(history.days, history.luck.no_money, history.now)
@@ -90,7 +97,9 @@ def _check(calls: int, days: int, is_sure: bool) -> None:
     if calls < FEWEST_CALLS_A_DAY * days:
         raise CommandError(f"--calls must be {FEWEST_CALLS_A_DAY} a day at least")
     if not connection.features.can_return_rows_from_bulk_insert:
-        raise CommandError("PostgreSQL, SQLite or MariaDB is needed: this database does not tell the keys of new rows")
+        raise CommandError(
+            "PostgreSQL, SQLite or MariaDB is needed: this database does not tell the keys of new rows"
+        )
     if not is_sure and _has_other_calls():
         raise CommandError(
             "the database has calls that are not made up; to put made-up ones beside them, add --yes (make demo-data YES=1)"
@@ -107,7 +116,9 @@ def _has_other_calls() -> bool:
 
 def _last_id() -> int:
     """The newest id of an earlier run."""
-    newest = CallRequest.objects.filter(provider_id__startswith=MARK).aggregate(newest=Max("provider_id"))["newest"]
+    newest = CallRequest.objects.filter(provider_id__startswith=MARK).aggregate(
+        newest=Max("provider_id")
+    )["newest"]
     return int(newest or FIRST_ID)
 
 
