@@ -156,7 +156,7 @@ class Provider:
     path = Path()
 
     def daily(self, day: datetime.date) -> Any:
-        from django_voicepassword.client import DailyReport
+        from django_voicepassword.provider.daily_report import DailyReport
 
         return DailyReport(Response(self.path), "key")  # type: ignore[arg-type]
 

@@ -25,8 +25,9 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from django_voicepassword import codes, tasks
+from django_voicepassword import tasks
 from django_voicepassword.models import CallRequest, CallStatus, Verification, VerifiedPhone
+from django_voicepassword.security import codes
 
 STATES = {
     "ANSWERED": "answered",

@@ -21,8 +21,9 @@ from django.utils import timezone
 
 from benchmarks.databases import Database
 from benchmarks.measuring import Ratio, Table, Work, alternate
-from django_voicepassword import codes, tasks, tokens
+from django_voicepassword import tasks
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
+from django_voicepassword.security import callback_tokens, codes
 
 Request = tuple[dict[str, Any], int]
 
@@ -173,7 +174,7 @@ def _callbacks(path: Callable[[CallRequest], str], count: int) -> list[Request]:
 
 
 def _callback_path(call: CallRequest) -> str:
-    return reverse("voicepassword:callback", args=[tokens.make_callback_token(call.pk)])
+    return reverse("voicepassword:callback", args=[callback_tokens.make_callback_token(call.pk)])
 
 
 def _starts(path: str, count: int) -> list[Request]:

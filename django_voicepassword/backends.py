@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django_voicepassword import users, verifications
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security.sensitive import sensitive
 
 
 class PhoneBackend(ModelBackend):

@@ -10,10 +10,11 @@ from decimal import Decimal
 
 from django.http import HttpRequest
 
-from django_voicepassword import devices, limits, phones
+from django_voicepassword import limits, phones
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import RateLimited
 from django_voicepassword.models import Verification
+from django_voicepassword.security import trusted_devices
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ def reserve_send(
         limits.reserve(limits.send_subjects(verification.phone, verification.ip), now, price)
         return Reserved(price)
     except RateLimited as error:
-        device = devices.proved(request, verification.phone) if error.limit == "phone" else ""
+        device = (
+            trusted_devices.proved(request, verification.phone) if error.limit == "phone" else ""
+        )
         if not device:
             raise
     limits.reserve(limits.send_subjects(verification.phone, verification.ip, device), now, price)
@@ -64,7 +67,7 @@ def hold_guess(
     try:
         return limits.hold_place({"phone_guesses": phone}, now)
     except RateLimited:
-        device = devices.proved(request, phone)
+        device = trusted_devices.proved(request, phone)
         if not device:
             raise
     return limits.hold_place({"device_guesses": f"{device}:{phone}"}, now)

@@ -22,12 +22,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from django_voicepassword import addresses, delivery, tokens
+from django_voicepassword import addresses, delivery
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.models import CallStatus
-from django_voicepassword.protocol import MAX_CALLBACK_BYTES, parse_callback
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.provider.protocol import MAX_CALLBACK_BYTES, parse_callback
+from django_voicepassword.security import callback_tokens
+from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.transactions import non_atomic_requests
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class CallbackView(APIView):
         )
 
     def post(self, request: Request, token: str) -> Response:
-        call_id = tokens.parse_callback_token(token)
+        call_id = callback_tokens.parse_callback_token(token)
         if call_id is None or not _is_allowed(request):
             raise NotFound
         body = _read(request)
@@ -83,7 +84,7 @@ class CallbackView(APIView):
         query = request.META.get("QUERY_STRING", "")
         if not query:
             return self.http_method_not_allowed(request)
-        call_id = tokens.parse_callback_token(token)
+        call_id = callback_tokens.parse_callback_token(token)
         if call_id is None or not _is_allowed(request):
             raise NotFound
         if len(query) > MAX_CALLBACK_BYTES:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django_voicepassword import users, verifications
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security.sensitive import sensitive
 
 #: What the verification of the pages is started for.
 PURPOSE = "confirm"

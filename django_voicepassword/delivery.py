@@ -19,17 +19,7 @@ from django.db.models import QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from django_voicepassword import (
-    codes,
-    limits,
-    provider,
-    reported,
-    signals,
-    statistics,
-    tokens,
-    transactions,
-)
-from django_voicepassword.client import Client
+from django_voicepassword import limits, reported, signals, statistics, transactions
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     AccountRefused,
@@ -38,8 +28,11 @@ from django_voicepassword.exceptions import (
     Unreachable,
 )
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
-from django_voicepassword.protocol import Report, SendReply
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.provider import factory
+from django_voicepassword.provider.client import Client
+from django_voicepassword.provider.protocol import Report, SendReply
+from django_voicepassword.security import callback_tokens, codes
+from django_voicepassword.security.sensitive import sensitive
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +72,7 @@ def place(call_id: int, last_try: bool = False) -> float | None:
         _turn_down(call, NO_EARLIER_CALL)
         return None
     try:
-        client = provider.client(call.verification_id)
+        client = factory.client(call.verification_id)
     except ImproperlyConfigured:
         _turn_down(call, MISCONFIGURED)
         raise
@@ -209,7 +202,9 @@ def callback_url(call: CallRequest) -> str | None:
     if not base:
         return None
     try:
-        path = reverse("voicepassword:callback", args=[tokens.make_callback_token(call.pk)])
+        path = reverse(
+            "voicepassword:callback", args=[callback_tokens.make_callback_token(call.pk)]
+        )
     except NoReverseMatch:
         logger.error(
             "CALLBACK_BASE_URL is set, but django_voicepassword.urls is not included: no callback is asked for"

@@ -7,10 +7,11 @@ from functools import partial
 
 from django.db import router, transaction
 
-from django_voicepassword import broker, delivery, provider, tasks
+from django_voicepassword import broker, delivery, tasks
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import CallRequest
+from django_voicepassword.provider import factory
 
 #: Pauses before the second and the third try of a refused connection when the request itself waits
 #: (DISPATCH inline).
@@ -27,7 +28,7 @@ def dispatch(call: CallRequest) -> None:
     database = router.db_for_write(CallRequest)
     if settings.dispatch == "celery":
         transaction.on_commit(partial(tasks.enqueue, call.pk), using=database)
-    elif provider.is_pretended():
+    elif factory.is_pretended():
         # Nothing rings: it need not wait, and the test of a host project, which never commits, sees
         # its call.
         _place_inline(call.pk)

@@ -27,10 +27,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_voicepassword import history, phones
+from django_voicepassword import history
 from django_voicepassword.models import CallRequest, Verification
-from django_voicepassword.protocol import masking
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security import masking
+from django_voicepassword.security.sensitive import sensitive
 
 CSV, XLSX = "csv", "xlsx"
 CONTENT_TYPES = {
@@ -193,7 +193,7 @@ class Export:
         }
         return {
             "moment": self._moment,
-            "phone": "+{}".format if whole_phones else phones.mask,
+            "phone": "+{}".format if whole_phones else masking.mask,
             "word": lambda word: words.get(word, word),
             "text": _harmless,
             # Many a project's user name is the phone number.

@@ -17,7 +17,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
 from django_voicepassword.models import CallRequest
-from django_voicepassword.moments import for_field
+from django_voicepassword.provider.dates import for_field
 from django_voicepassword.searching import (
     clean,
     search,

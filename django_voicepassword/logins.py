@@ -17,7 +17,7 @@ from django_voicepassword import confirmations, verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security.sensitive import sensitive
 
 
 @sensitive

@@ -57,26 +57,6 @@ def fixed_code(phone: str) -> str | None:
     return None
 
 
-def mask(phone: str) -> str:
-    """``79991234567`` as a person may see it: ``+7 *** ***-**-67``; other countries keep code and
-    last two digits.
-    """
-    if not phone:
-        return ""
-    if len(phone) == 11 and phone.startswith("7"):
-        return f"+7 *** ***-**-{phone[-2:]}"
-    country, hidden = _split_country(phone)
-    return f"+{country} {'*' * max(len(hidden) - 2, 3)}{phone[-2:]}"
-
-
-def _split_country(phone: str) -> tuple[str, str]:
-    try:
-        country = str(phonenumbers.parse(f"+{phone}").country_code)
-    except phonenumbers.NumberParseException:
-        country = ""
-    return country, phone[len(country) :]
-
-
 def national(phone: str) -> str:
     """The whole number as people of its country write it after the code, for the owner's own eyes:
     ``+7 999 123-45-67``.

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from django_voicepassword import delivery, limits, provider
+from django_voicepassword import delivery, limits
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, RequestRefused
 from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.provider import factory
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +170,7 @@ def refresh(call_id: int) -> CallStatus | None:
         raise ValueError(
             "the provider never told an id for this call: only the daily statistics can find it"
         )
-    report = provider.client().state(call.provider_id)
+    report = factory.client().state(call.provider_id)
     return delivery.record(call_id, report, CallStatus.Source.POLL)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_voicepassword import channels, phones, verifications
+from django_voicepassword import channels, verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     BudgetExhausted,
@@ -30,6 +30,7 @@ from django_voicepassword.exceptions import (
     WrongCode,
 )
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.security import masking
 
 #: Error -> HTTP status, for every surface that answers a program.
 HTTP_STATUS: dict[type[VerificationError], int] = {
@@ -118,7 +119,7 @@ def hint(verification: Verification, call: CallRequest | None, status: str) -> s
         return _("The call is being prepared.")
     if call.state == CallRequest.State.REFUSED:
         return _refused_hint(call)
-    return _delivery_hint(call, phones.mask(verification.phone))
+    return _delivery_hint(call, masking.mask(verification.phone))
 
 
 def _refused_hint(call: CallRequest) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 from django.utils import timezone
 
 from django_voicepassword.models import CallRequest, CallStatus
-from django_voicepassword.moments import Moments
-from django_voicepassword.protocol import Report, mask_payload
+from django_voicepassword.provider.dates import Moments
+from django_voicepassword.provider.protocol import Report
+from django_voicepassword.security import mask_payload
 
 
 def meant(call: CallRequest, report: Report) -> CallRequest:

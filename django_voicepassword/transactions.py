@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import InterfaceError, OperationalError, connections, transaction
 
 from django_voicepassword.exceptions import Unavailable
-from django_voicepassword.hiding import forget
+from django_voicepassword.security.tracebacks import forget
 
 logger = logging.getLogger(__name__)
 

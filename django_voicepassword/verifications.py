@@ -25,13 +25,11 @@ from django_voicepassword import (
     addresses,
     budgets,
     channels,
-    codes,
     dispatch,
     limits,
     phones,
     polling,
     signals,
-    tokens,
     transactions,
 )
 from django_voicepassword.conf import settings
@@ -46,7 +44,8 @@ from django_voicepassword.exceptions import (
     WrongCode,
 )
 from django_voicepassword.models import CallRequest, CallStatus, Verification
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security import callback_tokens, codes
+from django_voicepassword.security.sensitive import sensitive
 
 Result = TypeVar("Result")
 
@@ -267,14 +266,14 @@ def make_proof(verification: Verification) -> str:
     """A signed token that says that the verification is approved; read it with ``read_proof``."""
     if verification.status != Verification.Status.APPROVED:
         raise InvalidProof("only an approved verification has a proof")
-    return tokens.make_proof(verification.id)
+    return callback_tokens.make_proof(verification.id)
 
 
 def read_proof(proof: str, max_age: float | None = None) -> Proof:
     """What a proof proves. Raises InvalidProof, or VerificationExpired when it is older than
     ``max_age`` seconds.
     """
-    key = tokens.parse_proof(proof, max_age)
+    key = callback_tokens.parse_proof(proof, max_age)
     verification = Verification.objects.filter(id=key, status=Verification.Status.APPROVED).first()
     if verification is None:
         raise InvalidProof("the verification of this proof is gone")

@@ -24,7 +24,7 @@ from django_voicepassword.exceptions import (
     Unreachable,
     UnreadableReply,
 )
-from django_voicepassword.protocol import InvalidRequest
+from django_voicepassword.provider.protocol import InvalidRequest
 from tests.raw_http import read_request
 from tests.rows import USUAL
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from django_voicepassword import codes
+from django_voicepassword.security import codes
 
 ID = UUID("8d7dabcb-86ab-4c6e-9d5e-2f3b1a0c4d5e")
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_voicepassword import broker, delivery, limits, polling, tasks, verifications
 from django_voicepassword.exceptions import RateLimited, Unavailable
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
-from django_voicepassword.protocol import parse_report
+from django_voicepassword.provider.protocol import parse_report
 from django_voicepassword.sandbox.outcomes import OUTCOMES
 from tests.at_once import at_once
 from tests.sandbox_process import SandboxProcess

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from freezegun import freeze_time
 
-from django_voicepassword import codes, delivery, limits, reported, signals, tokens, verifications
+from django_voicepassword import delivery, limits, reported, signals, verifications
 from django_voicepassword.exceptions import (
     AccountRefused,
     NumberRefused,
@@ -24,7 +24,8 @@ from django_voicepassword.exceptions import (
     UnreadableReply,
 )
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
-from django_voicepassword.protocol import InvalidRequest, Report, SendReply, parse_report
+from django_voicepassword.provider.protocol import InvalidRequest, Report, SendReply, parse_report
+from django_voicepassword.security import callback_tokens, codes
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
@@ -244,7 +245,7 @@ def test_what_the_provider_is_asked(
     if given.get("code"):
         assert call.verification_id is not None
         given = {**given, "code": codes.make(call.verification_id)}
-    path = reverse("voicepassword:callback", args=[tokens.make_callback_token(call.pk)])
+    path = reverse("voicepassword:callback", args=[callback_tokens.make_callback_token(call.pk)])
     address = None if base is None else f"https://example.org{path}"
     assert provider.asked == [(name, (NUMBER,), {**given, "callback_url": address})]
 

@@ -13,9 +13,10 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 from freezegun import freeze_time
 
-from django_voicepassword import delivery, devices, verifications
+from django_voicepassword import delivery, verifications
 from django_voicepassword.exceptions import RateLimited, WrongCode
 from django_voicepassword.models import CallRequest
+from django_voicepassword.security import trusted_devices
 from django_voicepassword.testing import Sent
 from tests.web.person import Person
 
@@ -33,8 +34,8 @@ def known_device(*phones: str) -> Any:
     request = RequestFactory().get("/")
     for phone in phones:
         response = HttpResponse()
-        devices.remember(request, response, phone)
-        request.COOKIES[devices.COOKIE] = response.cookies[devices.COOKIE].value
+        trusted_devices.remember(request, response, phone)
+        request.COOKIES[trusted_devices.COOKIE] = response.cookies[trusted_devices.COOKIE].value
     return request
 
 
@@ -114,11 +115,15 @@ def test_what_a_device_paid_is_given_back_to_the_device(
 
 def test_the_cookie_tells_no_number_and_cannot_be_made(settings: Any) -> None:
     request = known_device(PHONE, "79990000002")
-    cookie = request.COOKIES[devices.COOKIE]
+    cookie = request.COOKIES[trusted_devices.COOKIE]
     device, marks = signing.loads(cookie, salt="django_voicepassword.devices")
     assert PHONE not in f"{device}{marks}"
-    assert devices.proved(request, PHONE) == devices.proved(request, "79990000002") == device
-    assert devices.proved(request, "79990000003") == ""
+    assert (
+        trusted_devices.proved(request, PHONE)
+        == trusted_devices.proved(request, "79990000002")
+        == device
+    )
+    assert trusted_devices.proved(request, "79990000003") == ""
     for forged in (
         "",
         "x",
@@ -126,38 +131,42 @@ def test_the_cookie_tells_no_number_and_cannot_be_made(settings: Any) -> None:
         signing.dumps([device, marks]),
         signing.dumps(5, salt="django_voicepassword.devices"),
     ):
-        request.COOKIES[devices.COOKIE] = forged
-        assert devices.proved(request, PHONE) == ""
-    request.COOKIES[devices.COOKIE] = cookie
+        request.COOKIES[trusted_devices.COOKIE] = forged
+        assert trusted_devices.proved(request, PHONE) == ""
+    request.COOKIES[trusted_devices.COOKIE] = cookie
     old, settings.SECRET_KEY = settings.SECRET_KEY, "another-key-that-is-long-enough"
-    assert devices.proved(request, PHONE) == ""
+    assert trusted_devices.proved(request, PHONE) == ""
     settings.SECRET_KEY_FALLBACKS = [old]
-    assert devices.proved(request, PHONE) == device
-    assert devices.proved(None, PHONE) == ""
+    assert trusted_devices.proved(request, PHONE) == device
+    assert trusted_devices.proved(None, PHONE) == ""
 
 
 def test_a_device_remembers_the_newest_numbers() -> None:
     phones = [f"7999000000{digit}" for digit in range(7)]
     request = known_device(*phones)
-    assert [bool(devices.proved(request, phone)) for phone in phones] == [False, False, *[True] * 5]
+    assert [bool(trusted_devices.proved(request, phone)) for phone in phones] == [
+        False,
+        False,
+        *[True] * 5,
+    ]
 
 
 def test_a_login_by_the_pages_and_by_the_api_makes_the_device_known(outbox: list[Sent]) -> None:
     person = Person()
     person.open("/auth/login/")
     person.press("Call me", phone=PHONE)
-    assert devices.COOKIE not in person.client.cookies
+    assert trusted_devices.COOKIE not in person.client.cookies
     person.press("Log in", code=outbox[-1].code)
     program = Client()
     id = program.post("/api/verifications/", {"phone": PHONE}).json()["id"]
     program.post("/api/login/", {"verification": id, "code": outbox[-1].code})
     for client in (person.client, program):
-        cookie = client.cookies[devices.COOKIE]
+        cookie = client.cookies[trusted_devices.COOKIE]
         assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (
             True,
             "Lax",
-            devices.MAX_AGE,
+            trusted_devices.MAX_AGE,
         )
         request = RequestFactory().get("/")
-        request.COOKIES[devices.COOKIE] = cookie.value
-        assert devices.proved(request, PHONE)
+        request.COOKIES[trusted_devices.COOKIE] = cookie.value
+        assert trusted_devices.proved(request, PHONE)

@@ -45,10 +45,11 @@ from django.contrib.auth import authenticate
 from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
-from django_voicepassword import codes, delivery, limits, signals, verifications
+from django_voicepassword import delivery, limits, signals, verifications
 from django_voicepassword.exceptions import AccountRefused, RateLimited, UnreadableReply, WrongCode
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
-from django_voicepassword.protocol import SendReply, parse_report
+from django_voicepassword.provider.protocol import SendReply, parse_report
+from django_voicepassword.security import codes
 
 
 class Provider:

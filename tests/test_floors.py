@@ -14,37 +14,29 @@ PACKAGE = Path(__file__).parent.parent / "django_voicepassword"
 #: DESIGN, section 2. The longest prefix counts.
 FLOORS = {
     "": 0,
+    "conf": 1,
     "exceptions": 1,
     "signals": 1,
-    "conf": 1,
-    "phones": 1,
-    "codes": 1,
-    "addresses": 1,
-    "tokens": 1,
+    "schedule": 1,
+    "security": 1,
+    "phones": 2,
+    "transactions": 2,
+    "models": 2,
+    "migrations": 2,
+    "provider": 3,
+    "limits": 3.1,
+    "budgets": 3.2,
+    "addresses": 3,
     "channels": 4,
     "reported": 4,
-    "transactions": 1,
-    "audit": 1,
-    "hiding": 1,
-    "transport": 1,
-    "sensitive": 1,
-    "devices": 1,
-    "protocol": 2,
-    "moments": 2.5,
-    "models": 3,
-    "client": 3,
-    "testing": 3,
-    "console": 3,
-    "limits": 4,
-    "budgets": 4.5,
-    "provider": 4,
+    "client": 4,
+    "testing": 4,
     "broker": 5,
     "delivery": 5,
     "polling": 5,
     "statistics": 5,
     "retention": 5,
     "tasks": 6,
-    "schedule": 6,
     "dispatch": 6.5,
     "verifications": 7,
     "presentation": 7.5,
@@ -66,7 +58,6 @@ FLOORS = {
     "management": 8,
     "urls": 9,
     "api.urls": 9,
-    "migrations": 3,
     "sandbox": 0,
 }
 #: Neighbours of one floor that may lean on each other.
@@ -130,6 +121,6 @@ def test_protocol_and_client_need_no_django() -> None:
         "        if name.split('.')[0] in ('django', 'rest_framework', 'celery'):\n"
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Blocker())\n"
-        "import django_voicepassword.client, django_voicepassword.protocol, django_voicepassword.sandbox.server\n"
+        "import django_voicepassword.client, django_voicepassword.provider, django_voicepassword.security, django_voicepassword.sandbox.server\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from django_voicepassword import limits, phones, retention
+from django_voicepassword import limits, retention
 from django_voicepassword.models import (
     BalanceReading,
     CallRequest,
@@ -19,6 +19,7 @@ from django_voicepassword.models import (
     LimitCounter,
     Verification,
 )
+from django_voicepassword.security import masking
 
 pytestmark = pytest.mark.django_db
 PHONE = "79991234567"
@@ -113,8 +114,8 @@ def test_numbers_are_masked_and_figures_stay(configure: Callable[..., None], aga
     assert imported.phone == "1202555****"
     assert old.verification is not None
     assert (old.verification.phone, old.verification.ip) == ("7999123****", None)
-    assert phones.mask(old.phone) == "+7 *** ***-**-**"
-    assert phones.mask(imported.phone)
+    assert masking.mask(old.phone) == "+7 *** ***-**-**"
+    assert masking.mask(imported.phone)
 
 
 def test_counters_go_when_no_rate_reaches_back_to_them(configure: Callable[..., None]) -> None:

@@ -11,7 +11,7 @@ from django.db.models.functions import Collate
 
 from django_voicepassword import history, searching
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
-from django_voicepassword.protocol.masking import mask_number
+from django_voicepassword.security.masking import mask_number
 from tests.api.staff import make, verified
 
 pytestmark = pytest.mark.django_db

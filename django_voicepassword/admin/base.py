@@ -15,9 +15,10 @@ from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_voicepassword import audit, phones
+from django_voicepassword import phones
 from django_voicepassword.models import CallRequest, CallStatus
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security import audit
+from django_voicepassword.security.sensitive import sensitive
 
 #: State or status -> the colour that it is shown in, beside its word: good, bad, wait or plain.
 TONES = {

@@ -26,7 +26,7 @@ from django_voicepassword.admin.exporting import ExportMixin
 from django_voicepassword.admin.support import SupportMixin, offers, standing
 from django_voicepassword.admin.timeline import events
 from django_voicepassword.models import CallRequest, Verification
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security.sensitive import sensitive
 
 #: Other calls of the number that a page shows.
 OTHERS = 10

@@ -30,7 +30,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_voicepassword import audit, export
+from django_voicepassword import export
+from django_voicepassword.security import audit
 
 #: Rows that are counted before anything is chosen.
 COUNT_AT_MOST = 10_000

@@ -31,7 +31,8 @@ from django_voicepassword import (
 from django_voicepassword.admin.base import rubles
 from django_voicepassword.exceptions import InvalidPhone, ProviderError, VerificationError
 from django_voicepassword.models import CallRequest, CallStatus, Verification
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security import masking
+from django_voicepassword.security.sensitive import sensitive
 
 _APP = "django_voicepassword"
 
@@ -174,7 +175,7 @@ class SupportMixin:
         newest = CallRequest.objects.filter(phone=phone).order_by("-created_at").first()
         if newest is not None:
             self.log_change(request, newest, str(DEEDS["unblock"].done))
-        messages.success(request, f"{phones.mask(phone)}: {DEEDS['unblock'].done}")
+        messages.success(request, f"{masking.mask(phone)}: {DEEDS['unblock'].done}")
         return back
 
     def _allow(self, request: HttpRequest, deed: Deed) -> None:

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 
 from django_voicepassword import history
 from django_voicepassword.models import CallRequest
-from django_voicepassword.moments import for_field
+from django_voicepassword.provider.dates import for_field
 
 NEWEST_FIRST, OLDEST_FIRST = "-created_at", "created_at"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

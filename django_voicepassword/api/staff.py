@@ -23,13 +23,14 @@ from rest_framework.settings import api_settings
 from rest_framework.versioning import QueryParameterVersioning
 from rest_framework.views import APIView
 
-from django_voicepassword import audit, history
+from django_voicepassword import history
 from django_voicepassword.api import staff_serializers as serializers
 from django_voicepassword.api.errors import exception_handler
 from django_voicepassword.api.pagination import CallPagination
 from django_voicepassword.api.staff_figures import figures_of
 from django_voicepassword.models import BalanceReading, CallRequest
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security import audit
+from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.statistics import forecast, provider_today
 
 #: Days that ``statistics/`` tells of: where nothing is said, and at most.

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from django_voicepassword import presentation
 from django_voicepassword.models import CallRequest, CallStatus, Verification
-from django_voicepassword.protocol import masking
+from django_voicepassword.security import masking
 
 _STATES = f"One of {', '.join(CallRequest.State.values)}"
 _SYNCED = "Of the provider's daily statistics; null where the day was not synced."

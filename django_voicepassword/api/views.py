@@ -17,12 +17,13 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from django_voicepassword import devices, logins, presentation, verifications
+from django_voicepassword import logins, presentation, verifications
 from django_voicepassword.api import serializers
 from django_voicepassword.api.errors import exception_handler
 from django_voicepassword.api.parsers import BoundedJSONParser, Utf8FormParser, Utf8MultiPartParser
 from django_voicepassword.models import Verification
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security import trusted_devices
+from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.transactions import non_atomic_requests
 
 
@@ -89,7 +90,7 @@ class CheckView(VerificationAPIView):
         response = Response(
             {**_describe(verification), "proof": verifications.make_proof(verification)}
         )
-        devices.remember(request._request, response, verification.phone)
+        trusted_devices.remember(request._request, response, verification.phone)
         return response
 
 
@@ -98,7 +99,7 @@ class LoginView(VerificationAPIView):
         given = self.read(serializers.LoginSerializer)
         answer, verification = logins.log_in(request._request, given["verification"], given["code"])
         response = Response(answer)
-        devices.remember(request._request, response, verification.phone)
+        trusted_devices.remember(request._request, response, verification.phone)
         return response
 
 

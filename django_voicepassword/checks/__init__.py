@@ -23,8 +23,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from django_voicepassword.checks.rules import RULES
-from django_voicepassword.client import is_loopback
 from django_voicepassword.conf import DEFAULTS, settings
+from django_voicepassword.provider.client import is_loopback
 
 BACKEND = "django_voicepassword.backends.PhoneBackend"
 

@@ -29,10 +29,11 @@ from django.utils.crypto import salted_hmac
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from django_voicepassword import broker, limits, polling, provider, statistics
+from django_voicepassword import broker, limits, polling, statistics
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, Unreachable
 from django_voicepassword.models import BalanceReading, DailyStatistics
+from django_voicepassword.provider import factory
 
 try:
     from health_check.base import HealthCheck
@@ -76,7 +77,7 @@ class _Check(HealthCheck):
 
     def matters(self) -> bool:
         """Is there anything to be checked?"""
-        return not provider.is_pretended()
+        return not factory.is_pretended()
 
     @abc.abstractmethod
     async def judge(self) -> None:
@@ -235,7 +236,7 @@ def _ask() -> dict[str, str]:
 
 def _tell() -> dict[str, str]:
     try:
-        return {"balance": str(provider.client().balance().amount)}
+        return {"balance": str(factory.client().balance().amount)}
     except AccountRefused as error:
         return {"error": error.code, "error_code": error.error_code}
     except ProviderError as error:

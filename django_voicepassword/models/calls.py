@@ -13,8 +13,8 @@ from django.db.models.functions import Concat, Left, Right
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from django_voicepassword import phones
 from django_voicepassword.models.verifications import Verification
+from django_voicepassword.security import masking
 
 
 class CallRequest(models.Model):
@@ -196,7 +196,7 @@ class CallRequest(models.Model):
 
     def __str__(self) -> str:
         return (
-            f"{self.get_channel_display()}, {phones.mask(self.phone)}, {self.get_state_display()}"
+            f"{self.get_channel_display()}, {masking.mask(self.phone)}, {self.get_state_display()}"
         )
 
     def __repr__(self) -> str:
@@ -204,7 +204,7 @@ class CallRequest(models.Model):
 
     @property
     def masked_phone(self) -> str:
-        return phones.mask(self.phone)
+        return masking.mask(self.phone)
 
     @property
     def is_final(self) -> bool:

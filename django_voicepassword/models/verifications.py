@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from django_voicepassword import phones
+from django_voicepassword.security import masking
 
 
 class Verification(models.Model):
@@ -90,7 +90,7 @@ class Verification(models.Model):
         permissions = [("cancel_verification", _("Can cancel a verification"))]
 
     def __str__(self) -> str:
-        return f"{phones.mask(self.phone)}, {self.get_status_display()}"
+        return f"{masking.mask(self.phone)}, {self.get_status_display()}"
 
     def __repr__(self) -> str:
         # The id is a bearer secret: its head is enough to find the row in the admin.
@@ -98,7 +98,7 @@ class Verification(models.Model):
 
     @property
     def masked_phone(self) -> str:
-        return phones.mask(self.phone)
+        return masking.mask(self.phone)
 
     def is_open(self, now: datetime | None = None) -> bool:
         """May it still be approved, or called for?"""
@@ -208,11 +208,11 @@ class VerifiedPhone(models.Model):
         indexes = [models.Index(fields=["verified_at"], name="voicepassword_vp_verified")]
 
     def __str__(self) -> str:
-        return phones.mask(self.phone)
+        return masking.mask(self.phone)
 
     def __repr__(self) -> str:
         return f"<VerifiedPhone {self.pk}>"
 
     @property
     def masked_phone(self) -> str:
-        return phones.mask(self.phone)
+        return masking.mask(self.phone)

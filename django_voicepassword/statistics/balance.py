@@ -9,9 +9,10 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from django_voicepassword import limits, provider, signals
+from django_voicepassword import limits, signals
 from django_voicepassword.conf import settings
 from django_voicepassword.models import BalanceReading, DailyStatistics
+from django_voicepassword.provider import factory
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def read_balance() -> BalanceReading:
 
     Raises ProviderError.
     """
-    balance = provider.client().balance()
+    balance = factory.client().balance()
     reading = BalanceReading.objects.create(
         balance=balance.amount, currency=balance.currency, read_at=timezone.now()
     )

@@ -44,8 +44,8 @@ from django_voicepassword.models import (
     PrefixFigures,
     Verification,
 )
-from django_voicepassword.moments import for_field
-from django_voicepassword.statistics.days import day_bounds, provider_today
+from django_voicepassword.provider.dates import day_bounds, for_field
+from django_voicepassword.statistics.days import provider_today
 from django_voicepassword.statistics.figures import Figures
 
 logger = logging.getLogger(__name__)

@@ -12,26 +12,24 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import connections, router, transaction
 from django.utils import timezone
 
-from django_voicepassword import limits, provider, signals
-from django_voicepassword.client import DailyReport
-from django_voicepassword.conf import settings
+from django_voicepassword import limits, signals
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.models import CallRequest, DailyStatistics
-from django_voicepassword.moments import Moments, for_field
-from django_voicepassword.protocol import DailyRow, row_of
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.provider import factory
+from django_voicepassword.provider.daily_report import DailyReport
+from django_voicepassword.provider.dates import Moments, day_bounds, for_field
+from django_voicepassword.provider.protocol import DailyRow, row_of
+from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.statistics.merge import Merge, Totals
 
 logger = logging.getLogger(__name__)
-
 #: Rows merged in one transaction: some tenths of a second.
 CHUNK = 10_000
 #: A call without an id is one that the provider listed, if its time is at most this far from ours.
@@ -60,7 +58,7 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     ``progress`` is told the number of rows read so far. Raises ProviderError; what the day stood at
     before stays, and what was merged already stays merged.
     """
-    report: Any = provider.client().daily(day)
+    report: Any = factory.client().daily(day)
     database = router.db_for_write(CallRequest)
     merge = Merge(connections[database], timezone.now())
     moments = Moments()
@@ -78,14 +76,6 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     statistics = _keep(day, totals, read, report)
     signals.daily_synced.send_robust(sender=DailyStatistics, statistics=statistics)
     return DayReport(statistics, totals.written)
-
-
-def day_bounds(day: date) -> tuple[datetime, datetime]:
-    """The first moment of a provider's day and of the next one, aware."""
-    zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
-    return datetime.combine(day, time.min, zone), datetime.combine(
-        day + timedelta(days=1), time.min, zone
-    )
 
 
 def provider_today(now: datetime | None = None) -> date:

@@ -19,8 +19,8 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_voicepassword.models import CallRequest, CallStatus
-from django_voicepassword.moments import Moments, stored
-from django_voicepassword.protocol import DailyRow
+from django_voicepassword.provider.dates import Moments, stored
+from django_voicepassword.provider.protocol import DailyRow
 
 _LOADED, _MATCHED = "voicepassword_told", "voicepassword_matched"
 _FINAL = 9

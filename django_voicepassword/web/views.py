@@ -34,20 +34,13 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
-from django_voicepassword import (
-    confirmations,
-    devices,
-    logins,
-    phones,
-    presentation,
-    users,
-    verifications,
-)
+from django_voicepassword import confirmations, logins, presentation, users, verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, Unavailable, VerificationError
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.presentation import Description
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security import masking, trusted_devices
+from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.transactions import NO_DATABASE, non_atomic_requests, unavailable
 from django_voicepassword.web import journey
 from django_voicepassword.web.forms import CodeForm, PhoneForm
@@ -186,7 +179,7 @@ class ConfirmView(Page):
     def ask(self, form: PhoneForm, **context: Any) -> HttpResponse:
         own = users.phones_of(self.request.user)
         return self.page(
-            form=form, phone=phones.mask(own[0]) if own else "", **starting_with(), **context
+            form=form, phone=masking.mask(own[0]) if own else "", **starting_with(), **context
         )
 
 
@@ -274,7 +267,7 @@ class CodeView(CodePage):
             return self.tell(verification, form, error)
         journey.forget(request)
         response = self.leave()
-        devices.remember(request, response, verification.phone)
+        trusted_devices.remember(request, response, verification.phone)
         return response
 
     def tell(

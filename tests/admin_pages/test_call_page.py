@@ -19,7 +19,7 @@ from django.utils.html import strip_tags
 from django_voicepassword import delivery, limits, verifications
 from django_voicepassword.admin.advice import ERRORS, advise
 from django_voicepassword.models import CallRequest, CallStatus, Verification
-from django_voicepassword.protocol import parse_report
+from django_voicepassword.provider.protocol import parse_report
 from django_voicepassword.testing import Sent
 from tests.admin_pages.people import logged_in
 from tests.sandbox_process import SandboxProcess

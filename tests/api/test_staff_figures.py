@@ -171,6 +171,6 @@ def test_the_balance_never_asks_the_provider(
     def asked(*args: Any) -> None:
         raise AssertionError("the provider was asked")
 
-    monkeypatch.setattr("django_voicepassword.provider.client", asked)
+    monkeypatch.setattr("django_voicepassword.provider.factory.client", asked)
     BalanceReading.objects.create(balance=1, currency="Rub")
     assert StaffApi("view_balancereading").get("balance/").status_code == 200

@@ -16,7 +16,7 @@ from django.dispatch import Signal
 from django_voicepassword import delivery, polling, presentation, signals
 from django_voicepassword.conf import DEFAULTS
 from django_voicepassword.models import CallRequest, CallStatus, Verification
-from django_voicepassword.protocol import words
+from django_voicepassword.provider.protocol import vocabulary
 from django_voicepassword.sandbox.outcomes import OUTCOMES
 from django_voicepassword.schedule import BEAT_SCHEDULE
 from django_voicepassword.statistics.days import MATCHED_BY_TIME
@@ -49,7 +49,7 @@ def test_errors_have_each_class_its_code_and_its_status(name: str, kind: Any) ->
 
 def test_errors_have_each_code_of_the_provider_beside_its_class() -> None:
     table = by_first("docs/errors.md")
-    for code, kind in words.ERROR_CODES.items():
+    for code, kind in vocabulary.ERROR_CODES.items():
         assert code in codes(table[kind.__name__][2])
 
 
@@ -80,7 +80,7 @@ def test_states_have_each_state_its_step_and_its_words(state: str) -> None:
     }
     assert told == {
         word
-        for table in (words.CALL_STATES, words.SMS_STATES)
+        for table in (vocabulary.CALL_STATES, vocabulary.SMS_STATES)
         for word, meant in table.items()
         if meant == state
     }

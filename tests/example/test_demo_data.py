@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from demo_data.reports import Told, own_clock
 
-from django_voicepassword.protocol import parse_callback, parse_report
-from django_voicepassword.protocol.statistics import RowReader
+from django_voicepassword.provider.protocol import parse_callback, parse_report
+from django_voicepassword.provider.protocol.daily_rows import RowReader
 from tests.databases import MARIADB, POSTGRESQL, execute
 
 EXAMPLE = Path(__file__).parent.parent.parent / "example_project"

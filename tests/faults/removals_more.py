@@ -180,7 +180,7 @@ COUNTS = [
         ),
         (
             (
-                "protocol/decoding.py",
+                "provider/protocol/json_decoder.py",
                 "    except (ValueError, RecursionError):\n",
                 "    except ZeroDivisionError:\n",
             ),
@@ -190,7 +190,13 @@ COUNTS = [
         "5",
         "status: a 5xx is read like any answer",
         (f"{PROVIDERS} -k broken", f"{CLIENT} -k server_error"),
-        (("client.py", "        if response.status_code >= 500:\n", "        if False:\n"),),
+        (
+            (
+                "provider/client.py",
+                "        if response.status_code >= 500:\n",
+                "        if False:\n",
+            ),
+        ),
     ),
     Guard(
         "5",
@@ -198,7 +204,7 @@ COUNTS = [
         ("tests/faults/test_callbacks.py -k day_late", "tests/test_callback.py -k only_forward"),
         (
             (
-                "protocol/words.py",
+                "provider/protocol/vocabulary.py",
                 _WORD,
                 "{**CALL_STATES, **SMS_STATES}[known]",
             ),
@@ -220,7 +226,7 @@ COUNTS = [
         "6",
         "clear: what is kept of a code is the code",
         ("tests/test_verifications.py -k nowhere",),
-        (("codes.py", _DIGEST, "    return str(code)\n"),),
+        (("security/codes.py", _DIGEST, "    return str(code)\n"),),
     ),
     Guard(
         "6",
@@ -235,13 +241,13 @@ COUNTS = [
             f"{PAGES} -k error_report",
             "tests/secrets/test_reports_of_the_database.py -k at_the_start",
         ),
-        (("sensitive.py", _SENSITIVE, "    return function\n"),),
+        (("security/sensitive.py", _SENSITIVE, "    return function\n"),),
     ),
     Guard(
         "6",
         "mask: numbers are kept as the provider wrote them",
         ("tests/hostile/test_masking.py -k spelled",),
-        (("protocol/masking.py", _NUMBER, "clean_text(masked)"),),
+        (("security/masking.py", _NUMBER, "clean_text(masked)"),),
     ),
     Guard(
         "6",
@@ -252,7 +258,7 @@ COUNTS = [
         ),
         (
             (
-                "phones.py",
+                "security/masking.py",
                 '        return f"+7 *** ***-**-{phone[-2:]}"\n',
                 "        return phone\n",
             ),

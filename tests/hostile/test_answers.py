@@ -16,19 +16,19 @@ from django.db import connection
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_voicepassword import protocol
 from django_voicepassword.exceptions import ProviderError, ProviderRefused, UnreadableReply
 from django_voicepassword.models import BalanceReading, CallRequest, CallStatus
-from django_voicepassword.protocol import values
+from django_voicepassword.provider import protocol
+from django_voicepassword.provider.protocol import fields
 from tests.hostile import strategies as hostile
 
 READERS = [protocol.parse_send, protocol.parse_balance, protocol.parse_state]
-fields = st.dictionaries(
+answers = st.dictionaries(
     st.sampled_from(["result", "id", "number", "price", "code", " message", "balance", "currency"]),
     hostile.values,
 )
 answers = st.one_of(
-    hostile.values, fields, st.builds(lambda data: {"result": "ok", "data": data}, hostile.values)
+    hostile.values, answers, st.builds(lambda data: {"result": "ok", "data": data}, hostile.values)
 )
 
 
@@ -143,13 +143,13 @@ def test_what_is_written_is_what_is_read(
 @hostile.thorough
 @given(hostile.scalars)
 def test_single_values_are_read_or_none(value: Any) -> None:
-    for read in (values.read_price, values.read_amount, values.read_duration, values.read_date):
+    for read in (fields.read_price, fields.read_amount, fields.read_duration, fields.read_date):
         with suppress(ProviderError):
             assert isinstance(read(value), (Decimal, int, date, type(None)))
 
 
 @pytest.mark.parametrize(
-    "read", [values.read_price, values.read_amount, values.read_duration, values.read_date]
+    "read", [fields.read_price, fields.read_amount, fields.read_duration, fields.read_date]
 )
 def test_a_megabyte_is_no_value(read: Any) -> None:
     for one in ("1", " ", "1 ", "\ud800", "1:"):

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from django_voicepassword import codes, tokens, verifications
+from django_voicepassword import verifications
 from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.security import callback_tokens, codes
 from tests.hostile.mutations import MULTIPART, Callback, callbacks, whole
 from tests.hostile.site import Answer, Site
 
@@ -42,7 +43,7 @@ class Calls:
         if self.number % 2:
             verifications.resend(self.verification.id, channel="sms")
         keys = self.verification.calls.order_by("id").values_list("pk", flat=True)
-        return [f"/auth/callback/{tokens.make_callback_token(key)}/" for key in keys]
+        return [f"/auth/callback/{callback_tokens.make_callback_token(key)}/" for key in keys]
 
 
 @pytest.fixture

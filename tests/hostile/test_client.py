@@ -24,14 +24,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_voicepassword.client import Client, DailyReport
+from django_voicepassword.client import Client
 from django_voicepassword.exceptions import (
     ProviderError,
     ProviderRefused,
     Unreachable,
     UnreadableReply,
 )
-from django_voicepassword.protocol import JsonGuard
+from django_voicepassword.provider.daily_report import DailyReport
+from django_voicepassword.provider.protocol import JsonGuard
 from tests.hostile import strategies as hostile
 from tests.test_client import DAY, KEY, OK, ROW, Wire, client, day, http
 

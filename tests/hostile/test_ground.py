@@ -13,8 +13,9 @@ from django.test import RequestFactory
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_voicepassword import addresses, codes, devices, phones, tokens
+from django_voicepassword import addresses, phones
 from django_voicepassword.exceptions import InvalidPhone, InvalidProof, VerificationExpired
+from django_voicepassword.security import callback_tokens, codes, masking, trusted_devices
 from tests.hostile import strategies as hostile
 
 #: Made of what the reader of numbers gives a meaning to.
@@ -40,7 +41,7 @@ def test_a_number_is_read_and_read_again_or_refused(written: Any, region: str | 
 @hostile.thorough
 @given(st.one_of(hostile.texts, hostile.phones, almost))
 def test_a_masked_number_is_no_whole_number(phone: str) -> None:
-    masked = phones.mask(phone)
+    masked = masking.mask(phone)
     assert phones.national(phone) is not None
     if phone.isascii() and phone.isdigit() and len(phone) > 9:
         assert phone[-5:] not in masked.replace(" ", "")
@@ -61,8 +62,8 @@ def test_a_guess_is_right_or_wrong(id: uuid.UUID, phone: str, typed: Any) -> Non
 @given(st.integers(0, 2**63 - 1), hostile.texts)
 @example(1, "\ud800")
 def test_a_callback_token_is_ours_or_none(pk: int, other: str) -> None:
-    token = tokens.make_callback_token(pk)
-    assert tokens.parse_callback_token(token) == pk
+    token = callback_tokens.make_callback_token(pk)
+    assert callback_tokens.parse_callback_token(token) == pk
     for forged in (
         other,
         f"{pk}.{other}",
@@ -70,14 +71,14 @@ def test_a_callback_token_is_ours_or_none(pk: int, other: str) -> None:
         token + other[:1],
         token[: len(other)],
     ):
-        assert forged == token or tokens.parse_callback_token(forged) is None
+        assert forged == token or callback_tokens.parse_callback_token(forged) is None
 
 
 @hostile.thorough
 @given(st.uuids(), hostile.values, st.sampled_from([None, 60.0]))
 def test_a_proof_is_ours_or_invalid(id: uuid.UUID, other: Any, max_age: float | None) -> None:
-    proof = tokens.make_proof(id)
-    assert tokens.parse_proof(proof, max_age) == id
+    proof = callback_tokens.make_proof(id)
+    assert callback_tokens.parse_proof(proof, max_age) == id
     signed = signing.dumps(str(other), salt="django_voicepassword.proof")
     for forged in (
         other,
@@ -88,7 +89,7 @@ def test_a_proof_is_ours_or_invalid(id: uuid.UUID, other: Any, max_age: float | 
     ):
         if forged != proof:
             with pytest.raises((InvalidProof, VerificationExpired)):
-                tokens.parse_proof(forged, max_age)
+                callback_tokens.parse_proof(forged, max_age)
 
 
 @hostile.thorough
@@ -96,8 +97,8 @@ def test_a_proof_is_ours_or_invalid(id: uuid.UUID, other: Any, max_age: float | 
 def test_a_device_is_known_by_our_cookie_alone(cookie: str) -> None:
     request = RequestFactory().get("/")
     for forged in (cookie, signing.dumps(cookie, salt="another"), f"x:y:{cookie}"):
-        request.COOKIES[devices.COOKIE] = forged
-        assert devices.proved(request, "79990000001") == ""
+        request.COOKIES[trusted_devices.COOKIE] = forged
+        assert trusted_devices.proved(request, "79990000001") == ""
 
 
 @hostile.thorough
@@ -117,13 +118,13 @@ def test_a_megabyte_is_refused_in_a_moment(piece: str) -> None:
     began = time.process_time()
     with suppress(InvalidPhone):
         phones.normalize(long)
-    phones.mask(long)
+    masking.mask(long)
     phones.national(long)
     assert not codes.matches(
         id, "79990000001", codes.clean_guess(long), [codes.digest(id, "79990000001", "0042")]
     )
-    assert tokens.parse_callback_token(long) is None
+    assert callback_tokens.parse_callback_token(long) is None
     with pytest.raises(InvalidProof):
-        tokens.parse_proof(long)
+        callback_tokens.parse_proof(long)
     # Quadratic work would take hours.
     assert time.process_time() - began < 10

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_voicepassword import protocol
+from django_voicepassword import security
 from django_voicepassword.exceptions import ProviderRefused
-from django_voicepassword.protocol import masking
+from django_voicepassword.provider import protocol
+from django_voicepassword.security import masking
 from tests.hostile import strategies as hostile
 
 #: What people put between the digits of a number.
@@ -37,7 +38,7 @@ def digits(text: str) -> str:
 @example("", "ABCDEFGHIJ" * 12, "", 60)
 @example("k" * 150, "ABCDEFGHIJ" * 10, "", 60)
 def test_no_text_keeps_a_secret(before: str, key: str, after: str, times: int) -> None:
-    told = protocol.mask_text(before + key * times + after, None, "", key)
+    told = security.mask_text(before + key * times + after, None, "", key)
     assert len(told) <= masking.MAX_TEXT
     # Half a key is half the work of guessing it.
     assert key[:8] not in told
@@ -48,7 +49,7 @@ def test_no_text_keeps_a_secret(before: str, key: str, after: str, times: int) -
 @given(st.data(), hostile.phones)
 def test_no_text_keeps_a_number_however_it_is_spelled(data: st.DataObject, number: str) -> None:
     written = data.draw(spelled(number))
-    told = protocol.mask_text(f"call to +{written} failed")
+    told = security.mask_text(f"call to +{written} failed")
     assert number[:7] not in digits(told)
     assert number[-7:] not in digits(told)
 
@@ -62,7 +63,7 @@ def test_no_value_keeps_the_number_of_its_call(name: str, separator: str) -> Non
     number = "79161234567"
     written = separator.join(number)
     report = {"state": "BUSY", "number": number, name: f"+{written}"}
-    for kept in (protocol.mask_payload(report), protocol.parse_report(report).raw):
+    for kept in (security.mask_payload(report), protocol.parse_report(report).raw):
         assert number[:7] not in digits(json.dumps(dict(kept)))
 
 
@@ -83,7 +84,7 @@ def test_no_payload_keeps_a_code_or_a_key(
         key: key,
     }
     # Whose keys come first is kept first.
-    kept = protocol.mask_payload({**given_one, **payload}, key)
+    kept = security.mask_payload({**given_one, **payload}, key)
     told = json.dumps(
         {
             name: value
@@ -127,7 +128,7 @@ def test_the_usual_values_are_kept_as_they_were_written() -> None:
         "price": "0.35",
         "date": "2020-02-02 15:18:48",
     }
-    assert protocol.mask_payload(callback) == callback
+    assert security.mask_payload(callback) == callback
     row = {
         "id": "1234",
         "duration": "00:04",
@@ -135,7 +136,7 @@ def test_the_usual_values_are_kept_as_they_were_written() -> None:
         "price": 0.35,
         "date": "11.09.2020 13:34:39",
     }
-    assert protocol.mask_payload(row) == {**row, "price": "0.35"}
+    assert security.mask_payload(row) == {**row, "price": "0.35"}
 
 
 @hostile.thorough
@@ -155,8 +156,8 @@ def test_a_refusal_repeats_neither_key_nor_number(text: str, key: str, number: s
 def test_a_megabyte_is_masked_in_a_moment(text: str) -> None:
     long = text * (10**6 // len(text))
     began = time.process_time()
-    told = protocol.mask_text(long, "secret", text)
-    kept = protocol.mask_payload(
+    told = security.mask_text(long, "secret", text)
+    kept = security.mask_payload(
         {long: long, "number": long, "date": long, "id": long, "nested": [long]}
     )
     # Quadratic work would take hours.

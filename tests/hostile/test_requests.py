@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_voicepassword import protocol
+from django_voicepassword.provider import protocol
 from django_voicepassword.sandbox.exchange import Exchange
 from tests.hostile import strategies as hostile
 

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_voicepassword.exceptions import UnreadableReply
-from django_voicepassword.protocol import DailyRow, RowReader, parse_report, read_date, row_of
+from django_voicepassword.provider.protocol import (
+    DailyRow,
+    RowReader,
+    parse_report,
+    read_date,
+    row_of,
+)
 from tests.hostile import strategies as hostile
 from tests.rows import USUAL
 

@@ -28,7 +28,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("_TRIES + 1)", "_TRIES + 2)", "the last try raises"),
         ('AssertionError("unreachable")', "", "unreachable, as it says"),
     ),
-    "protocol/decoding": (
+    "provider/protocol/json_decoder": (
         ("_NO_BRACKETS", "", "one byte more or less is taken out that is no bracket"),
         ("self._zeros", "XX", "two letters before the first byte are neither digits nor brackets"),
         ("self._rest", "XX", "two letters before the first byte are neither digits nor brackets"),
@@ -42,19 +42,19 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("fewer = brackets.replace", "XX", "letters are no brackets, and only those are counted"),
         ("break", "", "for speed alone"),
     ),
-    "protocol/masking": (
+    "security/masking": (
         ("_PLAIN_KEYS", "", "for speed alone: the other way leaves these words as they are"),
         ("length + 4096", "length + 409", "a size by choice"),
         ("[:64]", "", "a size by choice, far beyond what is looked for"),
         ("own = next", '"XX")', "XX has no digits to be found"),
     ),
-    "protocol/replies": (
+    "provider/protocol/replies": (
         ("data = data[0]", "data[ -1]", "a list of one"),
         ("16)", "1", "a size by choice, beyond what is compared"),
         ("16)", '"XX"', "neither ok nor error, and no code"),
         ("200)", '"XX"', "no code in it"),
     ),
-    "protocol/reports": (
+    "provider/protocol/reports": (
         ("_KEYS)", "6", "a size by choice, far beyond one character"),
         ("64)", "65)", "cut once more, to 64, where it is kept"),
         ("content_type: str", "XX", "no kind that is known, and so the body tells"),
@@ -66,16 +66,16 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ),
         ("isinstance(name, str) and", "isinstance(name, str) or", "a part with a name has bytes"),
     ),
-    "protocol/requests": (
+    "provider/protocol/requests": (
         ('"ani")', "XX", "a word in a sentence for developers"),
         ('else ""', "XX", "neither is a number"),
     ),
-    "protocol/statistics": (
+    "provider/protocol/daily_rows": (
         ("secret", "XX", "without a key nothing is masked: no id has these letters"),
         ("is_usual, known", "True", "nothing known is enough for the other way"),
         ('report.number or ""', "XX", "neither is a number"),
     ),
-    "protocol/values": (
+    "provider/protocol/fields": (
         ("read_text(value, length + 1)", "length + 2", "either is more than is taken"),
         ("_read_figure(value, 24)", "", "a size by choice, longer than any amount"),
         (
@@ -137,7 +137,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("from None", "pass", "no verification has no id, so that the same is raised"),
         ("total_seconds()), 1)", ", 0)", "within a second of the end alone"),
     ),
-    "protocol/words": (
+    "provider/protocol/vocabulary": (
         ('_normal(word or "")', '_normal(word or "XX")', "neither is a word of the document"),
         (
             '(service or "").casefold() else "voice"',

@@ -8,7 +8,7 @@ _ELSEWHERE = "tests/test_elsewhere.py"
 
 #: Module of the package: tests, which are run one after the other until one fails.
 TESTS: dict[str, tuple[str, ...]] = {
-    "codes": ("tests/test_codes.py", "tests/test_ground.py"),
+    "security/codes": ("tests/test_codes.py", "tests/test_ground.py"),
     "limits": (
         "tests/test_limits.py",
         "tests/faults/test_clock.py",
@@ -33,12 +33,12 @@ TESTS: dict[str, tuple[str, ...]] = {
         _ELSEWHERE,
     ),
     "reported": ("tests/test_delivery_rows.py", "tests/test_callback.py"),
-    "protocol/decoding": ("tests/protocol/test_decoding.py", "tests/protocol"),
-    "protocol/masking": ("tests/protocol/test_masking.py", "tests/protocol"),
-    "protocol/replies": ("tests/protocol/test_replies.py", "tests/protocol"),
-    "protocol/reports": ("tests/protocol/test_reports.py", "tests/protocol"),
-    "protocol/requests": ("tests/protocol/test_requests.py", "tests/protocol"),
-    "protocol/statistics": ("tests/protocol/test_rows.py", "tests/protocol"),
-    "protocol/values": ("tests/protocol/test_values.py", "tests/protocol"),
-    "protocol/words": ("tests/protocol/test_words.py", "tests/protocol"),
+    "provider/protocol/json_decoder": ("tests/protocol/test_decoding.py", "tests/protocol"),
+    "security/masking": ("tests/protocol/test_masking.py", "tests/protocol"),
+    "provider/protocol/replies": ("tests/protocol/test_replies.py", "tests/protocol"),
+    "provider/protocol/reports": ("tests/protocol/test_reports.py", "tests/protocol"),
+    "provider/protocol/requests": ("tests/protocol/test_requests.py", "tests/protocol"),
+    "provider/protocol/daily_rows": ("tests/protocol/test_rows.py", "tests/protocol"),
+    "provider/protocol/fields": ("tests/protocol/test_values.py", "tests/protocol"),
+    "provider/protocol/vocabulary": ("tests/protocol/test_words.py", "tests/protocol"),
 }

@@ -7,7 +7,12 @@ import json
 import pytest
 
 from django_voicepassword.exceptions import UnreadableReply
-from django_voicepassword.protocol.decoding import MOST_DEPTH, MOST_DIGITS, JsonGuard, decode_json
+from django_voicepassword.provider.protocol.json_decoder import (
+    MOST_DEPTH,
+    MOST_DIGITS,
+    JsonGuard,
+    decode_json,
+)
 
 
 @pytest.mark.parametrize(

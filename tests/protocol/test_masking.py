@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from django_voicepassword.protocol import masking
+from django_voicepassword.security import masking
 
 NUMBER = "79990000001"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from django_voicepassword import protocol
 from django_voicepassword.exceptions import AccountRefused, ProviderRefused, UnreadableReply
+from django_voicepassword.provider import protocol
 
 
 def answer(**values: Any) -> bytes:

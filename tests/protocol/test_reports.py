@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from django_voicepassword import protocol
 from django_voicepassword.exceptions import UnreadableReply
-from django_voicepassword.protocol import reports
+from django_voicepassword.provider import protocol
+from django_voicepassword.provider.protocol import reports
 
 NUMBER = "79990000001"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from django_voicepassword.protocol import requests
+from django_voicepassword.provider.protocol import requests
 
 NUMBER = "79990000001"
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from django_voicepassword import protocol
 from django_voicepassword.exceptions import UnreadableReply
-from django_voicepassword.protocol import statistics
+from django_voicepassword.provider import protocol
+from django_voicepassword.provider.protocol import daily_rows
 from tests.rows import USUAL
 
 KEPT = {**USUAL, "number": "***01"}
@@ -88,7 +88,7 @@ def test_what_is_odd_is_read_slowly(change: dict[str, Any], id: str, number: str
     row = quickly({**USUAL, **change})
     assert (row.id, row.number) == (id, number)
     assert not isinstance(row.date, str)
-    assert row == statistics.row_of(protocol.parse_report({**USUAL, **change}, SECRET))
+    assert row == daily_rows.row_of(protocol.parse_report({**USUAL, **change}, SECRET))
 
 
 @pytest.mark.parametrize("change", [{"id": "x79990000001"}, {"id": f"a{SECRET}"}])
@@ -145,8 +145,8 @@ def test_a_row_without_a_field_is_not_remembered() -> None:
 
 
 def test_so_many_combinations_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert statistics._MOST_KNOWN == 50_000
-    monkeypatch.setattr(statistics, "_MOST_KNOWN", 3)
+    assert daily_rows._MOST_KNOWN == 50_000
+    monkeypatch.setattr(daily_rows, "_MOST_KNOWN", 3)
     reader = protocol.RowReader()
     for seconds in range(5):
         reader.read({**USUAL, "duration": str(seconds)})

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from django_voicepassword import protocol
 from django_voicepassword.exceptions import ProviderRefused, UnreadableReply
+from django_voicepassword.provider import protocol
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 NUMBER = "79999999999"

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from django_voicepassword.protocol import values
+from django_voicepassword.provider.protocol import fields
 
 
 def test_keys_are_stripped_and_casefolded() -> None:
-    assert values.strip_keys({" Message\t": 1, "ID": 2, 5: 3}) == {"message": 1, "id": 2, "5": 3}
+    assert fields.strip_keys({" Message\t": 1, "ID": 2, 5: 3}) == {"message": 1, "id": 2, "5": 3}
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "\x00", True, False, {}, [], {"a": 1}, ["a"]])
 def test_what_is_no_text_is_none(value: Any) -> None:
-    assert values.read_text(value, 10) is None
+    assert fields.read_text(value, 10) is None
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_what_is_no_text_is_none(value: Any) -> None:
     ],
 )
 def test_a_text_is_cut_and_so_is_what_stands_before_it(value: Any, text: str) -> None:
-    assert values.read_text(value, 3) == text
+    assert fields.read_text(value, 3) == text
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_text_is_cut_and_so_is_what_stands_before_it(value: Any, text: str) ->
     ],
 )
 def test_a_price(value: Any, price: str) -> None:
-    assert str(values.read_price(value)) == price
+    assert str(fields.read_price(value)) == price
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_price(value: Any, price: str) -> None:
     ],
 )
 def test_a_balance(value: Any, amount: str) -> None:
-    assert str(values.read_amount(value)) == amount
+    assert str(fields.read_amount(value)) == amount
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_balance(value: Any, amount: str) -> None:
     ],
 )
 def test_a_duration(value: Any, seconds: int | None) -> None:
-    assert values.read_duration(value) == seconds
+    assert fields.read_duration(value) == seconds
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_a_duration(value: Any, seconds: int | None) -> None:
     ],
 )
 def test_a_date(value: Any, date: datetime | None) -> None:
-    assert values.read_date(value) == date
+    assert fields.read_date(value) == date

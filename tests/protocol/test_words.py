@@ -10,7 +10,7 @@ from django_voicepassword.exceptions import (
     ProviderRefused,
     RequestRefused,
 )
-from django_voicepassword.protocol import words
+from django_voicepassword.provider.protocol import vocabulary
 
 
 @pytest.mark.parametrize(
@@ -45,16 +45,18 @@ from django_voicepassword.protocol import words
     ],
 )
 def test_a_word_tells_the_state_and_the_kind(word: str, state: str, kind: str | None) -> None:
-    assert words.read_state(word) == state
-    assert words.kind_of(word, None) == words.kind_of(word, "") == kind
+    assert vocabulary.read_state(word) == state
+    assert vocabulary.kind_of(word, None) == vocabulary.kind_of(word, "") == kind
     # The word is surer than what was sold.
-    assert words.kind_of(word, "SMS") == (kind or "sms")
-    assert words.kind_of(word, "Voice Password") == (kind or "call")
+    assert vocabulary.kind_of(word, "SMS") == (kind or "sms")
+    assert vocabulary.kind_of(word, "Voice Password") == (kind or "call")
 
 
-@pytest.mark.parametrize("word", sorted(words.CALL_STATES.keys() & words.SMS_STATES.keys()))
+@pytest.mark.parametrize(
+    "word", sorted(vocabulary.CALL_STATES.keys() & vocabulary.SMS_STATES.keys())
+)
 def test_a_word_for_both_means_the_same_of_both(word: str) -> None:
-    assert words.CALL_STATES[word] == words.SMS_STATES[word]
+    assert vocabulary.CALL_STATES[word] == vocabulary.SMS_STATES[word]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_a_word_for_both_means_the_same_of_both(word: str) -> None:
     ],
 )
 def test_without_a_word_the_service_tells(service: str | None, kind: str | None) -> None:
-    assert words.kind_of(None, service) == kind
+    assert vocabulary.kind_of(None, service) == kind
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_without_a_word_the_service_tells(service: str | None, kind: str | None)
     ],
 )
 def test_the_channel_of_what_was_sold(kind: str, service: str | None, channel: str) -> None:
-    assert words.channel_of(kind, service) == channel
+    assert vocabulary.channel_of(kind, service) == channel
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,6 @@ def test_the_channel_of_what_was_sold(kind: str, service: str | None, channel: s
 )
 def test_an_error_code_says_who_must_act(code: str, error: type[ProviderRefused]) -> None:
     for written in (code, f" {code.lower()} ", code.upper()):
-        refusal = words.refusal(written)
+        refusal = vocabulary.refusal(written)
         assert type(refusal) is error
         assert refusal.error_code == written

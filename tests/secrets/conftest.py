@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from processes import Site, free_port
 
-from django_voicepassword import codes, verifications
+from django_voicepassword import verifications
 from django_voicepassword.models import Verification
+from django_voicepassword.security import codes
 from tests.sandbox_process import SandboxProcess
 from tests.secrets.evidence import APART, Piece, left_behind
 from tests.secrets.faults import GUESS, KEY, PHONE, WRITTEN

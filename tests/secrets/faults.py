@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 
 from django_voicepassword.backends import PhoneBackend
 from django_voicepassword.client import Client
-from django_voicepassword.protocol import SendReply
+from django_voicepassword.provider.protocol import SendReply
 from tests.raw_http import read_request
 
 KEY = "key-of-the-account-7c41"

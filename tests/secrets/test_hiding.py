@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from django_voicepassword.hiding import Secret, forgetful, forgetful_rows
-from django_voicepassword.sensitive import sensitive
+from django_voicepassword.security.sensitive import sensitive
+from django_voicepassword.security.tracebacks import Secret, forgetful, forgetful_rows
 
 
 def inner(secret: str) -> None:

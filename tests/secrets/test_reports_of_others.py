@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from django.dispatch import Signal
 
-from django_voicepassword import codes, signals, verifications
+from django_voicepassword import signals, verifications
 from django_voicepassword.exceptions import VerificationError
 from django_voicepassword.models import Verification
+from django_voicepassword.security import codes
 from tests.secrets.faults import GUESS, PHONE, WRITTEN, Fault, broken_sql, raising
 from tests.secrets.scene import API, at_code, no_report_tells, place, post
 from tests.secrets.traces import Known

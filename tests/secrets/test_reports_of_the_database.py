@@ -10,8 +10,9 @@ import pytest
 from django.db import OperationalError
 from django.test import Client as Browser
 
-from django_voicepassword import tokens, transactions
+from django_voicepassword import transactions
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.security import callback_tokens
 from tests.secrets.faults import GUESS, PHONE, WRITTEN, broken_sql, raising
 from tests.secrets.scene import API, at_code, no_report_tells, place, post
 
@@ -75,7 +76,7 @@ def test_when_it_went_away_and_what_was_counted_cannot_be_given_back(
 def test_at_a_callback(verification: Verification, statement: str) -> None:
     call = verification.calls.get()
     CallRequest.objects.update(state="placed", claimed_at=call.created_at)
-    path = f"/auth/callback/{tokens.make_callback_token(call.pk)}/"
+    path = f"/auth/callback/{callback_tokens.make_callback_token(call.pk)}/"
     with no_report_tells(), broken_sql(statement):
         assert post(path, form=True, id="17", number=PHONE, state=f"{GUESS} {PHONE}") == 500
 
@@ -84,7 +85,7 @@ def test_before_a_callback_is_read(
     verification: Verification, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Django's report would read it then: a form has the number."""
-    monkeypatch.setattr(tokens, "parse_callback_token", raising)
+    monkeypatch.setattr(callback_tokens, "parse_callback_token", raising)
     with no_report_tells():
         assert post("/auth/callback/any/", form=True, id="17", number=PHONE, state=GUESS) == 500
 

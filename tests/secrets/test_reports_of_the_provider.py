@@ -13,11 +13,12 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection
 
-from django_voicepassword import codes, tasks
+from django_voicepassword import tasks
 from django_voicepassword.client import Client, ConfigurationError
 from django_voicepassword.exceptions import ProviderError
 from django_voicepassword.models import Verification
-from django_voicepassword.protocol import InvalidRequest
+from django_voicepassword.provider.protocol import InvalidRequest
+from django_voicepassword.security import codes
 from tests.secrets.faults import CODE, KEY, PHONE, broken_sql, http, provider
 from tests.secrets.scene import no_report_tells, place
 from tests.secrets.traces import Known

@@ -19,12 +19,13 @@ from django.apps import apps
 from django.db import models
 
 import django_voicepassword
-from django_voicepassword import presentation, protocol, verifications
+from django_voicepassword import presentation, verifications
 from django_voicepassword.client import Client
-from django_voicepassword.console import ConsoleClient
 from django_voicepassword.exceptions import ProviderError
 from django_voicepassword.models import Verification
 from django_voicepassword.presentation import Description
+from django_voicepassword.provider import protocol
+from django_voicepassword.provider.console import ConsoleClient
 from django_voicepassword.testing import MemoryClient, Sent, outbox
 from tests.secrets.faults import CODE, KEY, PHONE, WRITTEN
 from tests.secrets.traces import Known

@@ -15,9 +15,10 @@ import pytest
 from django.utils import timezone as django_timezone
 
 from django_voicepassword import delivery, signals, statistics, verifications
-from django_voicepassword.client import Client, DailyReport
+from django_voicepassword.client import Client
 from django_voicepassword.exceptions import ProviderError, UnreadableReply
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics
+from django_voicepassword.provider.daily_report import DailyReport
 from django_voicepassword.statistics import days
 from django_voicepassword.statistics.merge import Merge
 from tests.sandbox_process import SandboxProcess

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from django_voicepassword import channels, delivery, polling, statistics, verifications
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics, Verification
-from django_voicepassword.protocol import parse_callback
+from django_voicepassword.provider.protocol import parse_callback
 from django_voicepassword.sandbox.outcomes import OUTCOMES, outcome_of
 from tests.at_once import at_once
 from tests.sandbox_process import SandboxProcess

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_voicepassword.admin.dashboard import words
-from django_voicepassword.moments import PLAUSIBLE_YEARS
+from django_voicepassword.provider.dates import PLAUSIBLE_YEARS
 from django_voicepassword.statistics.counting import ALL, CHANNELS
 from django_voicepassword.statistics.reading import Period
 

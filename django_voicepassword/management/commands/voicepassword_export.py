@@ -14,8 +14,9 @@ from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_voicepassword import audit, export, history
+from django_voicepassword import export, history
 from django_voicepassword.models import CallRequest
+from django_voicepassword.security import audit
 
 #: Filters of the history and what is said of them.
 FILTERS = {

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings as django_settings
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from django_voicepassword.hiding import Secret
+from django_voicepassword.security.tracebacks import Secret
 
 _CODE_SALT = "django_voicepassword.codes.make"
 _DIGEST_SALT = "django_voicepassword.codes.digest"

@@ -9,11 +9,11 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from django_voicepassword.client import Client, ConfigurationError
 from django_voicepassword.conf import settings
-from django_voicepassword.console import ConsoleClient
-from django_voicepassword.hiding import forgetful
-from django_voicepassword.testing import MemoryClient
+from django_voicepassword.provider.client import Client, ConfigurationError
+from django_voicepassword.provider.console import ConsoleClient
+from django_voicepassword.provider.memory import MemoryClient
+from django_voicepassword.security.tracebacks import forgetful
 
 
 @forgetful

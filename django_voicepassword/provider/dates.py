@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from django.conf import settings as django_settings
 from django.utils import timezone as django_timezone
 
 from django_voicepassword.conf import settings
-from django_voicepassword.protocol import read_date
+from django_voicepassword.provider.protocol import read_date
 
 _USUAL = re.compile(r"\d\d\.\d\d\.\d{4} \d\d:[0-5]\d:[0-5]\d", re.ASCII)
 #: A date outside of them is kept in the payload alone: no call can have it, and not every database
@@ -80,3 +80,11 @@ def stored(moment: datetime) -> datetime:
 def for_field(moment: datetime) -> datetime:
     """An aware moment as a model's field takes it: naive in the site's zone where USE_TZ is off."""
     return moment if django_settings.USE_TZ else stored(moment)
+
+
+def day_bounds(day: date) -> tuple[datetime, datetime]:
+    """The first moment of a provider's day and of the next one, aware."""
+    zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
+    return datetime.combine(day, time.min, zone), datetime.combine(
+        day + timedelta(days=1), time.min, zone
+    )

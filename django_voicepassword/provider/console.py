@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from django_voicepassword import phones
-from django_voicepassword.testing import MemoryClient, Sent
+from django_voicepassword.provider.memory import MemoryClient, Sent
 
 _WORDS = {
     "flashcall": "a flash call rings; the last digits of the calling number are",

@@ -17,6 +17,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+#: Bytes of an answer that are read at once.
+CHUNK = 65536
+
 
 def make_session() -> requests.Session:
     session = requests.Session()

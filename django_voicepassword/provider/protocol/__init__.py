@@ -4,9 +4,10 @@
 frozen answer or an error, ``reports`` read callbacks and rows of statistics.
 """
 
-from django_voicepassword.protocol.decoding import JsonGuard
-from django_voicepassword.protocol.masking import mask_payload, mask_text
-from django_voicepassword.protocol.replies import (
+from django_voicepassword.provider.protocol.daily_rows import DailyRow, RowReader, row_of
+from django_voicepassword.provider.protocol.fields import read_date
+from django_voicepassword.provider.protocol.json_decoder import JsonGuard
+from django_voicepassword.provider.protocol.replies import (
     Balance,
     SendReply,
     parse_balance,
@@ -15,13 +16,13 @@ from django_voicepassword.protocol.replies import (
     parse_state,
     raise_refusal,
 )
-from django_voicepassword.protocol.reports import (
+from django_voicepassword.provider.protocol.reports import (
     MAX_CALLBACK_BYTES,
     Report,
     parse_callback,
     parse_report,
 )
-from django_voicepassword.protocol.requests import (
+from django_voicepassword.provider.protocol.requests import (
     InvalidRequest,
     encode_balance,
     encode_daily,
@@ -30,8 +31,7 @@ from django_voicepassword.protocol.requests import (
     encode_state,
     encode_voice_call,
 )
-from django_voicepassword.protocol.statistics import DailyRow, RowReader, row_of
-from django_voicepassword.protocol.values import read_date
+from django_voicepassword.security.masking import mask_payload, mask_text
 
 __all__ = [
     "MAX_CALLBACK_BYTES",

@@ -12,11 +12,16 @@ from decimal import Decimal
 from typing import Any
 
 from django_voicepassword.exceptions import UnreadableReply
-from django_voicepassword.protocol import words
-from django_voicepassword.protocol.decoding import decode_json
-from django_voicepassword.protocol.masking import mask_text
-from django_voicepassword.protocol.reports import Report, parse_report
-from django_voicepassword.protocol.values import read_amount, read_price, read_text, strip_keys
+from django_voicepassword.provider.protocol import vocabulary
+from django_voicepassword.provider.protocol.fields import (
+    read_amount,
+    read_price,
+    read_text,
+    strip_keys,
+)
+from django_voicepassword.provider.protocol.json_decoder import decode_json
+from django_voicepassword.provider.protocol.reports import Report, parse_report
+from django_voicepassword.security.masking import mask_text
 
 _CODE = re.compile(r"[0-9]{4,10}")
 _CODE_IN_MESSAGE = re.compile(r"(?<![0-9])[0-9]{4,10}(?![0-9])")
@@ -90,7 +95,7 @@ def raise_refusal(values: dict[str, Any], *secrets: str | None) -> None:
     """Raise the ProviderRefused for an answer whose result is ``error``."""
     code = values.get("error_code")
     text = "" if isinstance(code, (dict, list)) or code is None else str(code)
-    raise words.refusal(mask_text(text, *secrets) or "no error code")
+    raise vocabulary.refusal(mask_text(text, *secrets) or "no error code")
 
 
 def _read_code(values: dict[str, Any]) -> str | None:

@@ -14,16 +14,16 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from django_voicepassword.exceptions import UnreadableReply
-from django_voicepassword.protocol import words
-from django_voicepassword.protocol.decoding import decode_json
-from django_voicepassword.protocol.masking import mask_payload, mask_words
-from django_voicepassword.protocol.values import (
+from django_voicepassword.provider.protocol import vocabulary
+from django_voicepassword.provider.protocol.fields import (
     read_date,
     read_duration,
     read_price,
     read_text,
     strip_keys,
 )
+from django_voicepassword.provider.protocol.json_decoder import decode_json
+from django_voicepassword.security.masking import mask_payload, mask_words
 
 #: A callback is some 150 bytes; more than this is no callback.
 MAX_CALLBACK_BYTES = 65536
@@ -54,7 +54,7 @@ class Report:
     @property
     def kind(self) -> str | None:
         """``call``, ``sms``, or None where neither the word nor the service tells."""
-        return words.kind_of(self.raw_state, self.service)
+        return vocabulary.kind_of(self.raw_state, self.service)
 
 
 def parse_report(payload: Any, *secrets: str | None) -> Report:
@@ -74,7 +74,7 @@ def parse_report(payload: Any, *secrets: str | None) -> Report:
     return Report(
         id=read_text(values.get("id"), 64),
         number="".join(filter(str.isdigit, number)) or None if number else None,
-        state=words.read_state(word) if word else None,
+        state=vocabulary.read_state(word) if word else None,
         raw_state=mask_words(word, number, *secrets, length=64) if word else None,
         duration=read_duration(values.get("duration")),
         price=read_price(values.get("price")),

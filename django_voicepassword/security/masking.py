@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import phonenumbers
+
 #: Longest text that is kept of one value, and how many values of one payload.
 MAX_TEXT, MAX_KEYS = 200, 30
 
@@ -106,3 +108,23 @@ def _mask_id(value: Any, own: str, secrets: tuple[str | None, ...]) -> str:
 
 def _digits(text: str) -> str:
     return "".join(filter(str.isdigit, text))
+
+
+def mask(phone: str) -> str:
+    """``79991234567`` as a person may see it: ``+7 *** ***-**-67``; other countries keep code and
+    last two digits.
+    """
+    if not phone:
+        return ""
+    if len(phone) == 11 and phone.startswith("7"):
+        return f"+7 *** ***-**-{phone[-2:]}"
+    country, hidden = _split_country(phone)
+    return f"+{country} {'*' * max(len(hidden) - 2, 3)}{phone[-2:]}"
+
+
+def _split_country(phone: str) -> tuple[str, str]:
+    try:
+        country = str(phonenumbers.parse(f"+{phone}").country_code)
+    except phonenumbers.NumberParseException:
+        country = ""
+    return country, phone[len(country) :]

@@ -15,9 +15,9 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django_voicepassword.exceptions import UnreadableReply
-from django_voicepassword.protocol import words
-from django_voicepassword.protocol.masking import DATE, mask_number
-from django_voicepassword.protocol.reports import Report, parse_report
+from django_voicepassword.provider.protocol import vocabulary
+from django_voicepassword.provider.protocol.reports import Report, parse_report
+from django_voicepassword.security.masking import DATE, mask_number
 
 #: Combinations of state, service, price and duration that are remembered, and characters of each
 #: value.
@@ -120,14 +120,14 @@ def row_of(report: Report) -> DailyRow:
     kind = report.kind
     if kind is None:
         raise UnreadableReply("neither state nor service says whether it was a call or an SMS")
-    known = report.state if report.state != words.OTHER else None
+    known = report.state if report.state != vocabulary.OTHER else None
     payload: Mapping[str, Any] = report.raw or {"id": report.id, "number": mask_number(number)}
     return DailyRow(
         report.id,
         number,
         report.date,
         kind == "sms",
-        words.channel_of(kind, report.service),
+        vocabulary.channel_of(kind, report.service),
         known,
         report.raw_state or "",
         report.duration,

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 from django.conf import settings as django_settings
 from django.views.decorators.debug import sensitive_variables
 
-from django_voicepassword.hiding import forgetful
+from django_voicepassword.security.tracebacks import forgetful
 
 Function = TypeVar("Function", bound=Callable[..., object])
 

@@ -1,0 +1,257 @@
+"""The client: bytes leave here, and nowhere else. Knows no Django.
+
+    from django_voicepassword.client import Client
+
+    client = Client(api_key)
+    reply = client.flash_call("79999999999", code="1234")
+
+Every error is one of ``django_voicepassword.exceptions.ProviderError``, or
+``protocol.InvalidRequest`` before anything is sent. No request is ever sent twice.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+import math
+import os
+import ssl
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
+
+from django_voicepassword.exceptions import Unreachable, UnreadableReply
+from django_voicepassword.provider import http_session, protocol
+from django_voicepassword.provider.daily_report import DailyReport
+from django_voicepassword.provider.protocol import Balance, Report, SendReply
+from django_voicepassword.security.tracebacks import Secret, forgetful
+
+DEFAULT_URL = "https://vp.voicepassword.ru/api/voice-password/"
+DEFAULT_TIMEOUT = (3.05, 15)
+#: An answer is some 200 bytes; daily statistics are streamed and have no such bound.
+MAX_ANSWER_BYTES = 65536
+
+
+class ConfigurationError(ValueError):
+    """The client cannot be made as asked; the message names the argument and repeats no key."""
+
+
+class Client:
+    """Talks to the provider with one API key. Safe for threads and forks: each has a session of its
+    own.
+
+    ``auth``: "header" (the key raw in ``Authorization``) or "body" (``security.apiKey``).
+    ``timeout``: seconds to connect and to wait for each read; head and body of an answer may each
+    take no longer than twice the second.
+    """
+
+    @forgetful
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = DEFAULT_URL,
+        auth: str = "header",
+        timeout: tuple[float, float] = DEFAULT_TIMEOUT,
+        session: requests.Session | None = None,
+    ) -> None:
+        _check_key(api_key)
+        _check_url(base_url)
+        if auth not in ("header", "body"):
+            raise ConfigurationError('auth must be "header" or "body"')
+        self._api_key = Secret(api_key)
+        self._base_url = base_url.rstrip("/")
+        self._auth = auth
+        self._timeout = _check_timeout(timeout)
+        self._given_session = session
+        self._local = threading.local()
+
+    def __repr__(self) -> str:
+        return f"<Client {self._base_url}>"
+
+    @forgetful
+    def flash_call(
+        self,
+        number: str,
+        code: str | None = None,
+        capacity: int | None = None,
+        callback_url: str | None = None,
+    ) -> SendReply:
+        """Call ``number`` from a number that ends with ``code``, or with ``capacity`` digits that
+        the provider makes.
+        """
+        return self._send(
+            protocol.encode_flash_call(number, code, capacity, callback_url), code, number
+        )
+
+    @forgetful
+    def voice_call(
+        self,
+        number: str,
+        code: str | None = None,
+        repeat: bool = False,
+        ani: str | None = None,
+        callback_url: str | None = None,
+    ) -> SendReply:
+        """Call ``number`` and say ``code``, or the provider's own; ``repeat``: twice; ``ani``: from
+        this number.
+        """
+        return self._send(
+            protocol.encode_voice_call(number, code, repeat, ani, callback_url), code, number
+        )
+
+    @forgetful
+    def sms(self, request_id: str) -> SendReply:
+        """Send the code of an earlier request as text."""
+        return self._send(protocol.encode_sms(request_id))
+
+    @forgetful
+    def balance(self) -> Balance:
+        """What the account holds."""
+        return protocol.parse_balance(
+            self._read(self._post("get/", protocol.encode_balance())), self._api_key
+        )
+
+    @forgetful
+    def state(self, request_id: str) -> Report:
+        """What became of one request."""
+        return protocol.parse_state(
+            self._read(self._post("get/", protocol.encode_state(request_id))), self._api_key
+        )
+
+    @forgetful
+    def daily(self, date: datetime.date) -> DailyReport:
+        """The statistics of one day of the provider, streamed: iterate once."""
+        return DailyReport(self._post("get/", protocol.encode_daily(date)), self._api_key)
+
+    def _send(self, body: dict[str, Any], *secrets: str | None) -> SendReply:
+        return protocol.parse_send(self._read(self._post("send/", body)), self._api_key, *secrets)
+
+    def _post(self, path: str, body: dict[str, Any]) -> requests.Response:
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if self._auth == "header":
+            headers["Authorization"] = self._api_key
+        else:
+            body = {"security": {"apiKey": self._api_key}, **body}
+        try:
+            response = self._session().post(
+                f"{self._base_url}/{path}",
+                data=json.dumps(body).encode(),
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            # `from None`: the foreign exception carries the request, and with it the key and the
+            # code.
+            raise _unreachable(error) from None
+        if response.status_code >= 500:
+            response.close()
+            raise Unreachable(f"the provider answered {response.status_code}", may_have_rung=True)
+        if 300 <= response.status_code < 400:
+            response.close()
+            raise UnreadableReply(
+                f"the provider answered {response.status_code}: a redirect is not followed"
+            )
+        return response
+
+    def _read(self, response: requests.Response) -> bytes:
+        """The whole answer, bounded in size and in time."""
+        deadline = time.monotonic() + 2 * self._timeout[1]
+        body = b""
+        try:
+            # read1 returns what is there: a server that drips cannot hold us beyond the deadline.
+            while chunk := response.raw.read1(http_session.CHUNK):
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    response.close()
+                    raise UnreadableReply(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+                if time.monotonic() > deadline:
+                    response.close()
+                    raise Unreachable("the answer does not end", may_have_rung=True)
+        except (HTTPError, OSError):
+            response.close()
+            raise Unreachable(
+                "the connection broke while the answer was read", may_have_rung=True
+            ) from None
+        expected = response.headers.get("Content-Length", "")
+        if expected.isascii() and expected.isdigit() and len(body) < int(expected[:12]):
+            raise Unreachable("the answer broke off", may_have_rung=True)
+        response.close()
+        return body
+
+    def _session(self) -> requests.Session:
+        if self._given_session is not None:
+            return self._given_session
+        kept: tuple[int, requests.Session] | None = getattr(self._local, "session", None)
+        if kept is None or kept[0] != os.getpid():
+            # A connection inherited by a fork would be read by two processes.
+            kept = (os.getpid(), http_session.make_session())
+            self._local.session = kept
+        return kept[1]
+
+
+def _unreachable(error: requests.RequestException) -> Unreachable:
+    cause: Any = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return Unreachable("no connection to the provider", may_have_rung=False)
+    if isinstance(error, requests.exceptions.SSLError):
+        # Only a refused certificate is surely from before the request left.
+        refused = any(
+            isinstance(one, ssl.SSLCertVerificationError) for one in getattr(reason, "args", ())
+        )
+        return Unreachable("the TLS connection failed", may_have_rung=not refused)
+    if isinstance(reason, (NewConnectionError, NameResolutionError)):
+        return Unreachable("the connection was refused", may_have_rung=False)
+    if isinstance(error, requests.exceptions.Timeout):
+        return Unreachable("no answer in time", may_have_rung=True)
+    return Unreachable("the connection broke", may_have_rung=True)
+
+
+def _check_key(api_key: Any) -> None:
+    if not isinstance(api_key, str) or not api_key:
+        raise ConfigurationError("api_key is missing")
+    if not (api_key.isascii() and api_key.isprintable()) or api_key != api_key.strip():
+        raise ConfigurationError(
+            "api_key has characters that no header can carry: copy it anew, without spaces"
+        )
+
+
+def _check_url(base_url: Any) -> None:
+    try:
+        parts = urlsplit(base_url)
+        host, user, _ = parts.hostname, parts.username or parts.password, parts.port
+    except (ValueError, TypeError, AttributeError):
+        host, user, parts = None, None, urlsplit("")
+    if not host or user or parts.query or parts.fragment or parts.scheme not in ("http", "https"):
+        raise ConfigurationError(
+            "base_url must be an absolute address, as https://example.org/api/"
+        )
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ConfigurationError("base_url must be https: the key would travel in the clear")
+
+
+def is_loopback(host: str) -> bool:
+    """Is it this machine, where plain http is safe? Exact names and addresses only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_timeout(timeout: Any) -> tuple[float, float]:
+    try:
+        connect, read = (float(one) for one in timeout)
+    except (TypeError, ValueError):
+        connect = read = math.nan
+    if not (0 < connect < math.inf and 0 < read < math.inf):
+        raise ConfigurationError("timeout must be two positive numbers of seconds: (connect, read)")
+    return connect, read

@@ -1,0 +1,94 @@
+"""For the tests of a host project: with TRANSPORT "memory" nothing rings, and what would have rung
+is in ``outbox``.
+
+    from django_voicepassword.testing import outbox
+
+    verification = verifications.start("+7 999 123-45-67")
+    assert outbox[-1].channel == "flashcall"
+    verifications.check(verification.id, outbox[-1].code)
+
+Empty it between tests: ``outbox.clear()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from itertools import count
+from uuid import UUID
+
+from django_voicepassword.provider.protocol import Balance, Report, SendReply
+from django_voicepassword.security import codes
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One call or SMS that would have reached a person."""
+
+    channel: str
+    number: str
+    code: str
+    verification: UUID | None = None
+    id: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        return f"<Sent {self.channel} {self.id}>"
+
+
+#: Every call and SMS since the process began or the list was cleared, oldest first.
+outbox: list[Sent] = []
+_ids = count(1)
+
+
+class MemoryClient:
+    """Has the methods of ``client.Client`` and rings nobody. ``verification`` is noted beside what
+    is sent.
+    """
+
+    def __init__(self, verification: UUID | None = None) -> None:
+        self.verification = verification
+
+    def flash_call(
+        self,
+        number: str,
+        code: str | None = None,
+        capacity: int | None = None,
+        callback_url: str | None = None,
+    ) -> SendReply:
+        return self._send("flashcall", number, code or codes.make_random(capacity or 4))
+
+    def voice_call(
+        self,
+        number: str,
+        code: str | None = None,
+        repeat: bool = False,
+        ani: str | None = None,
+        callback_url: str | None = None,
+    ) -> SendReply:
+        return self._send("voice", number, code or codes.make_random(4))
+
+    def sms(self, request_id: str) -> SendReply:
+        earlier = next((sent for sent in reversed(outbox) if sent.id == request_id), None)
+        return self._send("sms", earlier.number if earlier else "", earlier.code if earlier else "")
+
+    def balance(self) -> Balance:
+        return Balance(Decimal("1000.00"), "Rub")
+
+    def state(self, request_id: str) -> Report:
+        return Report(id=request_id)
+
+    def daily(self, date: date) -> Iterator[Report]:
+        return iter(())
+
+    def _send(self, channel: str, number: str, code: str) -> SendReply:
+        # Plain text, which a failing test of the project shows.
+        code = str(code)
+        sent = Sent(channel, number, code, self.verification, id=f"memory-{next(_ids)}")
+        outbox.append(sent)
+        self.show(sent)
+        return SendReply(id=sent.id, number=number, price=Decimal(0), code=code)
+
+    def show(self, sent: Sent) -> None:
+        """What else happens to a call; nothing here."""
