@@ -22,9 +22,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from django_voicepassword import addresses, delivery
+from django_voicepassword import delivery
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import UnreadableReply
+from django_voicepassword.limits import client_ip
 from django_voicepassword.models import CallStatus
 from django_voicepassword.provider.protocol import MAX_CALLBACK_BYTES, parse_callback
 from django_voicepassword.security import callback_tokens
@@ -120,7 +121,7 @@ def _is_allowed(request: Request) -> bool:
     networks: list[Any] = settings.CALLBACK_ALLOWED_IPS
     if not networks:
         return True
-    address = addresses.client_address(request._request)
+    address = client_ip.client_address(request._request)
     if address is None:
         return False
     parsed = ipaddress.ip_address(address)

@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from django_voicepassword import limits, reported, signals, statistics, transactions
+from django_voicepassword import limits, reported, signals, transactions
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     AccountRefused,
@@ -27,6 +27,7 @@ from django_voicepassword.exceptions import (
     ProviderRefused,
     Unreachable,
 )
+from django_voicepassword.limits import alarms
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.provider import factory
 from django_voicepassword.provider.client import Client
@@ -98,7 +99,7 @@ def _send_claimed(
         logger.error("call %s: the provider refused: %s", call.pk, error.error_code)
         _refuse(call, error.error_code, give_back=isinstance(error, AccountRefused))
         if error.error_code.strip().casefold() == "not_enough_money":
-            statistics.alarm()
+            alarms.raise_balance_alarm()
     except ProviderError as error:
         if not error.may_have_rung:
             return _try_later(call, last_try)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_voicepassword import delivery, limits
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, RequestRefused
+from django_voicepassword.limits.alarms import ACCOUNT_REFUSED
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider import factory
 
@@ -27,8 +28,6 @@ NO_FINAL_STATE = "no_final_state"
 BATCH = 200
 #: Seconds after which a call is asked for again where the account was refused.
 REFUSED_PAUSE = 60
-#: The alarm that was given and not yet taken back.
-ALARM = "account_refused"
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def poll_due(now: datetime | None = None) -> int:
         try:
             refresh(call.pk)
         except AccountRefused as error:
-            if limits.raise_alarm(ALARM):
+            if limits.raise_alarm(ACCOUNT_REFUSED):
                 logger.error(
                     "polling stops: the provider refuses the account: %s", error.error_code
                 )
@@ -126,7 +125,7 @@ def poll_due(now: datetime | None = None) -> int:
         if call.polls + 1 >= len(settings.POLL_DELAYS):
             _give_up(call.pk, NO_FINAL_STATE, now)
     if answered:
-        limits.clear_alarm(ALARM)
+        limits.clear_alarm(ACCOUNT_REFUSED)
     return asked
 
 

@@ -51,7 +51,7 @@ def create(phone: str, make_user: Callable[[str], Any]) -> Any:
         with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
             # The field of a project need not be unique: the lock makes one user of two first logins
             # at once.
-            limits.hold(f"user:{phone}")
+            limits.lock(f"user:{phone}")
             user = find(phone)
             if user is None:
                 user = make_user(phone)
@@ -68,7 +68,7 @@ def create(phone: str, make_user: Callable[[str], Any]) -> Any:
 def assign(user: Any, phone: str) -> None:
     """From now on this number is this user's, and no other's."""
     with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
-        limits.hold(f"user:{phone}")
+        limits.lock(f"user:{phone}")
         _attach(user, phone)
 
 

@@ -21,17 +21,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_voicepassword import (
-    addresses,
-    budgets,
-    channels,
-    dispatch,
-    limits,
-    phones,
-    polling,
-    signals,
-    transactions,
-)
+from django_voicepassword import channels, dispatch, limits, phones, polling, signals, transactions
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     InvalidProof,
@@ -43,6 +33,7 @@ from django_voicepassword.exceptions import (
     VerificationExpired,
     WrongCode,
 )
+from django_voicepassword.limits import client_ip, subjects
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import callback_tokens, codes
 from django_voicepassword.security.sensitive import sensitive
@@ -101,16 +92,16 @@ def start(
         last_sent_at=now,
         expires_at=now + timedelta(seconds=settings.CODE_TTL),
         user=user if user is not None and user.is_authenticated else None,
-        ip=addresses.client_address(request),
+        ip=client_ip.client_address(request),
     )
     if fixed_code is not None:
         _pretend(verification, channel, fixed_code, insert=True)
         return verification
     _ask_host(verification, channel, request)
-    price = budgets.price_of_send(channel)
+    price = subjects.price_of_send(channel)
 
     def open_books() -> CallRequest:
-        reserved = budgets.reserve_send(verification, price, now, request)
+        reserved = subjects.reserve_send(verification, price, now, request)
         verification.save(force_insert=True)
         return _queue_call(verification, channel, now, reserved)
 
@@ -140,7 +131,7 @@ def resend(
     fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
         _ask_host(verification, channel, request)
-    price = budgets.price_of_send(channel)
+    price = subjects.price_of_send(channel)
     now = timezone.now()
 
     def open_books() -> CallRequest | None:
@@ -150,7 +141,7 @@ def resend(
             return None
         if fixed_code is not None:
             return _pretend(verification, channel, fixed_code, insert=False)
-        reserved = budgets.reserve_send(verification, price, now, request)
+        reserved = subjects.reserve_send(verification, price, now, request)
         return _queue_call(verification, channel, now, reserved)
 
     call = _in_transaction(open_books)
@@ -222,8 +213,8 @@ def _judge(
     if purpose is not None and verification.purpose != purpose:
         return verification, Refused("the verification was started for another purpose")
     try:
-        place = budgets.hold_guess(verification, now, request)
-    except limits.LimitedByTheFuture as error:
+        reservation = subjects.reserve_guess(verification, now, request)
+    except limits.ClockSkewRateLimited as error:
         limits.count_from_now(error.keys, now)
         return verification, error
     except RateLimited as error:
@@ -233,7 +224,7 @@ def _judge(
     if codes.matches(verification.id, verification.phone, guess, digests):
         # A right one costs the number nothing.
         return (verification if verification.approve(timezone.now()) else None), None
-    place.keep()
+    reservation.commit()
     left = attempts_left(verification)
     if left == 0:
         verification.exhaust()
@@ -330,7 +321,7 @@ def _ask_host(verification: Verification, channel: str, request: HttpRequest | N
 
 
 def _queue_call(
-    verification: Verification, channel: str, now: datetime, reserved: budgets.Reserved
+    verification: Verification, channel: str, now: datetime, reserved: subjects.Reserved
 ) -> CallRequest:
     return CallRequest.objects.create(
         verification=verification,
@@ -372,7 +363,7 @@ def _pretend(verification: Verification, channel: str, code: str, insert: bool) 
 def _in_transaction(work: Callable[[], Result]) -> Result:
     try:
         return transactions.begin_anew(work, _database())
-    except limits.LimitedByTheFuture as error:
+    except limits.ClockSkewRateLimited as error:
         limits.count_from_now(error.keys, timezone.now())
         raise
 

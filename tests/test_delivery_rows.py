@@ -400,7 +400,7 @@ def test_what_was_refused_rang_nobody(
 def test_what_is_refused_of_no_verification_gives_its_price_back(
     provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
 ) -> None:
-    limits.reserve({}, NOON, Decimal("0.30"))
+    limits.reserve({}, NOON, Decimal("0.30")).commit()
     for error in (AccountRefused("User_Disabled"), NumberRefused("Number_Not_Valid")):
         provider.answer = error
         place(alone(reserved_price=Decimal("0.10")))
@@ -419,7 +419,9 @@ def test_an_empty_account_is_an_alarm(
     alarms: int,
 ) -> None:
     raised: list[bool] = []
-    monkeypatch.setattr("django_voicepassword.statistics.alarm", lambda: raised.append(True))
+    monkeypatch.setattr(
+        "django_voicepassword.limits.alarms.raise_balance_alarm", lambda: raised.append(True)
+    )
     provider.answer = AccountRefused(error_code)
     place(start())
     assert len(raised) == alarms

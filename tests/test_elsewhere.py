@@ -106,7 +106,7 @@ limits.release({"phone": "79990000001"}, now - timedelta(hours=1), Decimal("0.35
 LimitCounter.objects.filter(key="phone:79990000001").update(events='{"2/h":[[9999999999999,2]]}')
 try:
     verifications.start("79990000001")
-except limits.LimitedByTheFuture:
+except limits.ClockSkewRateLimited:
     pass
 assert "9999999999999" not in LimitCounter.objects.get(key="phone:79990000001").events
 assert [limits.raise_alarm("balance") for _ in range(2)] == [True, False]

@@ -11,8 +11,9 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_voicepassword import addresses, phones
+from django_voicepassword import phones
 from django_voicepassword.exceptions import InvalidPhone, InvalidProof, VerificationExpired
+from django_voicepassword.limits import client_ip
 from django_voicepassword.security import callback_tokens, codes, masking
 
 
@@ -185,15 +186,15 @@ def test_the_address_of_the_client(
 ) -> None:
     configure(TRUSTED_PROXIES=proxies)
     request = RequestFactory().get("/", REMOTE_ADDR=direct, HTTP_X_FORWARDED_FOR=forwarded)
-    assert addresses.client_address(request) == address
+    assert client_ip.client_address(request) == address
 
 
 def test_ipv6_is_counted_by_its_64() -> None:
     assert (
-        addresses.subject("2001:db8:1:2:3:4:5:6")
-        == addresses.subject("2001:db8:1:2::1")
+        client_ip.subject("2001:db8:1:2:3:4:5:6")
+        == client_ip.subject("2001:db8:1:2::1")
         == "2001:db8:1:2::/64"
     )
-    assert addresses.subject("2001:db8:1:3::1") != addresses.subject("2001:db8:1:2::1")
-    assert addresses.subject("192.0.2.1") == "192.0.2.1"
-    assert addresses.client_address(None) is None
+    assert client_ip.subject("2001:db8:1:3::1") != client_ip.subject("2001:db8:1:2::1")
+    assert client_ip.subject("192.0.2.1") == "192.0.2.1"
+    assert client_ip.client_address(None) is None

@@ -21,7 +21,8 @@ from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
-from django_voicepassword import broker, limits, polling, statistics
+from django_voicepassword import broker, limits, statistics
+from django_voicepassword.limits import alarms
 from django_voicepassword.models import BalanceReading, DailyStatistics
 from tests.sandbox_process import SandboxProcess
 
@@ -175,7 +176,7 @@ def test_a_refused_key_is_an_error_that_does_not_tell_it(
 
 
 @pytest.mark.parametrize(
-    ("alarm", "kinds"), [(polling.ALARM, {"Key"}), (statistics.ALARM, {"Balance"})]
+    ("alarm", "kinds"), [(alarms.ACCOUNT_REFUSED, {"Key"}), (alarms.BALANCE_LOW, {"Balance"})]
 )
 def test_an_alarm_since_a_young_reading_makes_one_page_ask(
     client: Client,

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from django_voicepassword import limits, verifications
 from django_voicepassword.conf import DEFAULTS
 from django_voicepassword.exceptions import BudgetExhausted, RateLimited
+from django_voicepassword.limits import rates, reservations
 from django_voicepassword.models import LimitCounter, Verification
 from django_voicepassword.testing import Sent
 
@@ -51,7 +52,7 @@ def test_what_is_no_rate_says_the_form(text: str) -> None:
 def attempt(at: float, **subjects: str) -> int:
     """0 where it was counted, else the seconds to wait."""
     try:
-        limits.reserve(subjects or {"phone": "79990000001"}, NOW + timedelta(seconds=at))
+        limits.reserve(subjects or {"phone": "79990000001"}, NOW + timedelta(seconds=at)).commit()
     except RateLimited as error:
         return error.retry_after
     return 0
@@ -79,7 +80,7 @@ def test_a_refusal_costs_nothing_anywhere(configure: Callable[..., None]) -> Non
         assert attempt(1, phone="1", ip="192.0.2.1") > 0
     assert attempt(2, phone="2", ip="192.0.2.1") == 0
     with pytest.raises(RateLimited) as caught:
-        limits.reserve({"phone": "3", "ip": "192.0.2.1"}, NOW + timedelta(seconds=3))
+        limits.reserve({"phone": "3", "ip": "192.0.2.1"}, NOW + timedelta(seconds=3)).commit()
     assert caught.value.limit == "ip"
 
 
@@ -88,11 +89,11 @@ def test_what_is_given_back_may_be_taken_again(configure: Callable[..., None]) -
     configure(LIMITS={"phone": ["2/h"]}, DAILY_BUDGET=Decimal(1))
     subjects = {"phone": "79990000001"}
     for _ in range(3):
-        limits.reserve(subjects, NOW, Decimal("0.60"))
+        limits.reserve(subjects, NOW, Decimal("0.60")).commit()
         limits.release(subjects, NOW, Decimal("0.60"))
-    limits.reserve(subjects, NOW, Decimal("0.60"))
+    limits.reserve(subjects, NOW, Decimal("0.60")).commit()
     with pytest.raises(BudgetExhausted) as caught:
-        limits.reserve({"phone": "79990000002"}, NOW, Decimal("0.60"))
+        limits.reserve({"phone": "79990000002"}, NOW, Decimal("0.60")).commit()
     # Moscow's midnight.
     assert caught.value.retry_after == 9 * 3600
 
@@ -101,10 +102,10 @@ def test_what_is_given_back_may_be_taken_again(configure: Callable[..., None]) -
 def test_the_budget_is_of_the_day_of_the_provider(configure: Callable[..., None]) -> None:
     configure(DAILY_BUDGET=Decimal("0.35"), LIMITS={})
     evening = datetime(2026, 5, 1, 20, 59, tzinfo=timezone.utc)
-    limits.reserve({}, evening, Decimal("0.35"))
+    limits.reserve({}, evening, Decimal("0.35")).commit()
     with pytest.raises(BudgetExhausted):
-        limits.reserve({}, evening, Decimal("0.35"))
-    limits.reserve({}, evening + timedelta(minutes=2), Decimal("0.35"))
+        limits.reserve({}, evening, Decimal("0.35")).commit()
+    limits.reserve({}, evening + timedelta(minutes=2), Decimal("0.35")).commit()
 
 
 @pytest.mark.django_db
@@ -120,7 +121,7 @@ def test_a_great_rate_keeps_few_entries(configure: Callable[..., None]) -> None:
     configure(LIMITS={"site": ["1000/h"]})
     counted = sum(attempt(at, site="") == 0 for at in range(0, 3600, 3))
     assert counted == 1000
-    assert len(json.loads(LimitCounter.objects.get().events)["1000/h"]) <= limits.FINE + 1
+    assert len(json.loads(LimitCounter.objects.get().events)["1000/h"]) <= rates.FINE + 1
 
 
 @pytest.mark.django_db
@@ -133,7 +134,7 @@ def test_one_statement_locks_and_one_writes(
     subjects = limits.send_subjects("79990000001", "192.0.2.1")
     expected = 2 if connection.features.can_return_rows_from_bulk_insert else 3
     with django_assert_num_queries(expected):
-        limits.reserve(subjects, NOW)
+        limits.reserve(subjects, NOW).commit()
 
 
 @pytest.mark.django_db
@@ -213,9 +214,9 @@ def test_no_period_ever_holds_more_than_its_events(
     rate, live, taken, at = limits.Rate(count, seconds), [], [], 0
     for gap in gaps:
         at += int(gap * 1000)
-        live = limits._live(live, rate, at)
-        if limits._wait(live, rate, at) == 0:
-            live = limits._add(live, rate, at)
+        live = rates.live_events(live, rate, at)
+        if rates.seconds_to_wait(live, rate, at) == 0:
+            live = rates.add_event(live, rate, at)
             taken.append(at)
         within = [one for one in taken if one > at - seconds * 1000]
         assert len(within) <= count
@@ -275,9 +276,9 @@ def test_what_is_kept_of_an_event(configure: Callable[..., None]) -> None:
 def test_the_limit_with_the_longest_wait_is_named(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["1/10s"], "prefix": ["1/h"], "ip": ["1/m"]})
     subjects = {"ip": "192.0.2.1", "phone": "1", "prefix": "2"}
-    limits.reserve(subjects, NOW)
+    limits.reserve(subjects, NOW).commit()
     with pytest.raises(RateLimited) as caught:
-        limits.reserve(subjects, NOW + timedelta(seconds=1))
+        limits.reserve(subjects, NOW + timedelta(seconds=1)).commit()
     assert (type(caught.value), caught.value.limit, caught.value.retry_after) == (
         RateLimited,
         "prefix",
@@ -308,13 +309,13 @@ def test_events_that_are_kept_as_one_count_from_the_last(configure: Callable[...
     assert events()["200/1000s"] == [[milliseconds(19.998), 3], [milliseconds(29.998), 1]]
     assert attempt(35) == 0
     assert events()["200/1000s"] == [[milliseconds(19.998), 3], [milliseconds(35), 2]]
-    wait = limits._wait([[0, 150], [10_000, 50]], limits.Rate(200, 1000), 20_000)
+    wait = rates.seconds_to_wait([[0, 150], [10_000, 50]], limits.Rate(200, 1000), 20_000)
     assert wait == 980
     # Where three more are over, the second group must go as well.
-    assert limits._wait([[0, 150], [10_000, 53]], limits.Rate(50, 1000), 20_000) == 990
-    assert limits._wait([[0, 1], [10_000, 1]], limits.Rate(1, 1000), 20_000) == 990
-    assert limits._wait([[0, 1]], limits.Rate(1, 10_000), 5_000_000) == 5000
-    assert limits._wait([], limits.Rate(1, 1), 0) == 0
+    assert rates.seconds_to_wait([[0, 150], [10_000, 53]], limits.Rate(50, 1000), 20_000) == 990
+    assert rates.seconds_to_wait([[0, 1], [10_000, 1]], limits.Rate(1, 1000), 20_000) == 990
+    assert rates.seconds_to_wait([[0, 1]], limits.Rate(1, 10_000), 5_000_000) == 5000
+    assert rates.seconds_to_wait([], limits.Rate(1, 1), 0) == 0
 
 
 @pytest.mark.django_db
@@ -341,13 +342,13 @@ def test_clocks_of_servers_may_differ_by_a_minute(
     configure(LIMITS={"phone": ["2/h"], "ip": ["9/h"]})
     subjects = {"phone": "79990000001", "ip": "192.0.2.1"}
     earlier = NOW - timedelta(seconds=back)
-    limits.reserve(subjects, earlier - timedelta(seconds=5))
-    limits.reserve({"phone": "79990000001"}, NOW)
+    limits.reserve(subjects, earlier - timedelta(seconds=5)).commit()
+    limits.reserve({"phone": "79990000001"}, NOW).commit()
     with pytest.raises(RateLimited) as caught:
-        limits.reserve(subjects, earlier)
+        limits.reserve(subjects, earlier).commit()
     assert (caught.value.limit, caught.value.retry_after) == ("phone", 3595)
-    assert isinstance(caught.value, limits.LimitedByTheFuture) == is_ahead
-    if isinstance(caught.value, limits.LimitedByTheFuture):
+    assert isinstance(caught.value, limits.ClockSkewRateLimited) == is_ahead
+    if isinstance(caught.value, limits.ClockSkewRateLimited):
         assert caught.value.keys == ["phone:79990000001"]
         limits.count_from_now(caught.value.keys, earlier)
         assert events()["2/h"] == [[milliseconds(-back - 5), 1], [milliseconds(-back), 1]]
@@ -359,13 +360,13 @@ def test_what_has_no_limit_costs_no_query(
 ) -> None:
     configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=None)
     with django_assert_num_queries(0):
-        limits.reserve({"phone": "1", "prefix": "2"}, NOW, Decimal(1))
+        limits.reserve({"phone": "1", "prefix": "2"}, NOW, Decimal(1)).commit()
         limits.release({"phone": "1"}, NOW)
         limits.count_from_now([], NOW)
         limits.adjust_budget(NOW, Decimal(0))
     configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal(1))
     with django_assert_num_queries(0):
-        limits.reserve({"phone": "1"}, NOW)
+        limits.reserve({"phone": "1"}, NOW).commit()
 
 
 @pytest.mark.django_db
@@ -376,7 +377,7 @@ def test_a_price_counts_where_there_is_a_budget(
     configure: Callable[..., None], budget: Any, price: Decimal | None, amount: int | None
 ) -> None:
     configure(LIMITS={"phone": ["3/h"]}, DAILY_BUDGET=budget)
-    limits.reserve({"phone": "1"}, NOW, price)
+    limits.reserve({"phone": "1"}, NOW, price).commit()
     rows = dict(LimitCounter.objects.values_list("key", "amount"))
     assert rows == {"phone:1": 0, **({} if amount is None else {"budget:2026-05-01": amount})}
 
@@ -386,10 +387,10 @@ def test_the_money_of_a_day_is_exact(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": []}, DAILY_BUDGET=Decimal("1.0500"))
     key = {"key": "budget:2026-05-01"}
     for _ in range(3):
-        limits.reserve({}, NOW, Decimal("0.35"))
+        limits.reserve({}, NOW, Decimal("0.35")).commit()
     assert LimitCounter.objects.get(**key).amount == Decimal("1.05")
     with pytest.raises(BudgetExhausted):
-        limits.reserve({}, NOW, Decimal("0.0001"))
+        limits.reserve({}, NOW, Decimal("0.0001")).commit()
     limits.release({}, NOW)
     limits.adjust_budget(NOW, Decimal("-0.05"))
     limits.adjust_budget(NOW + timedelta(days=1), Decimal("-1"))
@@ -413,7 +414,7 @@ def test_an_empty_budget_is_full_at_the_providers_midnight(
             {},
             datetime(2026, 5, 1, hour, minute, tzinfo=timezone.utc) + timedelta(seconds=second),
             Decimal(1),
-        )
+        ).commit()
     assert caught.value.retry_after == wait
 
 
@@ -438,9 +439,9 @@ def test_a_price_is_what_was_paid_last() -> None:
 def test_support_opens_the_budgets_of_one_number(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["1/h"], "phone_guesses": ["1/h"], "ip": ["2/h"]})
     for phone in ("79990000001", "79990000002"):
-        limits.reserve({"phone": phone, "phone_guesses": phone, "ip": "192.0.2.1"}, NOW)
-    assert limits.forget("79990000003") == 0
-    assert limits.forget("79990000001") == 2
+        limits.reserve({"phone": phone, "phone_guesses": phone, "ip": "192.0.2.1"}, NOW).commit()
+    assert limits.unblock("79990000003") == 0
+    assert limits.unblock("79990000001") == 2
     left = {"phone:79990000002", "phone_guesses:79990000002", "ip:192.0.2.1"}
     assert set(LimitCounter.objects.values_list("key", flat=True)) == left
 
@@ -448,17 +449,19 @@ def test_support_opens_the_budgets_of_one_number(configure: Callable[..., None])
 @pytest.mark.django_db
 def test_support_sees_what_is_used(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["3/10m", "200/d"], "phone_guesses": ["5/d"], "ip": ["9/h"]})
-    assert limits.used("79990000001", NOW) == []
+    assert limits.usage("79990000001", NOW) == []
     for at in (0, 1, 500):
-        limits.reserve({"phone": "79990000001", "ip": "79990000001"}, NOW + timedelta(seconds=at))
-    limits.reserve({"phone_guesses": "79990000001"}, NOW)
+        limits.reserve(
+            {"phone": "79990000001", "ip": "79990000001"}, NOW + timedelta(seconds=at)
+        ).commit()
+    limits.reserve({"phone_guesses": "79990000001"}, NOW).commit()
     # The second one is ten minutes old to the millisecond, and counts no more.
     later = NOW + timedelta(seconds=601)
     expected = [("phone 3/10m", 1, 3), ("phone 200/d", 3, 200), ("phone_guesses 5/d", 1, 5)]
-    assert limits.used("79990000001", later) == expected
+    assert limits.usage("79990000001", later) == expected
     with freeze_time(later):
-        assert limits.used("79990000001") == expected
-    assert limits.used("79990000002", later) == []
+        assert limits.usage("79990000001") == expected
+    assert limits.usage("79990000002", later) == []
 
 
 @pytest.mark.django_db
@@ -500,7 +503,7 @@ def test_an_alarm_is_raised_once_until_it_is_cleared() -> None:
 @pytest.mark.django_db
 def test_what_is_held_has_a_row(django_assert_num_queries: Any) -> None:
     for _ in range(2):
-        limits.hold("statistics:2026-05-01")
+        limits.lock("statistics:2026-05-01")
     assert list(LimitCounter.objects.values_list("key", "events", "amount")) == [
         ("statistics:2026-05-01", "{}", 0)
     ]
@@ -513,9 +516,9 @@ def test_a_database_that_cannot_return_what_it_wrote_is_asked(
     """As MariaDB does it, here on any."""
     monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
     configure(LIMITS={"phone": ["2/h"], "ip": ["9/h"]}, DAILY_BUDGET=Decimal(1))
-    limits.reserve({"phone": "79990000002"}, NOW)
+    limits.reserve({"phone": "79990000002"}, NOW).commit()
     with django_assert_num_queries(3):
-        limits.reserve({"phone": "79990000001", "ip": "192.0.2.1"}, NOW, Decimal("0.35"))
+        limits.reserve({"phone": "79990000001", "ip": "192.0.2.1"}, NOW, Decimal("0.35")).commit()
     assert [attempt(at) for at in (1, 2)] == [0, 3598]
     assert LimitCounter.objects.get(key="budget:2026-05-01").amount == Decimal("0.35")
     assert events("ip:192.0.2.1") == {"9/h": [[milliseconds(0), 1]]}
@@ -527,9 +530,9 @@ def test_a_database_that_cannot_return_what_it_wrote_is_asked(
 
 def test_every_limit_has_a_default() -> None:
     assert tuple(DEFAULTS["LIMITS"]) == limits.NAMES
-    assert list(limits.DEVICE_LIMITS) == ["device_sends", "device_guesses"]
+    assert list(reservations.DEVICE_LIMITS) == ["device_sends", "device_guesses"]
 
 
 def test_one_rate_that_is_ahead_is_enough() -> None:
-    assert limits._is_ahead({"1/h": [], "2/h": [[5, 1]], "3/h": [[5, 1], [60_011, 1]]}, 10)
-    assert not limits._is_ahead({"1/h": [], "3/h": [[5, 1], [60_010, 1]]}, 10)
+    assert rates.is_ahead({"1/h": [], "2/h": [[5, 1]], "3/h": [[5, 1], [60_011, 1]]}, 10)
+    assert not rates.is_ahead({"1/h": [], "3/h": [[5, 1], [60_010, 1]]}, 10)

@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from django_voicepassword import limits, retention
+from django_voicepassword.limits import counters
 from django_voicepassword.models import (
     BalanceReading,
     CallRequest,
@@ -120,7 +121,7 @@ def test_numbers_are_masked_and_figures_stay(configure: Callable[..., None], aga
 
 def test_counters_go_when_no_rate_reaches_back_to_them(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["10/30d"]})
-    limits.reserve({"phone": PHONE}, timezone.now())
+    limits.reserve({"phone": PHONE}, timezone.now()).commit()
     limits.raise_alarm("balance_low")
     limits.note_price("sms", Decimal("3.30"), timezone.now())
     LimitCounter.objects.update(updated_at=timezone.now() - timedelta(days=31))
@@ -140,7 +141,7 @@ def test_counters_go_in_batches(
     LimitCounter.objects.bulk_create(
         LimitCounter(key=f"ip:{number}", updated_at=now) for number in range(7)
     )
-    monkeypatch.setattr(limits, "PURGE_BATCH", 3)
+    monkeypatch.setattr(counters, "PURGE_BATCH", 3)
     # Three times keys and rows, and once no keys.
     with django_assert_num_queries(7):
         assert limits.purge(now + timedelta(seconds=1)) == 7

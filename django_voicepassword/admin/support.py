@@ -118,7 +118,7 @@ def _is_possible(name: str, call: CallRequest, calls: list[CallRequest]) -> bool
     if name == "ask":
         return bool(call.provider_id) and call.service != CallRequest.TEST_SERVICE
     if name == "unblock":
-        return bool(limits.used(call.phone))
+        return bool(limits.usage(call.phone))
     is_open = call.verification is not None and call.verification.is_open()
     if name == "cancel":
         return is_open
@@ -171,7 +171,7 @@ class SupportMixin:
         except InvalidPhone as error:
             messages.error(request, presentation.error_text(error))
             return back
-        limits.forget(phone)
+        limits.unblock(phone)
         newest = CallRequest.objects.filter(phone=phone).order_by("-created_at").first()
         if newest is not None:
             self.log_change(request, newest, str(DEEDS["unblock"].done))
@@ -203,7 +203,7 @@ def _do(name: str, deed: Deed, call: CallRequest) -> str:
         word = status.get_state_display() if status is not None else CallStatus.OTHER
         return _("The provider says: %(state)s.") % {"state": word}
     if name == "unblock":
-        limits.forget(call.phone)
+        limits.unblock(call.phone)
     elif call.verification is None:
         raise ValueError(str(deed.why))
     elif name == "cancel":
@@ -232,4 +232,4 @@ def standing(query: str, request: HttpRequest) -> Standing | None:
     phone = history.whole_number(query)
     if phone is None:
         return None
-    return Standing(phone, limits.used(phone), request.user.has_perm(f"{_APP}.unblock_phone"))
+    return Standing(phone, limits.usage(phone), request.user.has_perm(f"{_APP}.unblock_phone"))

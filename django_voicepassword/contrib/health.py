@@ -29,9 +29,10 @@ from django.utils.crypto import salted_hmac
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from django_voicepassword import broker, limits, polling, statistics
+from django_voicepassword import broker, limits, statistics
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, Unreachable
+from django_voicepassword.limits import alarms
 from django_voicepassword.models import BalanceReading, DailyStatistics
 from django_voicepassword.provider import factory
 
@@ -122,7 +123,7 @@ class _Account(_Check):
 class VoicePasswordKey(_Account):
     """The provider accepts API_KEY: it told a balance within ``max_age``, or tells one now."""
 
-    alarm = polling.ALARM
+    alarm = alarms.ACCOUNT_REFUSED
 
     def weigh(self, told: dict[str, str], last: BalanceReading | None) -> None:
         error = told.get("error")
@@ -146,7 +147,7 @@ class VoicePasswordKey(_Account):
 class VoicePasswordBalance(_Account):
     """The balance is above LOW_BALANCE, or above 0 without it."""
 
-    alarm = statistics.ALARM
+    alarm = alarms.BALANCE_LOW
 
     def weigh(self, told: dict[str, str], last: BalanceReading | None) -> None:
         if "balance" not in told:

@@ -1,10 +1,10 @@
 """The rows. Every transition has a name; every rule that a database can keep is a constraint in it."""
 
-from django_voicepassword.models.books import BalanceReading, DailyStatistics
 from django_voicepassword.models.calls import CallRequest, CallStatus
 from django_voicepassword.models.dashboard import Dashboard
 from django_voicepassword.models.figures import DayFigures, HourFigures, PrefixFigures
 from django_voicepassword.models.limits import LimitCounter
+from django_voicepassword.models.statistics import BalanceReading, DailyStatistics
 from django_voicepassword.models.verifications import Verification, VerifiedPhone
 
 __all__ = [

@@ -178,7 +178,7 @@ class CallRequest(models.Model):
                 name="voicepassword_call_claimed",
             ),
         ]
-        # Partial indexes, which not every database has, are made by the migration 0002.
+        # The migration makes the partial indexes, which not every database supports.
         indexes = [
             models.Index(fields=["created_at", "id"], name="voicepassword_call_created"),
             models.Index(fields=["phone", "created_at"], name="voicepassword_call_phone"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from django_voicepassword.models.books import DailyStatistics
+from django_voicepassword.models.statistics import DailyStatistics
 
 
 class Dashboard(DailyStatistics):

@@ -9,15 +9,13 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from django_voicepassword import limits, signals
+from django_voicepassword import limits
 from django_voicepassword.conf import settings
+from django_voicepassword.limits.alarms import BALANCE_LOW, clear_alarm, raise_balance_alarm
 from django_voicepassword.models import BalanceReading, DailyStatistics
 from django_voicepassword.provider import factory
 
 logger = logging.getLogger(__name__)
-
-#: The alarm that was given and not yet taken back.
-ALARM = "balance_low"
 #: Days whose spending the forecast goes by.
 FORECAST_DAYS = 7
 
@@ -46,25 +44,10 @@ def read_balance() -> BalanceReading:
     )
     threshold = settings.LOW_BALANCE
     if balance.amount > (threshold or 0):
-        limits.clear_alarm(ALARM)
+        clear_alarm(BALANCE_LOW)
     elif threshold is not None:
-        alarm(balance.amount, balance.currency)
+        raise_balance_alarm(balance.amount, balance.currency)
     return reading
-
-
-def alarm(balance: Decimal | None = None, currency: str = "") -> None:
-    """Tell that the money ends, once until a reading is above LOW_BALANCE again.
-
-    ``balance`` None: nobody told it, a send was refused for it.
-    """
-    if not limits.raise_alarm(ALARM):
-        return
-    threshold = settings.LOW_BALANCE
-    told = "not enough for a send" if balance is None else f"{balance} {currency}"
-    logger.error("the balance is low: %s; LOW_BALANCE is %s", told, threshold)
-    signals.balance_low.send_robust(
-        sender=BalanceReading, balance=balance, currency=currency, threshold=threshold
-    )
 
 
 def forecast(today: date | None = None) -> Forecast | None:

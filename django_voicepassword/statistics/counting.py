@@ -131,7 +131,7 @@ def refresh_figures(day: date) -> bool:
     ]
     with transaction.atomic(using=router.db_for_write(DayFigures)):
         # Not held while it counts: a web request would wait for that on SQLite.
-        limits.hold(f"figures:{day.isoformat()}")
+        limits.lock(f"figures:{day.isoformat()}")
         kept = DayFigures.objects.filter(channel=ALL, date=day).first()
         if kept is not None and kept.counted_at > began:
             return True

@@ -208,4 +208,4 @@ def _keep(day: date, totals: Totals, read: int, report: Any) -> DailyStatistics:
 
 def _hold(day: date) -> None:
     """Runs of one day take turns."""
-    limits.hold(f"sync:{day.isoformat()}")
+    limits.lock(f"sync:{day.isoformat()}")

@@ -184,11 +184,11 @@ def test_no_deed_is_done_by_get(outbox: list[Sent]) -> None:
         client.get(deed(call, name))
     call.verification.refresh_from_db()  # type: ignore[union-attr]
     assert (len(outbox), call.verification.status, LogEntry.objects.count()) == (1, "pending", 0)  # type: ignore[union-attr]
-    assert limits.used(call.phone)
+    assert limits.usage(call.phone)
     client = Client(enforce_csrf_checks=True)
     client.login(username="support")
     assert client.post(deed(call, "unblock")).status_code in (302, 403)
-    assert limits.used(call.phone)
+    assert limits.usage(call.phone)
 
 
 def test_what_costs_is_confirmed_and_then_rings_once(
@@ -241,9 +241,9 @@ def test_canceling_and_unblocking(outbox: list[Sent]) -> None:
     client = logged_in("cancel_verification", "unblock_phone")
     client.post(deed(call, "cancel"))
     assert verifications.get(call.verification_id).status == "canceled"  # type: ignore[arg-type]
-    assert limits.used(call.phone)
+    assert limits.usage(call.phone)
     client.post(deed(call, "unblock"))
-    assert limits.used(call.phone) == []
+    assert limits.usage(call.phone) == []
     assert "No limit of this number is used." in page(client, call)
 
 

@@ -305,10 +305,10 @@ def test_a_number_that_was_searched_for_tells_its_limits_and_can_be_unblocked(
     assert "This number" not in client.get(LIST, {"q": "4567"}).content.decode()
     unblock = reverse("admin:django_voicepassword_callrequest_unblock")
     assert client.get(unblock).status_code == 302
-    assert limits.used("79991234567") == [("phone 2/10m", 2, 2)]
+    assert limits.usage("79991234567") == [("phone 2/10m", 2, 2)]
     answer = client.post(unblock, {"phone": "79991234567"}, follow=True)
     assert "+7 *** ***-**-67: Unblocked the number" in answer.content.decode()
-    assert limits.used("79991234567") == []
+    assert limits.usage("79991234567") == []
     assert (
         "This is not a phone number"
         in client.post(unblock, {"phone": "abc"}, follow=True).content.decode()
@@ -327,4 +327,4 @@ def test_unblocking_needs_its_permission(outbox: list[Sent]) -> None:
         ).status_code
         == 403
     )
-    assert limits.used("79991234567") == [("phone 3/10m", 1, 3), ("phone 10/d", 1, 10)]
+    assert limits.usage("79991234567") == [("phone 3/10m", 1, 3), ("phone 10/d", 1, 10)]

@@ -434,7 +434,7 @@ def test_a_report_of_a_fault_shows_no_phone_and_no_code(
         reports.append(ExceptionReporter(request, *sys.exc_info()).get_traceback_html())
 
     monkeypatch.setattr("django.db.models.query.QuerySet.update", broken)
-    monkeypatch.setattr("django_voicepassword.limits._lock", broken)
+    monkeypatch.setattr("django_voicepassword.limits.counters.lock_rows", broken)
     got_request_exception.connect(report)
     api.client.raise_request_exception = False
     body = {"phone": "8 999 000-00-02", "code": code, "verification": id}

@@ -20,7 +20,7 @@ def bursts(burst: str, databases: tuple[str, ...] = DATABASES) -> tuple[str, ...
     return tuple(f"tests/test_bursts.py -k {database} and {burst}" for database in databases)
 
 
-_LOCK = """    returned: Iterable[tuple[str, str, Decimal]] | None = _upsert(
+_LOCK = """    returned: Iterable[tuple[str, str, Decimal]] | None = upsert(
         rows, update=("updated_at",), returning=columns
     )
     if returned is None:
@@ -65,14 +65,14 @@ COUNTS = [
         # SQLite refuses to write what was read before somebody else wrote, and the transaction
         # begins anew: see the next.
         (*bursts("phone", DATABASES[1:]), *bursts("address", DATABASES[1:])),
-        (("limits.py", _LOCK, _READ),),
+        (("limits/counters.py", _LOCK, _READ),),
     ),
     Guard(
         "3",
         "apart: a budget is read, and written later, each by itself",
         (*bursts("phone", DATABASES[:1]), *bursts("address", DATABASES[:1])),
         (
-            ("limits.py", _LOCK, _READ),
+            ("limits/counters.py", _LOCK, _READ),
             ("transactions.py", _TRANSACTION, "                return work()\n"),
         ),
     ),
@@ -98,7 +98,7 @@ COUNTS = [
         "3",
         "money: the day's budget is not looked at",
         bursts("money"),
-        (("limits.py", _BUDGET, "        if False:\n"),),
+        (("limits/reservations.py", _BUDGET, "        if False:\n"),),
     ),
     Guard(
         "3",
@@ -124,8 +124,8 @@ COUNTS = [
         (f"{CLOCK} -k sends_wait", f"{CLOCK} -k guesses_wait", STEP),
         (
             (
-                "limits.py",
-                "raise LimitedByTheFuture(limit, wait, ahead) if ahead else RateLimited",
+                "limits/reservations.py",
+                "raise ClockSkewRateLimited(limit, wait, ahead) if ahead else RateLimited",
                 "raise RateLimited",
             ),
         ),
@@ -136,7 +136,7 @@ COUNTS = [
         (f"{CLOCK} -k sends_wait", "tests/test_limits.py -k steps_back", STEP),
         (
             (
-                "limits.py",
+                "limits/rates.py",
                 "for at, count in entries if at > start]",
                 "for at, count in entries if start < at <= moment]",
             ),
@@ -155,7 +155,7 @@ COUNTS = [
         "3",
         "skew: servers whose clocks differ by seconds are taken for one that stepped back",
         (f"{CLOCK} -k servers",),
-        (("limits.py", "SKEW = 60\n", "SKEW = 0\n"),),
+        (("limits/rates.py", "SKEW = 60\n", "SKEW = 0\n"),),
     ),
     Guard(
         "4",

@@ -13,8 +13,9 @@ from django.test import RequestFactory
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_voicepassword import addresses, phones
+from django_voicepassword import phones
 from django_voicepassword.exceptions import InvalidPhone, InvalidProof, VerificationExpired
+from django_voicepassword.limits import client_ip
 from django_voicepassword.security import callback_tokens, codes, masking, trusted_devices
 from tests.hostile import strategies as hostile
 
@@ -106,9 +107,9 @@ def test_a_device_is_known_by_our_cookie_alone(cookie: str) -> None:
 def test_an_address_is_one_or_none(direct: str, forwarded: str, proxies: int) -> None:
     request = RequestFactory().get("/")
     request.META |= {"REMOTE_ADDR": direct, "HTTP_X_FORWARDED_FOR": f"{forwarded},{direct}"}
-    address = addresses.client_address(request)
+    address = client_ip.client_address(request)
     if address is not None:
-        assert addresses.subject(address)
+        assert client_ip.subject(address)
 
 
 @pytest.mark.parametrize("piece", ["7", "+", " ", "1 ", "\ud800", "é", ".", ":", "-"])

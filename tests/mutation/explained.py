@@ -5,7 +5,7 @@ reason), parts of lines.
 from __future__ import annotations
 
 EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "limits": (
+    "limits/reservations": (
         ("PURGE_BATCH = 1000", "PURGE_BATCH = ", "a size by choice"),
         ("@lru_cache(maxsize=256)", "", "for speed alone"),
         ("key__in=wanted", "objects.filter().values_list", "more rows are read than are looked at"),
@@ -13,7 +13,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("strict=True", "row,)]", "a row has as many values as there are fields"),
         ("strict=True", "strict=False", "a row has as many values as there are fields"),
     ),
-    "budgets": (
+    "limits/subjects": (
         ("@dataclass(frozen=True)", "@dataclass(", "nobody writes into it"),
         (
             'if error.limit == "phone" else ""',

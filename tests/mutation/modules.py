@@ -9,14 +9,14 @@ _ELSEWHERE = "tests/test_elsewhere.py"
 #: Module of the package: tests, which are run one after the other until one fails.
 TESTS: dict[str, tuple[str, ...]] = {
     "security/codes": ("tests/test_codes.py", "tests/test_ground.py"),
-    "limits": (
+    "limits/reservations": (
         "tests/test_limits.py",
         "tests/faults/test_clock.py",
         "tests/test_devices.py",
         "tests/test_retention.py",
         _ELSEWHERE,
     ),
-    "budgets": ("tests/test_devices.py", "tests/test_verifications.py"),
+    "limits/subjects": ("tests/test_devices.py", "tests/test_verifications.py"),
     "channels": ("tests/test_verifications.py",),
     "transactions": ("tests/test_transactions.py", _ELSEWHERE),
     "verifications": (

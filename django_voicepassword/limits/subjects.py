@@ -10,9 +10,12 @@ from decimal import Decimal
 
 from django.http import HttpRequest
 
-from django_voicepassword import limits, phones
+from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import RateLimited
+from django_voicepassword.limits import client_ip
+from django_voicepassword.limits.budget import expected_price
+from django_voicepassword.limits.reservations import Reservation, reserve
 from django_voicepassword.models import Verification
 from django_voicepassword.security import trusted_devices
 
@@ -27,23 +30,36 @@ class Reserved:
     device: str = ""
 
 
+def send_subjects(phone: str, ip: str | None, device: str = "") -> dict[str, str]:
+    """Which budgets one send to ``phone`` for the client ``ip`` draws on: limit name -> subject.
+
+    ``device``: one that proved the number before, and pays from its own budget instead of the
+    number's.
+    """
+    subjects = {"prefix": phone[:-4], "site": ""}
+    subjects |= {"device_sends": f"{device}:{phone}"} if device else {"phone": phone}
+    if ip:
+        subjects["ip"] = client_ip.subject(ip)
+    return subjects
+
+
 def price_of_send(channel: str) -> Decimal | None:
     """What DAILY_BUDGET is to pay for one send; None without it.
 
     Asked before the transaction of the send: one that begins with a read cannot wait for a writer
     on SQLite.
     """
-    return limits.expected_price(channel) if settings.DAILY_BUDGET is not None else None
+    return expected_price(channel) if settings.DAILY_BUDGET is not None else None
 
 
 def reserve_send(
     verification: Verification, price: Decimal | None, now: datetime, request: HttpRequest | None
 ) -> Reserved:
     """Count one send. Raises RateLimited or BudgetExhausted and counts nothing. See
-    ``limits.reserve``.
+    ``reservations.reserve``.
     """
     try:
-        limits.reserve(limits.send_subjects(verification.phone, verification.ip), now, price)
+        reserve(send_subjects(verification.phone, verification.ip), now, price).commit()
         return Reserved(price)
     except RateLimited as error:
         device = (
@@ -51,23 +67,23 @@ def reserve_send(
         )
         if not device:
             raise
-    limits.reserve(limits.send_subjects(verification.phone, verification.ip, device), now, price)
+    reserve(send_subjects(verification.phone, verification.ip, device), now, price).commit()
     return Reserved(price, device)
 
 
-def hold_guess(
+def reserve_guess(
     verification: Verification, now: datetime, request: HttpRequest | None
-) -> limits.Reservation:
-    """A place for one guess, to be kept where it is wrong. Raises RateLimited. See
-    ``limits.hold_place``.
+) -> Reservation:
+    """Reserve one guess, to be committed where it is wrong. Raises RateLimited. See
+    ``reservations.reserve``.
     """
     phone = verification.phone
     if phones.fixed_code(phone) is not None:
-        return limits.Reservation([], now)
+        return Reservation([], now)
     try:
-        return limits.hold_place({"phone_guesses": phone}, now)
+        return reserve({"phone_guesses": phone}, now)
     except RateLimited:
         device = trusted_devices.proved(request, phone)
         if not device:
             raise
-    return limits.hold_place({"device_guesses": f"{device}:{phone}"}, now)
+    return reserve({"device_guesses": f"{device}:{phone}"}, now)

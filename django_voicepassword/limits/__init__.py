@@ -1,0 +1,64 @@
+"""Rates and money, counted in the database before anything is tried."""
+
+from django_voicepassword.limits.alarms import (
+    clear_alarm,
+    is_raised,
+    raise_alarm,
+    raise_balance_alarm,
+)
+from django_voicepassword.limits.budget import (
+    adjust_budget,
+    expected_price,
+    note_price,
+    provider_day,
+)
+from django_voicepassword.limits.counters import lock, purge
+from django_voicepassword.limits.rates import SKEW, Rate, parse_rate
+from django_voicepassword.limits.reservations import (
+    NAMES,
+    ClockSkewRateLimited,
+    Reservation,
+    count_from_now,
+    longest_period,
+    release,
+    reserve,
+    unblock,
+    usage,
+)
+from django_voicepassword.limits.subjects import (
+    Reserved,
+    price_of_send,
+    reserve_guess,
+    reserve_send,
+    send_subjects,
+)
+
+__all__ = [
+    "NAMES",
+    "SKEW",
+    "ClockSkewRateLimited",
+    "Rate",
+    "Reservation",
+    "Reserved",
+    "adjust_budget",
+    "clear_alarm",
+    "count_from_now",
+    "expected_price",
+    "is_raised",
+    "lock",
+    "longest_period",
+    "note_price",
+    "parse_rate",
+    "price_of_send",
+    "provider_day",
+    "purge",
+    "raise_alarm",
+    "raise_balance_alarm",
+    "release",
+    "reserve",
+    "reserve_guess",
+    "reserve_send",
+    "send_subjects",
+    "unblock",
+    "usage",
+]

@@ -1,0 +1,55 @@
+"""Alarms: each is raised once, and may be raised again when its reason is gone."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from django_voicepassword import signals
+from django_voicepassword.conf import settings
+from django_voicepassword.limits.counters import database
+from django_voicepassword.models import BalanceReading, LimitCounter
+
+logger = logging.getLogger(__name__)
+
+#: The names of the alarms.
+ACCOUNT_REFUSED, BALANCE_LOW = "account_refused", "balance_low"
+
+
+def raise_alarm(name: str) -> bool:
+    """Note an alarm; True for exactly one of all who raise it, until it is cleared."""
+    now = timezone.now()
+    try:
+        with transaction.atomic(using=database()):
+            LimitCounter.objects.create(key=f"alarm:{name}", updated_at=now)
+    except IntegrityError:
+        return False
+    return True
+
+
+def is_raised(name: str) -> bool:
+    """Was an alarm raised and not cleared since?"""
+    return LimitCounter.objects.filter(key=f"alarm:{name}").exists()
+
+
+def clear_alarm(name: str) -> None:
+    """The reason is gone: the alarm may be raised again."""
+    LimitCounter.objects.filter(key=f"alarm:{name}").delete()
+
+
+def raise_balance_alarm(balance: Decimal | None = None, currency: str = "") -> None:
+    """Report that the money is running out, once until a reading is above LOW_BALANCE again.
+
+    ``balance`` is None where no reading said so: the provider refused a send for lack of money.
+    """
+    if not raise_alarm(BALANCE_LOW):
+        return
+    threshold = settings.LOW_BALANCE
+    reading = "not enough for a send" if balance is None else f"{balance} {currency}"
+    logger.error("the balance is low: %s; LOW_BALANCE is %s", reading, threshold)
+    signals.balance_low.send_robust(
+        sender=BalanceReading, balance=balance, currency=currency, threshold=threshold
+    )
