@@ -138,8 +138,8 @@ def phone(number: int) -> str:
 def run(name: str, count: int) -> None:
     from django.db import connection
 
-    from django_voicepassword import export
-    from django_voicepassword.export import Export
+    from django_voicepassword.history import export
+    from django_voicepassword.history.export import Export
     from django_voicepassword.models import CallRequest
 
     connection.ensure_connection()

@@ -25,7 +25,8 @@ from benchmarks.databases import Database
 from benchmarks.measuring import Ratio, Table, counted, progress, say
 from benchmarks.provider import Provider
 from benchmarks.worker import app, by_hand, empty
-from django_voicepassword import delivery, tasks
+from django_voicepassword import tasks
+from django_voicepassword.calls import placing
 from django_voicepassword.models import CallRequest
 
 #: Of this run alone: one that was stopped may have left tasks in its own.
@@ -81,7 +82,7 @@ def _statements(own: dict[str, Any]) -> int:
 
     (key,) = _queued(1)
     with override_settings(VOICEPASSWORD=own), counted() as seen:
-        delivery.place(key)
+        placing.place(key)
     assert CallRequest.objects.get(pk=key).state == "placed"
     return len(seen)
 

@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from django_voicepassword import delivery
+from django_voicepassword.calls import recording
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.limits import client_ip
@@ -101,7 +101,7 @@ class CallbackView(APIView):
             logger.warning("a callback for call %s cannot be read", call_id)
             return _error("unreadable", "send one report as a JSON object or a form", 400)
         try:
-            delivery.record(call_id, report, CallStatus.Source.CALLBACK)
+            recording.record(call_id, report, CallStatus.Source.CALLBACK)
         except (DatabaseError, InterfaceError):
             # The provider may come again; polls and the daily statistics tell the same later.
             logger.exception("a callback for call %s could not be kept", call_id)

@@ -7,7 +7,8 @@ from functools import partial
 
 from django.db import router, transaction
 
-from django_voicepassword import broker, delivery, tasks
+from django_voicepassword import tasks
+from django_voicepassword.calls import broker, errors, placing
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import CallRequest
@@ -52,17 +53,17 @@ def hand_in_again(call_id: int) -> None:
         except Exception as error:
             raise Unavailable("the broker does not take the call") from error
     else:
-        delivery.place(call_id, last_try=True)
+        placing.place(call_id, last_try=True)
 
 
 def _place_inline(call_id: int) -> None:
     """Place a call while the request waits."""
     for pause in INLINE_PAUSES:
-        if delivery.place(call_id) is None:
+        if placing.place(call_id) is None:
             break
         time.sleep(pause)
     else:
-        delivery.place(call_id, last_try=True)
+        placing.place(call_id, last_try=True)
     placed = CallRequest.objects.get(pk=call_id)
-    if placed.state == CallRequest.State.REFUSED and placed.error_code == delivery.UNREACHABLE:
+    if placed.state == CallRequest.State.REFUSED and placed.error_code == errors.UNREACHABLE:
         raise Unavailable("the provider cannot be reached")

@@ -10,8 +10,10 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from django_voicepassword import broker, delivery, polling, retention, statistics
+from django_voicepassword import statistics
+from django_voicepassword.calls import broker, errors, placing, polling
 from django_voicepassword.exceptions import Unavailable
+from django_voicepassword.history import retention
 from django_voicepassword.transactions import NO_DATABASE
 
 logger = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ logger = logging.getLogger(__name__)
 )
 def place_call(call_id: int) -> None:
     """Place one queued call request; again after a while where the connection was refused."""
-    delay = delivery.place(call_id)
+    delay = placing.place(call_id)
     if delay is not None:
         place_call.apply_async((call_id,), countdown=delay)
 
@@ -47,7 +49,7 @@ def enqueue(call_id: int) -> None:
     except Exception as error:
         # Each broker has errors of its own, and none of them means that the person should wait.
         logger.exception("call %s: the broker does not take the task", call_id)
-        if delivery.give_up(call_id, delivery.NOT_QUEUED):
+        if placing.give_up(call_id, errors.NOT_QUEUED):
             raise Unavailable("the broker does not take the call") from error
         # Only the broker's answer was lost: a worker has the call, and it rings.
 

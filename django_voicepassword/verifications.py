@@ -21,7 +21,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_voicepassword import channels, dispatch, limits, phones, polling, signals, transactions
+from django_voicepassword import channels, dispatch, limits, phones, signals, transactions
+from django_voicepassword.calls import recovery
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     InvalidProof,
@@ -247,8 +248,8 @@ def get(verification_id: UUID | str) -> Verification:
     and Unavailable.
     """
     verification = Verification.objects.get(id=_parse_id(verification_id))
-    if polling.is_ahead(verification):
-        polling.restamp()
+    if recovery.is_ahead(verification):
+        recovery.restamp()
         verification.refresh_from_db()
     return verification
 

@@ -13,7 +13,8 @@ from celery import Celery, Task, current_app
 from django.test import Client
 from kombu import Connection
 
-from django_voicepassword import broker, verifications
+from django_voicepassword import verifications
+from django_voicepassword.calls import broker
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 

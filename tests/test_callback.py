@@ -14,7 +14,8 @@ from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
 
-from django_voicepassword import delivery, signals, verifications
+from django_voicepassword import signals, verifications
+from django_voicepassword.calls import recording
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import callback_tokens
 from django_voicepassword.testing import Sent
@@ -327,7 +328,7 @@ def test_a_database_that_is_gone_is_503_and_not_500(
     def gone(*args: Any, **kwargs: Any) -> None:
         raise DatabaseError("the database is gone")
 
-    monkeypatch.setattr(delivery, "record", gone)
+    monkeypatch.setattr(recording, "record", gone)
     assert provider.post({"state": "BUSY"}).status_code == 503
 
 

@@ -16,7 +16,8 @@ from celery import current_app
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from django_voicepassword import broker, tasks, verifications
+from django_voicepassword import tasks, verifications
+from django_voicepassword.calls import broker
 from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics, Verification
 from django_voicepassword.schedule import BEAT_SCHEDULE
 from django_voicepassword.testing import Sent

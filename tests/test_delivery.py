@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from django_voicepassword import broker, delivery, limits, polling, tasks, verifications
+from django_voicepassword import limits, tasks, verifications
+from django_voicepassword.calls import broker, placing, polling, recording, recovery
 from django_voicepassword.exceptions import RateLimited, Unavailable
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.provider.protocol import parse_report
@@ -54,7 +55,7 @@ def fresh(call: CallRequest) -> CallRequest:
 
 
 def place(call: CallRequest) -> CallRequest:
-    assert delivery.place(call.pk) is None
+    assert placing.place(call.pk) is None
     return fresh(call)
 
 
@@ -177,7 +178,7 @@ def test_a_lost_answer_is_unknown_rings_once_and_its_code_opens(
 ) -> None:
     call = place(start(number))
     assert (call.state, call.error_code) == ("unknown", error_code)
-    assert delivery.place(call.pk) is None
+    assert placing.place(call.pk) is None
     (rang,) = sandbox.calls()
     assert can_log_in(call, rang["code"])
 
@@ -198,7 +199,7 @@ def test_a_refused_connection_waits_longer_each_time_and_ends_with_the_verificat
 
     def at(moment: Any) -> float | None:
         CallRequest.objects.filter(pk=call.pk).update(created_at=began - (moment - timezone.now()))
-        return delivery.place(call.pk)
+        return placing.place(call.pk)
 
     while (wait := at(clock)) is not None:
         assert fresh(call).state == "queued"
@@ -227,7 +228,7 @@ def test_several_workers_with_one_task_ring_once(
     call = CallRequest.objects.create(
         verification=_verification(), phone="79990000001", channel="flashcall"
     )
-    assert at_once([lambda: delivery.place(call.pk)] * 6) == [None] * 6
+    assert at_once([lambda: placing.place(call.pk)] * 6) == [None] * 6
     assert fresh(call).state == "placed"
     assert len(sandbox.calls()) == 1
 
@@ -268,7 +269,7 @@ def test_only_a_queued_call_is_placed(sandbox: SandboxProcess, state: str) -> No
 
 
 def test_a_call_that_is_gone_is_left_alone(sandbox: SandboxProcess) -> None:
-    assert delivery.place(123456) is None
+    assert placing.place(123456) is None
 
 
 def test_a_fault_while_asking_leaves_it_unknown(
@@ -282,7 +283,7 @@ def test_a_fault_while_asking_leaves_it_unknown(
     monkeypatch.setattr("django_voicepassword.client.Client.flash_call", stop)
     call = start()
     with pytest.raises(SystemExit):
-        delivery.place(call.pk)
+        placing.place(call.pk)
     assert (fresh(call).state, fresh(call).error_code) == ("unknown", "interrupted")
 
 
@@ -393,7 +394,7 @@ def _until_final(sandbox: SandboxProcess, state: str) -> None:
 
 def test_a_final_state_is_not_asked_for(sandbox: SandboxProcess) -> None:
     call = place(start())
-    delivery.record(call.pk, parse_report({"state": "NO ANSWER"}), "callback")
+    recording.record(call.pk, parse_report({"state": "NO ANSWER"}), "callback")
     assert polling.poll_due(timezone.now() + timedelta(days=1)) == 0
 
 
@@ -406,7 +407,7 @@ def test_silence_ends_as_unknown_and_a_late_report_moves_it_still(
     assert [poll_at(call, seconds) for seconds in (16, 61, 3600)] == [1, 1, 0]
     call = fresh(call)
     assert (call.state, call.error_code, call.next_poll_at) == ("unknown", "no_final_state", None)
-    delivery.record(call.pk, parse_report({"state": "BUSY"}), "callback")
+    recording.record(call.pk, parse_report({"state": "BUSY"}), "callback")
     assert fresh(call).state == "busy"
 
 
@@ -451,8 +452,8 @@ def test_a_worker_that_died_leaves_a_call_unknown_and_it_is_not_placed_again(
 ) -> None:
     call = start()
     call.claim("", timezone.now() - timedelta(minutes=5))
-    assert polling.lose_abandoned() == [call.pk]
-    assert polling.lose_abandoned() == []
+    assert recovery.lose_abandoned() == [call.pk]
+    assert recovery.lose_abandoned() == []
     assert (fresh(call).state, fresh(call).error_code) == ("unknown", "worker_lost")
     assert place(call).state == "unknown"
     assert sandbox.calls() == []
@@ -461,11 +462,11 @@ def test_a_worker_that_died_leaves_a_call_unknown_and_it_is_not_placed_again(
 def test_a_worker_that_is_slow_is_not_dead(sandbox: SandboxProcess) -> None:
     call = start()
     call.claim("", timezone.now() - timedelta(seconds=20))
-    assert polling.lose_abandoned() == []
+    assert recovery.lose_abandoned() == []
 
 
 def test_a_call_whose_task_was_lost_is_handed_in_again(sandbox: SandboxProcess) -> None:
     call, young = start("79990000001"), start("79990000002")
     CallRequest.objects.filter(pk=call.pk).update(created_at=timezone.now() - timedelta(minutes=3))
-    assert polling.forgotten_in_queue() == [call.pk]
+    assert recovery.forgotten_in_queue() == [call.pk]
     assert fresh(young).state == "queued"

@@ -15,7 +15,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from freezegun import freeze_time
 
-from django_voicepassword import delivery, limits, reported, signals, verifications
+from django_voicepassword import limits, signals, verifications
+from django_voicepassword.calls import matching, placing, recording
 from django_voicepassword.exceptions import (
     AccountRefused,
     NumberRefused,
@@ -91,7 +92,7 @@ def place(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[..
             freeze_time(NOON + timedelta(seconds=seconds)),
             django_capture_on_commit_callbacks(execute=True),
         ):
-            return delivery.place(call.pk, **given)
+            return placing.place(call.pk, **given)
 
     return place
 
@@ -188,7 +189,7 @@ def test_a_reply_that_comes_after_a_callback_keeps_its_state(
     call = start()
 
     def be_slow(self: Provider, *args: Any, **kwargs: Any) -> SendReply:
-        delivery.record(call.pk, parse_report({"state": "BUSY"}), "callback")
+        recording.record(call.pk, parse_report({"state": "BUSY"}), "callback")
         return OK
 
     monkeypatch.setattr(Provider, "flash_call", be_slow, raising=False)
@@ -255,7 +256,7 @@ def test_without_our_urls_no_callback_is_asked_for(
 ) -> None:
     configure(CALLBACK_BASE_URL="https://example.org")
     settings.ROOT_URLCONF = "django.contrib.auth.urls"
-    assert delivery.callback_url(alone()) is None
+    assert placing.callback_url(alone()) is None
     assert "no callback is asked for" in caplog.text
 
 
@@ -525,16 +526,16 @@ def test_only_a_call_that_is_queued_and_wanted_is_placed(
     monkeypatch.setattr(CallRequest, "claim", lambda self, digest, now: False)
     assert place(busy) is None
     assert fresh(busy).state == "queued"
-    assert not delivery.give_up(busy.pk, "broker_unavailable")
+    assert not placing.give_up(busy.pk, "broker_unavailable")
     assert provider.asked == []
 
 
 def test_what_never_reached_a_worker_is_given_up(moves: list[Any]) -> None:
     call = start(purpose="order")
-    assert delivery.give_up(call.pk, "broker_unavailable")
+    assert placing.give_up(call.pk, "broker_unavailable")
     assert (fresh(call).state, fresh(call).error_code) == ("refused", "broker_unavailable")
     assert counted() == {BUDGET: 0, PHONE: 0, PREFIX: 0}
-    assert not delivery.give_up(call.pk, "broker_unavailable")
+    assert not placing.give_up(call.pk, "broker_unavailable")
 
 
 @pytest.mark.parametrize(
@@ -597,7 +598,7 @@ def test_a_report_moves_a_call_and_is_kept(
         "service": "Flash Call",
     }
     with freeze_time(NOON + timedelta(seconds=9)), django_capture_on_commit_callbacks(execute=True):
-        status = delivery.record(call.pk, parse_report(written), "poll")
+        status = recording.record(call.pk, parse_report(written), "poll")
     assert status is not None
     assert status == call.statuses.get()
     for one in (status, call.statuses.get()):
@@ -627,7 +628,7 @@ def test_a_report_moves_a_call_and_is_kept(
 
 def test_a_report_of_a_step_leaves_the_rest_as_it_was() -> None:
     call = taken(service="Flash Call", price=Decimal("0.35"), duration=3, occurred_at=NOON)
-    assert delivery.record(call.pk, parse_report({"state": "Дозвон"}), "poll") is not None
+    assert recording.record(call.pk, parse_report({"state": "Дозвон"}), "poll") is not None
     call = fresh(call)
     assert (call.state, call.provider_id, call.service, call.price, call.duration) == (
         "dialing",
@@ -659,7 +660,7 @@ def test_a_report_that_tells_nothing_of_a_call_is_kept_and_moves_nothing(
 ) -> None:
     call = taken(channel)
     with django_capture_on_commit_callbacks(execute=True):
-        status = delivery.record(call.pk, parse_report(written), "poll")
+        status = recording.record(call.pk, parse_report(written), "poll")
     assert status is not None
     assert (fresh(call).state, call.statuses.count(), moves) == ("placed", 1, [])
     assert status.raw_state == written.get("state", "")
@@ -672,18 +673,18 @@ def test_a_report_that_tells_nothing_of_a_call_is_kept_and_moves_nothing(
 )
 def test_a_report_that_may_be_of_a_call_moves_it(channel: str, word: str) -> None:
     call = taken(channel)
-    delivery.record(call.pk, parse_report({"state": word, "id": "77"}), "poll")
+    recording.record(call.pk, parse_report({"state": word, "id": "77"}), "poll")
     assert fresh(call).is_final
 
 
 def test_what_is_kept_instead_of_a_report_and_a_report_of_nothing() -> None:
     call = taken()
-    status = delivery.record(call.pk, Report(state="busy", raw_state="BUSY"), "daily", {"row": 5})
+    status = recording.record(call.pk, Report(state="busy", raw_state="BUSY"), "daily", {"row": 5})
     assert (status and status.payload, fresh(call).state) == ({"row": 5}, "busy")
-    kept = delivery.record(call.pk, parse_report({"id": NUMBER, "state": "BUSY"}), "poll")
+    kept = recording.record(call.pk, parse_report({"id": NUMBER, "state": "BUSY"}), "poll")
     assert kept is not None
     assert NUMBER not in str(kept.payload)
-    assert delivery.record(123456, Report(state="busy"), "callback") is None
+    assert recording.record(123456, Report(state="busy"), "callback") is None
 
 
 def test_a_report_that_another_overtakes_is_judged_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -698,7 +699,7 @@ def test_a_report_that_another_overtakes_is_judged_anew(monkeypatch: pytest.Monk
         return move_forward(self, old_state, values)
 
     monkeypatch.setattr(CallRequest, "move_forward", be_overtaken)
-    status = delivery.record(call.pk, parse_report({"state": "BUSY"}), "callback")
+    status = recording.record(call.pk, parse_report({"state": "BUSY"}), "callback")
     assert (fresh(call).state, call.statuses.get()) == ("busy", status)
 
 
@@ -761,9 +762,9 @@ def test_which_row_a_callback_means(
     taken("sms", "placed", "78")
     taken("voice", "placed", "79", verification=verification)
     expected = call if meant == "call" else rows[int(meant)]
-    assert reported.meant(call, parse_report(written)) == expected
+    assert matching.meant(call, parse_report(written)) == expected
     # A poll asks for a call of its own.
-    status = delivery.record(call.pk, parse_report(written), "poll")
+    status = recording.record(call.pk, parse_report(written), "poll")
     assert status is not None
     assert status.call == call
 
@@ -773,8 +774,8 @@ def test_a_callback_of_a_text_or_of_no_verification_means_it(verification: Verif
     taken("sms", provider_id="78", verification=verification)
     call = taken(state="busy")
     for one in (text, call):
-        assert reported.meant(one, parse_report({"state": "FAIL", "id": "78"})) == one
-        assert reported.meant(one, parse_report({"state": "DELIVERED", "id": "78"})) == one
+        assert matching.meant(one, parse_report({"state": "FAIL", "id": "78"})) == one
+        assert matching.meant(one, parse_report({"state": "DELIVERED", "id": "78"})) == one
 
 
 CALLED_BACK = {
@@ -796,7 +797,7 @@ def test_the_usual_callback_writes_the_same_unread(
         request.getfixturevalue("moves")
     call = taken()
     with freeze_time(NOON + timedelta(seconds=9)):
-        status = delivery.record(call.pk, parse_report(CALLED_BACK), "callback")
+        status = recording.record(call.pk, parse_report(CALLED_BACK), "callback")
     call = fresh(call)
     assert (call.state, call.provider_id, call.service, call.price) == (
         "busy",
@@ -824,7 +825,7 @@ def test_the_usual_callback_takes_two_writes(django_assert_num_queries: Any) -> 
     written = {name: CALLED_BACK[name] for name in ("id", "number", "state")}
     # With the savepoint of the test.
     with django_assert_num_queries(4):
-        delivery.record(call.pk, parse_report(written), "callback")
+        recording.record(call.pk, parse_report(written), "callback")
     assert (fresh(call).state, fresh(call).occurred_at) == ("busy", NOON)
 
 
@@ -850,10 +851,10 @@ def test_an_unusual_callback_is_kept_too(
 ) -> None:
     call = taken(**row)
     taken(provider_id="79")
-    status = delivery.record(call.pk, parse_report({**CALLED_BACK, **written}), "callback")
+    status = recording.record(call.pk, parse_report({**CALLED_BACK, **written}), "callback")
     assert (fresh(call).state, call.statuses.get()) == (state, status)
     assert CallStatus.objects.count() == 1
     # What is kept instead of a report.
-    again = delivery.record(call.pk, parse_report(CALLED_BACK), "callback", {"row": 5})
+    again = recording.record(call.pk, parse_report(CALLED_BACK), "callback", {"row": 5})
     assert again is not None
     assert again.payload == {"row": 5}

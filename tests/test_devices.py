@@ -13,7 +13,8 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 from freezegun import freeze_time
 
-from django_voicepassword import delivery, verifications
+from django_voicepassword import verifications
+from django_voicepassword.calls import errors, placing
 from django_voicepassword.exceptions import RateLimited, WrongCode
 from django_voicepassword.models import CallRequest
 from django_voicepassword.security import trusted_devices
@@ -109,7 +110,7 @@ def test_what_a_device_paid_is_given_back_to_the_device(
     for _ in range(5):
         call = verifications.start(PHONE, request=request).calls.get()
         assert call.device
-        delivery.give_up(call.pk, delivery.NOT_QUEUED)
+        placing.give_up(call.pk, errors.NOT_QUEUED)
     assert CallRequest.objects.filter(state="refused").count() == 5
 
 

@@ -45,7 +45,8 @@ from django.contrib.auth import authenticate
 from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
-from django_voicepassword import delivery, limits, signals, verifications
+from django_voicepassword import limits, signals, verifications
+from django_voicepassword.calls import recording
 from django_voicepassword.exceptions import AccountRefused, RateLimited, UnreadableReply, WrongCode
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 from django_voicepassword.provider.protocol import SendReply, parse_report
@@ -86,9 +87,9 @@ user = authenticate(None, verification=first.id, voicepassword_code=codes.make(f
 assert user.pk
 assert heard == ["CallRequest", "Verification", "Verification"], heard
 unread = parse_report({"id": "77", "number": "79990000001", "state": "BUSY"})
-assert delivery.record(first.calls.get().pk, unread, "callback").pk
+assert recording.record(first.calls.get().pk, unread, "callback").pk
 assert first.calls.get().state == "busy"
-assert delivery.record(first.calls.get().pk, parse_report({"state": "BUSY"}), "poll").pk
+assert recording.record(first.calls.get().pk, parse_report({"state": "BUSY"}), "poll").pk
 
 refused = start("79990000001", AccountRefused("User_Disabled"))
 assert refused.calls.get().state == "refused"

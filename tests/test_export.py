@@ -19,8 +19,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
-from django_voicepassword import export
-from django_voicepassword.export import Export
+from django_voicepassword.history import export
+from django_voicepassword.history.export import Export
 from django_voicepassword.models import CallRequest
 from tests.api.staff import NOON, PHONE, make, verified
 from tests.formulas import FORMULAS
@@ -301,7 +301,7 @@ def test_a_fault_tells_no_whole_number(kind: str, monkeypatch: pytest.MonkeyPatc
     for _ in range(3):
         make()
     monkeypatch.setattr(export, "CHUNK", 2)
-    monkeypatch.setattr("django_voicepassword.history.beyond", broken)
+    monkeypatch.setattr("django_voicepassword.history.filters.beyond", broken)
     work = Export(CallRequest.objects.all(), whole_phones=True)
     with pytest.raises(RuntimeError) as caught, tempfile.TemporaryFile() as file:
         file.writelines(work.csv()) if kind == "csv" else work.xlsx(file)

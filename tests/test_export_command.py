@@ -15,7 +15,7 @@ import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_voicepassword import export
+from django_voicepassword.history import export
 from tests.api.staff import NOON, PHONE, make, verified
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +115,7 @@ def test_a_fault_leaves_the_file_of_before(tmp_path: Path, monkeypatch: pytest.M
     def broken(*args: Any) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr("django_voicepassword.history.beyond", broken)
+    monkeypatch.setattr("django_voicepassword.history.filters.beyond", broken)
     monkeypatch.setattr(export, "CHUNK", 1)
     with pytest.raises(RuntimeError):
         run(str(file))
@@ -130,17 +130,17 @@ django.setup()
 from django.core.management import call_command
 connection.settings_dict["NAME"] = ":memory:"
 call_command("migrate", verbosity=0)
-from django_voicepassword import export
+from django_voicepassword.history import export
 from django_voicepassword.models import CallRequest
 CallRequest.objects.bulk_create(CallRequest(phone="79991234567", channel="voice", state="refused") for _ in range(10))
 export.CHUNK = 5
-beyond = export.history.beyond
+beyond = export.filters.beyond
 
 def slow(*args):
     print("ready", flush=True)
     time.sleep(60)
 
-export.history.beyond = slow
+export.filters.beyond = slow
 call_command("voicepassword_export", sys.argv[1])
 """
 

@@ -16,8 +16,8 @@ from django.db import connection
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
-from django_voicepassword import export
 from django_voicepassword.admin import exporting
+from django_voicepassword.history import export
 from tests.api.staff import NOON, PHONE, make, person, verified
 from tests.export_site import ADDRESS
 

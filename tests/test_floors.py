@@ -26,21 +26,15 @@ FLOORS = {
     "provider": 3,
     "limits": 3,
     "channels": 4,
-    "reported": 4,
     "client": 4,
     "testing": 4,
-    "broker": 5,
-    "delivery": 5,
-    "polling": 5,
-    "statistics": 5,
-    "retention": 5,
+    "calls": 4,
+    "history": 4,
+    "statistics": 4,
     "tasks": 6,
     "dispatch": 6.5,
     "verifications": 7,
     "presentation": 7.5,
-    "searching": 7.4,
-    "history": 7.5,
-    "export": 7.6,
     "users": 7.5,
     "confirmations": 7.6,
     "logins": 8,
@@ -59,7 +53,7 @@ FLOORS = {
     "sandbox": 0,
 }
 #: Neighbours of one floor that may lean on each other.
-SAME_FLOOR = {1, 2, 3, 5, 8, 9}
+SAME_FLOOR = {1, 2, 3, 4, 5, 8, 9}
 
 
 def _floor(module: str) -> float:

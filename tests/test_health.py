@@ -21,7 +21,8 @@ from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
-from django_voicepassword import broker, limits, statistics
+from django_voicepassword import limits, statistics
+from django_voicepassword.calls import broker
 from django_voicepassword.limits import alarms
 from django_voicepassword.models import BalanceReading, DailyStatistics
 from tests.sandbox_process import SandboxProcess

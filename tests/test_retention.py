@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from django_voicepassword import limits, retention
+from django_voicepassword import limits
+from django_voicepassword.history import retention
 from django_voicepassword.limits import counters
 from django_voicepassword.models import (
     BalanceReading,

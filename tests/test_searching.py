@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Collate
 
-from django_voicepassword import history, searching
+from django_voicepassword.history import filters, search
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.security.masking import mask_number
 from tests.api.staff import make, verified
@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 
 
 def phones_of(text: str) -> list[str]:
-    return sorted(history.search(CallRequest.objects.all(), text).values_list("phone", flat=True))
+    return sorted(
+        search.search_calls(CallRequest.objects.all(), text).values_list("phone", flat=True)
+    )
 
 
 @pytest.fixture
@@ -154,12 +156,12 @@ def test_an_id_of_a_verification_finds_its_calls() -> None:
 def test_nonsense_finds_nothing_and_is_no_fault(text: str) -> None:
     make("79990000001")
     assert phones_of(text) == []
-    assert not history.narrow(CallRequest.objects.all(), {"q": text, "error": text}).exists()
-    for rows, search in (
-        (Verification, history.search_verifications),
-        (VerifiedPhone, history.search_phones),
+    assert not filters.narrow(CallRequest.objects.all(), {"q": text, "error": text}).exists()
+    for rows, find in (
+        (Verification, search.search_verifications),
+        (VerifiedPhone, search.search_phones),
     ):
-        assert list(search(rows.objects.all(), text)) == []  # type: ignore[operator]
+        assert list(find(rows.objects.all(), text)) == []  # type: ignore[operator]
 
 
 def test_what_is_unprintable_is_passed_over(numbers: list[str]) -> None:
@@ -172,14 +174,13 @@ def test_verifications_and_proved_numbers_are_found_too() -> None:
     VerifiedPhone.objects.create(user=call.verification.user, phone=call.phone)
     for text in ("99", "8 999 000-00-99", "ann", "+7 *** ***-**-99", str(call.verification_id)):
         assert (
-            history.search_verifications(Verification.objects.all(), text).get()
-            == call.verification
+            search.search_verifications(Verification.objects.all(), text).get() == call.verification
         )
     for text in ("7999", "79990000099", "9", "anna"):
-        proved = history.search_phones(VerifiedPhone.objects.all(), text)
+        proved = search.search_phones(VerifiedPhone.objects.all(), text)
         assert proved.count() == (0 if text == "9" else 1)
     VerifiedPhone.objects.create(user=call.verification.user, phone="79890000000")
-    assert history.search_phones(VerifiedPhone.objects.all(), "799").get().phone == "79990000099"
+    assert search.search_phones(VerifiedPhone.objects.all(), "799").get().phone == "79990000099"
 
 
 COLLATIONS = {
@@ -192,7 +193,7 @@ COLLATIONS = {
 def test_an_ending_is_found_whatever_the_database_sorts_by(numbers: list[str]) -> None:
     """In the order of most languages a colon comes before the digits."""
     for ending in ("99", "09", "567"):
-        bounds: Any = searching._by_digits(ending).children
+        bounds: Any = search._by_digits(ending).children
         wanted = {name.replace("phone_ending", "sorted"): value for name, value in bounds}
         for collation in COLLATIONS[connection.vendor]:
             calls = CallRequest.objects.annotate(sorted=Collate("phone_ending", collation)).filter(

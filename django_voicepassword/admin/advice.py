@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_voicepassword import delivery, polling
+from django_voicepassword.calls import errors
 from django_voicepassword.models import CallRequest, Verification
 
 _OWNER = gettext_lazy(
@@ -45,27 +45,27 @@ ERRORS: dict[str, str | Promise] = {
     "ani_phone_not_valid": _DEVELOPER,
     "code_not_valid": _DEVELOPER,
     "ID_Not_Found": _SILENT,
-    delivery.UNREACHABLE: gettext_lazy(
+    errors.UNREACHABLE: gettext_lazy(
         "Nothing rang: the provider could not be reached. The customer may try again."
     ),
-    delivery.NOT_QUEUED: gettext_lazy(
+    errors.NOT_QUEUED: gettext_lazy(
         "Nothing rang: the queue of tasks was down. The customer may try again."
     ),
-    delivery.MISCONFIGURED: _DEVELOPER,
-    delivery.NO_EARLIER_CALL: gettext_lazy(
+    errors.MISCONFIGURED: _DEVELOPER,
+    errors.NO_EARLIER_CALL: gettext_lazy(
         "Nothing was sent: an SMS repeats the code of a call, and there was none."
     ),
-    delivery.TOO_LATE: gettext_lazy(
+    errors.TOO_LATE: gettext_lazy(
         "Nothing rang: no worker came to it in time. Are workers running?"
     ),
-    delivery.NO_CODE: gettext_lazy(
+    errors.NO_CODE: gettext_lazy(
         "It was placed, but the provider told no code for it: none can be typed."
     ),
-    delivery.NO_REPLY: _LOST,
+    errors.NO_REPLY: _LOST,
     "unreadable_reply": _LOST,
     "interrupted": _LOST,
     "worker_lost": _LOST,
-    polling.NO_FINAL_STATE: _SILENT,
+    errors.NO_FINAL_STATE: _SILENT,
 }
 #: Seconds after which a call that still waits for a worker is worth a word.
 _PATIENCE = 20

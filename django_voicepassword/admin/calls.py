@@ -18,13 +18,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_voicepassword import history
 from django_voicepassword.admin import listing
 from django_voicepassword.admin.advice import advise
 from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
 from django_voicepassword.admin.exporting import ExportMixin
 from django_voicepassword.admin.support import SupportMixin, offers, standing
 from django_voicepassword.admin.timeline import events
+from django_voicepassword.history import search
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security.sensitive import sensitive
 
@@ -120,7 +120,7 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[Any, bool]:
-        return history.search(queryset, search_term), False
+        return search.search_calls(queryset, search_term), False
 
     @method_decorator(sensitive)
     def changelist_view(

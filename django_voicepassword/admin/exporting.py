@@ -30,7 +30,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_voicepassword import export
+from django_voicepassword.history import export
 from django_voicepassword.security import audit
 
 #: Rows that are counted before anything is chosen.

@@ -16,9 +16,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_voicepassword import history
 from django_voicepassword.admin.advice import ERRORS
 from django_voicepassword.admin.period import PERIOD, PeriodChoices
+from django_voicepassword.history import filters
 from django_voicepassword.models import CallRequest
 
 #: Rows that are counted, and so can be leafed through; what lies beyond is found by a narrower
@@ -46,8 +46,8 @@ class WordFilter(admin.SimpleListFilter):
         self, request: HttpRequest, queryset: QuerySet[CallRequest]
     ) -> QuerySet[CallRequest]:
         try:
-            return history.narrow(queryset, {str(self.parameter_name): self.value()})
-        except history.InvalidFilter as error:
+            return filters.narrow(queryset, {str(self.parameter_name): self.value()})
+        except filters.InvalidFilter as error:
             raise IncorrectLookupParameters from error
 
 
@@ -77,7 +77,7 @@ class DifferenceFilter(WordFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
         known = [(str(one.name).lower(), one.label) for one in CallRequest.Difference]
-        return [(history.ANY, _("any")), *known]
+        return [(filters.ANY, _("any")), *known]
 
 
 class ErrorFilter(WordFilter):
@@ -86,7 +86,7 @@ class ErrorFilter(WordFilter):
     title, parameter_name = gettext_lazy("error"), "error"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [(history.ANY, _("any")), *((code, code) for code in ERRORS)]
+        return [(filters.ANY, _("any")), *((code, code) for code in ERRORS)]
 
 
 class CallList(ChangeList):
@@ -104,9 +104,9 @@ class CallList(ChangeList):
         calls: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         wanted = {name: request.GET.get(name) for name in PERIOD}
         try:
-            calls = history.narrow(calls, wanted)
-            return history.of_same_number(calls, request.GET.get(NUMBER_OF, ""))
-        except history.InvalidFilter as error:
+            calls = filters.narrow(calls, wanted)
+            return filters.of_same_number(calls, request.GET.get(NUMBER_OF, ""))
+        except filters.InvalidFilter as error:
             raise IncorrectLookupParameters from error
 
     def get_results(self, request: HttpRequest) -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from django_voicepassword import history
+from django_voicepassword.history import filters
 from django_voicepassword.models import CallRequest
 
 #: The parameters of the list that choose it: ISO dates in the reader's zone, both included.
@@ -122,6 +122,6 @@ def _month_end(first: date) -> date:
 
 def _day(value: Any) -> date | None:
     try:
-        return history.read_day("", str(value)) if value else None
-    except history.InvalidFilter:
+        return filters.read_day("", str(value)) if value else None
+    except filters.InvalidFilter:
         return None

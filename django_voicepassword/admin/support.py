@@ -19,17 +19,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_voicepassword import (
-    channels,
-    history,
-    limits,
-    phones,
-    polling,
-    presentation,
-    verifications,
-)
+from django_voicepassword import channels, limits, phones, presentation, verifications
 from django_voicepassword.admin.base import rubles
+from django_voicepassword.calls import polling
 from django_voicepassword.exceptions import InvalidPhone, ProviderError, VerificationError
+from django_voicepassword.history import search
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import masking
 from django_voicepassword.security.sensitive import sensitive
@@ -229,7 +223,7 @@ class Standing:
 
 def standing(query: str, request: HttpRequest) -> Standing | None:
     """The standing of a whole number that was searched for; None for any other text."""
-    phone = history.whole_number(query)
+    phone = search.whole_number(query)
     if phone is None:
         return None
     return Standing(phone, limits.usage(phone), request.user.has_perm(f"{_APP}.unblock_phone"))

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
-from django_voicepassword import history
 from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
 from django_voicepassword.admin.listing import BoundedPaginator
+from django_voicepassword.history import search
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 
 
@@ -73,7 +73,7 @@ class VerificationAdmin(PhoneAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[Any, bool]:
-        return history.search_verifications(queryset, search_term), False
+        return search.search_verifications(queryset, search_term), False
 
     @admin.display(description=gettext_lazy("status"))
     def status_badge(self, verification: Verification) -> str:
@@ -94,4 +94,4 @@ class VerifiedPhoneAdmin(PhoneAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[Any, bool]:
-        return history.search_phones(queryset, search_term), False
+        return search.search_phones(queryset, search_term), False

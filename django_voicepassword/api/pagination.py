@@ -14,7 +14,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
-from django_voicepassword import history
+from django_voicepassword.history import filters
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider.dates import for_field
 
@@ -45,8 +45,8 @@ class CallPagination(CursorPagination):
         backwards = cursor is not None and cursor.reverse
         size = _page_size(request, self.page_size, self.max_page_size)
         if cursor is not None:
-            queryset = history.beyond(queryset, *_read(cursor.position), newest_first ^ backwards)
-        found = list(queryset.order_by(*history.order(newest_first ^ backwards))[: size + 1])
+            queryset = filters.beyond(queryset, *_read(cursor.position), newest_first ^ backwards)
+        found = list(queryset.order_by(*filters.order(newest_first ^ backwards))[: size + 1])
         more = len(found) > size
         self.page = found[:size][::-1] if backwards else found[:size]
         self.has_next = backwards or more

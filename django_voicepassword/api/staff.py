@@ -23,11 +23,11 @@ from rest_framework.settings import api_settings
 from rest_framework.versioning import QueryParameterVersioning
 from rest_framework.views import APIView
 
-from django_voicepassword import history
 from django_voicepassword.api import staff_serializers as serializers
 from django_voicepassword.api.errors import exception_handler
 from django_voicepassword.api.pagination import CallPagination
 from django_voicepassword.api.staff_figures import figures_of
+from django_voicepassword.history import filters
 from django_voicepassword.models import BalanceReading, CallRequest
 from django_voicepassword.security import audit
 from django_voicepassword.security.sensitive import sensitive
@@ -93,12 +93,12 @@ class StaffAPIView(APIView):
 
 class CallsView(StaffAPIView):
     permission = "view_callrequest"
-    parameters = (*history.FILTERS, "ordering", "page_size", "cursor")
+    parameters = (*filters.FILTERS, "ordering", "page_size", "cursor")
 
     def get(self, request: Request, **kwargs: Any) -> Response:
         given = self.given(request)
         with _filters_told():
-            calls = history.narrow(_calls(), given)
+            calls = filters.narrow(_calls(), given)
         paginator = CallPagination()
         page = paginator.paginate_queryset(calls, request, self)
         context = _told(request, "api calls", len(page))
@@ -172,16 +172,16 @@ def _told(request: Request, where: str, rows: int) -> dict[str, bool]:
 
 def _period(given: dict[str, str]) -> tuple[date, date]:
     """The days asked for, both included. Raises InvalidFilter."""
-    last = history.read_day("to", given["to"]) if "to" in given else provider_today()
+    last = filters.read_day("to", given["to"]) if "to" in given else provider_today()
     first = last - timedelta(days=USUAL_DAYS - 1)
     if "from" in given:
-        first = history.read_day("from", given["from"])
+        first = filters.read_day("from", given["from"])
     if first > last:
-        raise history.InvalidFilter(
+        raise filters.InvalidFilter(
             "from", _("After the last day, %(day)s.") % {"day": last.isoformat()}
         )
     if (last - first).days >= MOST_DAYS:
-        raise history.InvalidFilter("from", _("At most %(days)d days.") % {"days": MOST_DAYS})
+        raise filters.InvalidFilter("from", _("At most %(days)d days.") % {"days": MOST_DAYS})
     return first, last
 
 
@@ -190,5 +190,5 @@ def _filters_told() -> Iterator[None]:
     """A value that a filter does not take is an error of its field."""
     try:
         yield
-    except history.InvalidFilter as error:
+    except filters.InvalidFilter as error:
         raise ValidationError({error.name: [str(error)]}) from None

@@ -29,7 +29,8 @@ from django.utils.crypto import salted_hmac
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from django_voicepassword import broker, limits, statistics
+from django_voicepassword import limits, statistics
+from django_voicepassword.calls import broker
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, Unreachable
 from django_voicepassword.limits import alarms

@@ -319,14 +319,14 @@ class CallRequest(models.Model):
         return cls.PROGRESS.get(new_state, -1) > cls.PROGRESS[old_state]  # type: ignore[call-overload, no-any-return, index]
 
     @classmethod
-    def lose_abandoned(cls, claimed_before: datetime, now: datetime) -> list[int]:
+    def lose_abandoned(cls, claimed_before: datetime, now: datetime, error_code: str) -> list[int]:
         """PLACING -> UNKNOWN for calls whose worker died with them. Never placed again. Their keys."""
         abandoned = list(
             cls.objects.filter(state=cls.State.PLACING, claimed_at__lt=claimed_before).values_list(
                 "pk", flat=True
             )
         )
-        return [pk for pk in abandoned if cls(pk=pk).mark_unknown(now, "worker_lost")]
+        return [pk for pk in abandoned if cls(pk=pk).mark_unknown(now, error_code)]
 
     def _move(self, old_states: Iterable[str], **values: Any) -> bool:
         # Not state__in=old_states: where PostgreSQL last saw few in a state, it goes through the

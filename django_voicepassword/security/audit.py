@@ -7,7 +7,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-logger = logging.getLogger(__name__)
+#: The name is public: projects route this log to a file of its own.
+logger = logging.getLogger("django_voicepassword.audit")
 
 
 def whole_numbers_seen(user: Any, where: str, rows: int) -> None:

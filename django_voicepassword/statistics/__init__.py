@@ -1,10 +1,10 @@
 """The books: a day of the provider's statistics, the balance, and what the pages read of both."""
 
 from django_voicepassword.provider.dates import day_bounds
+from django_voicepassword.statistics.aggregation import fill_figures, refresh_figures
 from django_voicepassword.statistics.balance import Forecast, forecast, read_balance
-from django_voicepassword.statistics.counting import fill_figures, refresh_figures
-from django_voicepassword.statistics.days import DayReport, provider_today, sync_day
 from django_voicepassword.statistics.figures import Figures
+from django_voicepassword.statistics.sync import DayReport, provider_today, sync_day
 
 __all__ = [
     "DayReport",

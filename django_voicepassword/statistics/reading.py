@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, DayFigures, HourFigures, PrefixFigures
-from django_voicepassword.statistics.counting import ALL, CHANNELS, Counted, count
-from django_voicepassword.statistics.days import provider_today
+from django_voicepassword.statistics.aggregation import ALL, CHANNELS, Counted, count
 from django_voicepassword.statistics.figures import ADDITIVE, Figures, read_seconds
+from django_voicepassword.statistics.sync import provider_today
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,10 @@ from demo_data.reports import (
     synced,
 )
 from demo_data.rhythm import UTC, BadLuck
+from django_voicepassword.calls.errors import NO_FINAL_STATE, NO_REPLY, UNREACHABLE
 from django_voicepassword.conf import settings
-from django_voicepassword.delivery import NO_REPLY, UNREACHABLE
 from django_voicepassword.models import CallRequest, CallStatus, Verification
-from django_voicepassword.polling import NO_FINAL_STATE
-from django_voicepassword.statistics.days import MATCHED_BY_TIME
+from django_voicepassword.statistics.lost_calls import MATCHED_BY_TIME
 
 State, Difference = CallRequest.State, CallRequest.Difference
 

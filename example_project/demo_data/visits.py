@@ -14,8 +14,8 @@ from django.contrib.auth.hashers import make_password
 from demo_data.calls import Made, Provider
 from demo_data.people import Crowd, Person
 from django_voicepassword import confirmations
+from django_voicepassword.calls.errors import UNREACHABLE
 from django_voicepassword.conf import settings
-from django_voicepassword.delivery import UNREACHABLE
 from django_voicepassword.models import CallRequest, Verification
 
 Status = Verification.Status

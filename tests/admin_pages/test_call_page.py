@@ -16,8 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from django_voicepassword import delivery, limits, verifications
+from django_voicepassword import limits, verifications
 from django_voicepassword.admin.advice import ERRORS, advise
+from django_voicepassword.calls import placing, recording
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider.protocol import parse_report
 from django_voicepassword.testing import Sent
@@ -85,8 +86,8 @@ def test_the_story_of_a_call_in_its_order(outbox: list[Sent]) -> None:
         "price": "0.40",
         "duration": "0",
     }
-    delivery.record(call.pk, parse_report(report), CallStatus.Source.CALLBACK)
-    delivery.record(call.pk, parse_report({**report, "state": "Странно"}), CallStatus.Source.POLL)
+    recording.record(call.pk, parse_report(report), CallStatus.Source.CALLBACK)
+    recording.record(call.pk, parse_report({**report, "state": "Странно"}), CallStatus.Source.POLL)
     verifications.check(call.verification.id, outbox[0].code)
     Verification.objects.update(approved_at=later)
     assert told(logged_in(), call) == [
@@ -102,7 +103,7 @@ def test_the_story_of_a_call_in_its_order(outbox: list[Sent]) -> None:
 
 def test_the_payload_is_folded_away_and_masked(outbox: list[Sent]) -> None:
     call = start()
-    delivery.record(
+    recording.record(
         call.pk,
         parse_report({"number": "79990000001", "state": "BUSY", "code": "4321"}),
         "callback",
@@ -154,7 +155,7 @@ def test_a_page_costs_a_fixed_number_of_queries(
     for reports in (1, 10):
         call = start()
         for number in range(reports):
-            delivery.record(
+            recording.record(
                 call.pk, parse_report({"state": "BUSY", "duration": str(number)}), "callback"
             )
             client.post(deed(call, "unblock"))
@@ -251,7 +252,7 @@ def test_the_provider_is_asked_now(
     sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     call = start()
-    delivery.place(call.pk)
+    placing.place(call.pk)
     client = logged_in("ask_provider")
     answer = client.post(deed(call, "ask"), follow=True)
     assert "The provider says: " in answer.content.decode()
@@ -263,7 +264,7 @@ def test_a_provider_that_is_down_is_told_and_nothing_is_noted(
     sandbox: SandboxProcess, configure: Callable[..., None]
 ) -> None:
     call = start()
-    delivery.place(call.pk)
+    placing.place(call.pk)
     configure(
         TRANSPORT="http", API_KEY="secret-key", API_URL="http://127.0.0.1:9/", TIMEOUT=(0.2, 0.2)
     )

@@ -17,7 +17,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from django_voicepassword import export, history
+from django_voicepassword.history import export, filters
 from tests.admin_pages.csp import POLICY
 from tests.api.staff import make, person
 from tests.export_site import ADDRESS
@@ -60,14 +60,14 @@ def _complaint(message: Any) -> list[str]:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two rows in most of a second."""
-    beyond, hurry = history.beyond, threading.Event()
+    beyond, hurry = filters.beyond, threading.Event()
 
     def late(*args: Any) -> Any:
         hurry.wait(0.8)
         return beyond(*args)
 
     monkeypatch.setattr(export, "CHUNK", 2)
-    monkeypatch.setattr(history, "beyond", late)
+    monkeypatch.setattr(filters, "beyond", late)
     yield
     # The server writes on when the page has turned away: it must be done before the database is
     # taken from it.
@@ -114,7 +114,7 @@ def test_half_of_a_file_is_not_saved(visit: Visit, monkeypatch: pytest.MonkeyPat
         raise ConnectionAbortedError("the database is gone")
 
     monkeypatch.setattr(export, "CHUNK", 2)
-    monkeypatch.setattr(history, "beyond", broken)
+    monkeypatch.setattr(filters, "beyond", broken)
     page = visit()
     page.on("download", lambda download: pytest.fail("something was saved"))
     page.get_by_role("button", name="Download").click()

@@ -13,13 +13,14 @@ import pytest
 from django.core.management import get_commands
 from django.dispatch import Signal
 
-from django_voicepassword import delivery, polling, presentation, signals
+from django_voicepassword import presentation, signals
+from django_voicepassword.calls import errors as call_errors
 from django_voicepassword.conf import DEFAULTS
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider.protocol import vocabulary
 from django_voicepassword.sandbox.outcomes import OUTCOMES
 from django_voicepassword.schedule import BEAT_SCHEDULE
-from django_voicepassword.statistics.days import MATCHED_BY_TIME
+from django_voicepassword.statistics.lost_calls import MATCHED_BY_TIME
 from tests.docs_samples.collect import ROOT
 from tests.docs_samples.formats import errors, options_of
 from tests.docs_samples.reference import by_first, codes, rows, text
@@ -54,10 +55,8 @@ def test_errors_have_each_code_of_the_provider_beside_its_class() -> None:
 
 
 def test_errors_have_each_error_code_of_a_call() -> None:
-    ours = {
-        value for name, value in vars(delivery).items() if name.isupper() and isinstance(value, str)
-    }
-    ours |= {polling.NO_FINAL_STATE, MATCHED_BY_TIME, "worker_lost", "interrupted"}
+    ours = {value for name, value in vars(call_errors).items() if name.isupper()}
+    ours.add(MATCHED_BY_TIME)
     assert ours <= set(by_first("docs/errors.md"))
 
 

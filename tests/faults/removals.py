@@ -44,20 +44,20 @@ CALLS = [
                 _CLAIM,
                 "            list(self.State), state=self.State.PLACING, claimed_at=now",
             ),
-            ("delivery.py", _STATE, "if call is None:"),
+            ("calls/placing.py", _STATE, "if call is None:"),
         ),
     ),
     Guard(
         "1",
         "once: what may have rung is tried again",
         (f"{PROVIDERS} -k broken", f"{PROVIDERS} -k every_byte", f"{DELIVERY} -k lost_answer"),
-        (("delivery.py", "        if not error.may_have_rung:\n", "        if True:\n"),),
+        (("calls/placing.py", "        if not error.may_have_rung:\n", "        if True:\n"),),
     ),
     Guard(
         "1",
         "refused: a refused connection is not tried again",
         (f"{PROVIDERS} -k down_and_back", f"{DELIVERY} -k refused_connection"),
-        (("delivery.py", "    if last_try or now + ", "    if True or now + "),),
+        (("calls/placing.py", "    if last_try or now + ", "    if True or now + "),),
     ),
     Guard(
         "1",
@@ -65,7 +65,7 @@ CALLS = [
         (f"{BROKERS} -k answer_of_the_broker",),
         (
             (
-                "delivery.py",
+                "calls/placing.py",
                 '    is_ours = call.claim("", timezone.now())\n',
                 "    is_ours = True\n",
             ),
@@ -94,8 +94,8 @@ CALLS = [
         (f"{WORKERS} -k killed_between and threads", f"{DELIVERY} -k worker_that_died"),
         (
             (
-                "polling.py",
-                "    lost = CallRequest.lose_abandoned(now - patience, now)\n",
+                "calls/recovery.py",
+                "    lost = CallRequest.lose_abandoned(now - patience, now, WORKER_LOST)\n",
                 "    lost: list[int] = []\n",
             ),
         ),
@@ -106,7 +106,7 @@ CALLS = [
         (f"{BROKERS} -k comes_back_empty", f"{DELIVERY} -k handed_in_again"),
         (
             (
-                "polling.py",
+                "calls/recovery.py",
                 'list(waiting.order_by("created_at").values_list("pk", flat=True)[:1000])',
                 "[]",
             ),
@@ -135,7 +135,7 @@ CALLS = [
             "tests/statistics/test_week.py -k losses",
             "tests/statistics/test_days.py -k unknown_call",
         ),
-        (("statistics/days.py", "    if not lost:\n        return\n", "    return\n"),),
+        (("statistics/lost_calls.py", "    if not lost:\n        return\n", "    return\n"),),
     ),
     Guard(
         "2",

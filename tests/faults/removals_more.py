@@ -149,7 +149,7 @@ COUNTS = [
             *(f"{CLOCK} -k {word}" for word in ("resend", "told", "gets_in", "asked_for", "died")),
             STEP,
         ),
-        (("polling.py", f"{_FUTURE}    pending", f"    return\n{_FUTURE}    pending"),),
+        (("calls/recovery.py", f"{_FUTURE}    pending", f"    return\n{_FUTURE}    pending"),),
     ),
     Guard(
         "3",
@@ -214,7 +214,13 @@ COUNTS = [
         "5",
         "id: an answer without an id ends a run of polling",
         (f"{PROVIDERS} -k without_an_id",),
-        (("polling.py", "        except ValueError:\n", "        except ZeroDivisionError:\n"),),
+        (
+            (
+                "calls/polling.py",
+                "        except ValueError:\n",
+                "        except ZeroDivisionError:\n",
+            ),
+        ),
     ),
     Guard(
         "5",
@@ -232,7 +238,13 @@ COUNTS = [
         "6",
         "log: a code is logged",
         (f"{DELIVERY} -k logged",),
-        (("delivery.py", _ASK, f'        logger.info("asked with the code %s", code)\n{_ASK}'),),
+        (
+            (
+                "calls/placing.py",
+                _ASK,
+                f'        logger.info("asked with the code %s", code)\n{_ASK}',
+            ),
+        ),
     ),
     Guard(
         "6",

@@ -15,7 +15,8 @@ from django.db.models import F
 from django.test import Client
 from freezegun import freeze_time
 
-from django_voicepassword import delivery, polling, tasks, verifications
+from django_voicepassword import tasks, verifications
+from django_voicepassword.calls import placing, polling, recovery
 from django_voicepassword.exceptions import RateLimited, VerificationExpired, WrongCode
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.testing import Sent
@@ -123,7 +124,7 @@ def test_who_has_the_code_gets_in_and_the_code_does_not_live_for_an_hour(
         left = verifications.start("79990000002")
     with after(0):
         # What beat starts every 15 s.
-        polling.restamp()
+        recovery.restamp()
     with after(299):
         assert verifications.check(used.id, outbox[0].code).status == Verification.Status.APPROVED
     with after(301), pytest.raises(VerificationExpired):
@@ -163,12 +164,12 @@ def test_a_call_is_asked_for_at_its_delays_from_now(
     sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = start(monkeypatch, "79990000106")
-    delivery.place(call.pk)
+    placing.place(call.pk)
     step_back()
     now = datetime.now(timezone.utc)
     asked = []
     for seconds in (0, 14, 16, 30, 59, 61, 90):
-        polling.restamp(now + timedelta(seconds=seconds))
+        recovery.restamp(now + timedelta(seconds=seconds))
         asked.append(polling.poll_due(now + timedelta(seconds=seconds)))
     assert asked == [0, 0, 1, 0, 0, 1, 0]
     call.refresh_from_db()
@@ -182,12 +183,12 @@ def test_a_worker_that_died_and_a_task_that_was_lost_are_noticed(
     died.claim("", datetime.now(timezone.utc))
     step_back()
     now = datetime.now(timezone.utc)
-    polling.restamp(now)
+    recovery.restamp(now)
     # No sooner than ever: the worker may be at work still.
-    assert polling.lose_abandoned(now + timedelta(seconds=30)) == []
-    assert polling.lose_abandoned(now + timedelta(seconds=60)) == [died.pk]
-    assert polling.forgotten_in_queue(now + timedelta(seconds=100)) == []
-    assert polling.forgotten_in_queue(now + timedelta(seconds=130)) == [lost.pk]
+    assert recovery.lose_abandoned(now + timedelta(seconds=30)) == []
+    assert recovery.lose_abandoned(now + timedelta(seconds=60)) == [died.pk]
+    assert recovery.forgotten_in_queue(now + timedelta(seconds=100)) == []
+    assert recovery.forgotten_in_queue(now + timedelta(seconds=130)) == [lost.pk]
 
 
 def test_servers_whose_clocks_differ_by_seconds_wait_as_ever(

@@ -92,8 +92,8 @@ def test_a_worker_killed_while_the_provider_is_asked_rings_once_and_its_code_log
     assert _delivery(site, verification) == "placing"
     # Its worker is given the read timeout and a margin; here that time is over at once.
     program = (
-        "from datetime import timedelta; from django.utils import timezone; from django_voicepassword import polling; "
-        "polling.lose_abandoned(timezone.now() + timedelta(minutes=3))"
+        "from datetime import timedelta; from django.utils import timezone; from django_voicepassword.calls import recovery; "
+        "recovery.lose_abandoned(timezone.now() + timedelta(minutes=3))"
     )
     site.manage("shell", "--command", program)
     assert _delivery(site, verification) == "unknown"

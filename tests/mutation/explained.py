@@ -89,7 +89,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
             "a size by choice, longer than any duration; and XX is none",
         ),
     ),
-    "delivery": (
+    "calls/placing": (
         ("@sensitive", "", "secrets/ notices it"),
         ("logger.error(", "", "a line of the log"),
         ("force_insert=True", "", "for speed alone"),
@@ -112,7 +112,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
             "somebody else moved the row between claim and write: a race that no test makes",
         ),
     ),
-    "reported": (
+    "calls/matching": (
         ("return {}", "return None", "neither changes anything"),
         ("received_at=timezone.now()", "", "its default is the same moment, by some microseconds"),
     ),

@@ -26,13 +26,13 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/secrets/test_reports_of_the_database.py",
         _ELSEWHERE,
     ),
-    "delivery": (
+    "calls/placing": (
         "tests/test_delivery_rows.py",
         "tests/test_callback.py",
         "tests/test_delivery.py",
         _ELSEWHERE,
     ),
-    "reported": ("tests/test_delivery_rows.py", "tests/test_callback.py"),
+    "calls/matching": ("tests/test_delivery_rows.py", "tests/test_callback.py"),
     "provider/protocol/json_decoder": ("tests/protocol/test_decoding.py", "tests/protocol"),
     "security/masking": ("tests/protocol/test_masking.py", "tests/protocol"),
     "provider/protocol/replies": ("tests/protocol/test_replies.py", "tests/protocol"),

@@ -91,7 +91,7 @@ def production(settings: Any, configure: Callable[..., None]) -> None:
 @pytest.fixture
 def verification(production: None, db: None, monkeypatch: pytest.MonkeyPatch) -> Verification:
     """One whose call waits in the queue."""
-    monkeypatch.setattr("django_voicepassword.broker.publish", lambda *args: None)
+    monkeypatch.setattr("django_voicepassword.calls.broker.publish", lambda *args: None)
     return verifications.start(WRITTEN)
 
 

@@ -66,7 +66,8 @@ def break_everything() -> str:
     """
     from django.conf import settings
 
-    from django_voicepassword import broker, tasks, verifications
+    from django_voicepassword import tasks, verifications
+    from django_voicepassword.calls import broker
     from django_voicepassword.security import codes
     from tests.secrets.faults import GUESS, KEY, WRITTEN, broken_sql
     from tests.secrets.scene import API, place, post

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.apps import apps
 
-from django_voicepassword import delivery, polling, statistics, verifications
+from django_voicepassword import statistics, verifications
+from django_voicepassword.calls import placing, polling
 from django_voicepassword.exceptions import WrongCode
 from django_voicepassword.models import CallRequest
 from tests.sandbox_process import SandboxProcess
@@ -44,7 +45,7 @@ def rows() -> Iterator[Piece]:
 
 
 def place_newest() -> None:
-    delivery.place(CallRequest.objects.latest("id").pk)
+    placing.place(CallRequest.objects.latest("id").pk)
 
 
 @pytest.mark.parametrize("auth", ["header", "body"])

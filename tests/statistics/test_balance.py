@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from django_voicepassword import delivery, signals, statistics, verifications
+from django_voicepassword import signals, statistics, verifications
+from django_voicepassword.calls import placing
 from django_voicepassword.exceptions import AccountRefused
 from django_voicepassword.models import BalanceReading, DailyStatistics
 from tests.sandbox_process import SandboxProcess
@@ -77,7 +78,7 @@ def test_a_send_that_is_refused_for_money_is_the_same_alarm(
 ) -> None:
     sandbox.set_balance("0.10")
     for number in ("79990000001", "79990000002"):
-        delivery.place(verifications.start(number).calls.get().pk)
+        placing.place(verifications.start(number).calls.get().pk)
     statistics.read_balance()
     assert alarms == [(None, "", Decimal("100"))]
     read(sandbox, "500.00", "50.00")

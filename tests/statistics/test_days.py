@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from django.utils import timezone as django_timezone
 
-from django_voicepassword import delivery, signals, statistics, verifications
+from django_voicepassword import signals, statistics, verifications
+from django_voicepassword.calls import placing
 from django_voicepassword.client import Client
 from django_voicepassword.exceptions import ProviderError, UnreadableReply
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics
 from django_voicepassword.provider.daily_report import DailyReport
-from django_voicepassword.statistics import days
+from django_voicepassword.statistics import sync
 from django_voicepassword.statistics.merge import Merge
 from tests.sandbox_process import SandboxProcess
 
@@ -82,7 +83,7 @@ def ours(**values: Any) -> CallRequest:
     return CallRequest.objects.create(**{**given, **values})
 
 
-def sync() -> statistics.DayReport:
+def sync_day() -> statistics.DayReport:
     return statistics.sync_day(DAY)
 
 
@@ -97,7 +98,7 @@ def history(call: CallRequest) -> list[tuple[str, str]]:
 def test_a_call_of_ours_is_matched_and_moved(tell: Callable[..., None]) -> None:
     call = ours(next_poll_at=NOON)
     tell(ROW)
-    day = sync().statistics
+    day = sync_day().statistics
     assert figures(day) == (1, 1, 0, 0, 0)
     assert (day.total_price, day.counts) == (Decimal("0.35"), {"flashcall": {"answered": 1}})
     call.refresh_from_db()
@@ -131,14 +132,14 @@ def test_a_second_run_writes_only_what_changed(tell: Callable[..., None]) -> Non
         {**ROW, "id": "7", "number": "79990000003"},
     ]
     tell(*rows)
-    first = sync()
-    second = sync()
+    first = sync_day()
+    second = sync_day()
     assert (first.written, second.written) == (3, 0)
     assert figures(first.statistics) == figures(second.statistics) == (3, 2, 1, 0, 0)
     assert DailyStatistics.objects.count() == 1
     rows[1]["state"] = "Занято"
     tell(*rows)
-    third = sync()
+    third = sync_day()
     assert third.written == 1
     assert history(other) == [("daily", "dialing"), ("daily", "busy")]
     assert len(history(call)) == 1
@@ -151,7 +152,7 @@ def test_what_the_app_did_not_send_is_imported(tell: Callable[..., None]) -> Non
         {**ROW, "service": "Flash Call"},
         {**ROW, "id": "1001", "service": "SMS", "state": "Доставлено", "price": "3.30"},
     )
-    assert figures(sync().statistics) == (2, 0, 2, 0, 0)
+    assert figures(sync_day().statistics) == (2, 0, 2, 0, 0)
     call, text = CallRequest.objects.order_by("provider_id")
     assert (call.origin, call.channel, call.state, call.price) == (
         "imported",
@@ -185,7 +186,7 @@ def test_differences_are_noted_the_providers_figure_wins_and_both_are_history(
     )
     tell(ROW)
     for _ in range(2):
-        assert figures(sync().statistics) == (1, 1, 0, int(bool(differences)), 0)
+        assert figures(sync_day().statistics) == (1, 1, 0, int(bool(differences)), 0)
     call.refresh_from_db()
     assert (call.state, call.price, call.duration) == ("answered", Decimal("0.35"), 4)
     assert call.differences == differences
@@ -199,7 +200,7 @@ def test_a_call_and_its_sms_may_share_one_id(tell: Callable[..., None]) -> None:
         ROW,
         {**ROW, "service": "SMS", "state": "Не доставлено", "price": "3.30", "duration": "00:00"},
     )
-    assert figures(sync().statistics) == (2, 2, 0, 0, 0)
+    assert figures(sync_day().statistics) == (2, 2, 0, 0, 0)
     call.refresh_from_db()
     text.refresh_from_db()
     assert (call.state, text.state) == ("answered", "not_delivered")
@@ -212,7 +213,7 @@ def test_an_unknown_call_is_found_by_number_time_and_channel(tell: Callable[...,
     )
     text = ours(provider_id="", state="unknown", channel="sms", error_code="no_reply")
     tell(ROW)
-    assert figures(sync().statistics) == (1, 1, 0, 0, 2)
+    assert figures(sync_day().statistics) == (1, 1, 0, 0, 2)
     lost.refresh_from_db()
     assert (lost.provider_id, lost.state, lost.error_code) == (
         "1000",
@@ -222,7 +223,7 @@ def test_an_unknown_call_is_found_by_number_time_and_channel(tell: Callable[...,
     for other in (far, text):
         other.refresh_from_db()
         assert (other.provider_id, other.error_code) == ("", "no_reply")
-    assert sync().written == 0
+    assert sync_day().written == 0
 
 
 def test_two_unknown_calls_of_a_number_take_the_nearest_rows(tell: Callable[..., None]) -> None:
@@ -234,7 +235,7 @@ def test_two_unknown_calls_of_a_number_take_the_nearest_rows(tell: Callable[...,
         {**ROW, "id": "6", "date": "10.03.2026 12:01:01"},
         {**ROW, "id": "7", "date": "10.03.2026 12:00:01"},
     )
-    sync()
+    sync_day()
     for call, id in ((first, "7"), (second, "6"), (known, "5")):
         call.refresh_from_db()
         assert call.provider_id == id
@@ -249,7 +250,7 @@ def test_what_the_provider_does_not_list_is_missing(tell: Callable[..., None]) -
     ours(provider_id="test", state="answered", service="test number")
     ours(provider_id="1002", created_at=NOON - timedelta(days=1))
     tell(ROW)
-    assert sync().statistics.missing == 2
+    assert sync_day().statistics.missing == 2
 
 
 def test_rows_that_cannot_be_read_are_counted_kept_and_told(
@@ -265,7 +266,7 @@ def test_rows_that_cannot_be_read_are_counted_kept_and_told(
     ]
     tell(*bad, ROW, rows="99")
     with caplog.at_level(logging.WARNING):
-        day = sync().statistics
+        day = sync_day().statistics
     assert (day.rows, day.imported, day.unreadable, day.told_rows) == (1, 1, 6, 99)
     assert day.unreadable_rows[4] == {**ROW, "number": "***"}
     assert "6 rows cannot be read" in caplog.text
@@ -297,7 +298,7 @@ def test_an_odd_row_is_kept(tell: Callable[..., None], odd: dict[str, Any]) -> N
     # The usual rows around it: what repeats is remembered.
     tell({**ROW, "id": "1"}, {**ROW, **odd}, {**ROW, "id": "2"}, {**ROW, **odd, "id": "3"})
     for _ in range(2):
-        assert sync().statistics.rows == 4
+        assert sync_day().statistics.rows == 4
     assert CallRequest.objects.count() == 4
     call = CallRequest.objects.get(provider_id=str(odd.get("id", "1000")))
     assert (call.phone, call.channel) == ("79990000001", "voice")
@@ -308,14 +309,14 @@ def test_an_odd_row_is_kept(tell: Callable[..., None], odd: dict[str, Any]) -> N
 
 def test_a_row_that_comes_twice_is_one_call(tell: Callable[..., None]) -> None:
     tell(ROW, {**ROW, "state": "Занято"})
-    sync()
+    sync_day()
     assert CallRequest.objects.get().state == "busy"
 
 
 def test_a_day_goes_through_in_chunks(
     tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(days, "CHUNK", 7)
+    monkeypatch.setattr(sync, "CHUNK", 7)
     told = []
     tell(*({**ROW, "id": str(number), "number": f"7999{number:07}"} for number in range(50)))
     day = statistics.sync_day(DAY, progress=told.append).statistics
@@ -327,20 +328,20 @@ def test_a_day_goes_through_in_chunks(
 def test_a_failure_keeps_the_old_figures_and_what_was_merged(
     tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(days, "CHUNK", 5)
+    monkeypatch.setattr(sync, "CHUNK", 5)
     tell(*({**ROW, "id": str(number)} for number in range(10)))
-    before = sync().statistics
+    before = sync_day().statistics
     tell(*({**ROW, "id": str(number)} for number in range(20)), result="maybe")
     with pytest.raises(UnreadableReply):
-        sync()
+        sync_day()
     assert figures(DailyStatistics.objects.get()) == figures(before)
     assert CallRequest.objects.count() == 20
     tell(*({**ROW, "id": str(number)} for number in range(20)))
-    again = sync()
+    again = sync_day()
     assert (again.statistics.rows, again.written) == (20, 0)
     tell(result="error", error_code="Date_is_Empty")
     with pytest.raises(ProviderError):
-        sync()
+        sync_day()
 
 
 def test_the_project_hears_of_the_day(tell: Callable[..., None]) -> None:
@@ -351,7 +352,7 @@ def test_the_project_hears_of_the_day(tell: Callable[..., None]) -> None:
 
     signals.daily_synced.connect(hear)
     try:
-        sync()
+        sync_day()
     finally:
         signals.daily_synced.disconnect(hear)
     assert heard == [DAY]
@@ -378,14 +379,14 @@ def test_the_day_is_the_providers_in_either_use_of_zones(
         {**ROW, "id": "9", "date": "10.03.2026 23:59:59"},
         {**ROW, "id": "10", "number": "79990000009", "date": "11.03.2026 00:00:01"},
     )
-    assert figures(sync().statistics) == (2, 2, 0, 0, 0)
+    assert figures(sync_day().statistics) == (2, 2, 0, 0, 0)
     call.refresh_from_db()
     missed.refresh_from_db()
     assert call.occurred_at == late
     assert missed.provider_id == "10"
     tell()
     CallRequest.objects.update(listed_at=None)
-    assert sync().statistics.missing == 2
+    assert sync_day().statistics.missing == 2
 
 
 @pytest.fixture(scope="module")
@@ -403,7 +404,7 @@ def test_a_young_row_of_somebody_else_is_left_to_the_next_run(
     configure(TRANSPORT="http", API_KEY=sandbox.key, API_URL=sandbox.api_url)
     sandbox.reset()
     Client(sandbox.key, base_url=sandbox.api_url).flash_call("79990000001", code="1234")
-    today = days.provider_today()
+    today = sync.provider_today()
     assert figures(statistics.sync_day(today).statistics) == (1, 0, 0, 0, 0)
     assert not CallRequest.objects.exists()
     sandbox.age()
@@ -423,16 +424,16 @@ def test_a_day_of_the_sandbox_agrees_with_ours(
     )
     for number in ("79990000101", "79990000103", "79990000303", "79990000201"):
         call = verifications.start(number).calls.get()
-        delivery.place(call.pk)
+        placing.place(call.pk)
     verification = verifications.start("79990000102")
-    delivery.place(verification.calls.get().pk)
+    placing.place(verification.calls.get().pk)
     verifications.resend(verification.id, channel="sms")
-    delivery.place(verification.calls.get(channel="sms").pk)
+    placing.place(verification.calls.get(channel="sms").pk)
     for _ in range(100):
         if sandbox.calls()[-1]["state"] == "DELIVERED":
             break
         time.sleep(0.05)
-    day = statistics.sync_day(days.provider_today()).statistics
+    day = statistics.sync_day(sync.provider_today()).statistics
     assert figures(day) == (5, 5, 0, 0, 0)
     states = dict(CallRequest.objects.values_list("phone", "state").exclude(channel="sms"))
     assert states == {
@@ -454,6 +455,6 @@ def test_a_chunk_that_broke_does_not_break_the_next_run(
     with monkeypatch.context() as patch:
         patch.setattr(Merge, "_add_up", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            sync()
-    assert figures(sync().statistics) == (1, 0, 1, 0, 0)
+            sync_day()
+    assert figures(sync_day().statistics) == (1, 0, 1, 0, 0)
     assert CallStatus.objects.count() == CallRequest.objects.count() == 1

@@ -22,7 +22,7 @@ from django_voicepassword.models import (
     PrefixFigures,
     Verification,
 )
-from django_voicepassword.statistics import counting, reading
+from django_voicepassword.statistics import aggregation, reading
 from django_voicepassword.statistics.figures import Figures, bucket_of
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +77,7 @@ def called(
 
 
 def day_of(channel: str = "", day: date = DAY) -> Figures:
-    return counting.count(day).days[channel]
+    return aggregation.count(day).days[channel]
 
 
 def test_a_day_counted_by_the_database_is_what_one_counts_by_hand() -> None:
@@ -133,7 +133,7 @@ def test_a_day_counted_by_the_database_is_what_one_counts_by_hand() -> None:
             took[""].append(seconds)
             for figures in rows(channel, began.hour, phone):
                 figures.add(approved=1)
-    counted = counting.count(DAY)
+    counted = aggregation.count(DAY)
     found = {(channel,): one for channel, one in counted.days.items()}
     found |= dict(counted.hours)  # type: ignore[misc]
     found |= dict(counted.prefixes)  # type: ignore[misc]
@@ -168,7 +168,7 @@ def test_an_approval_belongs_to_the_last_call_before_the_code() -> None:
     # Refused, and rung after the code was typed: neither brought it.
     called(at(12, 1), verification, channel="sms", state="refused", price=None)
     called(at(12, 2), verification, channel="sms", state="delivered")
-    counted = counting.count(DAY).days
+    counted = aggregation.count(DAY).days
     assert [counted[channel].approved for channel in ("", "flashcall", "voice", "sms")] == [
         1,
         0,
@@ -201,7 +201,9 @@ def test_days_and_hours_are_the_providers(configure: Callable[..., None]) -> Non
     called(at(23, 59))
     called(at(0, 0, DAY + timedelta(days=1)))
     assert {
-        hour: one.calls for (channel, hour), one in counting.count(DAY).hours.items() if not channel
+        hour: one.calls
+        for (channel, hour), one in aggregation.count(DAY).hours.items()
+        if not channel
     } == {0: 1, 23: 1}
     # Where clocks change: the hour that comes twice is one, and the day has all of its calls.
     zone = ZoneInfo("Europe/Berlin")
@@ -210,7 +212,7 @@ def test_days_and_hours_are_the_providers(configure: Callable[..., None]) -> Non
     for fold in (0, 1):
         called(datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=fold))
     called(at(23, 30, autumn, zone))
-    hours = counting.count(autumn).hours
+    hours = aggregation.count(autumn).hours
     assert {hour: one.calls for (channel, hour), one in hours.items() if not channel} == {
         2: 2,
         23: 1,
@@ -224,13 +226,13 @@ def test_without_time_zones_the_days_are_the_providers_too(settings: Any) -> Non
     naive = datetime(2026, 3, 9, 21, 30)
     verification = verified(naive, approved_after=12)
     called(naive, verification)
-    counted = counting.count(DAY)
+    counted = aggregation.count(DAY)
     assert (counted.hours["", 0].calls, counted.days[""].approved, counted.days[""].seconds) == (
         1,
         1,
         {12: 1},
     )
-    assert counting.count(DAY - timedelta(days=1)).days.get("", Figures()) == Figures()
+    assert aggregation.count(DAY - timedelta(days=1)).days.get("", Figures()) == Figures()
     assert statistics.refresh_figures(DAY)
     assert DayFigures.objects.get(channel="").calls == 1
 
@@ -238,7 +240,7 @@ def test_without_time_zones_the_days_are_the_providers_too(settings: Any) -> Non
 def test_prefixes_are_blocks_of_operators() -> None:
     for phone in ("79991234567", "79161234567", "380671234567", "7999123****"):
         called(at(12), phone=phone)
-    prefixes = counting.count(DAY).prefixes
+    prefixes = aggregation.count(DAY).prefixes
     assert {prefix: one.calls for (channel, prefix), one in prefixes.items() if not channel} == {
         "7999": 2,
         "7916": 1,
@@ -399,17 +401,17 @@ def test_of_a_day_that_was_counted_only_the_last_hours_are_counted_anew(
     # nobody.
     CallRequest.objects.filter(created_at__gte=at(13)).update(state="no_answer")
     now = at(15, 30)
-    whole = counting.count(DAY, ends=now)
+    whole = aggregation.count(DAY, ends=now)
     read = reading.today(now)
     assert read.days == whole.days
     assert read.hours == whole.hours
     # Prefixes stand as they were counted.
-    assert read.prefixes["", "7999"].calls == counting.count(DAY, ends=at(15)).days[""].calls
+    assert read.prefixes["", "7999"].calls == aggregation.count(DAY, ends=at(15)).days[""].calls
     bounds = []
     monkeypatch.setattr(
         reading,
         "count",
-        lambda day, begins=None, ends=None: bounds.append((begins, ends)) or counting.Counted(),
+        lambda day, begins=None, ends=None: bounds.append((begins, ends)) or aggregation.Counted(),
     )
     reading.today(now)
     assert bounds == [(at(13), now)]

@@ -18,12 +18,12 @@ from django.core.management import call_command
 from django.db import connection
 from django_voicepassword import statistics
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics
-from django_voicepassword.statistics import days
+from django_voicepassword.statistics import sync
 
 file, address, chunk = sys.argv[1:]
 connection.settings_dict["NAME"] = file
 settings.VOICEPASSWORD = {"TRANSPORT": "http", "API_KEY": "sandbox-key", "API_URL": address}
-days.CHUNK = int(chunk)
+sync.CHUNK = int(chunk)
 call_command("migrate", verbosity=0)
 report = statistics.sync_day(datetime.date(2026, 3, 10), progress=lambda rows: print(rows, flush=True))
 calls, statuses = CallRequest.objects.count(), CallStatus.objects.count()

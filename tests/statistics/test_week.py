@@ -17,7 +17,8 @@ from django.db import connection
 from django.db.models import F, Sum
 from django.utils import timezone
 
-from django_voicepassword import channels, delivery, polling, statistics, verifications
+from django_voicepassword import channels, statistics, verifications
+from django_voicepassword.calls import placing, polling, recording, recovery
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics, Verification
 from django_voicepassword.provider.protocol import parse_callback
 from django_voicepassword.sandbox.outcomes import OUTCOMES, outcome_of
@@ -77,7 +78,7 @@ def traffic(chance: random.Random) -> int:
                 # A worker died between the claim and the request: nothing rang.
                 never_sent += call.claim("", timezone.now())
             else:
-                delivery.place(call.pk)
+                placing.place(call.pk)
                 if chance.random() < 0.05:
                     # It died before the reply was written.
                     CallRequest.objects.filter(pk=call.pk, state="placed").update(
@@ -108,7 +109,7 @@ def hear(sandbox: SandboxProcess, chance: random.Random) -> None:
                     f'{{"id": "{row["id"]}", "state": "{row["state"]}"}}'.encode()
                 )
                 for _ in range(2):
-                    delivery.record(call.pk, report, CallStatus.Source.CALLBACK)
+                    recording.record(call.pk, report, CallStatus.Source.CALLBACK)
 
 
 def settle(sandbox: SandboxProcess) -> None:
@@ -137,7 +138,7 @@ def test_a_week_of_losses_and_the_books_agree(sandbox: SandboxProcess) -> None:
         settle(sandbox)
         hear(sandbox, chance)
         # Workers that died are noticed; what nobody reported is asked for, some of it.
-        polling.lose_abandoned(timezone.now() + timedelta(hours=1))
+        recovery.lose_abandoned(timezone.now() + timedelta(hours=1))
         if chance.random() < 0.5:
             polling.poll_due(timezone.now() + timedelta(seconds=20))
         grow_older(sandbox)
@@ -191,7 +192,7 @@ def _was_contradicted(row: dict[str, Any]) -> bool:
 def test_two_syncs_of_one_day_at_once_do_not_collide(
     sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("django_voicepassword.statistics.days.CHUNK", 300)
+    monkeypatch.setattr("django_voicepassword.statistics.sync.CHUNK", 300)
     sandbox.generate("10.03.2026", 2000)
     results: list[Any] = at_once([lambda: statistics.sync_day(date(2026, 3, 10))] * 3)
     assert [type(one).__name__ for one in results] == ["DayReport"] * 3, results

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from django_voicepassword.admin.dashboard import words
 from django_voicepassword.provider.dates import PLAUSIBLE_YEARS
-from django_voicepassword.statistics.counting import ALL, CHANNELS
+from django_voicepassword.statistics.aggregation import ALL, CHANNELS
 from django_voicepassword.statistics.reading import Period
 
 #: Days up to today that are offered, and what is shown to who asks for none.

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from django_voicepassword.admin.dashboard import words
 from django_voicepassword.statistics import Figures
-from django_voicepassword.statistics.counting import ALL
+from django_voicepassword.statistics.aggregation import ALL
 from django_voicepassword.statistics.reading import Period
 
 #: Shades of the heat map beside the one for no calls; each has a class in dashboard.css.

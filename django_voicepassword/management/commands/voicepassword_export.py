@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_voicepassword import export, history
+from django_voicepassword.history import export, filters
 from django_voicepassword.models import CallRequest
 from django_voicepassword.security import audit
 
@@ -46,10 +46,10 @@ class Command(BaseCommand):
         file: Path = options["file"]
         kind = self._kind(file)
         try:
-            calls = history.narrow(
+            calls = filters.narrow(
                 CallRequest.objects.all(), {name: options[name] for name in FILTERS}
             )
-        except history.InvalidFilter as error:
+        except filters.InvalidFilter as error:
             raise CommandError(f"--{error.name}: {error}") from None
         self._expected = calls.count()
         if options["whole_phones"]:

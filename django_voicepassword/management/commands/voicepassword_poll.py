@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from django_voicepassword import dispatch, polling
+from django_voicepassword import dispatch
+from django_voicepassword.calls import polling
 from django_voicepassword.exceptions import Unavailable
 
 

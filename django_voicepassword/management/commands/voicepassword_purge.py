@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from django_voicepassword import retention
 from django_voicepassword.conf import settings
+from django_voicepassword.history import retention
 
 
 class Command(BaseCommand):

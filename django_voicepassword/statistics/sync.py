@@ -9,10 +9,9 @@ the second finds what the first has done.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
@@ -27,15 +26,12 @@ from django_voicepassword.provider.daily_report import DailyReport
 from django_voicepassword.provider.dates import Moments, day_bounds, for_field
 from django_voicepassword.provider.protocol import DailyRow, row_of
 from django_voicepassword.security.sensitive import sensitive
+from django_voicepassword.statistics.lost_calls import find_lost_calls, match_lost_calls
 from django_voicepassword.statistics.merge import Merge, Totals
 
 logger = logging.getLogger(__name__)
 #: Rows merged in one transaction: some tenths of a second.
 CHUNK = 10_000
-#: A call without an id is one that the provider listed, if its time is at most this far from ours.
-BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=5)
-#: What a call is noted with that was found by number, time and channel.
-MATCHED_BY_TIME = "matched_by_time"
 
 
 @dataclass
@@ -44,10 +40,6 @@ class DayReport:
 
     statistics: DailyStatistics
     written: int = 0
-
-
-#: Number -> calls of ours to it without an id: their answer never came.
-_Lost = dict[str, list[CallRequest]]
 
 
 @sensitive
@@ -62,11 +54,11 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     database = router.db_for_write(CallRequest)
     merge = Merge(connections[database], timezone.now())
     moments = Moments()
-    lost = _lost(day)
+    lost = find_lost_calls(day)
     totals = Totals()
     read = 0
     for chunk in _chunks(_rows(report)):
-        _find_lost(lost, chunk, moments)
+        match_lost_calls(lost, chunk, moments)
         with transaction.atomic(using=database):
             _hold(day)
             merge.chunk(_once(chunk), moments, totals)
@@ -104,68 +96,6 @@ def _chunks(rows: Iterable[DailyRow]) -> Iterator[list[DailyRow]]:
 def _once(chunk: list[DailyRow]) -> list[DailyRow]:
     """Each request once, as told last: two rows of one request in one statement would be two calls."""
     return list({(row.id, row.is_sms): row for row in chunk}.values())
-
-
-def _lost(day: date) -> _Lost:
-    begins, ends = day_bounds(day)
-    lost: _Lost = defaultdict(list)
-    calls = CallRequest.objects.filter(
-        provider_id="",
-        origin=CallRequest.Origin.APP,
-        state__in=[CallRequest.State.UNKNOWN, CallRequest.State.PLACING],
-        claimed_at__gte=for_field(begins - AFTER),
-        claimed_at__lt=for_field(ends + AFTER),
-    )
-    for call in calls.order_by("id").iterator(chunk_size=1000):
-        lost[call.phone].append(call)
-    return lost
-
-
-def _find_lost(lost: _Lost, chunk: list[DailyRow], moments: Moments) -> None:
-    """Give calls of ours without an id the id of the row that must be theirs: by number, channel
-    and the nearest time.
-    """
-    if not lost:
-        return
-    for row in chunk:
-        candidates = lost.get(row.number)
-        if not candidates:
-            continue
-        occurred = moments.aware(row.date)
-        fitting = [
-            call
-            for call in candidates
-            if (call.channel == CallRequest.Channel.SMS) == row.is_sms
-            and _is_near(call.claimed_at, occurred)
-        ]
-        if not fitting or occurred is None:
-            continue
-        # Ours of this id are known already: this row is theirs, not the lost one's.
-        if any((known == CallRequest.Channel.SMS) == row.is_sms for known in _channels_of(row.id)):
-            continue
-        nearest = min(
-            fitting, key=lambda call: abs((_aware(call.claimed_at) or occurred) - occurred)
-        )
-        CallRequest.objects.filter(pk=nearest.pk, provider_id="").update(
-            provider_id=row.id, error_code=MATCHED_BY_TIME
-        )
-        candidates.remove(nearest)
-
-
-def _channels_of(provider_id: str) -> list[str]:
-    return list(
-        CallRequest.objects.filter(provider_id=provider_id).values_list("channel", flat=True)
-    )
-
-
-def _is_near(claimed: datetime | None, occurred: datetime | None) -> bool:
-    moment = _aware(claimed)
-    return moment is not None and occurred is not None and -BEFORE <= occurred - moment <= AFTER
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    """A moment as the database gives it: naive in the site's zone where USE_TZ is off."""
-    return moment if moment is None or timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
 def _keep(day: date, totals: Totals, read: int, report: Any) -> DailyStatistics:

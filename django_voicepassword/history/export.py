@@ -27,7 +27,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_voicepassword import history
+from django_voicepassword.history import filters
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security import masking
 from django_voicepassword.security.sensitive import sensitive
@@ -104,7 +104,7 @@ class Export:
             for _title, name, _way in _COLUMNS
         ]
         # The first and the last value say where the next chunk begins.
-        self._calls: Any = calls.order_by(*history.order()).values_list(*names, "id")
+        self._calls: Any = calls.order_by(*filters.order()).values_list(*names, "id")
         self._zone = timezone.get_current_timezone()
         self._decimal_sign = str(get_format("DECIMAL_SEPARATOR"))
         self._ways = self._ways_of(whole_phones)
@@ -180,7 +180,7 @@ class Export:
                 progress(done)
             if len(found) < CHUNK:
                 return
-            rest = history.beyond(self._calls, found[-1][0], found[-1][-1])
+            rest = filters.beyond(self._calls, found[-1][0], found[-1][-1])
 
     def _ways_of(self, whole_phones: bool) -> dict[str, Way]:
         """How each kind of value becomes a text, a number, a moment or None."""

@@ -45,8 +45,8 @@ from django_voicepassword.models import (
     Verification,
 )
 from django_voicepassword.provider.dates import day_bounds, for_field
-from django_voicepassword.statistics.days import provider_today
 from django_voicepassword.statistics.figures import Figures
+from django_voicepassword.statistics.sync import provider_today
 
 logger = logging.getLogger(__name__)
 

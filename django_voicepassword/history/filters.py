@@ -16,31 +16,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
+from django_voicepassword.history.search import clean, search_calls
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider.dates import for_field
-from django_voicepassword.searching import (
-    clean,
-    search,
-    search_phones,
-    search_verifications,
-    whole_number,
-)
-
-__all__ = [
-    "ANY",
-    "FILTERS",
-    "InvalidFilter",
-    "beyond",
-    "clean",
-    "narrow",
-    "of_same_number",
-    "order",
-    "read_day",
-    "search",
-    "search_phones",
-    "search_verifications",
-    "whole_number",
-]
 
 #: ``error`` and ``differs``: whichever it is.
 ANY = "any"
@@ -62,7 +40,7 @@ def narrow(calls: QuerySet[CallRequest], wanted: Mapping[str, str | None]) -> Qu
 
     ``state``, ``channel``, ``origin``: a word of ours; ``error``: an error code or ``any``;
     ``differs``: ``state``, ``price``, ``duration`` or ``any``; ``from``, ``to``: ISO dates in the
-    reader's zone, both included; ``q``: see ``search``. Raises InvalidFilter.
+    reader's zone, both included; ``q``: see ``search_calls``. Raises InvalidFilter.
     """
     for name, apply in _FILTERS.items():
         value = (wanted.get(name) or "").strip()
@@ -170,7 +148,7 @@ _FILTERS: dict[str, Callable[[QuerySet[CallRequest], str], QuerySet[CallRequest]
     "differs": _with_difference,
     "from": _since,
     "to": _until,
-    "q": search,
+    "q": search_calls,
 }
 #: The names of all filters.
 FILTERS = tuple(_FILTERS)

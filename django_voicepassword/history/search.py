@@ -25,7 +25,7 @@ _BETWEEN = str.maketrans("", "", "+ ()-.'\u00a0\u2011\u2013")
 _LONGEST_PHONE, _LONGEST_ENDING = 15, 4
 
 
-def search(calls: QuerySet[CallRequest], text: str) -> QuerySet[CallRequest]:
+def search_calls(calls: QuerySet[CallRequest], text: str) -> QuerySet[CallRequest]:
     """The calls that a person means by ``text``.
 
     The last digits of a number (two or more), a whole number in any spelling, an id of the
@@ -54,7 +54,7 @@ def search_verifications(
     verifications: QuerySet[Verification], text: str
 ) -> QuerySet[Verification]:
     """The verifications that a person means: by number, the last digits of one, id, or user's name.
-    See ``search``.
+    See ``search_calls``.
     """
     typed, text = text, clean(text)
     digits = _digits(text)

@@ -11,7 +11,10 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from django_voicepassword import delivery, limits
+from django_voicepassword import limits
+from django_voicepassword.calls import recording
+from django_voicepassword.calls.errors import NO_FINAL_STATE
+from django_voicepassword.calls.recovery import forgotten_in_queue, lose_abandoned, restamp
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, RequestRefused
 from django_voicepassword.limits.alarms import ACCOUNT_REFUSED
@@ -19,11 +22,6 @@ from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider import factory
 
 logger = logging.getLogger(__name__)
-
-#: Seconds beyond the read timeout after which a call in PLACING has surely lost its worker.
-ABANDONED_MARGIN = 30
-#: The error code of a call that was asked for at every delay and never had a final state.
-NO_FINAL_STATE = "no_final_state"
 #: Calls asked for in one run: the next run takes the rest.
 BATCH = 200
 #: Seconds after which a call is asked for again where the account was refused.
@@ -48,41 +46,6 @@ def poll(now: datetime | None = None) -> Polled:
     lost = lose_abandoned(now)
     Verification.expire_old(now)
     return Polled(poll_due(now), lost, forgotten_in_queue(now))
-
-
-def restamp(now: datetime | None = None) -> None:
-    """A clock that stepped back leaves rows of the future: they are taken as of now, so that
-    nothing waits for it to return.
-
-    A verification lives one lifetime from here, a call that was asked for is polled from here, and
-    a worker that died or a task that was lost is noticed as soon as ever.
-    """
-    now = now or timezone.now()
-    future = now + timedelta(seconds=limits.SKEW)
-    pending = Verification.objects.filter(status=Verification.Status.PENDING)
-    pending.filter(created_at__gt=future).update(
-        created_at=now, expires_at=now + timedelta(seconds=settings.CODE_TTL)
-    )
-    pending.filter(last_sent_at__gt=future).update(last_sent_at=now)
-    unsent = CallRequest.objects.filter(
-        state__in=[CallRequest.State.QUEUED, CallRequest.State.PLACING]
-    )
-    unsent.filter(created_at__gt=future).update(created_at=now)
-    unsent.filter(claimed_at__gt=future).update(claimed_at=now)
-    if settings.POLL_DELAYS:
-        first = now + timedelta(seconds=settings.POLL_DELAYS[0])
-        CallRequest.objects.filter(next_poll_at__gt=future, placed_at__gt=future).update(
-            placed_at=now, next_poll_at=first
-        )
-
-
-def is_ahead(verification: Verification) -> bool:
-    """Was it made, or sent for, by a clock that has stepped back since?"""
-    future = timezone.now() + timedelta(seconds=limits.SKEW)
-    moments = (verification.created_at, verification.last_sent_at)
-    return verification.status == Verification.Status.PENDING and any(
-        one and one > future for one in moments
-    )
 
 
 def poll_due(now: datetime | None = None) -> int:
@@ -136,7 +99,7 @@ def _give_up(call_id: int, error_code: str, now: datetime) -> None:
     call = CallRequest.objects.get(pk=call_id)
     old_state = call.state
     if call.mark_silent(error_code[:200], now):
-        delivery.announce_move(call, old_state, CallStatus.Source.POLL)
+        recording.announce_move(call, old_state, CallStatus.Source.POLL)
 
 
 def _claim_poll(call: CallRequest, now: datetime) -> bool:
@@ -170,30 +133,4 @@ def refresh(call_id: int) -> CallStatus | None:
             "the provider never told an id for this call: only the daily statistics can find it"
         )
     report = factory.client().state(call.provider_id)
-    return delivery.record(call_id, report, CallStatus.Source.POLL)
-
-
-def lose_abandoned(now: datetime | None = None) -> list[int]:
-    """PLACING -> UNKNOWN for every call whose worker must have died: older than the read timeout
-    and a margin.
-    """
-    now = now or timezone.now()
-    connect, read = settings.TIMEOUT
-    # The client reads a dripping answer for twice the read timeout.
-    patience = timedelta(seconds=connect + 2 * read + ABANDONED_MARGIN)
-    lost = CallRequest.lose_abandoned(now - patience, now)
-    for pk in lost:
-        call = CallRequest.objects.get(pk=pk)
-        logger.error("call %s lost its worker: it may have rung, and is not placed again", pk)
-        delivery.announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
-    return lost
-
-
-def forgotten_in_queue(now: datetime | None = None) -> list[int]:
-    """Calls that are QUEUED longer than any retry takes: their task was lost, and claiming makes a
-    second one safe.
-    """
-    now = now or timezone.now()
-    before = now - timedelta(seconds=2 * delivery.LONGEST_RETRY)
-    waiting = CallRequest.objects.filter(state=CallRequest.State.QUEUED, created_at__lt=before)
-    return list(waiting.order_by("created_at").values_list("pk", flat=True)[:1000])
+    return recording.record(call_id, report, CallStatus.Source.POLL)

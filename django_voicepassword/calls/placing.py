@@ -11,15 +11,24 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router, transaction
-from django.db.models import QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from django_voicepassword import limits, reported, signals, transactions
+from django_voicepassword import limits, signals, transactions
+from django_voicepassword.calls.errors import (
+    INTERRUPTED,
+    MISCONFIGURED,
+    NO_CODE,
+    NO_EARLIER_CALL,
+    NO_REPLY,
+    TOO_LATE,
+    UNREACHABLE,
+)
+from django_voicepassword.calls.recording import _find, announce_move
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     AccountRefused,
@@ -31,25 +40,14 @@ from django_voicepassword.limits import alarms
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.provider import factory
 from django_voicepassword.provider.client import Client
-from django_voicepassword.provider.protocol import Report, SendReply
+from django_voicepassword.provider.protocol import SendReply
 from django_voicepassword.security import callback_tokens, codes
 from django_voicepassword.security.sensitive import sensitive
 
 logger = logging.getLogger(__name__)
-
 Written = TypeVar("Written")
-
 #: Seconds to wait before the first new try of a refused connection, and at most.
 FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
-
-# Error codes of our own, beside the provider's.
-UNREACHABLE = "unreachable"
-NO_REPLY = "no_reply"
-NOT_QUEUED = "broker_unavailable"
-MISCONFIGURED = "misconfigured"
-NO_EARLIER_CALL = "no_earlier_call"
-NO_CODE = "code_missing"
-TOO_LATE = "verification_closed"
 
 
 @sensitive
@@ -112,7 +110,7 @@ def _send_claimed(
         _refuse(call, MISCONFIGURED, give_back=True)
     except BaseException:
         # A worker told to stop, or a fault of ours: nobody knows whether it rang.
-        _persist(lambda: _lose(call, "interrupted"))
+        _persist(lambda: _lose(call, INTERRUPTED))
         raise
     else:
         _keep_reply(call, reply)
@@ -127,74 +125,6 @@ def give_up(call_id: int, error_code: str) -> bool:
     """
     call = CallRequest.objects.select_related("verification").get(pk=call_id)
     return _turn_down(call, error_code)
-
-
-def record(
-    call_id: int, report: Report, source: str, payload: dict[str, Any] | None = None
-) -> CallStatus | None:
-    """Keep a report about a call request (or about the SMS that followed it), and move the row
-    forward if it tells more.
-
-    The CallStatus is added whatever it says; the state moves only forward, by compare-and-swap, so
-    reports may come doubled, late, in any order, and before the reply to the request itself. None
-    where the call is not there.
-    """
-    if source == CallStatus.Source.CALLBACK and payload is None:
-        unread = _record_unread(call_id, report)
-        if unread is not None:
-            return unread
-    call = _find(CallRequest.objects.all(), call_id)
-    if call is None:
-        return None
-    if source == CallStatus.Source.CALLBACK:
-        call = reported.meant(call, report)
-    status = reported.as_status(call, report, source, payload)
-    while True:
-        values = reported.changes(call, report, status)
-        old_state = call.state
-        with transaction.atomic(using=router.db_for_write(CallRequest)):
-            # The UPDATE comes first: a transaction that begins with a read cannot wait for a writer
-            # on SQLite.
-            moved = bool(values) and call.move_forward(old_state, values)
-            if moved or not values:
-                status.save(force_insert=True)
-        if moved:
-            announce_move(call, old_state, source)
-        if moved or not values:
-            return status
-        # Another report moved it between our read and our write. States only move forward, so this
-        # ends.
-        call.refresh_from_db()
-
-
-def _record_unread(call_id: int, report: Report) -> CallStatus | None:
-    """The usual callback, which names the id and the number of its call: kept without reading the
-    row first.
-
-    None, and nothing done, where the row is not as expected, or somebody is to be told what it was
-    before.
-    """
-    if (
-        report.kind != "call"
-        or not report.id
-        or not report.number
-        or signals.call_state_changed.has_listeners(CallRequest)
-    ):
-        return None
-    told = CallRequest(
-        pk=call_id, phone=report.number, provider_id=report.id, channel=CallRequest.Channel.VOICE
-    )
-    status = reported.as_status(told, report, CallStatus.Source.CALLBACK, None)
-    values = reported.changes(told, report, status)
-    if not values:
-        return None
-    if values["occurred_at"] is None:
-        del values["occurred_at"]
-    with transaction.atomic(using=router.db_for_write(CallRequest)):
-        if not told.move_as_told(values):
-            return None
-        status.save(force_insert=True)
-    return status
 
 
 def callback_url(call: CallRequest) -> str | None:
@@ -212,14 +142,6 @@ def callback_url(call: CallRequest) -> str | None:
         )
         return None
     return f"{base.rstrip('/')}{path}"
-
-
-def _find(calls: QuerySet[CallRequest], call_id: int) -> CallRequest | None:
-    try:
-        # Not first(): it sorts one row, and putting that together takes as long as the query.
-        return calls.get(pk=call_id)
-    except CallRequest.DoesNotExist:
-        return None
 
 
 def _our_code(call: CallRequest) -> str | None:
@@ -394,11 +316,3 @@ def _try_later(call: CallRequest, last_try: bool) -> float | None:
 
 def _persist(write: Callable[[], Written]) -> Written:
     return transactions.persist(write, router.db_for_write(CallRequest))
-
-
-def announce_move(call: CallRequest, old_state: str, source: str) -> None:
-    """Tell the host project that a call is in another state now."""
-    values = {"call": call, "old_state": old_state, "new_state": call.state, "source": source}
-    signals.announce(
-        signals.call_state_changed, CallRequest, router.db_for_write(CallRequest), **values
-    )

@@ -1,0 +1,80 @@
+"""What a worker that died, a task that was lost, or a clock that stepped back left behind."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from django_voicepassword import limits
+from django_voicepassword.calls import placing, recording
+from django_voicepassword.calls.errors import WORKER_LOST
+from django_voicepassword.conf import settings
+from django_voicepassword.models import CallRequest, CallStatus, Verification
+
+logger = logging.getLogger(__name__)
+
+#: Seconds beyond the read timeout after which a call in PLACING has surely lost its worker.
+ABANDONED_MARGIN = 30
+
+
+def restamp(now: datetime | None = None) -> None:
+    """A clock that stepped back leaves rows of the future: they are taken as of now, so that
+    nothing waits for it to return.
+
+    A verification lives one lifetime from here, a call that was asked for is polled from here, and
+    a worker that died or a task that was lost is noticed as soon as ever.
+    """
+    now = now or timezone.now()
+    future = now + timedelta(seconds=limits.SKEW)
+    pending = Verification.objects.filter(status=Verification.Status.PENDING)
+    pending.filter(created_at__gt=future).update(
+        created_at=now, expires_at=now + timedelta(seconds=settings.CODE_TTL)
+    )
+    pending.filter(last_sent_at__gt=future).update(last_sent_at=now)
+    unsent = CallRequest.objects.filter(
+        state__in=[CallRequest.State.QUEUED, CallRequest.State.PLACING]
+    )
+    unsent.filter(created_at__gt=future).update(created_at=now)
+    unsent.filter(claimed_at__gt=future).update(claimed_at=now)
+    if settings.POLL_DELAYS:
+        first = now + timedelta(seconds=settings.POLL_DELAYS[0])
+        CallRequest.objects.filter(next_poll_at__gt=future, placed_at__gt=future).update(
+            placed_at=now, next_poll_at=first
+        )
+
+
+def is_ahead(verification: Verification) -> bool:
+    """Was it made, or sent for, by a clock that has stepped back since?"""
+    future = timezone.now() + timedelta(seconds=limits.SKEW)
+    moments = (verification.created_at, verification.last_sent_at)
+    return verification.status == Verification.Status.PENDING and any(
+        one and one > future for one in moments
+    )
+
+
+def lose_abandoned(now: datetime | None = None) -> list[int]:
+    """PLACING -> UNKNOWN for every call whose worker must have died: older than the read timeout
+    and a margin.
+    """
+    now = now or timezone.now()
+    connect, read = settings.TIMEOUT
+    # The client reads a dripping answer for twice the read timeout.
+    patience = timedelta(seconds=connect + 2 * read + ABANDONED_MARGIN)
+    lost = CallRequest.lose_abandoned(now - patience, now, WORKER_LOST)
+    for pk in lost:
+        call = CallRequest.objects.get(pk=pk)
+        logger.error("call %s lost its worker: it may have rung, and is not placed again", pk)
+        recording.announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
+    return lost
+
+
+def forgotten_in_queue(now: datetime | None = None) -> list[int]:
+    """Calls that are QUEUED longer than any retry takes: their task was lost, and claiming makes a
+    second one safe.
+    """
+    now = now or timezone.now()
+    before = now - timedelta(seconds=2 * placing.LONGEST_RETRY)
+    waiting = CallRequest.objects.filter(state=CallRequest.State.QUEUED, created_at__lt=before)
+    return list(waiting.order_by("created_at").values_list("pk", flat=True)[:1000])

@@ -1,0 +1,17 @@
+"""The call history: searched, filtered, exported, and purged when it is old."""
+
+from django_voicepassword.history.filters import FILTERS, InvalidFilter, beyond, narrow, order
+from django_voicepassword.history.retention import purge
+from django_voicepassword.history.search import search_calls, search_phones, search_verifications
+
+__all__ = [
+    "FILTERS",
+    "InvalidFilter",
+    "beyond",
+    "narrow",
+    "order",
+    "purge",
+    "search_calls",
+    "search_phones",
+    "search_verifications",
+]
