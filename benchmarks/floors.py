@@ -25,9 +25,9 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from django_voicepassword import tasks
 from django_voicepassword.models import CallRequest, CallStatus, Verification, VerifiedPhone
 from django_voicepassword.security import codes
+from django_voicepassword.verifications import dispatch
 
 STATES = {
     "ANSWERED": "answered",
@@ -104,7 +104,7 @@ def _start(request: HttpRequest, count: Any) -> JsonResponse:
         call = CallRequest.objects.create(
             verification=verification, phone=phone, channel="flashcall", created_at=now
         )
-        transaction.on_commit(partial(tasks.enqueue, call.pk))
+        transaction.on_commit(partial(dispatch.enqueue, call.pk))
     return JsonResponse(
         {"id": verification.id, "status": "pending", "expires_at": verification.expires_at},
         status=201,

@@ -9,7 +9,8 @@ class VoicePasswordConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_voicepassword import checks  # noqa: F401  (registers the system checks)
+        # Registers the system checks, and the tasks that calls are handed to by name.
+        from django_voicepassword import checks, tasks  # noqa: F401
 
         if apps.is_installed("drf_spectacular"):
             # They register the descriptions of the views.

@@ -16,7 +16,8 @@ from uuid import UUID
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
-from django_voicepassword import users, verifications
+from django_voicepassword import verifications
+from django_voicepassword.accounts import users
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security.sensitive import sensitive

@@ -13,7 +13,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 
-from django_voicepassword import confirmations
+from django_voicepassword.accounts import confirmation
 
 View = Callable[..., HttpResponseBase]
 
@@ -54,7 +54,7 @@ def _elsewhere(request: HttpRequest, max_age: float | None) -> HttpResponseBase 
     """Where to send who may not see the page; None: nowhere."""
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
-    if confirmations.is_confirmed(request, max_age):
+    if confirmation.is_confirmed(request, max_age):
         return None
     # What was posted is not sent again: the person comes back to the page and decides anew.
     return HttpResponseRedirect(

@@ -11,10 +11,10 @@ from datetime import timedelta
 from celery import shared_task
 
 from django_voicepassword import statistics
-from django_voicepassword.calls import broker, errors, placing, polling
-from django_voicepassword.exceptions import Unavailable
+from django_voicepassword.calls import placing
 from django_voicepassword.history import retention
 from django_voicepassword.transactions import NO_DATABASE
+from django_voicepassword.verifications import dispatch
 
 logger = logging.getLogger(__name__)
 
@@ -38,20 +38,6 @@ def place_call(call_id: int) -> None:
     delay = placing.place(call_id)
     if delay is not None:
         place_call.apply_async((call_id,), countdown=delay)
-
-
-def enqueue(call_id: int) -> None:
-    """Hand a call request to a worker, or raise Unavailable within seconds: the broker is down, the
-    row says so.
-    """
-    try:
-        broker.publish(place_call, call_id)
-    except Exception as error:
-        # Each broker has errors of its own, and none of them means that the person should wait.
-        logger.exception("call %s: the broker does not take the task", call_id)
-        if placing.give_up(call_id, errors.NOT_QUEUED):
-            raise Unavailable("the broker does not take the call") from error
-        # Only the broker's answer was lost: a worker has the call, and it rings.
 
 
 @shared_task(name="django_voicepassword.tasks.sync_daily", ignore_result=True)
@@ -90,6 +76,4 @@ def poll_calls() -> None:
     """Notice calls whose worker died, ask for states that nobody reported, and hand in lost calls
     again.
     """
-    for pk in polling.poll().forgotten:
-        # Claiming makes a second task for one call harmless.
-        broker.publish(place_call, pk)
+    dispatch.poll_and_requeue()

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from django_voicepassword import limits, tasks, verifications
+from django_voicepassword import limits, verifications
 from django_voicepassword.calls import broker, placing, polling, recording, recovery
 from django_voicepassword.exceptions import RateLimited, Unavailable
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.provider.protocol import parse_report
 from django_voicepassword.sandbox.outcomes import OUTCOMES
+from django_voicepassword.verifications import dispatch
 from tests.at_once import at_once
 from tests.sandbox_process import SandboxProcess
 
@@ -322,7 +323,7 @@ def test_a_broker_that_is_down_is_told_and_gives_back(
 
     monkeypatch.setattr(broker, "publish", down)
     with pytest.raises(Unavailable):
-        tasks.enqueue(call.pk)
+        dispatch.enqueue(call.pk)
     call = fresh(call)
     assert (call.state, call.error_code) == ("refused", "broker_unavailable")
     assert call.verification is not None
@@ -468,5 +469,5 @@ def test_a_worker_that_is_slow_is_not_dead(sandbox: SandboxProcess) -> None:
 def test_a_call_whose_task_was_lost_is_handed_in_again(sandbox: SandboxProcess) -> None:
     call, young = start("79990000001"), start("79990000002")
     CallRequest.objects.filter(pk=call.pk).update(created_at=timezone.now() - timedelta(minutes=3))
-    assert recovery.forgotten_in_queue() == [call.pk]
+    assert recovery.stuck_in_queue() == [call.pk]
     assert fresh(young).state == "queued"

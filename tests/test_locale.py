@@ -72,7 +72,7 @@ def test_a_translation_has_the_fields_of_its_string() -> None:
 )
 def test_numbers_have_their_forms(count: int, words: str) -> None:
     from django_voicepassword.exceptions import WrongCode
-    from django_voicepassword.presentation import error_text
+    from django_voicepassword.verifications.messages import error_text
 
     with translation.override("ru"):
         assert words in error_text(WrongCode(count))

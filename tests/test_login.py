@@ -12,7 +12,8 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from django_voicepassword import logins, signals, users, verifications
+from django_voicepassword import signals, verifications
+from django_voicepassword.accounts import login, users
 from django_voicepassword.backends import PhoneBackend
 from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification, VerifiedPhone
@@ -184,7 +185,7 @@ def test_a_veto_of_an_earlier_backend_is_refused(outbox: list[Sent], settings: A
     verification = verifications.start(PHONE)
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Veto", *settings.AUTHENTICATION_BACKENDS]
     with pytest.raises(Refused):
-        logins.authenticate_phone(RequestFactory().post("/"), verification.id, outbox[-1].code)
+        login.authenticate_phone(RequestFactory().post("/"), verification.id, outbox[-1].code)
     assert Verification.objects.get().attempts == 0
 
 
@@ -192,7 +193,7 @@ def test_a_missing_backend_is_told(outbox: list[Sent], settings: Any) -> None:
     verification = verifications.start(PHONE)
     settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
     with pytest.raises(ImproperlyConfigured, match="PhoneBackend"):
-        logins.authenticate_phone(RequestFactory().post("/"), verification.id, outbox[-1].code)
+        login.authenticate_phone(RequestFactory().post("/"), verification.id, outbox[-1].code)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_voicepassword import channels, limits, phones, presentation, verifications
+from django_voicepassword import limits, phones, verifications
 from django_voicepassword.admin.base import rubles
 from django_voicepassword.calls import polling
 from django_voicepassword.exceptions import InvalidPhone, ProviderError, VerificationError
@@ -27,6 +27,8 @@ from django_voicepassword.history import search
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import masking
 from django_voicepassword.security.sensitive import sensitive
+from django_voicepassword.verifications import channels
+from django_voicepassword.verifications.messages import error_text
 
 _APP = "django_voicepassword"
 
@@ -144,7 +146,7 @@ class SupportMixin:
         try:
             told = _do(name, deed, call)
         except VerificationError as error:
-            messages.error(request, presentation.error_text(error))
+            messages.error(request, error_text(error))
         except (ProviderError, ValueError, ImproperlyConfigured) as error:
             messages.error(request, _("It could not be done: %(error)s") % {"error": error})
         else:
@@ -163,7 +165,7 @@ class SupportMixin:
         try:
             phone = phones.normalize(request.POST.get("phone", ""))
         except InvalidPhone as error:
-            messages.error(request, presentation.error_text(error))
+            messages.error(request, error_text(error))
             return back
         limits.unblock(phone)
         newest = CallRequest.objects.filter(phone=phone).order_by("-created_at").first()

@@ -12,10 +12,10 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
 from rest_framework.views import set_rollback
 
-from django_voicepassword import presentation
 from django_voicepassword.exceptions import VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.transactions import NO_DATABASE, unavailable
+from django_voicepassword.verifications import messages
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -26,9 +26,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = unavailable(error)
     if isinstance(error, VerificationError):
         headers = {"Retry-After": str(error.retry_after)} if hasattr(error, "retry_after") else None
-        return Response(
-            presentation.error_body(error), presentation.http_status(error), headers=headers
-        )
+        return Response(messages.error_body(error), messages.http_status(error), headers=headers)
     if isinstance(error, Verification.DoesNotExist):
         error = Http404()
     elif isinstance(error, (SuspiciousOperation, BadRequest)):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from django_voicepassword import confirmations
+from django_voicepassword.accounts import confirmation
 
 
 class PhoneVerified(BasePermission):
@@ -33,4 +33,4 @@ class PhoneVerified(BasePermission):
         django_request = request._request
         # Who DRF authenticated, by a token as well as by the session.
         django_request.user = request.user
-        return confirmations.is_confirmed(django_request, self.max_age)
+        return confirmation.is_confirmed(django_request, self.max_age)

@@ -17,7 +17,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from django_voicepassword import logins, presentation, verifications
+from django_voicepassword import verifications
+from django_voicepassword.accounts import login
 from django_voicepassword.api import serializers
 from django_voicepassword.api.errors import exception_handler
 from django_voicepassword.api.parsers import BoundedJSONParser, Utf8FormParser, Utf8MultiPartParser
@@ -25,6 +26,7 @@ from django_voicepassword.models import Verification
 from django_voicepassword.security import trusted_devices
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.transactions import non_atomic_requests
+from django_voicepassword.verifications.description import describe
 
 
 class VerificationAPIView(APIView):
@@ -97,7 +99,7 @@ class CheckView(VerificationAPIView):
 class LoginView(VerificationAPIView):
     def post(self, request: Request, **kwargs: Any) -> Response:
         given = self.read(serializers.LoginSerializer)
-        answer, verification = logins.log_in(request._request, given["verification"], given["code"])
+        answer, verification = login.log_in(request._request, given["verification"], given["code"])
         response = Response(answer)
         trusted_devices.remember(request._request, response, verification.phone)
         return response
@@ -112,7 +114,7 @@ def _form(serializer_class: type[Serializer[None]]) -> Serializer[None]:
 
 
 def _describe(verification: Verification) -> dict[str, Any]:
-    description = presentation.describe(verification, verification.known_calls)
+    description = describe(verification, verification.known_calls)
     return dict(_form(serializers.VerificationSerializer).to_representation(description))  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_voicepassword import limits
 from django_voicepassword.calls import recording
 from django_voicepassword.calls.errors import NO_FINAL_STATE
-from django_voicepassword.calls.recovery import forgotten_in_queue, lose_abandoned, restamp
+from django_voicepassword.calls.recovery import lose_abandoned, restamp, stuck_in_queue
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, RequestRefused
 from django_voicepassword.limits.alarms import ACCOUNT_REFUSED
@@ -36,16 +36,16 @@ class Polled:
 
     asked: int
     lost: list[int]
-    forgotten: list[int]
+    stuck: list[int]
 
 
 def poll(now: datetime | None = None) -> Polled:
-    """Everything that is done every few seconds. Who calls it hands ``forgotten`` in again."""
+    """Everything that is done every few seconds. Who calls it hands ``stuck`` in again."""
     now = now or timezone.now()
     restamp(now)
     lost = lose_abandoned(now)
     Verification.expire_old(now)
-    return Polled(poll_due(now), lost, forgotten_in_queue(now))
+    return Polled(poll_due(now), lost, stuck_in_queue(now))
 
 
 def poll_due(now: datetime | None = None) -> int:

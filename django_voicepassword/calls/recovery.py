@@ -70,7 +70,7 @@ def lose_abandoned(now: datetime | None = None) -> list[int]:
     return lost
 
 
-def forgotten_in_queue(now: datetime | None = None) -> list[int]:
+def stuck_in_queue(now: datetime | None = None) -> list[int]:
     """Calls that are QUEUED longer than any retry takes: their task was lost, and claiming makes a
     second one safe.
     """

@@ -6,15 +6,9 @@ Both are signed with SECRET_KEY; SECRET_KEY_FALLBACKS are honoured by Django's s
 
 from __future__ import annotations
 
-from datetime import timedelta
-from uuid import UUID
-
 from django.core import signing
 
-from django_voicepassword.exceptions import InvalidProof, VerificationExpired
-
 _CALLBACK_SALT = "django_voicepassword.callback"
-_PROOF_SALT = "django_voicepassword.proof"
 
 
 def make_callback_token(call_id: int) -> str:
@@ -30,24 +24,6 @@ def parse_callback_token(token: str) -> int | None:
         # ValueError: lone surrogates, which nobody can sign.
         return None
     return int(text) if text.isascii() and text.isdigit() else None
-
-
-def make_proof(verification_id: UUID) -> str:
-    """A token that names an approved verification; it holds no phone number."""
-    return signing.dumps(str(verification_id), salt=_PROOF_SALT)
-
-
-def parse_proof(proof: str, max_age: float | None = None) -> UUID:
-    """The verification's id. Raises InvalidProof, or VerificationExpired when older than
-    ``max_age`` seconds.
-    """
-    limit = None if max_age is None else timedelta(seconds=max_age)
-    try:
-        return UUID(signing.loads(proof, salt=_PROOF_SALT, max_age=limit))
-    except signing.SignatureExpired:
-        raise VerificationExpired("the proof is too old: prove the phone again") from None
-    except (signing.BadSignature, ValueError, TypeError, AttributeError):
-        raise InvalidProof("this is no proof of ours") from None
 
 
 def _callback_signer() -> signing.Signer:

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword import phones
-from django_voicepassword.presentation import Description
+from django_voicepassword.verifications.description import Description
 
 
 class PhoneForm(forms.Form):

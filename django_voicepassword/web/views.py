@@ -34,14 +34,16 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import View
 
-from django_voicepassword import confirmations, logins, presentation, users, verifications
+from django_voicepassword import verifications
+from django_voicepassword.accounts import confirmation, login, users
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, Unavailable, VerificationError
 from django_voicepassword.models import CallRequest, Verification
-from django_voicepassword.presentation import Description
 from django_voicepassword.security import masking, trusted_devices
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.transactions import NO_DATABASE, non_atomic_requests, unavailable
+from django_voicepassword.verifications import channels, messages
+from django_voicepassword.verifications.description import Description, describe
 from django_voicepassword.web import journey
 from django_voicepassword.web.forms import CodeForm, PhoneForm
 
@@ -75,9 +77,9 @@ class Page(View):
         """Not even what this browser is at can be read: a page that asks the database for nothing."""
         # Without the request no context processor asks either.
         text = render_to_string(
-            "voicepassword/unavailable.html", {"text": presentation.error_text(error)}
+            "voicepassword/unavailable.html", {"text": messages.error_text(error)}
         )
-        return HttpResponse(text, status=presentation.http_status(error))
+        return HttpResponse(text, status=messages.http_status(error))
 
     @property
     def next(self) -> str:
@@ -112,7 +114,7 @@ class Page(View):
             self.request,
             self.template_name,
             {"next": self.next, "error": error, **context},
-            status=presentation.http_status(error) if error else status,
+            status=messages.http_status(error) if error else status,
         )
         if error is not None and hasattr(error, "retry_after"):
             response["Retry-After"] = str(error.retry_after)
@@ -142,7 +144,7 @@ class LoginView(Page):
             if not isinstance(error, InvalidPhone):
                 # A whole number is never sent back in a page.
                 form.data = {}
-            form.add_error("phone", presentation.error_text(error))
+            form.add_error("phone", messages.error_text(error))
             return self.ask(form, error=error)
         return self.go("code")
 
@@ -167,12 +169,12 @@ class ConfirmView(Page):
             return self.ask(form, status=400)
         given = form.cleaned_data
         try:
-            journey.begin(request, given["phone"], given["channel"] or None, confirmations.PURPOSE)
+            journey.begin(request, given["phone"], given["channel"] or None, confirmation.PURPOSE)
         except VerificationError as error:
             if own or not isinstance(error, InvalidPhone):
                 # A whole number is never sent back in a page.
                 form.data = {}
-            form.add_error("phone", presentation.error_text(error))
+            form.add_error("phone", messages.error_text(error))
             return self.ask(form, error=error)
         return self.go("code")
 
@@ -197,7 +199,7 @@ class CodePage(Page):
         found = journey.current(self.request)
         if found is None or found.status == Verification.Status.CANCELED:
             return None
-        if found.purpose == confirmations.PURPOSE:
+        if found.purpose == confirmation.PURPOSE:
             return (
                 found
                 if found.user_id is not None and found.user_id == self.request.user.pk
@@ -212,7 +214,7 @@ class CodePage(Page):
     def ask(
         self, verification: Verification, form: CodeForm | None = None, **context: Any
     ) -> HttpResponse:
-        description = presentation.describe(verification)
+        description = describe(verification)
         return self.page(
             form=form or CodeForm(description=description),
             verification=description,
@@ -220,7 +222,7 @@ class CodePage(Page):
             channels=[
                 {
                     "name": name,
-                    "label": presentation.channel_action(name),
+                    "label": messages.channel_action(name),
                     "is_offered": name in description.next_channels,
                 }
                 for name in settings.CHANNELS
@@ -250,17 +252,15 @@ class CodeView(CodePage):
         verification = self.verification()
         if verification is None:
             return self.lost()
-        form = CodeForm(request.POST, description=presentation.describe(verification))
+        form = CodeForm(request.POST, description=describe(verification))
         if not form.is_valid():
             return self.ask(verification, form, status=400)
         try:
             if self.is_logged_in():
-                confirmations.confirm(request, verification.id, form.cleaned_data["code"])
+                confirmation.confirm(request, verification.id, form.cleaned_data["code"])
             else:
-                user = logins.authenticate_phone(
-                    request, verification.id, form.cleaned_data["code"]
-                )
-                logins.log_in_session(request, user, verification)
+                user = login.authenticate_phone(request, verification.id, form.cleaned_data["code"])
+                login.log_in_session(request, user, verification)
         except Verification.DoesNotExist:
             return self.lost()
         except VerificationError as error:
@@ -277,7 +277,7 @@ class CodeView(CodePage):
             # The code was right and is spent: this way ends here.
             journey.forget(self.request)
         verification.refresh_from_db()
-        form.add_error("code", presentation.error_text(error))
+        form.add_error("code", messages.error_text(error))
         return self.ask(verification, form, error=error)
 
 
@@ -297,7 +297,7 @@ class ResendView(CodePage):
             return self.lost()
         except VerificationError as error:
             verification.refresh_from_db()
-            return self.ask(verification, error=error, resend_error=presentation.error_text(error))
+            return self.ask(verification, error=error, resend_error=messages.error_text(error))
         return self.go("code")
 
 
@@ -321,10 +321,10 @@ class StateView(Page):
         verification = journey.current(request)
         if verification is None:
             return JsonResponse({"code": "not_found", "detail": _("Not found.")}, status=404)
-        return JsonResponse(asdict(presentation.describe(verification)))
+        return JsonResponse(asdict(describe(verification)))
 
     def apologize(self, error: VerificationError) -> HttpResponse:
-        return JsonResponse(presentation.error_body(error), status=presentation.http_status(error))
+        return JsonResponse(messages.error_body(error), status=messages.http_status(error))
 
 
 class LogoutView(Page):
@@ -361,7 +361,7 @@ def explanation(channel: str) -> str:
     """What will happen after the phone is sent."""
     if channel == CallRequest.Channel.VOICE:
         return _("A robot will call you and say the code.")
-    digits = presentation.code_length(channel)
+    digits = channels.code_length(channel)
     return ngettext(
         "We will call you. Do not answer: the code is the last %(digits)d digit of the number that calls.",
         "We will call you. Do not answer: the code is the last %(digits)d digits of the number that calls.",

@@ -13,7 +13,7 @@ from django.contrib.auth.hashers import make_password
 
 from demo_data.calls import Made, Provider
 from demo_data.people import Crowd, Person
-from django_voicepassword import confirmations
+from django_voicepassword.accounts import confirmation
 from django_voicepassword.calls.errors import UNREACHABLE
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, Verification
@@ -92,7 +92,7 @@ class Visits:
             return self._crowd.stranger(), "order"
         person = self._crowd.regular()
         is_step = person.has_account and self._chance.random() < CONFIRMS
-        return person, confirmations.PURPOSE if is_step else "login"
+        return person, confirmation.PURPOSE if is_step else "login"
 
     def _channels(
         self, verification: Verification, calls: list[Made]
@@ -153,7 +153,7 @@ class Visits:
 
     def _account_of(self, verification: Verification, person: Person) -> Person | None:
         """Whom the verification is of; a first login makes the account."""
-        if verification.purpose == confirmations.PURPOSE:
+        if verification.purpose == confirmation.PURPOSE:
             return person
         moment = verification.approved_at
         if verification.purpose != "login" or moment is None:

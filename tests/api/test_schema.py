@@ -18,8 +18,8 @@ from django.test import Client
 from django_voicepassword.api import staff
 from django_voicepassword.api.schema import ERRORS
 from django_voicepassword.models import BalanceReading, CallStatus, DailyStatistics
-from django_voicepassword.presentation import HTTP_STATUS
 from django_voicepassword.testing import Sent
+from django_voicepassword.verifications.messages import HTTP_STATUS
 from tests.api.staff import NOON, StaffApi, make, verified
 
 ROOT = Path(__file__).parents[2]

@@ -21,10 +21,12 @@ from django.views.debug import ExceptionReporter
 from freezegun import freeze_time
 from rest_framework.authtoken.models import Token
 
-from django_voicepassword import dispatch, presentation, verifications
+from django_voicepassword import verifications
+from django_voicepassword.api import views
 from django_voicepassword.exceptions import Refused, Unavailable
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.testing import Sent
+from django_voicepassword.verifications import dispatch, messages
 
 pytestmark = pytest.mark.django_db
 PHONE = "+7 999 000-00-01"
@@ -390,7 +392,7 @@ def test_a_guess_stays_counted_under_atomic_requests(
             api.post("login/", {"verification": id, "code": wrong(outbox[0].code)}).status_code
             == 400
         )
-        monkeypatch.setattr(presentation, "error_body", broken)
+        monkeypatch.setattr(messages, "error_body", broken)
         with pytest.raises(RuntimeError):
             api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)})
     finally:
@@ -409,7 +411,7 @@ def test_a_database_that_goes_away_behind_the_commit(
     def gone(*args: Any) -> None:
         raise error("server closed the connection")
 
-    monkeypatch.setattr(presentation, "describe", gone)
+    monkeypatch.setattr(views, "describe", gone)
     answer = api.post("verifications/", {"phone": PHONE})
     assert (answer.status_code, answer.body["code"]) == (503, "unavailable")
     assert "the database cannot be used" in caplog.text

@@ -171,9 +171,9 @@ CALLS = [
         (f"{BROKERS} -k with_tasks_in_it", "tests/test_broker.py -k told_at_once"),
         (
             (
-                "tasks.py",
-                "    except Exception as error:\n",
-                "    except ZeroDivisionError as error:\n",
+                "verifications/dispatch.py",
+                "    except Exception as error:\n        # Each",
+                "    except ZeroDivisionError as error:\n        # Each",
             ),
         ),
     ),

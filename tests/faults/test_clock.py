@@ -15,11 +15,12 @@ from django.db.models import F
 from django.test import Client
 from freezegun import freeze_time
 
-from django_voicepassword import tasks, verifications
+from django_voicepassword import verifications
 from django_voicepassword.calls import placing, polling, recovery
 from django_voicepassword.exceptions import RateLimited, VerificationExpired, WrongCode
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.testing import Sent
+from django_voicepassword.verifications import dispatch
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -146,7 +147,7 @@ def sandbox(process: SandboxProcess, configure: Callable[..., None]) -> SandboxP
 
 def start(monkeypatch: pytest.MonkeyPatch, number: str = NUMBER) -> CallRequest:
     """A queued call; its task is not handed to any broker."""
-    monkeypatch.setattr(tasks, "enqueue", lambda call_id: None)
+    monkeypatch.setattr(dispatch, "enqueue", lambda call_id: None)
     return verifications.start(number).calls.get()
 
 
@@ -187,8 +188,8 @@ def test_a_worker_that_died_and_a_task_that_was_lost_are_noticed(
     # No sooner than ever: the worker may be at work still.
     assert recovery.lose_abandoned(now + timedelta(seconds=30)) == []
     assert recovery.lose_abandoned(now + timedelta(seconds=60)) == [died.pk]
-    assert recovery.forgotten_in_queue(now + timedelta(seconds=100)) == []
-    assert recovery.forgotten_in_queue(now + timedelta(seconds=130)) == [lost.pk]
+    assert recovery.stuck_in_queue(now + timedelta(seconds=100)) == []
+    assert recovery.stuck_in_queue(now + timedelta(seconds=130)) == [lost.pk]
 
 
 def test_servers_whose_clocks_differ_by_seconds_wait_as_ever(

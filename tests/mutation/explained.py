@@ -116,7 +116,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("return {}", "return None", "neither changes anything"),
         ("received_at=timezone.now()", "", "its default is the same moment, by some microseconds"),
     ),
-    "verifications": (
+    "verifications/sending": (
         ("@sensitive", "", "secrets/ notices it"),
         ("@_needs_database", "", "faults/ notices it: see the promises"),
         ("created_at=now", "", "its default is the same moment, by some microseconds"),

@@ -17,9 +17,9 @@ TESTS: dict[str, tuple[str, ...]] = {
         _ELSEWHERE,
     ),
     "limits/subjects": ("tests/test_devices.py", "tests/test_verifications.py"),
-    "channels": ("tests/test_verifications.py",),
+    "verifications/channels": ("tests/test_verifications.py",),
     "transactions": ("tests/test_transactions.py", _ELSEWHERE),
-    "verifications": (
+    "verifications/sending": (
         "tests/test_verifications.py",
         "tests/test_devices.py",
         "tests/faults/test_clock.py",

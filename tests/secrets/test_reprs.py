@@ -19,14 +19,15 @@ from django.apps import apps
 from django.db import models
 
 import django_voicepassword
-from django_voicepassword import presentation, verifications
+from django_voicepassword import verifications
 from django_voicepassword.client import Client
 from django_voicepassword.exceptions import ProviderError
 from django_voicepassword.models import Verification
-from django_voicepassword.presentation import Description
 from django_voicepassword.provider import protocol
 from django_voicepassword.provider.console import ConsoleClient
 from django_voicepassword.testing import MemoryClient, Sent, outbox
+from django_voicepassword.verifications import description
+from django_voicepassword.verifications.description import Description
 from tests.secrets.faults import CODE, KEY, PHONE, WRITTEN
 from tests.secrets.traces import Known
 
@@ -155,7 +156,7 @@ def test_an_error_of_the_provider(body: str) -> None:
 def test_a_verification_and_what_is_told_of_it() -> None:
     verification = verifications.start(WRITTEN)
     code = outbox.pop().code
-    described = presentation.describe(verification)
+    described = description.describe(verification)
     Verification.objects.filter(id=verification.id).update(
         status="approved", approved_at=verification.created_at
     )

@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from django_voicepassword import users
+from django_voicepassword.accounts import users
 from django_voicepassword.api.permissions import PhoneVerified
 from django_voicepassword.guards import PhoneVerifiedRequiredMixin, phone_verified_required
 from django_voicepassword.models import Verification, VerifiedPhone

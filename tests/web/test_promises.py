@@ -229,7 +229,11 @@ def test_a_form_without_its_token_is_refused(at_code, settings, path, has_middle
     [
         ("django_voicepassword.verifications.start", "/auth/login/", "9990000002"),
         ("django_voicepassword.phones.normalize", "/auth/login/", "9990000002"),
-        ("django_voicepassword.logins.authenticate_phone", "/auth/login/code/", "code-of-six"),
+        (
+            "django_voicepassword.accounts.login.authenticate_phone",
+            "/auth/login/code/",
+            "code-of-six",
+        ),
     ],
 )
 def test_an_error_report_tells_neither_phone_nor_code(

@@ -7,8 +7,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_voicepassword import presentation, verifications
+from django_voicepassword import verifications
 from django_voicepassword.exceptions import VerificationError
+from django_voicepassword.verifications import description
 
 
 class Command(BaseCommand):
@@ -26,6 +27,6 @@ class Command(BaseCommand):
             )
         except (VerificationError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
-        described = presentation.describe(verification)
+        described = description.describe(verification)
         self.stdout.write(f"{described.phone}: {described.channel} {described.delivery}")
         self.stdout.write(described.hint)

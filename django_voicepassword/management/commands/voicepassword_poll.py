@@ -6,9 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from django_voicepassword import dispatch
-from django_voicepassword.calls import polling
 from django_voicepassword.exceptions import Unavailable
+from django_voicepassword.verifications import dispatch
 
 
 class Command(BaseCommand):
@@ -18,13 +17,11 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        polled = polling.poll()
         try:
-            for call_id in polled.forgotten:
-                dispatch.hand_in_again(call_id)
+            polled = dispatch.poll_and_requeue()
         except Unavailable as error:
             raise CommandError(str(error)) from None
-        told = (polled.asked, len(polled.lost), len(polled.forgotten))
         self.stdout.write(
-            "asked for {}, given up as unknown: {}, handed in again: {}".format(*told)
+            f"asked for {polled.asked}, given up as unknown: {len(polled.lost)}, "
+            f"handed in again: {len(polled.stuck)}"
         )

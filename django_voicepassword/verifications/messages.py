@@ -4,16 +4,11 @@ for every surface.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_voicepassword import channels, verifications
-from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     BudgetExhausted,
     ChannelUnavailable,
@@ -31,6 +26,7 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security import masking
+from django_voicepassword.verifications.channels import code_length
 
 #: Error -> HTTP status, for every surface that answers a program.
 HTTP_STATUS: dict[type[VerificationError], int] = {
@@ -47,62 +43,6 @@ HTTP_STATUS: dict[type[VerificationError], int] = {
     BudgetExhausted: 503,
     Unavailable: 503,
 }
-
-
-@dataclass(frozen=True)
-class Description:
-    """A verification as everybody may see it: the phone masked, no code, times aware. DESIGN: "The
-    verification as JSON".
-    """
-
-    #: A bearer secret: who knows it may guess.
-    id: str = field(repr=False)
-    phone: str
-    purpose: str
-    status: str
-    channel: str
-    delivery: str
-    code_length: int
-    hint: str
-    attempts_left: int
-    expires_at: datetime
-    resend_at: datetime | None
-    next_channels: list[str]
-
-
-def describe(verification: Verification, calls: list[CallRequest] | None = None) -> Description:
-    """Describe a verification for the person who started it, in the active language.
-
-    ``calls``: its calls, oldest first, where they are known; else one query.
-    """
-    if calls is None:
-        calls = list(verification.calls.order_by("id"))
-    newest = calls[-1] if calls else None
-    status = status_of(verification)
-    is_pending = status == Verification.Status.PENDING
-    return Description(
-        id=str(verification.id),
-        phone=verification.masked_phone,
-        purpose=verification.purpose,
-        status=status,
-        channel=newest.channel if newest else settings.CHANNELS[0],
-        delivery=newest.state if newest else CallRequest.State.QUEUED,
-        code_length=code_length(newest.channel if newest else settings.CHANNELS[0]),
-        hint=hint(verification, newest, status),
-        attempts_left=verifications.attempts_left(verification) if is_pending else 0,
-        expires_at=verification.expires_at,
-        resend_at=_resend_at(verification) if is_pending else None,
-        next_channels=channels.following(calls) if is_pending else [],
-    )
-
-
-def code_length(channel: str) -> int:
-    """Digits of a code: CODE_LENGTH where the provider makes it for a flash call (or the SMS after
-    one), else 4.
-    """
-    if settings.CODE_SOURCE == "service" and channel != CallRequest.Channel.VOICE:
-        return int(settings.CODE_LENGTH)
-    return 4
 
 
 def hint(verification: Verification, call: CallRequest | None, status: str) -> str:
@@ -249,22 +189,3 @@ def duration(seconds: int) -> str:
         return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
     hours = -(-minutes // 60)
     return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
-
-
-def status_of(verification: Verification) -> str:
-    """EXPIRED is written by a task now and then; told, it is as soon as the time is over."""
-    if (
-        verification.status == Verification.Status.PENDING
-        and verification.expires_at <= timezone.now()
-    ):
-        return Verification.Status.EXPIRED
-    return verification.status
-
-
-def _resend_at(verification: Verification) -> datetime | None:
-    """When the next send is allowed; None where MAX_SENDS are used up."""
-    if verification.sends >= settings.MAX_SENDS:
-        return None
-    if verification.last_sent_at is None:
-        return verification.created_at
-    return verification.last_sent_at + timedelta(seconds=settings.RESEND_AFTER)

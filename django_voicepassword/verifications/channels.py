@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import ChannelUnavailable
+from django_voicepassword.exceptions import (
+    ChannelUnavailable,
+)
 from django_voicepassword.models import CallRequest
 
 
@@ -46,3 +48,12 @@ def _is_usable(channel: str, calls: Sequence[CallRequest]) -> bool:
     return channel != CallRequest.Channel.SMS or any(
         call.provider_id and call.channel != channel for call in calls
     )
+
+
+def code_length(channel: str) -> int:
+    """Digits of a code: CODE_LENGTH where the provider makes it for a flash call (or the SMS after
+    one), else 4.
+    """
+    if settings.CODE_SOURCE == "service" and channel != CallRequest.Channel.VOICE:
+        return int(settings.CODE_LENGTH)
+    return 4

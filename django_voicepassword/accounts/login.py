@@ -13,7 +13,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from django_voicepassword import confirmations, verifications
+from django_voicepassword import verifications
+from django_voicepassword.accounts import confirmation
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification
@@ -64,7 +65,7 @@ def log_in_session(request: HttpRequest, user: Any, verification: Verification) 
     number was proved.
     """
     login(request, user)
-    confirmations.remember(request, verification)
+    confirmation.remember(request, verification)
 
 
 Answer = Callable[[HttpRequest, Any, Verification], dict[str, Any]]

@@ -13,7 +13,8 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 
-from django_voicepassword import users, verifications
+from django_voicepassword import verifications
+from django_voicepassword.accounts import users
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security.sensitive import sensitive

@@ -1,0 +1,101 @@
+"""From a QUEUED row to whoever places it: a worker, or this very request."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+
+from celery import Task, current_app
+from django.db import router, transaction
+
+from django_voicepassword.calls import broker, errors, placing, polling
+from django_voicepassword.calls.polling import Polled
+from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import Unavailable
+from django_voicepassword.models import CallRequest
+from django_voicepassword.provider import factory
+
+logger = logging.getLogger(__name__)
+
+#: The task that places a call. It stands on a higher floor, so it is looked up by its name.
+PLACE_CALL = "django_voicepassword.tasks.place_call"
+#: Pauses in seconds before the second and the third try of a refused connection when the request
+#: itself waits (DISPATCH inline).
+INLINE_PAUSES = (0.3, 1.0)
+
+
+def dispatch(call: CallRequest) -> None:
+    """Have a QUEUED call placed once the rows are committed: a rollback must not forget a paid call.
+
+    Raises Unavailable where the broker does not take it, or (inline) the provider cannot be reached.
+    """
+    database = router.db_for_write(CallRequest)
+    if settings.dispatch == "celery":
+        transaction.on_commit(partial(enqueue, call.pk), using=database)
+    elif factory.is_pretended():
+        # Nobody is called, so there is no need to wait for a commit: tests of a host project often
+        # run in a transaction that is never committed, and still see their call.
+        _place_inline(call.pk)
+    else:
+        transaction.on_commit(partial(_place_inline, call.pk), using=database)
+
+
+def enqueue(call_id: int) -> None:
+    """Hand a call to a worker, or raise Unavailable within seconds; the row then says why."""
+    try:
+        broker.publish(_place_call_task(), call_id)
+    except Exception as error:
+        # Each broker has errors of its own, and none of them is worth a longer wait.
+        logger.exception("call %s: the broker does not take the task", call_id)
+        if placing.give_up(call_id, errors.NOT_QUEUED):
+            raise Unavailable("the broker does not take the call") from error
+        # Only the broker's answer was lost: a worker has the call, and it rings.
+
+
+def poll_and_requeue() -> Polled:
+    """One run of what is due every few seconds; calls that no worker took are handed in again.
+
+    Raises Unavailable where the broker does not take one.
+    """
+    polled = polling.poll()
+    for call_id in polled.stuck:
+        requeue(call_id)
+    return polled
+
+
+def requeue(call_id: int) -> None:
+    """Hand in a call again whose task, or whose request, was lost. Raises Unavailable.
+
+    A second task for one call is harmless: whoever claims the row first places the call.
+    """
+    if settings.dispatch == "celery":
+        # Not ``enqueue``: a broker that is down must not refuse a call that it may hold already.
+        try:
+            broker.publish(_place_call_task(), call_id)
+        except Exception as error:
+            raise Unavailable("the broker does not take the call") from error
+    else:
+        placing.place(call_id, last_try=True)
+
+
+def leaves_to_workers() -> bool:
+    """Is a call placed by another process? With Celery's ``task_always_eager`` it is this one."""
+    return settings.dispatch == "celery" and not current_app.conf.task_always_eager
+
+
+def _place_call_task() -> Task:
+    return current_app.tasks[PLACE_CALL]
+
+
+def _place_inline(call_id: int) -> None:
+    """Place a call while the request waits."""
+    for pause in INLINE_PAUSES:
+        if placing.place(call_id) is None:
+            break
+        time.sleep(pause)
+    else:
+        placing.place(call_id, last_try=True)
+    placed = CallRequest.objects.get(pk=call_id)
+    if placed.state == CallRequest.State.REFUSED and placed.error_code == errors.UNREACHABLE:
+        raise Unavailable("the provider cannot be reached")

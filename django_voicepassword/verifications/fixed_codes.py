@@ -1,0 +1,39 @@
+"""TEST_NUMBERS: rows as of a call that was answered, and nobody is called."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.security import codes
+from django_voicepassword.verifications.checking import database
+
+
+def create_test_call(
+    verification: Verification, channel: str, code: str, insert: bool
+) -> CallRequest:
+    """A call to one of TEST_NUMBERS: rows as of a call that was answered, nothing sent, nothing
+    counted.
+    """
+    now = timezone.now()
+    with transaction.atomic(using=database()):
+        if insert:
+            verification.save(force_insert=True)
+        call = CallRequest.objects.create(
+            verification=verification,
+            phone=verification.phone,
+            channel=channel,
+            state=CallRequest.State.DELIVERED if channel == "sms" else CallRequest.State.ANSWERED,
+            provider_id="test",
+            service=CallRequest.TEST_SERVICE,
+            created_at=now,
+            claimed_at=now,
+            placed_at=now,
+            finished_at=now,
+            code_digest=codes.digest(verification.id, verification.phone, code),
+        )
+        CallStatus.objects.create(
+            call=call, state=call.state, raw_state="test", source=CallStatus.Source.SEND
+        )
+    return call

@@ -1,0 +1,67 @@
+"""Signed proofs that a number was verified, for programs that pass them on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.core import signing
+
+from django_voicepassword.exceptions import (
+    InvalidProof,
+    VerificationExpired,
+)
+from django_voicepassword.models import Verification
+
+_SALT = "django_voicepassword.proof"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a proof says: ``phone`` (E.164 digits) was proved for ``purpose`` in the verification of
+    this id.
+    """
+
+    phone: str
+    purpose: str
+    verification: UUID
+
+    def __repr__(self) -> str:
+        return f"<Proof {self.purpose}>"
+
+
+def make_proof(verification: Verification) -> str:
+    """A signed token that says that the verification is approved; read it with ``read_proof``."""
+    if verification.status != Verification.Status.APPROVED:
+        raise InvalidProof("only an approved verification has a proof")
+    return _sign(verification.id)
+
+
+def read_proof(proof: str, max_age: float | None = None) -> Proof:
+    """What a proof proves. Raises InvalidProof, or VerificationExpired when it is older than
+    ``max_age`` seconds.
+    """
+    key = _parse(proof, max_age)
+    verification = Verification.objects.filter(id=key, status=Verification.Status.APPROVED).first()
+    if verification is None:
+        raise InvalidProof("the verification of this proof is gone")
+    return Proof(verification.phone, verification.purpose, verification.id)
+
+
+def _sign(verification_id: UUID) -> str:
+    """A token that names an approved verification; it holds no phone number."""
+    return signing.dumps(str(verification_id), salt=_SALT)
+
+
+def _parse(proof: str, max_age: float | None = None) -> UUID:
+    """The verification's id. Raises InvalidProof, or VerificationExpired when older than
+    ``max_age`` seconds.
+    """
+    limit = None if max_age is None else timedelta(seconds=max_age)
+    try:
+        return UUID(signing.loads(proof, salt=_SALT, max_age=limit))
+    except signing.SignatureExpired:
+        raise VerificationExpired("the proof is too old: prove the phone again") from None
+    except (signing.BadSignature, ValueError, TypeError, AttributeError):
+        raise InvalidProof("this is no proof of ours") from None

@@ -1,0 +1,168 @@
+"""``start`` and ``resend``: everything that rings somebody is counted before it is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from django_voicepassword import limits, phones, transactions
+from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import (
+    RateLimited,
+)
+from django_voicepassword.limits import client_ip, subjects
+from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.security.sensitive import sensitive
+from django_voicepassword.verifications import channels, dispatch
+from django_voicepassword.verifications.checking import (
+    calls_of,
+    check_open,
+    database,
+    get,
+    needs_database,
+    seconds_until,
+)
+from django_voicepassword.verifications.fixed_codes import create_test_call
+
+Result = TypeVar("Result")
+
+
+@sensitive
+@needs_database
+def start(
+    phone: str,
+    purpose: str = "login",
+    channel: str | None = None,
+    request: HttpRequest | None = None,
+    user: Any = None,
+) -> Verification:
+    """Open a verification of ``phone`` and have its first call placed once the transaction is
+    committed.
+
+    ``channel`` defaults to the first of CHANNELS; ``user`` is whose phone is to be proved, where
+    that is known before. Raises InvalidPhone, PrefixNotAllowed, ChannelUnavailable, Refused,
+    RateLimited, BudgetExhausted, and Unavailable when the call could be handed to nobody.
+    """
+    number = phones.normalize(phone)
+    fixed_code = phones.fixed_code(number)
+    if fixed_code is None:
+        phones.check_allowed(number)
+    channel = channels.choose(channel or None)
+    now = timezone.now()
+    verification = Verification(
+        phone=number,
+        purpose=purpose,
+        sends=1,
+        created_at=now,
+        last_sent_at=now,
+        expires_at=now + timedelta(seconds=settings.CODE_TTL),
+        user=user if user is not None and user.is_authenticated else None,
+        ip=client_ip.client_address(request),
+    )
+    if fixed_code is not None:
+        create_test_call(verification, channel, fixed_code, insert=True)
+        return verification
+    _ask_host(verification, channel, request)
+    price = subjects.price_of_send(channel)
+
+    def open_books() -> CallRequest:
+        reserved = subjects.reserve_send(verification, price, now, request)
+        verification.save(force_insert=True)
+        return _queue_call(verification, channel, now, reserved)
+
+    call = _in_transaction(open_books)
+    dispatch.dispatch(call)
+    if dispatch.leaves_to_workers():
+        # Placed by now, it would be another row.
+        verification.known_calls = [call]
+    return verification
+
+
+@sensitive
+@needs_database
+def resend(
+    verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None
+) -> Verification:
+    """Send the code once more, by ``channel`` or the next one of CHANNELS.
+
+    Raises Verification.DoesNotExist, VerificationExpired, VerificationClosed, TooManyAttempts,
+    ChannelUnavailable, Refused, RateLimited (limits ``resend_after`` and ``sends`` beside those of
+    LIMITS), BudgetExhausted, Unavailable.
+    """
+    verification = get(verification_id)
+    check_open(verification)
+    calls = calls_of(verification)
+    channel = channels.choose(channel, calls)
+    fixed_code = phones.fixed_code(verification.phone)
+    if fixed_code is None:
+        _ask_host(verification, channel, request)
+    price = subjects.price_of_send(channel)
+    now = timezone.now()
+
+    def open_books() -> CallRequest | None:
+        if not Verification.count_send(
+            verification.id, settings.MAX_SENDS, settings.RESEND_AFTER, now
+        ):
+            return None
+        if fixed_code is not None:
+            return create_test_call(verification, channel, fixed_code, insert=False)
+        reserved = subjects.reserve_send(verification, price, now, request)
+        return _queue_call(verification, channel, now, reserved)
+
+    call = _in_transaction(open_books)
+    if call is not None and fixed_code is None:
+        dispatch.dispatch(call)
+    verification.refresh_from_db()
+    if call is None:
+        raise _why_not_sent(verification, now)
+    return verification
+
+
+def _why_not_sent(verification: Verification, now: datetime) -> Exception:
+    check_open(verification)
+    if verification.sends >= settings.MAX_SENDS:
+        return RateLimited("sends", seconds_until(verification.expires_at, now))
+    rested = (verification.last_sent_at or now) + timedelta(seconds=settings.RESEND_AFTER)
+    return RateLimited("resend_after", seconds_until(rested, now))
+
+
+def _ask_host(verification: Verification, channel: str, request: HttpRequest | None) -> None:
+    """BEFORE_SEND may raise Refused. It is asked before any lock is taken: it may be slow."""
+    path = settings.BEFORE_SEND
+    if path is None:
+        return
+    try:
+        ask = import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            f'VOICEPASSWORD["BEFORE_SEND"] cannot be imported: {error}'
+        ) from error
+    ask(verification, channel, request)
+
+
+def _queue_call(
+    verification: Verification, channel: str, now: datetime, reserved: subjects.Reserved
+) -> CallRequest:
+    return CallRequest.objects.create(
+        verification=verification,
+        phone=verification.phone,
+        channel=channel,
+        created_at=now,
+        reserved_price=reserved.price,
+        device=reserved.device,
+    )
+
+
+def _in_transaction(work: Callable[[], Result]) -> Result:
+    try:
+        return transactions.begin_anew(work, database())
+    except limits.ClockSkewRateLimited as error:
+        limits.count_from_now(error.keys, timezone.now())
+        raise
