@@ -25,7 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django_voicepassword.sandbox import generated
+from django_voicepassword.sandbox import bulk_statistics
 
 DAY = datetime.date(2026, 3, 10)
 CHUNK = 10_000
@@ -141,7 +141,7 @@ def peak() -> float:
 def write_answer(path: Path, count: int) -> None:
     """The provider's answer, as it would come over the wire."""
     with path.open("wb") as file:
-        file.writelines(generated.answer(f"{DAY:%d.%m.%Y}", count, []))
+        file.writelines(bulk_statistics.answer(f"{DAY:%d.%m.%Y}", count, []))
 
 
 class Response:
@@ -214,7 +214,7 @@ def write_floor(count: int) -> None:
         for n in range(count)
     ]
     chunks = [rows[start : start + CHUNK] for start in range(0, count, CHUNK)]
-    payload = json.dumps(generated.row(f"{DAY:%d.%m.%Y}", 1))
+    payload = json.dumps(bulk_statistics.row(f"{DAY:%d.%m.%Y}", 1))
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             cursor.execute(

@@ -15,8 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from django_voicepassword.sandbox.exchange import Exchange
 from django_voicepassword.sandbox.server import Server
+from django_voicepassword.sandbox.simulator import Exchange
 
 
 class TellingExchange(Exchange):

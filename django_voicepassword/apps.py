@@ -14,4 +14,5 @@ class VoicePasswordConfig(AppConfig):
 
         if apps.is_installed("drf_spectacular"):
             # They register the descriptions of the views.
-            from django_voicepassword.api import schema, schema_staff  # noqa: F401
+            import django_voicepassword.api.schema
+            import django_voicepassword.api.staff.schema  # noqa: F401

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from django_voicepassword.callback import CallbackView
+from django_voicepassword.api.callback import CallbackView
 from django_voicepassword.web import views
 
 app_name = "voicepassword"

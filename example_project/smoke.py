@@ -21,7 +21,7 @@ from typing import Any
 import requests
 from processes import Site, StartError, free_port
 
-from django_voicepassword.sandbox.outcomes import OUTCOMES
+from django_voicepassword.sandbox.magic_numbers import OUTCOMES
 
 #: Everything is tried from one address in a minute: the limits would stop it, and have tests of
 #: their own.

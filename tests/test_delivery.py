@@ -19,7 +19,7 @@ from django_voicepassword.calls import broker, placing, polling, recording, reco
 from django_voicepassword.exceptions import RateLimited, Unavailable
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.provider.protocol import parse_report
-from django_voicepassword.sandbox.outcomes import OUTCOMES
+from django_voicepassword.sandbox.magic_numbers import OUTCOMES
 from django_voicepassword.verifications import dispatch
 from tests.at_once import at_once
 from tests.sandbox_process import SandboxProcess

@@ -2,6 +2,6 @@
 hand.
 """
 
-from django_voicepassword.admin import books, calls, dashboard, verifications
+from django_voicepassword.admin import calls, dashboard, statistics, verifications
 
-__all__ = ["books", "calls", "dashboard", "verifications"]
+__all__ = ["calls", "dashboard", "statistics", "verifications"]

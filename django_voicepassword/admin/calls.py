@@ -18,11 +18,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_voicepassword.admin import listing
+from django_voicepassword.admin import changelist
+from django_voicepassword.admin.actions import SupportMixin, offers, standing
 from django_voicepassword.admin.advice import advise
 from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
 from django_voicepassword.admin.exporting import ExportMixin
-from django_voicepassword.admin.support import SupportMixin, offers, standing
 from django_voicepassword.admin.timeline import events
 from django_voicepassword.history import search
 from django_voicepassword.models import CallRequest, Verification
@@ -49,18 +49,18 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     sortable_by = ("created_short",)
     show_facets = admin.ShowFacets.NEVER
     list_filter = (
-        listing.StateFilter,
-        listing.ChannelFilter,
-        listing.OriginFilter,
-        listing.DifferenceFilter,
-        listing.ErrorFilter,
+        changelist.StateFilter,
+        changelist.ChannelFilter,
+        changelist.OriginFilter,
+        changelist.DifferenceFilter,
+        changelist.ErrorFilter,
     )
     # What is found is decided by history.search; the names only open the search box.
     search_fields = ("phone",)
     search_help_text = gettext_lazy(
         "The last digits of a number, a whole number, an id of the provider's, a user's name"
     )
-    paginator = listing.BoundedPaginator
+    paginator = changelist.BoundedPaginator
     fieldsets = (
         (
             None,
@@ -114,8 +114,8 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
             *super().get_urls(),
         ]
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[listing.CallList]:
-        return listing.CallList
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[changelist.CallList]:
+        return changelist.CallList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

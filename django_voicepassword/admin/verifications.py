@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
-from django_voicepassword.admin.listing import BoundedPaginator
+from django_voicepassword.admin.changelist import BoundedPaginator
 from django_voicepassword.history import search
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from django_voicepassword.api import staff, views
+from django_voicepassword.api import views
+from django_voicepassword.api.staff import views as staff
 
 app_name = "voicepassword-api"
 

@@ -7,8 +7,8 @@ import signal
 import sys
 from decimal import Decimal
 
-from django_voicepassword.sandbox.exchange import Exchange
 from django_voicepassword.sandbox.server import Server
+from django_voicepassword.sandbox.simulator import Exchange
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

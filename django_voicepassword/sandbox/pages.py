@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from django_voicepassword.sandbox.exchange import Exchange
-from django_voicepassword.sandbox.outcomes import GROUPS, ORDINARY, OUTCOMES
+from django_voicepassword.sandbox.magic_numbers import GROUPS, ORDINARY, OUTCOMES
+from django_voicepassword.sandbox.simulator import Exchange
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from django_voicepassword.sandbox import generated, pages
-from django_voicepassword.sandbox.exchange import Exchange, Refusal
+from django_voicepassword.sandbox import bulk_statistics, pages
+from django_voicepassword.sandbox.simulator import Exchange, Refusal
 
 API = "/api/voice-password/"
 MAX_BODY = 65536
@@ -141,7 +141,7 @@ class Handler(BaseHTTPRequestHandler):
             if made_up is None:
                 self._answer_json(reply)
             else:
-                self._stream(generated.answer(str(body["date"]), made_up, reply["data"]))
+                self._stream(bulk_statistics.answer(str(body["date"]), made_up, reply["data"]))
             return
         exchange.answers_flow.wait(LONGEST_HOLD)
         self._answer_send(reply, how)

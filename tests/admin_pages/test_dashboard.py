@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import translation
 from freezegun import freeze_time
 
-from django_voicepassword.admin.dashboard import today, words
+from django_voicepassword.admin.dashboard import formatting, tiles
 from django_voicepassword.models import (
     BalanceReading,
     CallRequest,
@@ -256,11 +256,11 @@ def test_a_change_in_words(name: str, now: Any, before: Any, told: str, tone: st
     kinds = dict(
         zip(
             ("calls", "conversion", "cost", "rate", "seconds", "spend"),
-            today._kinds(""),
+            tiles._kinds(""),
             strict=True,
         )
     )
-    change = today._change(kinds[name], 1, now, before)
+    change = tiles._change(kinds[name], 1, now, before)
     assert (change.words, change.tone) == (told, tone)
     assert change.direction == ("up" if "more" in told else "down" if "less" in told else "")
 
@@ -525,6 +525,6 @@ def test_without_time_zones(visit: Visit, settings: Any) -> None:
 
 def test_figures_are_written_in_the_readers_language() -> None:
     with translation.override("ru"):
-        assert words.whole(1234567) == "1\xa0234\xa0567"
-        assert words.money(Decimal("1234.5"), "Rub") == "1\xa0234,50\xa0Rub"
-        assert words.day(TODAY).startswith("10 марта 2026")
+        assert formatting.whole(1234567) == "1\xa0234\xa0567"
+        assert formatting.money(Decimal("1234.5"), "Rub") == "1\xa0234,50\xa0Rub"
+        assert formatting.day(TODAY).startswith("10 марта 2026")

@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_voicepassword import limits, verifications
-from django_voicepassword.admin import listing
+from django_voicepassword.admin import changelist
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.testing import Sent
 from tests.admin_pages.people import VIEW, logged_in
@@ -241,7 +241,7 @@ def test_the_period_leads_from_years_to_days_and_back() -> None:
 def test_a_list_counts_no_further_than_it_is_leafed_through(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listing, "COUNT_AT_MOST", 60)
+    monkeypatch.setattr(changelist, "COUNT_AT_MOST", 60)
     for number in range(70):
         called(f"7999000{number:04}")
     client = logged_in()

@@ -15,8 +15,8 @@ import pytest
 import yaml
 from django.test import Client
 
-from django_voicepassword.api import staff
 from django_voicepassword.api.schema import ERRORS
+from django_voicepassword.api.staff import views
 from django_voicepassword.models import BalanceReading, CallStatus, DailyStatistics
 from django_voicepassword.testing import Sent
 from django_voicepassword.verifications.messages import HTTP_STATUS
@@ -24,10 +24,10 @@ from tests.api.staff import NOON, StaffApi, make, verified
 
 ROOT = Path(__file__).parents[2]
 STAFF = {
-    "/api/calls/": staff.CallsView,
-    "/api/calls/{id}/": staff.CallView,
-    "/api/statistics/": staff.StatisticsView,
-    "/api/balance/": staff.BalanceView,
+    "/api/calls/": views.CallsView,
+    "/api/calls/{id}/": views.CallView,
+    "/api/statistics/": views.StatisticsView,
+    "/api/balance/": views.BalanceView,
 }
 
 

@@ -16,7 +16,7 @@ from freezegun import freeze_time
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.authtoken.models import Token
 
-from django_voicepassword.api import staff
+from django_voicepassword.api.staff import views
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from tests.api.staff import NOON, PATHS, PHONE, StaffApi, make, person, verified
 
@@ -74,7 +74,7 @@ def test_only_staff_with_the_permission_may_ask(path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_the_project_says_who_is_authenticated(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staff.StaffAPIView, "authentication_classes", [TokenAuthentication])
+    monkeypatch.setattr(views.StaffAPIView, "authentication_classes", [TokenAuthentication])
     assert Client().get(f"/api/{path}").status_code == 401
     user = person(PATHS[path])
     headers = {"authorization": f"Token {Token.objects.create(user=user)}"}

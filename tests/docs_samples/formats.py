@@ -15,7 +15,7 @@ from django.template import engines
 from django.test import Client
 
 from django_voicepassword import exceptions
-from django_voicepassword.api.staff_serializers import StaffCallPageSerializer, StaffCallSerializer
+from django_voicepassword.api.staff.serializers import StaffCallPageSerializer, StaffCallSerializer
 from django_voicepassword.verifications.description import Description
 from tests.docs_samples.collect import ROOT, Sample
 from tests.web.csp import POLICY

@@ -18,7 +18,7 @@ from django_voicepassword.calls import errors as call_errors
 from django_voicepassword.conf import DEFAULTS
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider.protocol import vocabulary
-from django_voicepassword.sandbox.outcomes import OUTCOMES
+from django_voicepassword.sandbox.magic_numbers import OUTCOMES
 from django_voicepassword.schedule import BEAT_SCHEDULE
 from django_voicepassword.statistics.lost_calls import MATCHED_BY_TIME
 from django_voicepassword.verifications import messages

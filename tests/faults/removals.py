@@ -159,7 +159,7 @@ CALLS = [
         (f"{DATABASES} -k pages",),
         (
             (
-                "web/views.py",
+                "web/base.py",
                 "            return self.apologize(unavailable(error))\n",
                 "            raise\n",
             ),

@@ -112,7 +112,7 @@ COUNTS = [
         (f"{PAGES} -k id_alone",),
         (
             (
-                "web/journey.py",
+                "web/session.py",
                 _REMEMBER,
                 _REMEMBER + '    request.session["phone"] = verification.phone\n',
             ),
@@ -226,7 +226,7 @@ COUNTS = [
         "5",
         "callback: a database that is away is a 500 for the provider",
         ("tests/faults/test_disk.py -k limit", "tests/test_callback.py -k database_that_is_gone"),
-        (("callback.py", _CALLBACK, "        except ZeroDivisionError:\n"),),
+        (("api/callback.py", _CALLBACK, "        except ZeroDivisionError:\n"),),
     ),
     Guard(
         "6",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from django_voicepassword.models import Verification, VerifiedPhone
 from django_voicepassword.testing import Sent
-from django_voicepassword.web.journey import SESSION_KEY
+from django_voicepassword.web.session import SESSION_KEY
 from tests.hostile import strategies as hostile
 from tests.hostile.browser import FORM, TOKEN, Browser
 from tests.hostile.mutations import STRANGE_PARAMETERS

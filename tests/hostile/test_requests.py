@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_voicepassword.provider import protocol
-from django_voicepassword.sandbox.exchange import Exchange
+from django_voicepassword.sandbox.simulator import Exchange
 from tests.hostile import strategies as hostile
 
 SECTIONS = {"capacity", "flashcall", "voice", "sms", "request"}

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from django_voicepassword.sandbox.outcomes import GROUPS, OUTCOMES
+from django_voicepassword.sandbox.magic_numbers import GROUPS, OUTCOMES
 from tests.sandbox_process import SandboxProcess
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "sandbox.md"

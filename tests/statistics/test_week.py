@@ -21,7 +21,7 @@ from django_voicepassword import statistics, verifications
 from django_voicepassword.calls import placing, polling, recording, recovery
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics, Verification
 from django_voicepassword.provider.protocol import parse_callback
-from django_voicepassword.sandbox.outcomes import OUTCOMES, outcome_of
+from django_voicepassword.sandbox.magic_numbers import OUTCOMES, outcome_of
 from django_voicepassword.verifications import channels
 from tests.at_once import at_once
 from tests.sandbox_process import SandboxProcess

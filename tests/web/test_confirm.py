@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 
 from django_voicepassword.accounts import users
 from django_voicepassword.api.permissions import PhoneVerified
-from django_voicepassword.guards import PhoneVerifiedRequiredMixin, phone_verified_required
+from django_voicepassword.decorators import PhoneVerifiedRequiredMixin, phone_verified_required
 from django_voicepassword.models import Verification, VerifiedPhone
 from django_voicepassword.testing import outbox
 from tests.web.person import Person

@@ -15,7 +15,7 @@ from freezegun import freeze_time
 
 from django_voicepassword.models import Verification
 from django_voicepassword.testing import outbox
-from django_voicepassword.web import journey
+from django_voicepassword.web import idempotency, session
 from tests.web.person import Person
 from tests.web.providers import Gate
 
@@ -56,7 +56,7 @@ def test_the_same_form_sent_again_before_any_answer_rings_nobody(person):
         client.cookies["csrftoken"] = cookie
         response = client.post("/auth/login/", {"phone": PHONE, "csrfmiddlewaretoken": token})
         assert response["Location"] == "/auth/login/code/"
-        ids.add(client.session[journey.SESSION_KEY])
+        ids.add(client.session[session.SESSION_KEY])
     assert len(ids) == 1
     assert len(outbox) == 1
 
@@ -65,7 +65,7 @@ def test_another_browser_has_a_verification_of_its_own(person, at_code):
     stranger = Person()
     stranger.open("/auth/login/")
     stranger.press("Call me", phone=PHONE)
-    assert stranger.session[journey.SESSION_KEY] != at_code.session[journey.SESSION_KEY]
+    assert stranger.session[session.SESSION_KEY] != at_code.session[session.SESSION_KEY]
     assert len(outbox) == 2
 
 
@@ -98,12 +98,12 @@ def test_two_submits_at_once_ring_once(person, configure, monkeypatch):
         client.cookies["csrftoken"] = person.client.cookies["csrftoken"].value
         response = client.post("/auth/login/", {"phone": PHONE, "csrfmiddlewaretoken": token})
         answers.append(
-            (response.status_code, response["Location"], client.session[journey.SESSION_KEY])
+            (response.status_code, response["Location"], client.session[session.SESSION_KEY])
         )
         connections.close_all()
 
     waiting = threading.Event()
-    monkeypatch.setattr(journey, "_found", _telling(journey._found, waiting))
+    monkeypatch.setattr(idempotency, "_found", _telling(idempotency._found, waiting))
     first, second = threading.Thread(target=submit), threading.Thread(target=submit)
     first.start()
     assert Gate.entered.wait(10)
@@ -128,7 +128,7 @@ def _telling(function: Any, event: threading.Event) -> Any:
 
 def test_a_submit_whose_sibling_never_ends_is_told_so(person, monkeypatch):
     person.open("/auth/login/")
-    monkeypatch.setattr(journey, "PATIENCE", 0)
+    monkeypatch.setattr(idempotency, "PATIENCE", 0)
     monkeypatch.setattr(cache, "add", lambda *args, **kwargs: False)
     page = person.press("Call me", phone=PHONE)
     assert person.status == 503

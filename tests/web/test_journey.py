@@ -17,7 +17,7 @@ from freezegun import freeze_time
 from django_voicepassword import tasks
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.testing import outbox
-from django_voicepassword.web.journey import SESSION_KEY
+from django_voicepassword.web.session import SESSION_KEY
 from tests.web.person import Person
 
 

@@ -20,7 +20,7 @@ from freezegun import freeze_time
 
 from django_voicepassword.models import Verification
 from django_voicepassword.testing import outbox
-from django_voicepassword.web.journey import SESSION_KEY
+from django_voicepassword.web.session import SESSION_KEY
 from tests.web.person import Page, Person
 
 PHONE = "+79990000001"

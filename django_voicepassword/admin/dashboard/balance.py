@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from django_voicepassword.admin.dashboard import words
+from django_voicepassword.admin.dashboard import formatting
 from django_voicepassword.admin.dashboard.charts import Chart
 from django_voicepassword.conf import settings
 from django_voicepassword.models import BalanceReading
@@ -46,7 +46,7 @@ def newest_reading() -> BalanceReading | None:
 def balance(reading: BalanceReading) -> Balance:
     threshold = settings.LOW_BALANCE
     return Balance(
-        words.money(reading.balance, reading.currency),
+        formatting.money(reading.balance, reading.currency),
         reading.read_at,
         timezone.now() - reading.read_at > OLD_AFTER,
         threshold is not None and reading.balance <= threshold,
@@ -62,8 +62,8 @@ def _ends() -> str:
     return _(
         "At %(spend)s a day, as on the last full days that were synced, it will do until %(day)s."
     ) % {
-        "spend": words.money(told.spend_per_day, told.currency),
-        "day": words.day(told.ends_on),
+        "spend": formatting.money(told.spend_per_day, told.currency),
+        "day": formatting.day(told.ends_on),
     }
 
 
@@ -80,7 +80,10 @@ def _chart(currency: str) -> Chart:
         _("Balance of the last %(days)d days") % {"days": DAYS},
         _message(shown, currency),
         [_("read"), _("balance")],
-        [[_moment(moment), words.money(amount, currency)] for moment, amount in reversed(shown)],
+        [
+            [_moment(moment), formatting.money(amount, currency)]
+            for moment, amount in reversed(shown)
+        ],
         {
             "type": "line",
             "unit": "money",
@@ -120,9 +123,9 @@ def _message(shown: list[tuple[datetime, Decimal | None]], currency: str) -> str
         return _("No balance was read in this time.")
     (first, before), (last, after) = shown[0], shown[-1]
     return _("From %(before)s (%(first)s) to %(after)s (%(last)s).") % {
-        "before": words.money(before, currency),
+        "before": formatting.money(before, currency),
         "first": _moment(first),
-        "after": words.money(after, currency),
+        "after": formatting.money(after, currency),
         "last": _moment(last),
     }
 

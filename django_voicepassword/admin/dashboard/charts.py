@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from django_voicepassword.admin.dashboard import words
+from django_voicepassword.admin.dashboard import formatting
 from django_voicepassword.statistics import Figures
 
 Days = list[tuple[date, Figures]]
@@ -45,7 +45,7 @@ def _outcomes(days: Days, whole: Figures) -> Chart:
         "waiting": _("no final state yet"),
     }
     parts = ", ".join(
-        f"{label}: {words.whole(getattr(whole, name))}" for name, label in labels.items()
+        f"{label}: {formatting.whole(getattr(whole, name))}" for name, label in labels.items()
     )
     message = _("%(calls)s calls in all (%(parts)s); most on %(day)s: %(most)s.")
     return Chart(
@@ -55,8 +55,8 @@ def _outcomes(days: Days, whole: Figures) -> Chart:
             message,
             days,
             lambda one: one.calls,
-            words.whole,
-            calls=words.whole(whole.calls),
+            formatting.whole,
+            calls=formatting.whole(whole.calls),
             parts=parts,
         ),
         [_("day"), _("calls"), *labels.values(), _("refused")],
@@ -75,7 +75,7 @@ def _outcomes(days: Days, whole: Figures) -> Chart:
 
 def _spend(days: Days, whole: Figures, currency: str) -> Chart:
     def write(amount: Any) -> str:
-        return words.money(amount, currency)
+        return formatting.money(amount, currency)
 
     message = _("%(spend)s in all; most on %(day)s: %(most)s.")
     return Chart(
@@ -83,7 +83,7 @@ def _spend(days: Days, whole: Figures, currency: str) -> Chart:
         _("Spend"),
         _told(message, days, lambda one: one.cost, write, spend=write(whole.cost)),
         [_("day"), _("spend")],
-        [[words.day(day), write(one.cost)] for day, one in reversed(days)],
+        [[formatting.day(day), write(one.cost)] for day, one in reversed(days)],
         {
             "type": "bar",
             "unit": "money",
@@ -112,8 +112,8 @@ def _conversion(days: Days, whole: Figures) -> Chart:
             message,
             known,
             lambda one: one.conversion,
-            words.percent,
-            conversion=words.percent(whole.conversion),
+            formatting.percent,
+            conversion=formatting.percent(whole.conversion),
         )
     )
     return Chart(
@@ -123,10 +123,10 @@ def _conversion(days: Days, whole: Figures) -> Chart:
         [_("day"), _("verifications started"), _("verifications approved"), _("conversion")],
         [
             [
-                words.day(day),
-                words.whole(one.started),
-                words.whole(one.approved),
-                words.percent(one.conversion),
+                formatting.day(day),
+                formatting.whole(one.started),
+                formatting.whole(one.approved),
+                formatting.percent(one.conversion),
             ]
             for day, one in reversed(days)
         ],
@@ -159,8 +159,8 @@ def _told(
     low_day, low = min(days, key=lambda one: read(one[1]))
     if not high.calls and not high.started:
         return _none()
-    told |= {"day": words.day(high_day), "most": write(read(high))}
-    return message % {**told, "low_day": words.day(low_day), "least": write(read(low))}
+    told |= {"day": formatting.day(high_day), "most": write(read(high))}
+    return message % {**told, "low_day": formatting.day(low_day), "least": write(read(low))}
 
 
 def _none() -> str:
@@ -173,6 +173,6 @@ def _labels(days: Days) -> list[str]:
 
 def _rows(days: Days, *names: str) -> list[list[str]]:
     return [
-        [words.day(day), *(words.whole(getattr(one, name)) for name in names)]
+        [formatting.day(day), *(formatting.whole(getattr(one, name)) for name in names)]
         for day, one in reversed(days)
     ]

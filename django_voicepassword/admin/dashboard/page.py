@@ -17,10 +17,10 @@ from django.views.decorators.http import require_safe
 
 from django_voicepassword.admin.base import HistoryAdmin
 from django_voicepassword.admin.dashboard import charts, tables
-from django_voicepassword.admin.dashboard.asked import Asked, read_asked
 from django_voicepassword.admin.dashboard.balance import balance, newest_reading
-from django_voicepassword.admin.dashboard.books import books
-from django_voicepassword.admin.dashboard.today import tiles
+from django_voicepassword.admin.dashboard.query import Asked, read_asked
+from django_voicepassword.admin.dashboard.reconciliation import books
+from django_voicepassword.admin.dashboard.tiles import tiles
 from django_voicepassword.conf import settings
 from django_voicepassword.models import Dashboard
 from django_voicepassword.statistics import provider_today

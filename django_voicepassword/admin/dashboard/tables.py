@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
 
-from django_voicepassword.admin.dashboard import words
+from django_voicepassword.admin.dashboard import formatting
 from django_voicepassword.statistics import Figures
 from django_voicepassword.statistics.aggregation import ALL
 from django_voicepassword.statistics.reading import Period
@@ -34,14 +34,14 @@ def by_channel(channels: dict[str, Figures], currency: str) -> list[list[str]]:
     ordered = [*(channel for channel in channels if channel), ALL]
     return [
         [
-            words.channel(channel),
-            words.whole(one.calls),
-            words.whole(one.started),
-            words.percent(one.conversion),
-            words.money(one.cost, currency),
-            words.money(one.cost_per_approval, currency),
-            words.percent(one.answer_rate),
-            words.seconds(one.median_seconds),
+            formatting.channel(channel),
+            formatting.whole(one.calls),
+            formatting.whole(one.started),
+            formatting.percent(one.conversion),
+            formatting.money(one.cost, currency),
+            formatting.money(one.cost_per_approval, currency),
+            formatting.percent(one.answer_rate),
+            formatting.seconds(one.median_seconds),
         ]
         for channel in ordered
         for one in [channels[channel]]
@@ -69,8 +69,8 @@ def _cell(weekday: int, hour: int, figures: Figures, most: int) -> Cell:
     told = {
         "weekday": WEEKDAYS[weekday],
         "hour": f"{hour}:00",
-        "calls": words.whole(figures.calls),
-        "conversion": words.percent(figures.conversion),
+        "calls": formatting.whole(figures.calls),
+        "conversion": formatting.percent(figures.conversion),
     }
     # Rounded up: a single call is not the shade of none.
     shade = -(-figures.calls * SHADES // most) if most else 0
@@ -86,11 +86,11 @@ def worst_prefixes(period: Period, currency: str) -> list[list[str]]:
     enough.sort(key=lambda found: (found[1].conversion, -found[1].started, found[0]))
     return [
         [
-            words.prefix(prefix),
-            words.percent(one.conversion),
-            words.whole(one.started),
-            words.whole(one.calls),
-            words.money(one.cost, currency),
+            formatting.prefix(prefix),
+            formatting.percent(one.conversion),
+            formatting.whole(one.started),
+            formatting.whole(one.calls),
+            formatting.money(one.cost, currency),
         ]
         for prefix, one in enough[:WORST]
     ]

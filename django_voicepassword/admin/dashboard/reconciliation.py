@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from django_voicepassword.admin.dashboard import words
+from django_voicepassword.admin.dashboard import formatting
 from django_voicepassword.models import DailyStatistics
 from django_voicepassword.statistics.reading import Period
 
@@ -44,9 +44,9 @@ def books(period: Period) -> Books:
     )
     return Books(
         bool(synced),
-        words.whole((period.last - period.first).days + 1),
-        words.whole(len(synced)),
-        words.whole(sum(day.imported for day in synced)),
+        formatting.whole((period.last - period.first).days + 1),
+        formatting.whole(len(synced)),
+        formatting.whole(sum(day.imported for day in synced)),
         [
             _difference(day)
             for day in synced
@@ -62,15 +62,18 @@ def _lacks_rows(day: DailyStatistics) -> bool:
 def _difference(day: DailyStatistics) -> Difference:
     return Difference(
         day.pk,
-        words.day(day.date),
-        words.whole(day.mismatched),
-        words.whole(day.missing),
-        words.whole(day.unreadable),
+        formatting.day(day.date),
+        formatting.whole(day.mismatched),
+        formatting.whole(day.missing),
+        formatting.whole(day.unreadable),
         _rows(day) if _lacks_rows(day) else "",
-        words.whole(day.imported),
+        formatting.whole(day.imported),
     )
 
 
 def _rows(day: DailyStatistics) -> str:
-    told = {"came": words.whole(day.rows + day.unreadable), "told": words.whole(day.told_rows or 0)}
+    told = {
+        "came": formatting.whole(day.rows + day.unreadable),
+        "told": formatting.whole(day.told_rows or 0),
+    }
     return _("%(came)s of %(told)s") % told

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_voicepassword.admin.dashboard import words
+from django_voicepassword.admin.dashboard import formatting
 from django_voicepassword.statistics import Figures
 from django_voicepassword.statistics.reading import Period, until
 
@@ -83,11 +83,11 @@ def tiles(
 
 def _kinds(currency: str) -> list[_Kind]:
     def money(amount: Any) -> str:
-        return words.money(amount, currency)
+        return formatting.money(amount, currency)
 
     return [
-        _Kind(_("Calls"), lambda one: one.calls, words.whole, _relative),
-        _Kind(_("Conversion"), lambda one: one.conversion, words.percent, _points, wanted=1),
+        _Kind(_("Calls"), lambda one: one.calls, formatting.whole, _relative),
+        _Kind(_("Conversion"), lambda one: one.conversion, formatting.percent, _points, wanted=1),
         _Kind(
             _("Cost per approved login"),
             lambda one: one.cost_per_approval,
@@ -95,11 +95,11 @@ def _kinds(currency: str) -> list[_Kind]:
             _relative,
             wanted=-1,
         ),
-        _Kind(_("Answer rate"), lambda one: one.answer_rate, words.percent, _points),
+        _Kind(_("Answer rate"), lambda one: one.answer_rate, formatting.percent, _points),
         _Kind(
             _("Median time to the code"),
             lambda one: one.median_seconds,
-            words.seconds,
+            formatting.seconds,
             _seconds,
             wanted=-1,
         ),
@@ -130,14 +130,14 @@ def _change(kind: _Kind, ago: int, now: Any, before: Any) -> Change:
 def _relative(now: Any, before: Any) -> str:
     """In per cent of what was before; empty where the difference is too small to be told."""
     rate = round(abs(float(now) / float(before) - 1), 3) if before else 0
-    return words.percent(rate, 0 if rate >= 0.1 else 1) if rate else ""
+    return formatting.percent(rate, 0 if rate >= 0.1 else 1) if rate else ""
 
 
 def _points(now: float, before: float) -> str:
     """Between two rates."""
     points = round(abs(now - before) * 100, 1)
-    return _("%(points)s points") % {"points": words.decimal(points)} if points else ""
+    return _("%(points)s points") % {"points": formatting.decimal(points)} if points else ""
 
 
 def _seconds(now: int, before: int) -> str:
-    return words.seconds(abs(now - before)) if now != before else ""
+    return formatting.seconds(abs(now - before)) if now != before else ""

@@ -23,10 +23,10 @@ from rest_framework.settings import api_settings
 from rest_framework.versioning import QueryParameterVersioning
 from rest_framework.views import APIView
 
-from django_voicepassword.api import staff_serializers as serializers
 from django_voicepassword.api.errors import exception_handler
-from django_voicepassword.api.pagination import CallPagination
-from django_voicepassword.api.staff_figures import figures_of
+from django_voicepassword.api.staff import serializers
+from django_voicepassword.api.staff.figures import figures_of
+from django_voicepassword.api.staff.pagination import CallPagination
 from django_voicepassword.history import filters
 from django_voicepassword.models import BalanceReading, CallRequest
 from django_voicepassword.security import audit

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword.admin.advice import ERRORS
-from django_voicepassword.admin.period import PERIOD, PeriodChoices
+from django_voicepassword.admin.period_bar import PERIOD, PeriodChoices
 from django_voicepassword.history import filters
 from django_voicepassword.models import CallRequest
 

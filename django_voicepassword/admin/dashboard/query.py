@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from django_voicepassword.admin.dashboard import words
+from django_voicepassword.admin.dashboard import formatting
 from django_voicepassword.provider.dates import PLAUSIBLE_YEARS
 from django_voicepassword.statistics.aggregation import ALL, CHANNELS
 from django_voicepassword.statistics.reading import Period
@@ -40,7 +40,7 @@ class Asked:
 
     @property
     def channel(self) -> str:
-        return words.channel(self.period.channel)
+        return formatting.channel(self.period.channel)
 
     @property
     def heading(self) -> str:
@@ -49,7 +49,10 @@ class Asked:
             return ngettext("Last %(count)d day", "Last %(count)d days", self.days) % {
                 "count": self.days
             }
-        dates = {"first": words.day(self.period.first), "last": words.day(self.period.last)}
+        dates = {
+            "first": formatting.day(self.period.first),
+            "last": formatting.day(self.period.last),
+        }
         return (
             dates["first"]
             if self.period.first == self.period.last
@@ -73,7 +76,7 @@ class Asked:
         period = {"from": first, "to": last} if self.days is None else {"days": str(self.days)}
         return [
             {
-                "label": words.channel(channel),
+                "label": formatting.channel(channel),
                 "address": _address(period, channel),
                 "is_current": channel == self.period.channel,
             }

@@ -7,9 +7,9 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
-from django_voicepassword.api import schema, staff
-from django_voicepassword.api import staff_serializers as serializers
-from django_voicepassword.api.pagination import NEWEST_FIRST, OLDEST_FIRST, CallPagination
+from django_voicepassword.api import schema
+from django_voicepassword.api.staff import serializers, views
+from django_voicepassword.api.staff.pagination import NEWEST_FIRST, OLDEST_FIRST, CallPagination
 from django_voicepassword.models import CallRequest
 
 #: Status -> code -> what it means and what to do.
@@ -57,11 +57,11 @@ def _view(
     name: str, summary: str, answer: Any, *codes: str, parameters: tuple[OpenApiParameter, ...] = ()
 ) -> None:
     schema.describe_view(
-        f"staff.{name}",
+        f"staff.views.{name}",
         "get",
         operation_id="phone_staff_" + name.removesuffix("View").lower(),
         summary=summary,
-        description=f"For staff with the permission `{getattr(staff, name).permission}`.",
+        description=f"For staff with the permission `{getattr(views, name).permission}`.",
         responses={200: answer, **schema.describe_errors(ERRORS, *_EVERY, *codes)},
         parameters=[*parameters, _RETRY_AFTER],
     )
@@ -98,12 +98,12 @@ _PAGES = (
 _DAYS = (
     _query(
         "from",
-        f"The first day of the provider; at most {staff.MOST_DAYS} days.",
+        f"The first day of the provider; at most {views.MOST_DAYS} days.",
         kind=OpenApiTypes.DATE,
     ),
     _query(
         "to",
-        f"The last day; {staff.USUAL_DAYS} days until today without both.",
+        f"The last day; {views.USUAL_DAYS} days until today without both.",
         kind=OpenApiTypes.DATE,
     ),
     _query(

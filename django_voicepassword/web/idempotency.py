@@ -1,6 +1,4 @@
-"""The verification of one browser: started once however often its form is sent, remembered by its
-id.
-"""
+"""A form that one browser sends twice starts one verification."""
 
 from __future__ import annotations
 
@@ -11,51 +9,15 @@ from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-from django_voicepassword import phones, verifications
+from django_voicepassword import verifications
 from django_voicepassword.exceptions import Unavailable, VerificationError
 from django_voicepassword.models import Verification
 
-#: The only thing that a session holds of a verification: its id.
-SESSION_KEY = "voicepassword_verification"
 #: Seconds for which a second submit of the same form finds the first one, whose cookie it may not
 #: have yet.
 MEMORY = 60
 #: Seconds for which a second submit waits for the first one, and between two looks.
 PATIENCE, PAUSE = 10.0, 0.05
-
-
-def current(request: HttpRequest) -> Verification | None:
-    """The verification that this browser is at, open or not; None where there is none (any more)."""
-    try:
-        return verifications.get(request.session.get(SESSION_KEY, ""))
-    except Verification.DoesNotExist:
-        return None
-
-
-def begin(
-    request: HttpRequest, phone: str, channel: str | None = None, purpose: str = "login"
-) -> Verification:
-    """The open verification of this browser for ``phone``, or a new one; remembered either way.
-
-    Reload, back button and double submit get the one that is there and ring nobody. Another phone
-    closes it. Raises what ``verifications.start`` raises.
-    """
-    number = phones.normalize(phone)
-    earlier = current(request)
-    is_same = earlier is not None and (earlier.phone, earlier.purpose) == (number, purpose)
-    if earlier is not None and is_same and earlier.is_open():
-        return earlier
-    verification = _start_once(request, f"+{number}", channel, purpose, earlier)
-    if earlier is not None and not is_same:
-        # Its call may still wait in the queue: nobody is at the other end any more.
-        verifications.cancel(earlier.id)
-    request.session[SESSION_KEY] = str(verification.id)
-    return verification
-
-
-def forget(request: HttpRequest) -> None:
-    """The way is over: the session holds nothing of it."""
-    request.session.pop(SESSION_KEY, None)
 
 
 def _start_once(
@@ -114,5 +76,7 @@ def _meeting_place(request: HttpRequest, number: str, earlier: Verification | No
     if not browser:
         return None
     place = f"{browser}:{number}:{earlier.id if earlier else ''}"
-    digest = salted_hmac("django_voicepassword.web.journey", place, algorithm="sha256").hexdigest()
+    digest = salted_hmac(
+        "django_voicepassword.web.idempotency", place, algorithm="sha256"
+    ).hexdigest()
     return f"voicepassword:start:{digest}"

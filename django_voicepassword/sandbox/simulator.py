@@ -15,7 +15,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from django_voicepassword.sandbox.outcomes import outcome_of
+from django_voicepassword.sandbox.magic_numbers import outcome_of
 
 MOSCOW = timezone(timedelta(hours=3))
 PRICES = {"flashcall": Decimal("0.35"), "voice": Decimal("0.35"), "sms": Decimal("3.30")}
