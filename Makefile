@@ -14,6 +14,8 @@ help:
 	@echo "make lint        ruff and mypy"
 	@echo "make docs        the documentation as a site, in build/docs"
 	@echo "make audit       bandit, and pip-audit where its advisories can be reached"
+	@echo "make dist        wheel and sdist, checked, in dist"
+	@echo "make sbom        what a project gets with the wheel, as CycloneDX, in build/sbom.cdx.json"
 	@echo "make clean       remove $(VENV), the demo's data and what was built"
 
 $(VENV)/pip-is-new:
@@ -101,7 +103,26 @@ docs: $(VENV)/for-docs
 	$(BIN)/python -m sphinx --builder html --fresh-env --write-all --quiet --fail-on-warning --keep-going --nitpicky docs build/docs
 	@echo "build/docs/index.html"
 
+$(VENV)/for-dist: $(VENV)/pip-is-new setup.cfg pyproject.toml
+	@$(call install,dist,the build tools)
+	@touch $@
+
+# setup.py stops the build if the version is not the one at the top of CHANGELOG.md.
+# W004: the name of a migration begins with a digit, so no import statement can name it.
+dist: $(VENV)/for-dist
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents --ignore W004 --package django_voicepassword dist/*.whl
+
+# The wheel is installed into a new environment, so that none of the tools here are listed.
+sbom: dist
+	rm -rf build/sbom
+	$(PYTHON) -m venv --without-pip build/sbom
+	$(BIN)/python -m pip --python build/sbom/bin/python install --quiet dist/*.whl
+	$(BIN)/cyclonedx-py environment --output-file build/sbom.cdx.json build/sbom/bin/python
+
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .tox
 
-.PHONY: help demo demo-data smoke test coverage matrix benchmarks docs lint audit clean
+.PHONY: help demo demo-data smoke test coverage matrix benchmarks docs lint audit dist sbom clean

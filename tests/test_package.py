@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -80,6 +81,35 @@ def test_a_part_is_in_the_wheel_and_in_the_sdist(built: Path, part: str) -> None
         assert f"django_voicepassword/{part}" in archive.namelist()
     with tarfile.open(sdist) as archive:
         assert any(name.endswith(f"/django_voicepassword/{part}") for name in archive.getnames())
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is not a clone of the repository")
+@pytest.mark.program("git")
+def test_the_sdist_has_every_file_of_the_repository(built: Path) -> None:
+    """MANIFEST.in is written by hand. ``safe.directory`` lets git read a clone of another user."""
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    tracked = {name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()}
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert len(tracked) > 100
+    assert not tracked - packed
+
+
+def test_a_version_that_the_changelog_does_not_begin_with_is_not_built(tmp_path: Path) -> None:
+    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "django_voicepassword").mkdir()
+    shutil.copy(ROOT / "django_voicepassword" / "__init__.py", tmp_path / "django_voicepassword")
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    (tmp_path / "CHANGELOG.md").write_text(
+        changelog.replace("## ", "## 99.0.0 (not released)\n\n## ", 1), "utf-8"
+    )
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "CHANGELOG.md begins with 99.0.0" in done.stdout + done.stderr
 
 
 def test_nothing_of_the_tests_is_installed(built: Path) -> None:
