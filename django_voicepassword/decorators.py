@@ -31,7 +31,7 @@ def phone_verified_required(view: View | None = None, *, max_age: float | None =
     def decorate(guarded: View) -> View:
         @wraps(guarded)
         def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            return _elsewhere(request, max_age) or guarded(request, *args, **kwargs)
+            return redirect_if_unverified(request, max_age) or guarded(request, *args, **kwargs)
 
         return guard
 
@@ -46,11 +46,11 @@ class PhoneVerifiedRequiredMixin:
     phone_max_age: ClassVar[float | None] = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        answer = _elsewhere(request, self.phone_max_age)
+        answer = redirect_if_unverified(request, self.phone_max_age)
         return answer or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
 
-def _elsewhere(request: HttpRequest, max_age: float | None) -> HttpResponseBase | None:
+def redirect_if_unverified(request: HttpRequest, max_age: float | None) -> HttpResponseBase | None:
     """Where to send who may not see the page; None: nowhere."""
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())

@@ -13,7 +13,7 @@ from celery import shared_task
 from django_voicepassword import statistics
 from django_voicepassword.calls import placing
 from django_voicepassword.history import retention
-from django_voicepassword.transactions import NO_DATABASE
+from django_voicepassword.transactions import DATABASE_ERRORS
 from django_voicepassword.verifications import dispatch
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
     acks_late=True,
     reject_on_worker_lost=True,
     ignore_result=True,
-    autoretry_for=NO_DATABASE,
+    autoretry_for=DATABASE_ERRORS,
     retry_backoff=2,
     retry_backoff_max=30,
     retry_jitter=False,

@@ -28,7 +28,7 @@ TRANSACTION_TRIES = 5
 #: forgotten.
 WRITE_TRIES = 5
 #: A database that is away, full, or locked for long.
-NO_DATABASE = (OperationalError, InterfaceError)
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
 def non_atomic_requests(view: View) -> View:
@@ -51,7 +51,7 @@ def unavailable(error: Exception) -> Unavailable:
     return Unavailable("the database cannot be used")
 
 
-def needs_database(
+def translate_database_errors(
     using: Callable[[], str],
 ) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
     """A verb that raises Unavailable where its database cannot be used. ``using`` gives the alias.
@@ -65,7 +65,7 @@ def needs_database(
         def tell(*args: Given.args, **kwargs: Given.kwargs) -> Result:
             try:
                 return verb(*args, **kwargs)
-            except NO_DATABASE as error:
+            except DATABASE_ERRORS as error:
                 if connections[using()].in_atomic_block:
                     raise
                 # This frame is at work: what it was given goes by hand.
@@ -77,7 +77,7 @@ def needs_database(
     return decorate
 
 
-def begin_anew(work: Callable[[], Result], using: str) -> Result:
+def atomic_with_retry(work: Callable[[], Result], using: str) -> Result:
     """Run ``work`` in one transaction, anew when the database gave it up for another one (deadlock,
     lock wait).
     """
@@ -86,7 +86,7 @@ def begin_anew(work: Callable[[], Result], using: str) -> Result:
         try:
             with transaction.atomic(using=using):
                 return work()
-        except NO_DATABASE:
+        except DATABASE_ERRORS:
             # Inside a transaction of the host project only the host can begin anew.
             if attempt == TRANSACTION_TRIES or connection.in_atomic_block:
                 raise
@@ -97,7 +97,7 @@ def begin_anew(work: Callable[[], Result], using: str) -> Result:
     raise AssertionError("unreachable")
 
 
-def persist(write: Callable[[], Result], using: str) -> Result:
+def retry_write(write: Callable[[], Result], using: str) -> Result:
     """Run ``write``, one transaction, again when the database just went away: what the provider did
     is not forgotten.
     """
@@ -105,7 +105,7 @@ def persist(write: Callable[[], Result], using: str) -> Result:
     for attempt in range(1, WRITE_TRIES + 1):
         try:
             return write()
-        except NO_DATABASE as error:
+        except DATABASE_ERRORS as error:
             if attempt == WRITE_TRIES or connection.in_atomic_block:
                 raise
             # Its frames hold what was to be written: the number too.

@@ -762,7 +762,7 @@ def test_which_row_a_callback_means(
     taken("sms", "placed", "78")
     taken("voice", "placed", "79", verification=verification)
     expected = call if meant == "call" else rows[int(meant)]
-    assert matching.meant(call, parse_report(written)) == expected
+    assert matching.find_target_call(call, parse_report(written)) == expected
     # A poll asks for a call of its own.
     status = recording.record(call.pk, parse_report(written), "poll")
     assert status is not None
@@ -774,8 +774,10 @@ def test_a_callback_of_a_text_or_of_no_verification_means_it(verification: Verif
     taken("sms", provider_id="78", verification=verification)
     call = taken(state="busy")
     for one in (text, call):
-        assert matching.meant(one, parse_report({"state": "FAIL", "id": "78"})) == one
-        assert matching.meant(one, parse_report({"state": "DELIVERED", "id": "78"})) == one
+        assert matching.find_target_call(one, parse_report({"state": "FAIL", "id": "78"})) == one
+        assert (
+            matching.find_target_call(one, parse_report({"state": "DELIVERED", "id": "78"})) == one
+        )
 
 
 CALLED_BACK = {

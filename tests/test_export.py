@@ -301,7 +301,7 @@ def test_a_fault_tells_no_whole_number(kind: str, monkeypatch: pytest.MonkeyPatc
     for _ in range(3):
         make()
     monkeypatch.setattr(export, "CHUNK", 2)
-    monkeypatch.setattr("django_voicepassword.history.filters.beyond", broken)
+    monkeypatch.setattr("django_voicepassword.history.filters.after_cursor", broken)
     work = Export(CallRequest.objects.all(), whole_phones=True)
     with pytest.raises(RuntimeError) as caught, tempfile.TemporaryFile() as file:
         file.writelines(work.csv()) if kind == "csv" else work.xlsx(file)

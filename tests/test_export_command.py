@@ -115,7 +115,7 @@ def test_a_fault_leaves_the_file_of_before(tmp_path: Path, monkeypatch: pytest.M
     def broken(*args: Any) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr("django_voicepassword.history.filters.beyond", broken)
+    monkeypatch.setattr("django_voicepassword.history.filters.after_cursor", broken)
     monkeypatch.setattr(export, "CHUNK", 1)
     with pytest.raises(RuntimeError):
         run(str(file))
@@ -134,13 +134,13 @@ from django_voicepassword.history import export
 from django_voicepassword.models import CallRequest
 CallRequest.objects.bulk_create(CallRequest(phone="79991234567", channel="voice", state="refused") for _ in range(10))
 export.CHUNK = 5
-beyond = export.filters.beyond
+beyond = export.filters.after_cursor
 
 def slow(*args):
     print("ready", flush=True)
     time.sleep(60)
 
-export.filters.beyond = slow
+export.filters.after_cursor = slow
 call_command("voicepassword_export", sys.argv[1])
 """
 

@@ -56,7 +56,7 @@ def test_every_filter_by_itself_and_together(wanted: dict[str, str], found: str)
     }
     for number, (name, values) in enumerate(rows.items(), start=1):
         make(f"7999000000{number}", provider_id=name, **values)
-    calls = filters.narrow(CallRequest.objects.all(), wanted)
+    calls = filters.apply_filters(CallRequest.objects.all(), wanted)
     assert "".join(sorted(calls.values_list("provider_id", flat=True))) == found
 
 
@@ -78,11 +78,11 @@ def test_every_filter_by_itself_and_together(wanted: dict[str, str], found: str)
 )
 def test_a_value_that_a_filter_does_not_take_is_told(name: str, value: str) -> None:
     with pytest.raises(filters.InvalidFilter) as caught:
-        filters.narrow(CallRequest.objects.all(), {name: value})
+        filters.apply_filters(CallRequest.objects.all(), {name: value})
     assert caught.value.name == name
     assert str(caught.value)
     with translation.override("ru"), pytest.raises(filters.InvalidFilter):
-        filters.narrow(CallRequest.objects.all(), {name: value})
+        filters.apply_filters(CallRequest.objects.all(), {name: value})
 
 
 @pytest.mark.parametrize("zone", ["Europe/Moscow", "America/New_York", "Asia/Kathmandu"])
@@ -100,7 +100,7 @@ def test_days_begin_at_midnight_of_the_reader(zone: str) -> None:
 
     def found(**wanted: str) -> list[str]:
         with timezone.override(zone):
-            calls = filters.narrow(
+            calls = filters.apply_filters(
                 CallRequest.objects.all(),
                 {name.rstrip("_"): value for name, value in wanted.items()},
             )
@@ -116,12 +116,12 @@ def test_a_midnight_that_the_clocks_skip_is_no_fault() -> None:
     make("79990000001", created_at=datetime(2018, 11, 4, 12, tzinfo=ZoneInfo("America/Sao_Paulo")))
     with timezone.override("America/Sao_Paulo"):
         assert (
-            filters.narrow(
+            filters.apply_filters(
                 CallRequest.objects.all(), {"from": "2018-11-04", "to": "2018-11-04"}
             ).count()
             == 1
         )
-        assert filters.narrow(CallRequest.objects.all(), {"to": "2018-11-03"}).count() == 0
+        assert filters.apply_filters(CallRequest.objects.all(), {"to": "2018-11-03"}).count() == 0
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -133,7 +133,9 @@ def test_what_lies_beyond_a_call_is_told_among_equal_moments(newest_first: bool)
         calls.reverse()
     order = filters.order(newest_first)
     for number, call in enumerate(calls):
-        beyond = filters.beyond(CallRequest.objects.all(), call.created_at, call.pk, newest_first)
+        beyond = filters.after_cursor(
+            CallRequest.objects.all(), call.created_at, call.pk, newest_first
+        )
         assert list(beyond.order_by(*order)) == calls[number + 1 :]
 
 
@@ -228,7 +230,9 @@ def _phone(number: int) -> str:
 def test_no_question_reads_the_whole_history(many: Any, wanted: dict[str, str]) -> None:
     """Every statement of a page, its keys looked up beforehand included."""
     with CaptureQueriesContext(connection) as captured:
-        list(filters.narrow(CallRequest.objects.all(), wanted).order_by(*filters.order())[:51])
+        list(
+            filters.apply_filters(CallRequest.objects.all(), wanted).order_by(*filters.order())[:51]
+        )
     statements = [
         one["sql"] for one in captured if "django_voicepassword_callrequest" in one["sql"]
     ]
@@ -250,6 +254,8 @@ def test_what_is_rare_is_read_from_its_own_index(wanted: dict[str, str]) -> None
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL is asked above; MariaDB has no such indexes")
     plan = (
-        filters.narrow(CallRequest.objects.all(), wanted).order_by(*filters.order())[:51].explain()
+        filters.apply_filters(CallRequest.objects.all(), wanted)
+        .order_by(*filters.order())[:51]
+        .explain()
     )
     assert re.search(r"USING INDEX voicepassword_call_(error|difference|imported)", plan), plan

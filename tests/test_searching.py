@@ -156,7 +156,7 @@ def test_an_id_of_a_verification_finds_its_calls() -> None:
 def test_nonsense_finds_nothing_and_is_no_fault(text: str) -> None:
     make("79990000001")
     assert phones_of(text) == []
-    assert not filters.narrow(CallRequest.objects.all(), {"q": text, "error": text}).exists()
+    assert not filters.apply_filters(CallRequest.objects.all(), {"q": text, "error": text}).exists()
     for rows, find in (
         (Verification, search.search_verifications),
         (VerifiedPhone, search.search_phones),

@@ -64,7 +64,7 @@ def keys() -> list[str]:
 def test_a_transaction_is_begun_anew_as_a_whole(
     pauses: list[float], closed: list[str], failures: int, error: type[Exception]
 ) -> None:
-    assert transactions.begin_anew(Work(failures, error("gone")), "default") == "done"
+    assert transactions.atomic_with_retry(Work(failures, error("gone")), "default") == "done"
     assert keys() == [str(failures + 1)]
     assert pauses == pytest.approx([0.02, 0.04, 0.06, 0.08][:failures])
     assert closed == ["close_if_unusable_or_obsolete"] * failures
@@ -76,13 +76,13 @@ def test_a_transaction_is_begun_anew_as_a_whole(
 def test_a_result_is_written_again(
     pauses: list[float], closed: list[str], failures: int, error: type[Exception]
 ) -> None:
-    assert transactions.persist(Work(failures, error("gone")), "default") == "done"
+    assert transactions.retry_write(Work(failures, error("gone")), "default") == "done"
     assert pauses == [0.5, 1, 1.5, 2][:failures]
     assert closed == ["close"] * failures
 
 
 @outside
-@pytest.mark.parametrize("run", [transactions.begin_anew, transactions.persist])
+@pytest.mark.parametrize("run", [transactions.atomic_with_retry, transactions.retry_write])
 def test_the_fifth_failure_is_the_last_and_others_are_not_tried_again(
     pauses: list[float], closed: list[str], run: Callable[..., Any]
 ) -> None:
@@ -100,7 +100,7 @@ def test_the_fifth_failure_is_the_last_and_others_are_not_tried_again(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("run", [transactions.begin_anew, transactions.persist])
+@pytest.mark.parametrize("run", [transactions.atomic_with_retry, transactions.retry_write])
 def test_within_a_transaction_of_the_project_only_the_project_begins_anew(
     pauses: list[float], closed: list[str], run: Callable[..., Any]
 ) -> None:
@@ -127,11 +127,11 @@ def test_what_is_written_again_is_forgotten_meanwhile(
             raise failures.pop()
         assert number
 
-    transactions.persist(write, "default")
+    transactions.retry_write(write, "default")
     assert "79990000002" not in str([frame.f_locals for frame in frames_of(gone)])
 
 
-@transactions.needs_database(lambda: "default")
+@transactions.translate_database_errors(lambda: "default")
 def read(error: Exception | None = None, number: str = "79990000001") -> str:
     """Reads."""
     if error is not None:

@@ -34,7 +34,7 @@ _APP = "django_voicepassword"
 
 
 @dataclass(frozen=True)
-class Deed:
+class Action:
     """Something to do. ``channel``: it sends, and costs; ``done``: what the history and the message
     say.
     """
@@ -46,8 +46,8 @@ class Deed:
     channel: str = ""
 
 
-DEEDS = {
-    "ask": Deed(
+ACTIONS = {
+    "ask": Action(
         "ask_provider",
         gettext_lazy("Ask the provider now"),
         gettext_lazy("Asked the provider for the state."),
@@ -55,7 +55,7 @@ DEEDS = {
             "The provider told no id for this call: only the daily statistics can find it."
         ),
     ),
-    "sms": Deed(
+    "sms": Action(
         "send_sms",
         gettext_lazy("Send the code by SMS"),
         gettext_lazy("Sent the code by SMS."),
@@ -64,7 +64,7 @@ DEEDS = {
         ),
         "sms",
     ),
-    "voice": Deed(
+    "voice": Action(
         "send_voice",
         gettext_lazy("Let a robot call and say the code"),
         gettext_lazy("Had a robot call and say the code."),
@@ -73,13 +73,13 @@ DEEDS = {
         ),
         "voice",
     ),
-    "cancel": Deed(
+    "cancel": Action(
         "cancel_verification",
         gettext_lazy("Cancel the verification"),
         gettext_lazy("Canceled the verification."),
         gettext_lazy("The verification is over already."),
     ),
-    "unblock": Deed(
+    "unblock": Action(
         "unblock_phone",
         gettext_lazy("Unblock the number"),
         gettext_lazy("Unblocked the number: its limits begin anew."),
@@ -90,7 +90,7 @@ DEEDS = {
 
 @dataclass(frozen=True)
 class Offer:
-    """A deed as the page shows it: its address, and why it cannot be done where that is so."""
+    """A action as the page shows it: its address, and why it cannot be done where that is so."""
 
     name: str
     label: str
@@ -99,14 +99,16 @@ class Offer:
     why_not: str = ""
 
 
-def offers(call: CallRequest, calls: list[CallRequest], request: HttpRequest) -> list[Offer]:
+def available_actions(
+    call: CallRequest, calls: list[CallRequest], request: HttpRequest
+) -> list[Offer]:
     """What this member of the staff may do about the call. ``calls``: all of its verification."""
     found = []
-    for name, deed in DEEDS.items():
-        if request.user.has_perm(f"{_APP}.{deed.permission}"):
+    for name, action in ACTIONS.items():
+        if request.user.has_perm(f"{_APP}.{action.permission}"):
             address = reverse("admin:django_voicepassword_callrequest_do", args=[call.pk, name])
-            why_not = "" if _is_possible(name, call, calls) else str(deed.why)
-            found.append(Offer(name, str(deed.label), address, bool(deed.channel), why_not))
+            why_not = "" if _is_possible(name, call, calls) else str(action.why)
+            found.append(Offer(name, str(action.label), address, bool(action.channel), why_not))
     return found
 
 
@@ -118,11 +120,11 @@ def _is_possible(name: str, call: CallRequest, calls: list[CallRequest]) -> bool
     is_open = call.verification is not None and call.verification.is_open()
     if name == "cancel":
         return is_open
-    return is_open and DEEDS[name].channel in channels.possible(calls)
+    return is_open and ACTIONS[name].channel in channels.possible(calls)
 
 
 class SupportMixin:
-    """Adds ``<id>/do/<deed>/`` and ``unblock/`` to the admin of calls."""
+    """Adds ``<id>/do/<action>/`` and ``unblock/`` to the admin of calls."""
 
     admin_site: Any
     log_change: Callable[..., Any]
@@ -130,27 +132,27 @@ class SupportMixin:
 
     @method_decorator(sensitive)
     def do_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """POST does it; GET of what costs asks first. Raises PermissionDenied without the deed's
+        """POST does it; GET of what costs asks first. Raises PermissionDenied without the action's
         own permission.
         """
-        deed = DEEDS.get(name)
+        action = ACTIONS.get(name)
         call: CallRequest | None = self.get_object(request, object_id)
-        if deed is None or call is None:
+        if action is None or call is None:
             raise Http404
-        self._allow(request, deed)
+        self._allow(request, action)
         back = HttpResponseRedirect(
             reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])
         )
         if request.method != "POST":
-            return self._ask_first(request, deed, call) if deed.channel else back
+            return self._ask_first(request, action, call) if action.channel else back
         try:
-            told = _do(name, deed, call)
+            told = _do(name, action, call)
         except VerificationError as error:
             messages.error(request, error_text(error))
         except (ProviderError, ValueError, ImproperlyConfigured) as error:
             messages.error(request, _("It could not be done: %(error)s") % {"error": error})
         else:
-            self.log_change(request, call, str(deed.done))
+            self.log_change(request, call, str(action.done))
             messages.success(request, told)
         return back
 
@@ -158,7 +160,7 @@ class SupportMixin:
     @method_decorator(sensitive)
     def unblock_view(self, request: HttpRequest) -> HttpResponse:
         """Unblock a number that was typed: one that reached a limit may have no call at all."""
-        self._allow(request, DEEDS["unblock"])
+        self._allow(request, ACTIONS["unblock"])
         back = HttpResponseRedirect(reverse("admin:django_voicepassword_callrequest_changelist"))
         if request.method != "POST":
             return back
@@ -170,29 +172,29 @@ class SupportMixin:
         limits.unblock(phone)
         newest = CallRequest.objects.filter(phone=phone).order_by("-created_at").first()
         if newest is not None:
-            self.log_change(request, newest, str(DEEDS["unblock"].done))
-        messages.success(request, f"{masking.mask(phone)}: {DEEDS['unblock'].done}")
+            self.log_change(request, newest, str(ACTIONS["unblock"].done))
+        messages.success(request, f"{masking.mask(phone)}: {ACTIONS['unblock'].done}")
         return back
 
-    def _allow(self, request: HttpRequest, deed: Deed) -> None:
-        wanted = (f"{_APP}.view_callrequest", f"{_APP}.{deed.permission}")
+    def _allow(self, request: HttpRequest, action: Action) -> None:
+        wanted = (f"{_APP}.view_callrequest", f"{_APP}.{action.permission}")
         if not request.user.has_perms(wanted):
             raise PermissionDenied
 
-    def _ask_first(self, request: HttpRequest, deed: Deed, call: CallRequest) -> HttpResponse:
+    def _ask_first(self, request: HttpRequest, action: Action, call: CallRequest) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": deed.label,
+            "title": action.label,
             "call": call,
             "opts": CallRequest._meta,
-            "price": rubles(limits.expected_price(deed.channel)),
+            "price": rubles(limits.expected_price(action.channel)),
         }
         return TemplateResponse(
             request, "admin/django_voicepassword/callrequest/confirm.html", context
         )
 
 
-def _do(name: str, deed: Deed, call: CallRequest) -> str:
+def _do(name: str, action: Action, call: CallRequest) -> str:
     """Do it; what the message says."""
     if name == "ask":
         status = polling.refresh(call.pk)
@@ -201,19 +203,19 @@ def _do(name: str, deed: Deed, call: CallRequest) -> str:
     if name == "unblock":
         limits.unblock(call.phone)
     elif call.verification is None:
-        raise ValueError(str(deed.why))
+        raise ValueError(str(action.why))
     elif name == "cancel":
         if verifications.cancel(call.verification.id).status != Verification.Status.CANCELED:
-            raise ValueError(str(deed.why))
+            raise ValueError(str(action.why))
     else:
         # Without the request: the limits count the customer's address and device, not those of the
         # staff.
-        verifications.resend(call.verification.id, channel=deed.channel)
-    return str(deed.done)
+        verifications.resend(call.verification.id, channel=action.channel)
+    return str(action.done)
 
 
 @dataclass(frozen=True)
-class Standing:
+class LimitUsage:
     """How a number stands with its limits: (rate, used, allowed) of each that is used, and whether
     support may forget it.
     """
@@ -223,9 +225,9 @@ class Standing:
     may_unblock: bool
 
 
-def standing(query: str, request: HttpRequest) -> Standing | None:
+def limit_usage(query: str, request: HttpRequest) -> LimitUsage | None:
     """The standing of a whole number that was searched for; None for any other text."""
     phone = search.whole_number(query)
     if phone is None:
         return None
-    return Standing(phone, limits.usage(phone), request.user.has_perm(f"{_APP}.unblock_phone"))
+    return LimitUsage(phone, limits.usage(phone), request.user.has_perm(f"{_APP}.unblock_phone"))

@@ -133,7 +133,7 @@ class PhoneAdmin(HistoryAdmin):
             request
         )
 
-    def instead(self, request: HttpRequest) -> dict[str, str]:
+    def substitute_columns(self, request: HttpRequest) -> dict[str, str]:
         """Column -> the one in its place, for who may see more or less."""
         columns = {}
         if self.shows_whole_phones(request):
@@ -146,7 +146,7 @@ class PhoneAdmin(HistoryAdmin):
         return row.user
 
     def _meant(self, names: Any, request: HttpRequest) -> list[Any]:
-        instead = self.instead(request)
+        instead = self.substitute_columns(request)
         return [instead.get(name, name) for name in names]
 
     @admin.display(description=gettext_lazy("phone"))

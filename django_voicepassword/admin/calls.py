@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_voicepassword.admin import changelist
-from django_voicepassword.admin.actions import SupportMixin, offers, standing
+from django_voicepassword.admin.actions import SupportMixin, available_actions, limit_usage
 from django_voicepassword.admin.advice import advise
 from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
 from django_voicepassword.admin.exporting import ExportMixin
@@ -126,10 +126,10 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        told = standing(request.GET.get("q", ""), request)
+        told = limit_usage(request.GET.get("q", ""), request)
         may_see_dashboard = request.user.has_perm("django_voicepassword.view_dailystatistics")
         context = {
-            "standing": told,
+            "limit_usage": told,
             "may_see_dashboard": may_see_dashboard,
             **(extra_context or {}),
         }
@@ -169,11 +169,11 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
             .order_by("-created_at", "-id")[:OTHERS]
         )
         statuses = list(call.statuses.order_by("id"))
-        offered = offers(call, same, request)
+        offered = available_actions(call, same, request)
         return {
             "call": call,
             "advice": advise(call),
-            "offers": [offer for offer in offered if not offer.why_not],
+            "actions": [offer for offer in offered if not offer.why_not],
             "not_now": [offer for offer in offered if offer.why_not],
             "events": events(call, statuses, self._entries(call)),
             "others": [(other, self._badge_of(other)) for other in others],
@@ -244,8 +244,8 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     def user_of(self, row: CallRequest) -> Any:
         return row.verification.user if row.verification else None
 
-    def instead(self, request: HttpRequest) -> dict[str, str]:
-        columns = super().instead(request)
+    def substitute_columns(self, request: HttpRequest) -> dict[str, str]:
+        columns = super().substitute_columns(request)
         if not self.may_see(Verification, request):
             columns["verification_link"] = "verification_told"
         return columns

@@ -40,13 +40,13 @@ class BoundedPaginator(Paginator):
 
 
 class WordFilter(admin.SimpleListFilter):
-    """A filter of ``history.narrow`` whose words are known beforehand."""
+    """A filter of ``history.apply_filters`` whose words are known beforehand."""
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[CallRequest]
     ) -> QuerySet[CallRequest]:
         try:
-            return filters.narrow(queryset, {str(self.parameter_name): self.value()})
+            return filters.apply_filters(queryset, {str(self.parameter_name): self.value()})
         except filters.InvalidFilter as error:
             raise IncorrectLookupParameters from error
 
@@ -104,7 +104,7 @@ class CallList(ChangeList):
         calls: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         wanted = {name: request.GET.get(name) for name in PERIOD}
         try:
-            calls = filters.narrow(calls, wanted)
+            calls = filters.apply_filters(calls, wanted)
             return filters.of_same_number(calls, request.GET.get(NUMBER_OF, ""))
         except filters.InvalidFilter as error:
             raise IncorrectLookupParameters from error

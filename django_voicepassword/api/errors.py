@@ -14,13 +14,13 @@ from rest_framework.views import set_rollback
 
 from django_voicepassword.exceptions import VerificationError
 from django_voicepassword.models import Verification
-from django_voicepassword.transactions import NO_DATABASE, unavailable
+from django_voicepassword.transactions import DATABASE_ERRORS, unavailable
 from django_voicepassword.verifications import messages
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Translate our errors, DRF's own and a database that is away into one form."""
-    if isinstance(error, NO_DATABASE):
+    if isinstance(error, DATABASE_ERRORS):
         # Between what was committed and its answer: the verbs tell of it themselves.
         set_rollback()
         error = unavailable(error)

@@ -8,7 +8,7 @@ from django_voicepassword.models import CallRequest
 from django_voicepassword.provider.protocol import Report
 
 
-def meant(call: CallRequest, report: Report) -> CallRequest:
+def find_target_call(call: CallRequest, report: Report) -> CallRequest:
     """Which row a callback speaks of: the call it was asked for, or the SMS that followed that
     call.
     """

@@ -64,16 +64,16 @@ def place(call_id: int, last_try: bool = False) -> float | None:
         return None
     verification = call.verification
     if verification is not None and not verification.is_open():
-        _turn_down(call, TOO_LATE)
+        refuse_unsent(call, TOO_LATE)
         return None
     earlier = _earlier_call(call) if call.channel == CallRequest.Channel.SMS else None
     if call.channel == CallRequest.Channel.SMS and earlier is None:
-        _turn_down(call, NO_EARLIER_CALL)
+        refuse_unsent(call, NO_EARLIER_CALL)
         return None
     try:
         client = factory.client(call.verification_id)
     except ImproperlyConfigured:
-        _turn_down(call, MISCONFIGURED)
+        refuse_unsent(call, MISCONFIGURED)
         raise
     code = _our_code(call)
     if earlier is not None:
@@ -103,14 +103,14 @@ def _send_claimed(
             return _try_later(call, last_try)
         logger.error("call %s: no readable answer, it may have rung: %s", call.pk, error)
         reason = NO_REPLY if isinstance(error, Unreachable) else error.code
-        _persist(lambda: _lose(call, reason))
+        _retry_write(lambda: mark_unknown(call, reason))
     except ValueError as error:
         # Refused by the protocol before anything was sent.
         logger.error("call %s: not sent: %s", call.pk, error)
         _refuse(call, MISCONFIGURED, give_back=True)
     except BaseException:
         # A worker told to stop, or a fault of ours: nobody knows whether it rang.
-        _persist(lambda: _lose(call, INTERRUPTED))
+        _retry_write(lambda: mark_unknown(call, INTERRUPTED))
         raise
     else:
         _keep_reply(call, reply)
@@ -124,7 +124,7 @@ def give_up(call_id: int, error_code: str) -> bool:
     False: a worker has it after all, and nothing was changed.
     """
     call = CallRequest.objects.select_related("verification").get(pk=call_id)
-    return _turn_down(call, error_code)
+    return refuse_unsent(call, error_code)
 
 
 def callback_url(call: CallRequest) -> str | None:
@@ -215,9 +215,9 @@ def _keep_reply(call: CallRequest, reply: SendReply) -> None:
             )
         return moved
 
-    moved = _persist(write)
+    moved = _retry_write(write)
     # Apart from the rows: what is written again must be written as a whole.
-    _persist(lambda: _settle(call, reply.price, now))
+    _retry_write(lambda: _settle(call, reply.price, now))
     signals.announce(signals.call_placed, CallRequest, router.db_for_write(CallRequest), call=call)
     if moved:
         announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
@@ -237,7 +237,7 @@ def _settle(call: CallRequest, price: Decimal | None, now: datetime) -> None:
         limits.note_price(call.channel, price, now)
 
 
-def _turn_down(call: CallRequest, error_code: str) -> bool:
+def refuse_unsent(call: CallRequest, error_code: str) -> bool:
     """REFUSED without asking. It is claimed for that: whoever claimed it before us may be asking
     already (False).
     """
@@ -269,7 +269,7 @@ def _refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
             _return_budgets(call, give_back)
         return True
 
-    if _persist(write):
+    if _retry_write(write):
         announce_move(call, old_state, CallStatus.Source.SEND)
 
 
@@ -286,7 +286,7 @@ def _return_budgets(call: CallRequest, give_back: bool) -> None:
         limits.adjust_budget(call.created_at, -call.reserved_price)
 
 
-def _lose(call: CallRequest, error_code: str) -> None:
+def mark_unknown(call: CallRequest, error_code: str) -> None:
     """PLACING -> UNKNOWN."""
     if call.mark_unknown(timezone.now(), error_code):
         announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
@@ -310,9 +310,9 @@ def _try_later(call: CallRequest, last_try: bool) -> float | None:
         _refuse(call, UNREACHABLE, give_back=True)
         return None
     logger.warning("call %s: the provider cannot be reached, next try in %.0f s", call.pk, delay)
-    _persist(call.unclaim)
+    _retry_write(call.unclaim)
     return delay
 
 
-def _persist(write: Callable[[], Written]) -> Written:
-    return transactions.persist(write, router.db_for_write(CallRequest))
+def _retry_write(write: Callable[[], Written]) -> Written:
+    return transactions.retry_write(write, router.db_for_write(CallRequest))

@@ -98,7 +98,7 @@ def _give_up(call_id: int, error_code: str, now: datetime) -> None:
     """
     call = CallRequest.objects.get(pk=call_id)
     old_state = call.state
-    if call.mark_silent(error_code[:200], now):
+    if call.mark_unresolved(error_code[:200], now):
         recording.announce_move(call, old_state, CallStatus.Source.POLL)
 
 

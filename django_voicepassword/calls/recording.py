@@ -34,7 +34,7 @@ def record(
     if call is None:
         return None
     if source == CallStatus.Source.CALLBACK:
-        call = matching.meant(call, report)
+        call = matching.find_target_call(call, report)
     status = as_status(call, report, source, payload)
     while True:
         values = changes(call, report, status)

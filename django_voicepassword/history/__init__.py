@@ -1,14 +1,20 @@
 """The call history: searched, filtered, exported, and purged when it is old."""
 
-from django_voicepassword.history.filters import FILTERS, InvalidFilter, beyond, narrow, order
+from django_voicepassword.history.filters import (
+    FILTERS,
+    InvalidFilter,
+    after_cursor,
+    apply_filters,
+    order,
+)
 from django_voicepassword.history.retention import purge
 from django_voicepassword.history.search import search_calls, search_phones, search_verifications
 
 __all__ = [
     "FILTERS",
     "InvalidFilter",
-    "beyond",
-    "narrow",
+    "after_cursor",
+    "apply_filters",
     "order",
     "purge",
     "search_calls",

@@ -180,7 +180,7 @@ class Export:
                 progress(done)
             if len(found) < CHUNK:
                 return
-            rest = filters.beyond(self._calls, found[-1][0], found[-1][-1])
+            rest = filters.after_cursor(self._calls, found[-1][0], found[-1][-1])
 
     def _ways_of(self, whole_phones: bool) -> dict[str, Way]:
         """How each kind of value becomes a text, a number, a moment or None."""

@@ -35,7 +35,9 @@ class InvalidFilter(ValueError):
         self.name = name
 
 
-def narrow(calls: QuerySet[CallRequest], wanted: Mapping[str, str | None]) -> QuerySet[CallRequest]:
+def apply_filters(
+    calls: QuerySet[CallRequest], wanted: Mapping[str, str | None]
+) -> QuerySet[CallRequest]:
     """The calls that fit every filter of ``wanted``; empty values and other names are passed over.
 
     ``state``, ``channel``, ``origin``: a word of ours; ``error``: an error code or ``any``;
@@ -66,7 +68,7 @@ def order(newest_first: bool = True) -> tuple[str, str]:
     return ("-created_at", "-id") if newest_first else ("created_at", "id")
 
 
-def beyond(
+def after_cursor(
     calls: QuerySet[CallRequest], moment: datetime, key: int, newest_first: bool = True
 ) -> QuerySet[CallRequest]:
     """The calls that follow the one of ``moment`` and ``key`` in ``order``; that one may be gone."""

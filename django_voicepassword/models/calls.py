@@ -248,7 +248,7 @@ class CallRequest(models.Model):
             [self.State.PLACING], state=self.State.UNKNOWN, placed_at=now, error_code=error_code
         )
 
-    def mark_silent(self, error_code: str, now: datetime) -> bool:
+    def mark_unresolved(self, error_code: str, now: datetime) -> bool:
         """Whatever is not final -> UNKNOWN: nobody tells how it ended. A report that comes after
         all moves it still.
         """

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
-class Figures(models.Model):
+class FiguresRow(models.Model):
     """Calls are counted where they began, approvals where their verification began. Test numbers
     are left out.
     """
@@ -50,7 +50,7 @@ class Figures(models.Model):
         return f"<{type(self).__name__} {self}>"
 
 
-class DayFigures(Figures):
+class DayFigures(FiguresRow):
     #: When its calls were counted: of two that count at once the later one stays.
     counted_at = models.DateTimeField(_("counted"), default=timezone.now)
 
@@ -65,7 +65,7 @@ class DayFigures(Figures):
         return super().__str__()
 
 
-class HourFigures(Figures):
+class HourFigures(FiguresRow):
     hour = models.PositiveSmallIntegerField(_("hour"))
     #: Monday is 0.
     weekday = models.PositiveSmallIntegerField(_("weekday"))
@@ -83,7 +83,7 @@ class HourFigures(Figures):
         return f"{super().__str__()} {self.hour}:00"
 
 
-class PrefixFigures(Figures):
+class PrefixFigures(FiguresRow):
     #: The operator's block: country code and area code, ``7999``.
     prefix = models.CharField(_("prefix"), max_length=5)
 

@@ -35,11 +35,11 @@ def database() -> str:
     return router.db_for_write(Verification)
 
 
-needs_database = transactions.needs_database(database)
+translate_database_errors = transactions.translate_database_errors(database)
 
 
 @sensitive
-@needs_database
+@translate_database_errors
 def check(
     verification_id: UUID | str,
     code: str,
@@ -64,7 +64,7 @@ def check(
         verification = get(key)
         check_open(verification)
         raise WrongCode(attempts_left(verification))
-    judged, error = transactions.begin_anew(
+    judged, error = transactions.atomic_with_retry(
         lambda: _judge(key, guess, purpose, now, request), database()
     )
     if judged is None:
@@ -116,7 +116,7 @@ def _judge(
     return verification, WrongCode(left)
 
 
-@needs_database
+@translate_database_errors
 def cancel(verification_id: UUID | str) -> Verification:
     """Close a pending verification: nothing is called for it any more and its code is worth
     nothing.
@@ -126,7 +126,7 @@ def cancel(verification_id: UUID | str) -> Verification:
     return verification
 
 
-@needs_database
+@translate_database_errors
 def get(verification_id: UUID | str) -> Verification:
     """The verification of an id. Raises Verification.DoesNotExist, also for a text that is no id,
     and Unavailable.

@@ -26,8 +26,8 @@ from django_voicepassword.verifications.checking import (
     check_open,
     database,
     get,
-    needs_database,
     seconds_until,
+    translate_database_errors,
 )
 from django_voicepassword.verifications.fixed_codes import create_test_call
 
@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 
 
 @sensitive
-@needs_database
+@translate_database_errors
 def start(
     phone: str,
     purpose: str = "login",
@@ -86,7 +86,7 @@ def start(
 
 
 @sensitive
-@needs_database
+@translate_database_errors
 def resend(
     verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None
 ) -> Verification:
@@ -162,7 +162,7 @@ def _queue_call(
 
 def _in_transaction(work: Callable[[], Result]) -> Result:
     try:
-        return transactions.begin_anew(work, database())
+        return transactions.atomic_with_retry(work, database())
     except limits.ClockSkewRateLimited as error:
         limits.count_from_now(error.keys, timezone.now())
         raise

@@ -26,7 +26,7 @@ from django.views.generic import View
 
 from django_voicepassword.exceptions import Unavailable, VerificationError
 from django_voicepassword.security.sensitive import sensitive
-from django_voicepassword.transactions import NO_DATABASE, non_atomic_requests, unavailable
+from django_voicepassword.transactions import DATABASE_ERRORS, non_atomic_requests, unavailable
 from django_voicepassword.verifications import messages
 
 NEXT = "next"
@@ -52,7 +52,7 @@ class Page(View):
         except Unavailable as error:
             # Whoever raised it told the log.
             return self.apologize(error)
-        except NO_DATABASE as error:
+        except DATABASE_ERRORS as error:
             return self.apologize(unavailable(error))
 
     def apologize(self, error: VerificationError) -> HttpResponse:

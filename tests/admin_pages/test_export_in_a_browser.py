@@ -60,14 +60,14 @@ def _complaint(message: Any) -> list[str]:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two rows in most of a second."""
-    beyond, hurry = filters.beyond, threading.Event()
+    after_cursor, hurry = filters.after_cursor, threading.Event()
 
     def late(*args: Any) -> Any:
         hurry.wait(0.8)
-        return beyond(*args)
+        return after_cursor(*args)
 
     monkeypatch.setattr(export, "CHUNK", 2)
-    monkeypatch.setattr(filters, "beyond", late)
+    monkeypatch.setattr(filters, "after_cursor", late)
     yield
     # The server writes on when the page has turned away: it must be done before the database is
     # taken from it.
@@ -114,7 +114,7 @@ def test_half_of_a_file_is_not_saved(visit: Visit, monkeypatch: pytest.MonkeyPat
         raise ConnectionAbortedError("the database is gone")
 
     monkeypatch.setattr(export, "CHUNK", 2)
-    monkeypatch.setattr(filters, "beyond", broken)
+    monkeypatch.setattr(filters, "after_cursor", broken)
     page = visit()
     page.on("download", lambda download: pytest.fail("something was saved"))
     page.get_by_role("button", name="Download").click()

@@ -21,7 +21,7 @@ DELIVERY = "tests/test_delivery.py"
 _CLAIM = "            [self.State.QUEUED], state=self.State.PLACING, claimed_at=now"
 _STATE = "if call is None or call.state != CallRequest.State.QUEUED:"
 _LATE = "    acks_late=True,\n    reject_on_worker_lost=True,\n"
-_AGAIN = "    autoretry_for=NO_DATABASE,\n"
+_AGAIN = "    autoretry_for=DATABASE_ERRORS,\n"
 _VERB = "                return verb(*args, **kwargs)\n            except "
 _EARLY = "early = [self.State.PLACING, self.State.UNKNOWN]"
 
@@ -149,8 +149,8 @@ CALLS = [
         (f"{DISK} -k limit", f"{DATABASES} -k people"),
         # Told by the verbs, and by the API where it is gone behind them.
         (
-            ("transactions.py", f"{_VERB}NO_DATABASE", f"{_VERB}ZeroDivisionError"),
-            ("api/errors.py", "    if isinstance(error, NO_DATABASE):\n", "    if False:\n"),
+            ("transactions.py", f"{_VERB}DATABASE_ERRORS", f"{_VERB}ZeroDivisionError"),
+            ("api/errors.py", "    if isinstance(error, DATABASE_ERRORS):\n", "    if False:\n"),
         ),
     ),
     Guard(

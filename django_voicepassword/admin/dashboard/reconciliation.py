@@ -25,7 +25,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Books:
+class Reconciliation:
     """How many ``days`` the period has, how many of them were compared, and what was found there."""
 
     is_compared: bool
@@ -35,14 +35,14 @@ class Books:
     differences: list[Difference]
 
 
-def books(period: Period) -> Books:
+def books(period: Period) -> Reconciliation:
     """Of all channels: a day is synced as a whole."""
     synced = list(
         DailyStatistics.objects.filter(date__gte=period.first, date__lte=period.last)
         .order_by("-date")
         .defer("counts", "unreadable_rows")
     )
-    return Books(
+    return Reconciliation(
         bool(synced),
         formatting.whole((period.last - period.first).days + 1),
         formatting.whole(len(synced)),

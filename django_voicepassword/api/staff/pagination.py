@@ -45,7 +45,9 @@ class CallPagination(CursorPagination):
         backwards = cursor is not None and cursor.reverse
         size = _page_size(request, self.page_size, self.max_page_size)
         if cursor is not None:
-            queryset = filters.beyond(queryset, *_read(cursor.position), newest_first ^ backwards)
+            queryset = filters.after_cursor(
+                queryset, *_read(cursor.position), newest_first ^ backwards
+            )
         found = list(queryset.order_by(*filters.order(newest_first ^ backwards))[: size + 1])
         more = len(found) > size
         self.page = found[:size][::-1] if backwards else found[:size]

@@ -98,7 +98,7 @@ class CallsView(StaffAPIView):
     def get(self, request: Request, **kwargs: Any) -> Response:
         given = self.given(request)
         with _filters_told():
-            calls = filters.narrow(_calls(), given)
+            calls = filters.apply_filters(_calls(), given)
         paginator = CallPagination()
         page = paginator.paginate_queryset(calls, request, self)
         context = _told(request, "api calls", len(page))

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         file: Path = options["file"]
         kind = self._kind(file)
         try:
-            calls = filters.narrow(
+            calls = filters.apply_filters(
                 CallRequest.objects.all(), {name: options[name] for name in FILTERS}
             )
         except filters.InvalidFilter as error:
