@@ -1,11 +1,18 @@
-"""Measures what the app does beside floors of the same run; tables of ratios.
+"""Measure the app beside floors in the same run, and print tables of ratios.
 
-    python -m benchmarks                                   # everything, SQLite
+    python -m benchmarks                                   # everything, on SQLite
+    python -m benchmarks --quick                           # a first look in a few seconds
     python -m benchmarks callback start --history 0 1000000
-    python -m benchmarks --database postgres://postgres@127.0.0.1:5432 --broker redis://127.0.0.1:6379/9
-    python -m benchmarks place_call --database mysql://root@127.0.0.1:3306 --broker redis://127.0.0.1:6379/9
+    python -m benchmarks --database postgres://postgres@127.0.0.1:5432
+    python -m benchmarks place_call --database mysql://root@127.0.0.1:3306 \\
+        --broker redis://127.0.0.1:6379/9
 
-Databases of their own, ``voicepassword_bench_…``, are made and dropped.
+callback, start, check and login are views. Each is compared with two floors: the floor is a plain
+Django view that writes the same rows as the app, the lean floor does the least database work that
+the job needs (benchmarks/floors.py, benchmarks/lean_floors.py). The table shows the median of the
+ratios of all rounds and, in brackets, their quartiles.
+
+The databases voicepassword_bench_… are created and dropped.
 """
 
 from __future__ import annotations
@@ -14,6 +21,7 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,115 +29,170 @@ VIEWS = ("callback", "start", "check", "login")
 NAMES = (*VIEWS, "client", "place_call", "sync", "admin")
 
 
+#: Measured by --quick without names: what takes a few seconds.
+QUICK = (*VIEWS, "client")
+
+
 def main() -> int:
-    given = _arguments()
+    options = _options()
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
-    os.environ["BENCHMARK_BROKER"] = given.broker
-    os.environ["DATABASE_URL"] = f"{given.database}/voicepassword_bench" if given.database else ""
+    os.environ["BENCHMARK_BROKER"] = options.broker
+    os.environ["DATABASE_URL"] = (
+        f"{options.database}/voicepassword_bench" if options.database else ""
+    )
     import django
 
     django.setup()
-    from benchmarks import worker  # noqa: F401
+    from benchmarks import measuring, worker  # noqa: F401
 
-    names = given.names or [
-        name for name in NAMES if name != "place_call" or given.broker.startswith("redis")
-    ]
-    views = [name for name in VIEWS if name in names]
+    if options.cpu:
+        measuring.clock = time.process_time
+    views = [name for name in VIEWS if name in options.names]
     if views:
-        _views(views, given)
-    for name in names:
+        _views(views, options)
+    for name in options.names:
         if name not in VIEWS:
-            OTHERS[name](given)
+            OTHERS[name](options)
     return 0
 
 
-def _arguments() -> argparse.Namespace:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"what to measure: {', '.join(NAMES)}; default: all, place_call only with Redis",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"few rounds, short batches and 10,000 rows; without names only {', '.join(QUICK)}."
+        " The figures are rough",
+    )
     parser.add_argument(
         "--database",
         default="",
-        help="address of a server, without a name; without one an SQLite file",
+        metavar="URL",
+        help="address of a database server, without a database name; default: an SQLite file",
     )
-    parser.add_argument("--broker", default="memory://", help="of Celery; place_call needs Redis")
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--batch", type=int, default=100, help="requests of each kind in a round")
+    parser.add_argument(
+        "--durable",
+        action="store_true",
+        help="on PostgreSQL, each commit of a view waits for the disk (synchronous_commit). Without"
+        " it the disk, which is the same for the app and for a floor, does not blur the ratios",
+    )
+    parser.add_argument(
+        "--cpu",
+        action="store_true",
+        help="time views and client by the processor time of this process, which other processes of"
+        " a busy machine hardly change; it does not include the database server",
+    )
+    parser.add_argument(
+        "--broker",
+        default="memory://",
+        metavar="URL",
+        help="Celery broker; place_call needs Redis; default: %(default)s",
+    )
+    parser.add_argument("--rounds", type=int, help="default: 30, with --quick 6")
+    parser.add_argument(
+        "--batch", type=int, help="requests of each kind in a round; default: 100, with --quick 20"
+    )
     parser.add_argument(
         "--history",
         type=int,
         nargs="+",
         default=[0],
         metavar="CALLS",
-        help="calls that are there before",
+        help="number of calls in the database before the measurement; default: 0",
     )
-    parser.add_argument("--rows", type=int, default=200_000, help="of the day that sync reads")
-    parser.add_argument("--markdown", action="store_true", help="tables for the documentation")
     parser.add_argument(
-        "--keep", action="store_true", help="keep the databases, and use them again"
+        "--rows", type=int, help="rows of the day for sync; default: 200,000, with --quick 10,000"
     )
-    given = parser.parse_args()
-    unknown = set(given.names) - set(NAMES)
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the tables for the documentation"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the databases, and use them in the next run"
+    )
+    options = parser.parse_args()
+    unknown = set(options.names) - set(NAMES)
     if unknown:
-        parser.error(f"there is no {', '.join(sorted(unknown))}: choose of {', '.join(NAMES)}")
-    return given
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(NAMES)}")
+    _set_defaults(options)
+    return options
 
 
-def _views(names: list[str], given: argparse.Namespace) -> None:
+def _set_defaults(options: argparse.Namespace) -> None:
+    rounds, batch, rows, names = (
+        (6, 20, 10_000, QUICK) if options.quick else (30, 100, 200_000, NAMES)
+    )
+    options.rounds = options.rounds or rounds
+    options.batch = options.batch or batch
+    options.rows = options.rows or rows
+    options.names = options.names or [
+        name for name in names if name != "place_call" or options.broker.startswith("redis")
+    ]
+
+
+def _views(names: list[str], options: argparse.Namespace) -> None:
     from benchmarks import web
     from benchmarks.databases import Database
 
     with ExitStack() as stack:
         databases = {}
-        for rows in sorted(set(given.history)):
-            databases[rows] = stack.enter_context(Database(given.database, str(rows), given.keep))
+        for rows in sorted(set(options.history)):
+            databases[rows] = stack.enter_context(
+                Database(options.database, str(rows), options.keep, options.durable)
+            )
             databases[rows].fill(rows)
-        web.measure(names, databases, given.rounds, given.batch).print(given.markdown)
+        web.measure(names, databases, options.rounds, options.batch).print(options.markdown)
 
 
-def _client(given: argparse.Namespace) -> None:
+def _client(options: argparse.Namespace) -> None:
     from benchmarks import client
 
-    client.measure(given.rounds, given.batch).print(given.markdown)
+    client.measure(options.rounds, options.batch).print(options.markdown)
 
 
-def _place_call(given: argparse.Namespace) -> None:
+def _place_call(options: argparse.Namespace) -> None:
     from benchmarks import place_call
     from benchmarks.databases import Database
 
-    with Database(given.database, "place_call") as database:
+    with Database(options.database, "place_call") as database:
         place_call.measure(
-            database, given.broker, max(given.rounds // 3, 2), 2 * given.batch
-        ).print(given.markdown)
+            database, options.broker, max(options.rounds // 3, 2), 2 * options.batch
+        ).print(options.markdown)
 
 
-def _sync(given: argparse.Namespace) -> None:
+def _sync(options: argparse.Namespace) -> None:
     from benchmarks import daily_sync
     from benchmarks.databases import Database
     from benchmarks.measuring import Table
 
-    with Database(given.database, "sync") as database, tempfile.TemporaryDirectory() as folder:
+    with Database(options.database, "sync") as database, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "day.json"
-        daily_sync.write_answer(path, given.rows)
-        title = f"The daily sync, {database.connection.vendor}, {given.rows:,} rows"
+        daily_sync.write_answer(path, options.rows)
+        title = f"The daily sync, {database.connection.vendor}, {options.rows:,} rows"
         table = Table(title, "run", "rows a second", "of the floor")
-        for name, (rate, ratio) in daily_sync.measure(given.rows, path).items():
+        for name, (rate, ratio) in daily_sync.measure(options.rows, path).items():
             table.add(name, f"{rate:,.0f}", f"{ratio:.2f}")
-    table.print(given.markdown)
+    table.print(options.markdown)
 
 
-def _admin(given: argparse.Namespace) -> None:
+def _admin(options: argparse.Namespace) -> None:
     from benchmarks import admin_pages
     from benchmarks.databases import Database
     from benchmarks.measuring import Table
 
-    short, long = 10_000, max(given.history) or 1_000_000
+    short, long = 10_000, max(options.history) or (100_000 if options.quick else 1_000_000)
     with (
-        Database(given.database, str(short), given.keep) as few,
-        Database(given.database, str(long), given.keep) as many,
+        Database(options.database, str(short), options.keep) as few,
+        Database(options.database, str(long), options.keep) as many,
     ):
         few.fill(short)
         many.fill(long)
@@ -142,7 +205,7 @@ def _admin(given: argparse.Namespace) -> None:
         )
         for page, one, other in admin_pages.measure(few.use, many.use):
             table.add(page, f"{one:.1f}", f"{other:.1f}", f"{other / one:.2f}")
-    table.print(given.markdown)
+    table.print(options.markdown)
 
 
 OTHERS = {"client": _client, "place_call": _place_call, "sync": _sync, "admin": _admin}

@@ -1,6 +1,7 @@
-"""New databases for the measurements, each with a history of its own length; dropped at the end.
+"""New databases for the measurements, each with a history of another length, dropped at the end.
 
-Each is a connection of its own under the alias "default": to alternate between them costs nothing.
+Each database has its own connection. ``Database.use`` puts it under the alias "default", so that
+switching from one to the other takes no time.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ NAME = "voicepassword_bench"
 
 
 class Database:
-    """``address``: of the server, without a name; empty for an SQLite file (WAL). ``keep``: found
-    again by the next run.
+    """One database and the connection to it.
+
+    ``address``: of the server, without a database name; empty for an SQLite file (WAL). ``keep``:
+    do not drop the database, so that the next run uses it again. ``durable``: a commit waits until
+    PostgreSQL has written it to the disk. SQLite in this mode never waits; MariaDB does as its
+    server is configured.
     """
 
-    def __init__(self, address: str, suffix: str, keep: bool = False) -> None:
+    def __init__(self, address: str, suffix: str, keep: bool = False, durable: bool = True) -> None:
         self.name, self._keep = f"{NAME}_{suffix}", keep
         self.address = f"{address}/{self.name}" if address else ""
         self.settings: dict[str, Any] = {
@@ -41,6 +46,8 @@ class Database:
                 "NAME": str(self._path),
                 "OPTIONS": {**self.settings["OPTIONS"], "init_command": PRAGMAS},
             }
+        elif self.settings["ENGINE"].endswith("postgresql") and not durable:
+            self.settings["OPTIONS"] = {"options": "-c synchronous_commit=off"}
         self.connection: BaseDatabaseWrapper = load_backend(
             self.settings["ENGINE"]
         ).DatabaseWrapper(self.settings, DEFAULT_DB_ALIAS)
@@ -51,8 +58,8 @@ class Database:
             self._drop()
             self._execute(f"CREATE DATABASE {self.name}")
         self.use()
-        if is_new:
-            call_command("migrate", verbosity=0)
+        # run_syncdb creates the tables of the lean floors, which have no migrations.
+        call_command("migrate", run_syncdb=True, verbosity=0)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -62,11 +69,11 @@ class Database:
             self._drop()
 
     def use(self) -> None:
-        """From now on the default connection leads here."""
+        """Make this the default connection."""
         connections[DEFAULT_DB_ALIAS] = self.connection
 
     def fill(self, calls: int) -> None:
-        """A history of so many calls, unless it is there already."""
+        """Write a history of ``calls`` calls, unless the database has one already."""
         from django_voicepassword.models import CallRequest
 
         self.use()
@@ -74,7 +81,8 @@ class Database:
             began = time.monotonic()
             history.fill(calls)
             say(
-                f"{self.name}: {calls:,} calls of history, made in {time.monotonic() - began:.0f} s"
+                f"{self.name}: wrote a history of {calls:,} calls in"
+                f" {time.monotonic() - began:.0f} s"
             )
 
     def _exists(self) -> bool:

@@ -1,9 +1,10 @@
-"""Floors: plain Django views, written by hand, that write the rows which ours write, and nothing of
-what ours look after.
+"""Floors: plain Django views, written by hand, that write the same rows as the app.
 
-They trust what comes: no token is verified, no number is read, no limit is kept, nothing is hidden
-or described, and no fault is told from another. ``…_lean`` writes fewer rows: the least that there
-could be.
+They trust the request and skip everything else that the app does: they verify no token, parse no
+phone number, enforce no limit (the counters are locked, read and written as in the app), mask
+nothing, describe nothing in the answer, and do not distinguish errors.
+
+``lean_floors.py`` has floors that write less than the app must.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ ZONE = ZoneInfo("Europe/Moscow")
 
 @csrf_exempt
 def callback(request: HttpRequest, call_id: int) -> JsonResponse:
-    """1 SELECT, 1 UPDATE, 1 INSERT in a transaction."""
+    """In one transaction 1 SELECT, 1 UPDATE, 1 INSERT."""
     report = json.loads(request.body)
     now = timezone.now()
     occurred_at = datetime.strptime(report["date"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZONE)
@@ -76,22 +77,12 @@ def callback(request: HttpRequest, call_id: int) -> JsonResponse:
 
 @csrf_exempt
 def start(request: HttpRequest) -> JsonResponse:
-    """The counters of the limits locked and read, and written; 2 INSERTs, and a task for a worker."""
-    return _start(request, _count)
-
-
-@csrf_exempt
-def start_lean(request: HttpRequest) -> JsonResponse:
-    """2 INSERTs, and a task for a worker."""
-    return _start(request, lambda keys, now: None)
-
-
-def _start(request: HttpRequest, count: Any) -> JsonResponse:
+    """Lock and read the counters of the limits, write them, 2 INSERTs, and a task for a worker."""
     phone = json.loads(request.body)["phone"].lstrip("+")
     ip = request.META["REMOTE_ADDR"]
     now = timezone.now()
     with transaction.atomic():
-        count(_keys(phone, ip), now)
+        _count(_keys(phone, ip), now)
         verification = Verification(
             phone=phone,
             sends=1,
@@ -112,7 +103,7 @@ def _start(request: HttpRequest, count: Any) -> JsonResponse:
 
 
 def _keys(phone: str, ip: str) -> dict[str, list[str]]:
-    """Counter -> its rates, as LIMITS of the measured project has them."""
+    """Map each counter to its rates, as in LIMITS of the measured project."""
     from django_voicepassword.conf import settings as app_settings
 
     limits = app_settings.limits
@@ -121,14 +112,14 @@ def _keys(phone: str, ip: str) -> dict[str, list[str]]:
 
 
 def _count(keys: dict[str, list[str]], now: datetime) -> None:
-    """One event more of each counter, one statement to lock and read them, one to write them."""
+    """Add one event to each counter: one statement locks and reads them, one writes them."""
     moment = int(now.timestamp() * 1000)
     rows = _upsert([(key, "{}") for key in keys], "updated_at", now, " RETURNING key, events")
     written = []
     for key, text in rows:
         events = json.loads(text)
         for rate in keys[key]:
-            # Every busy counter is kept short.
+            # Keep at most 100 entries, as the app does for a busy counter.
             events[rate] = [*events.get(rate, [])[-99:], [moment, 1]]
         written.append((key, json.dumps(events)))
     _upsert(written, "events", now)
@@ -141,8 +132,10 @@ def _upsert(
     if connection.vendor == "mysql":
         conflict = f"ON DUPLICATE KEY UPDATE {column} = VALUES({column})"
     marks = ", ".join(["(%s, %s, 0, %s)"] * len(rows))
-    statement = f"INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at) VALUES {marks} {conflict}"
-    statement += returning
+    statement = (
+        "INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at)"
+        f" VALUES {marks} {conflict}{returning}"
+    )
     if connection.vendor == "mysql":
         statement = statement.replace("(key,", "(`key`,").replace(
             "RETURNING key", "RETURNING `key`"
@@ -157,8 +150,8 @@ def _upsert(
 
 @csrf_exempt
 def check(request: HttpRequest, verification_id: UUID) -> JsonResponse:
-    """The guess counted, the verification and its calls read, the counter of wrong guesses or the
-    approval written.
+    """Count the guess, read the verification and its calls, write the approval or the counter of
+    wrong guesses.
     """
     verification = _check(verification_id, json.loads(request.body)["code"])
     if verification is None:
@@ -167,8 +160,8 @@ def check(request: HttpRequest, verification_id: UUID) -> JsonResponse:
 
 
 def _check(verification_id: UUID, code: str) -> Verification | None:
-    """1 UPDATE, 2 SELECTs; then 1 UPDATE where the code is right, the counter locked, read and
-    written where it is not.
+    """1 UPDATE, 2 SELECTs; then 1 UPDATE if the code is right. If it is wrong, the counter is
+    locked, read and written.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -187,33 +180,18 @@ def _check(verification_id: UUID, code: str) -> Verification | None:
 
 
 def _pending(verification_id: UUID) -> QuerySet[Verification]:
-    # status="pending" would be looked for in the index of states where PostgreSQL last saw nobody
-    # who waits.
+    # Not status="pending": with stale statistics PostgreSQL picks the status index and scans every
+    # pending row. With the other states excluded it uses the primary key.
     return Verification.objects.filter(id=verification_id).exclude(
         status__in=["approved", "canceled", "max_attempts"]
     )
 
 
 @csrf_exempt
-def check_lean(request: HttpRequest, verification_id: UUID) -> JsonResponse:
-    """1 UPDATE, 1 SELECT, compare."""
-    code = json.loads(request.body)["code"]
-    now = timezone.now()
-    with transaction.atomic():
-        _pending(verification_id).filter(attempts__lt=5, expires_at__gt=now).update(
-            attempts=F("attempts") + 1
-        )
-        call = CallRequest.objects.filter(verification_id=verification_id).order_by("-id").first()
-    assert call is not None
-    right = hmac.compare_digest(call.code_digest, codes.digest(verification_id, call.phone, code))
-    return JsonResponse({"id": verification_id, "right": right}, status=200 if right else 400)
-
-
-@csrf_exempt
 def log_in(request: HttpRequest) -> JsonResponse:
-    """The right code, the user of the number, and Django's own login into a new session."""
-    given = json.loads(request.body)
-    verification = _check(UUID(given["verification"]), given["code"])
+    """Check the right code, find the user of the number, and log in to a new session."""
+    body = json.loads(request.body)
+    verification = _check(UUID(body["verification"]), body["code"])
     assert verification is not None
     user = VerifiedPhone.objects.select_related("user").get(phone=verification.phone).user
     Verification.objects.filter(id=verification.id).update(user=user)

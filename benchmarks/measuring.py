@@ -1,5 +1,6 @@
-"""What is measured alternates in small batches in one process; ratios are taken within a round, and
-the middle one counts.
+"""Measuring several works beside each other: small batches of each take turns in one process.
+
+A ratio is taken within each round. The tables show the median of the ratios and their quartiles.
 """
 
 from __future__ import annotations
@@ -15,27 +16,31 @@ from typing import Any
 
 from django.db import connection
 
-#: What opens, ends and names transactions is not counted: it differs from database to database.
+#: What a batch is timed by. ``--cpu`` replaces it with ``time.process_time``.
+clock: Callable[[], float] = time.perf_counter
+
+#: Statements about transactions are not counted, because they differ between databases.
 _TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET ")
 
 
 @dataclass
 class Work:
-    """``run`` is timed once for each of what ``prepare(count)`` made before. ``enter``: called
-    before both.
+    """``prepare(count)`` makes that many items, then ``run(item)`` is timed for each of them.
+
+    ``enter`` is called before both.
     """
 
     prepare: Callable[[int], Sequence[Any]]
     run: Callable[[Any], object]
     enter: Callable[[], object] = lambda: None
-    #: Mean seconds of one run, round by round.
+    #: The mean seconds of one run, for each round.
     times: list[float] = field(default_factory=list)
     statements: int = 0
 
     def warm_up(self, count: int) -> None:
         self.enter()
-        for one in self.prepare(count):
-            self.run(one)
+        for item in self.prepare(count):
+            self.run(item)
         (last,) = self.prepare(1)
         with counted() as seen:
             self.run(last)
@@ -45,10 +50,10 @@ class Work:
         self.enter()
         prepared = self.prepare(count)
         gc.collect()
-        began = time.perf_counter()
-        for one in prepared:
-            self.run(one)
-        self.times.append((time.perf_counter() - began) / count)
+        began = clock()
+        for item in prepared:
+            self.run(item)
+        self.times.append((clock() - began) / count)
 
     @property
     def microseconds(self) -> float:
@@ -56,7 +61,7 @@ class Work:
 
 
 def alternate(works: Sequence[Work], rounds: int, batch: int, name: str) -> None:
-    """``rounds`` times a batch of each; who begins moves on from round to round."""
+    """Time a batch of each work, ``rounds`` times. Each round begins with another work."""
     for work in works:
         work.warm_up(batch)
     for number in range(rounds):
@@ -69,7 +74,7 @@ def alternate(works: Sequence[Work], rounds: int, batch: int, name: str) -> None
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """The statements that were executed meanwhile, without those of transactions."""
+    """Collect the statements that are executed in the block, except those about transactions."""
     seen: list[str] = []
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -83,20 +88,20 @@ def counted() -> Iterator[list[str]]:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Of ``ours`` to ``floor``, round by round: the middle one, and the quartiles."""
+    """The median and the quartiles of the ratios of all rounds."""
 
-    middle: float
+    median: float
     low: float
     high: float
 
     @classmethod
-    def of(cls, ours: Sequence[float], floor: Sequence[float]) -> Ratio:
-        ratios = [one / other for one, other in zip(ours, floor, strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
-        return cls(middle, low, high)
+    def of(cls, times: Sequence[float], floor_times: Sequence[float]) -> Ratio:
+        ratios = [time / floor for time, floor in zip(times, floor_times, strict=True)]
+        low, median, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+        return cls(median, low, high)
 
     def __str__(self) -> str:
-        return f"{self.middle:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 class Table:
@@ -128,13 +133,13 @@ class Table:
 
 
 def progress(line: str) -> None:
-    """On a terminal, one line that is written over."""
+    """Replace the last line of the terminal; print nothing if stderr is no terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\033[K{line}")
         sys.stderr.flush()
 
 
 def say(line: str) -> None:
-    """What takes long is told also where no terminal is."""
+    """Print a line to stderr, even if it is no terminal."""
     progress("")
     print(line, file=sys.stderr, flush=True)

@@ -1,16 +1,18 @@
-"""The host project that is measured: that of the tests, with connections that stay and the app's
-usual limits.
+"""Settings of the measured project: those of the tests, with persistent database connections and
+the default limits of the app.
 """
 
 import json
 import os
 
 from tests.settings import *  # noqa: F403
-from tests.settings import DATABASES
+from tests.settings import DATABASES, INSTALLED_APPS
 
+# For the tables of the lean floors.
+INSTALLED_APPS += ["benchmarks"]
 ROOT_URLCONF = "benchmarks.urls"
-# As docs/deployment.md has it, but for CONN_HEALTH_CHECKS: the same statement more for floor and
-# app.
+# As in docs/deployment.md, but without CONN_HEALTH_CHECKS, which adds one statement to every
+# request of the app and of the floors.
 DATABASES["default"]["CONN_MAX_AGE"] = None
 if os.environ.get("BENCHMARK_SQLITE"):
     DATABASES["default"]["NAME"] = os.environ["BENCHMARK_SQLITE"]

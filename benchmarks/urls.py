@@ -1,16 +1,18 @@
-"""The app's routes, and those of the floors beside them."""
+"""The routes of the app, and those of the floors."""
 
 from django.urls import path
 
-from benchmarks import floors
+from benchmarks import floors, lean_floors
 from tests import urls
 
 urlpatterns = [
     *urls.urlpatterns,
     path("floor/callback/<int:call_id>/", floors.callback),
     path("floor/start/", floors.start),
-    path("floor/start/lean/", floors.start_lean),
     path("floor/check/<uuid:verification_id>/", floors.check),
-    path("floor/check/<uuid:verification_id>/lean/", floors.check_lean),
     path("floor/login/", floors.log_in),
+    path("lean-floor/callback/<int:call_id>/", lean_floors.callback),
+    path("lean-floor/start/", lean_floors.start),
+    path("lean-floor/check/<uuid:challenge_id>/", lean_floors.check),
+    path("lean-floor/login/", lean_floors.log_in),
 ]

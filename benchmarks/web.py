@@ -1,12 +1,14 @@
-"""Callback, start, check and login: our views beside plain ones, through the same WSGI handler and
-middleware.
+"""Callback, start, check and login: the views of the app, and next to each two floors, through the
+same WSGI handler and middlewares.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,77 +21,91 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
+from benchmarks import lean_floors
 from benchmarks.databases import Database
 from benchmarks.measuring import Ratio, Table, Work, alternate
 from django_voicepassword import tasks
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.security import callback_tokens, codes
 
+#: A WSGI environment, and the status of the answer that is expected.
 Request = tuple[dict[str, Any], int]
+#: Makes so many requests, and the rows that they need.
+Prepare = Callable[[int], Sequence[Request]]
 
 _chance = random.Random()
+_numbers = itertools.count(_chance.randrange(10**8))
 _factory = RequestFactory()
 #: All five limits at once, as a busy site may have them.
 ALL_LIMITS = {"prefix": ["1000/h"], "site": ["100000/h", "1000000/d"]}
 
 
+@dataclass(frozen=True)
+class Case:
+    """One row of the table. ``settings``: added to VOICEPASSWORD."""
+
+    title: str
+    app: Prepare
+    floor: Prepare
+    lean_floor: Prepare
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
 def measure(names: Sequence[str], databases: dict[int, Database], rounds: int, batch: int) -> Table:
-    """``databases``: by the length of their history; each work alternates between all of them."""
+    """``databases``: by the length of their history; each case alternates between all of them."""
     table = Table(
         f"Views, {next(iter(databases.values())).connection.vendor}",
         *(
             "work",
             "history",
+            "app, µs",
             "floor, µs",
-            "ours, µs",
-            "ratio",
+            "to the floor",
+            "lean floor, µs",
+            "to the lean floor",
             "statements",
-            "lean floor",
             "history costs",
         ),
     )
     usual = django_settings.VOICEPASSWORD
     for name in names:
-        for title, ours, floor, lean, settings in MEASURED[name]:
-            # Not override_settings: with it every access to a setting is slower.
-            django_settings.VOICEPASSWORD = {**usual, **settings}
-            _measure(table, title, [ours, floor, lean], databases, rounds, batch)
+        for case in CASES[name]:
+            # override_settings would make every access to a setting slower.
+            django_settings.VOICEPASSWORD = {**usual, **case.settings}
+            _measure(table, case, databases, rounds, batch)
     django_settings.VOICEPASSWORD = usual
     return table
 
 
 def _measure(
-    table: Table,
-    title: str,
-    kinds: list[Any],
-    databases: dict[int, Database],
-    rounds: int,
-    batch: int,
+    table: Table, case: Case, databases: dict[int, Database], rounds: int, batch: int
 ) -> None:
     handler = WSGIHandler()
     works = {
         rows: [
-            Work(kind, partial(_ask, handler), database.use) for kind in kinds if kind is not None
+            Work(prepare, partial(_ask, handler), database.use)
+            for prepare in (case.app, case.floor, case.lean_floor)
         ]
         for rows, database in databases.items()
     }
-    alternate([work for group in works.values() for work in group], rounds, batch, title)
+    alternate([work for group in works.values() for work in group], rounds, batch, case.title)
     shortest = works[min(works)][0]
-    for rows, (ours, floor, *lean) in works.items():
+    for rows, (app, floor, lean_floor) in works.items():
         table.add(
-            title,
+            case.title,
             f"{rows:,}",
+            f"{app.microseconds:.0f}",
             f"{floor.microseconds:.0f}",
-            f"{ours.microseconds:.0f}",
-            Ratio.of(ours.times, floor.times),
-            f"{ours.statements} / {floor.statements}",
-            f"{Ratio.of(ours.times, lean[0].times).middle:.2f}" if lean else "",
-            f"{Ratio.of(ours.times, shortest.times).middle:.2f}" if ours is not shortest else "",
+            Ratio.of(app.times, floor.times),
+            f"{lean_floor.microseconds:.0f}",
+            Ratio.of(app.times, lean_floor.times),
+            f"{app.statements} / {floor.statements} / {lean_floor.statements}",
+            f"{Ratio.of(app.times, shortest.times).median:.2f}" if app is not shortest else "",
         )
 
 
 def _ask(handler: WSGIHandler, request: Request) -> None:
-    """What a WSGI server does; the answer must have the status expected."""
+    """Do what a WSGI server does. The answer must have the expected status."""
     environ, expected = request
     seen: list[str] = []
     response = handler(environ, lambda status, headers: seen.append(status))
@@ -109,12 +125,12 @@ def _post(path: str, body: dict[str, Any], expected: int = 200) -> Request:
 
 
 def _phone() -> str:
-    """One that the history does not have."""
-    return f"7{_chance.randrange(910, 920)}{_chance.randrange(10**7):07}"
+    """A number that no other request and no history has. Neighbours in time are far apart."""
+    return f"791{next(_numbers) * 38_742_047 % 10**8:08}"
 
 
 def calls(count: int, state: str = "placed") -> list[CallRequest]:
-    """Verifications of just now, each with a call that was placed, or is queued still."""
+    """New verifications, each with a call in ``state``: "placed" or "queued"."""
     now = timezone.now()
     numbers = [_phone() for _ in range(count)]
     verifications = Verification.objects.bulk_create(
@@ -156,21 +172,33 @@ def _placed(verification: Verification, now: datetime) -> dict[str, Any]:
     }
 
 
+def _phones(count: int) -> list[str]:
+    return [_phone() for _ in range(count)]
+
+
 def _callbacks(path: Callable[[CallRequest], str], count: int) -> list[Request]:
+    return [_callback(path(call), call.provider_id, call.phone) for call in calls(count)]
+
+
+def _lean_callbacks(count: int) -> list[Request]:
     return [
-        _post(
-            path(call),
-            {
-                "id": call.provider_id,
-                "number": call.phone,
-                "state": "NO ANSWER",
-                "duration": "4",
-                "price": "0.35",
-                "date": "2026-02-02 15:18:48",
-            },
-        )
-        for call in calls(count)
+        _callback(f"/lean-floor/callback/{call.pk}/", str(_chance.randrange(10**12)), call.phone)
+        for call in lean_floors.calls(_phones(count))
     ]
+
+
+def _callback(path: str, provider_id: str, phone: str) -> Request:
+    return _post(
+        path,
+        {
+            "id": provider_id,
+            "number": phone,
+            "state": "NO ANSWER",
+            "duration": "4",
+            "price": "0.35",
+            "date": "2026-02-02 15:18:48",
+        },
+    )
 
 
 def _callback_path(call: CallRequest) -> str:
@@ -184,12 +212,22 @@ def _starts(path: str, count: int) -> list[Request]:
 
 
 def _checks(path: Callable[[CallRequest], str], is_right: bool, count: int) -> list[Request]:
-    checks = []
-    for call in calls(count):
-        code = codes.make(call.verification_id)  # type: ignore[arg-type]
-        typed = code if is_right else str((int(code) + 1) % 10**4).zfill(4)
-        checks.append(_post(path(call), {"code": typed}, 200 if is_right else 400))
-    return checks
+    return [
+        _check(path(call), codes.make(call.verification_id), is_right)  # type: ignore[arg-type]
+        for call in calls(count)
+    ]
+
+
+def _lean_checks(is_right: bool, count: int) -> list[Request]:
+    return [
+        _check(f"/lean-floor/check/{challenge.pk}/", lean_floors.CODE, is_right)
+        for challenge in lean_floors.challenges(_phones(count))
+    ]
+
+
+def _check(path: str, code: str, is_right: bool) -> Request:
+    typed = code if is_right else str((int(code) + 1) % 10**4).zfill(4)
+    return _post(path, {"code": typed}, 200 if is_right else 400)
 
 
 def _check_path(call: CallRequest) -> str:
@@ -197,57 +235,67 @@ def _check_path(call: CallRequest) -> str:
 
 
 def _logins(path: str, count: int) -> list[Request]:
-    """Of people who logged in before."""
+    """Logins of users who have logged in before."""
     made = calls(count)
-    model = get_user_model()
-    users = model.objects.bulk_create(
-        [model(username=f"bench_{call.pk}", password="!") for call in made]
-    )
+    users = _users([f"bench_{call.pk}" for call in made])
     VerifiedPhone.objects.bulk_create(
         [VerifiedPhone(user=user, phone=call.phone) for user, call in zip(users, made, strict=True)]
     )
-    given = [(str(call.verification_id), codes.make(call.verification_id)) for call in made]  # type: ignore[arg-type]
     return [
-        _post(path, {"verification": verification, "code": code}) for verification, code in given
+        _login(path, call.verification_id, codes.make(call.verification_id))  # type: ignore[arg-type]
+        for call in made
     ]
 
 
-def _floor_check(call: CallRequest) -> str:
-    return f"/floor/check/{call.verification_id}/"
+def _lean_logins(count: int) -> list[Request]:
+    challenges = lean_floors.challenges(_phones(count))
+    _users([challenge.phone for challenge in challenges])
+    return [_login("/lean-floor/login/", one.pk, lean_floors.CODE) for one in challenges]
 
 
-#: Name -> what is measured under it: title, ours, the floor, the lean floor, settings.
-MEASURED: dict[str, list[tuple[str, Any, Any, Any, dict[str, Any]]]] = {
+def _login(path: str, verification_id: Any, code: str) -> Request:
+    return _post(path, {"verification": str(verification_id), "code": code})
+
+
+def _users(names: list[str]) -> list[Any]:
+    model = get_user_model()
+    return model.objects.bulk_create([model(username=name, password="!") for name in names])
+
+
+CASES: dict[str, list[Case]] = {
     "callback": [
-        (
+        Case(
             "callback",
-            partial(_callbacks, _callback_path),
-            partial(_callbacks, lambda call: f"/floor/callback/{call.pk}/"),
-            None,
-            {},
+            app=partial(_callbacks, _callback_path),
+            floor=partial(_callbacks, lambda call: f"/floor/callback/{call.pk}/"),
+            lean_floor=_lean_callbacks,
         )
     ],
     "start": [
-        (
+        Case(
             title,
-            partial(_starts, "/api/verifications/"),
-            partial(_starts, "/floor/start/"),
-            partial(_starts, "/floor/start/lean/"),
-            settings,
+            app=partial(_starts, "/api/verifications/"),
+            floor=partial(_starts, "/floor/start/"),
+            lean_floor=partial(_starts, "/lean-floor/start/"),
+            settings=settings,
         )
         for title, settings in (("start", {}), ("start, all limits", {"LIMITS": ALL_LIMITS}))
     ],
     "check": [
-        (
+        Case(
             title,
-            partial(_checks, _check_path, is_right),
-            partial(_checks, _floor_check, is_right),
-            partial(_checks, lambda call: f"{_floor_check(call)}lean/", is_right),
-            {},
+            app=partial(_checks, _check_path, is_right),
+            floor=partial(_checks, lambda call: f"/floor/check/{call.verification_id}/", is_right),
+            lean_floor=partial(_lean_checks, is_right),
         )
         for title, is_right in (("check, right", True), ("check, wrong", False))
     ],
     "login": [
-        ("login", partial(_logins, "/api/login/"), partial(_logins, "/floor/login/"), None, {})
+        Case(
+            "login",
+            app=partial(_logins, "/api/login/"),
+            floor=partial(_logins, "/floor/login/"),
+            lean_floor=_lean_logins,
+        )
     ],
 }
