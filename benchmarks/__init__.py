@@ -1,1 +1,1 @@
-"""Measurements, each beside a floor of the same run. They assert nothing."""
+"""Measurements of the app beside floors in the same run. They assert nothing."""

@@ -1,11 +1,11 @@
-"""The pages of the admin over a short and a long history: each page's time on both, alternating,
-and their ratio.
+"""The pages of the admin over a short and a long history: the time of each page on both, and their
+ratio. The two databases take turns.
 
     python -m benchmarks.admin_pages SHORT LONG
 
 SHORT and LONG are addresses of migrated databases, filled for example by ``manage.py demo_data
---calls 10000`` and ``--calls 1000000`` of the example project. What is measured is the whole answer
-of Django, without the network.
+--calls 10000`` and ``--calls 1000000`` of the example project. The time is that of the view and its
+template, without middleware and network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-#: Times that each page is asked for; the middle one counts.
+#: How often each page is requested on each database. The median counts.
 ROUNDS = 15
 LIST = "/admin/django_voicepassword/callrequest/"
 
@@ -28,15 +28,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("short", help="address of a database with a short history")
     parser.add_argument("long", help="address of a database with a long history")
-    given = parser.parse_args()
+    options = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-    os.environ["DATABASE_URL"] = given.short
+    os.environ["DATABASE_URL"] = options.short
     import django
 
     django.setup()
     from tests.settings import _database
 
-    addresses = {"short": given.short, "long": given.long}
+    addresses = {"short": options.short, "long": options.long}
     databases = {name: _database(address) for name, address in addresses.items()}
     for name, database in databases.items():
         use(database)
@@ -51,21 +51,22 @@ def main() -> int:
 def measure(
     use_short: Callable[[], object], use_long: Callable[[], object]
 ) -> Iterator[tuple[str, float, float]]:
-    """Each page and its milliseconds on both; each argument has the default connection lead to one
-    of them.
+    """Yield each page with its milliseconds on both databases.
+
+    Each argument makes one of the databases the default connection.
     """
     for page in pages():
         times: dict[Callable[[], object], list[float]] = {use_short: [], use_long: []}
         for _ in range(ROUNDS):
-            for lead_there, taken in times.items():
-                lead_there()
+            for use_database, taken in times.items():
+                use_database()
                 taken.append(ask(page))
         short, long = (statistics.median(taken) * 1000 for taken in times.values())
         yield page, short, long
 
 
 def use(database: dict[str, Any]) -> None:
-    """Have the default connection lead there."""
+    """Make ``database`` the default connection."""
     from django.db import connection
 
     if connection.settings_dict["NAME"] != database["NAME"]:
@@ -80,9 +81,7 @@ def rows() -> int:
 
 
 def pages() -> list[str]:
-    """Pages of the list by what is asked for, of one call, and of the dashboard; the same on both
-    databases.
-    """
+    """The list with different filters and searches, one call, and the dashboard."""
     parameters = [
         "",
         "?p=20",
@@ -100,7 +99,7 @@ def pages() -> list[str]:
     ]
     board = "/admin/django_voicepassword/dashboard/"
     return [
-        *(f"{LIST}{one}" for one in parameters),
+        *(f"{LIST}{query}" for query in parameters),
         "call",
         f"{board}?days=30",
         f"{board}?days=365",
@@ -108,7 +107,7 @@ def pages() -> list[str]:
 
 
 def ask(page: str) -> float:
-    """Seconds that the answer took."""
+    """Request a page, and return the seconds until its answer was complete."""
     from django.contrib.auth import get_user_model
     from django.test import RequestFactory
     from django.urls import resolve

@@ -1,4 +1,4 @@
-"""The client beside a bare session of requests: one flash call, answered by a process of this
+"""The client beside a bare ``requests.Session``: one flash call, answered by a process on the same
 machine.
 """
 

@@ -1,4 +1,4 @@
-"""The daily statistics: rows a second of ``sync_day`` beside a floor of the same database, and its
+"""The daily statistics: rows a second of ``sync_day`` beside a floor on the same database, and its
 memory.
 
     python -m benchmarks.daily_sync                                    # SQLite
@@ -6,9 +6,9 @@ memory.
     python -m benchmarks.daily_sync --memory --rows 1000000
     python -m benchmarks.daily_sync mysql://root@127.0.0.1:3306/bench
 
-The database must be empty. The floor writes rows that are read already: PostgreSQL by COPY into a
-temporary table and one INSERT of calls and statuses from it; SQLite and MariaDB by ``executemany``
-of an upsert of the calls alone.
+The database must be empty. The floor writes rows that are already in memory: on PostgreSQL by COPY
+into a temporary table and one INSERT of calls and statuses from there; on SQLite and MariaDB by
+``executemany`` of an upsert of the calls only.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ CHUNK = 10_000
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "address", nargs="?", default="", help="of an empty database; SQLite without one"
+        "address", nargs="?", default="", help="address of an empty database; default: SQLite"
     )
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument(
         "--memory",
         action="store_true",
-        help="one run alone, over HTTP from the sandbox: its peak above the process before it",
+        help="a single run over HTTP from the sandbox: the growth of the peak memory",
     )
-    given = parser.parse_args()
+    options = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-    os.environ["DATABASE_URL"] = given.address
+    os.environ["DATABASE_URL"] = options.address
     import django
 
     django.setup()
@@ -52,7 +52,7 @@ def main() -> int:
     from django.db import connection
 
     with tempfile.TemporaryDirectory() as folder:
-        if not given.address:
+        if not options.address:
             connection.settings_dict["NAME"] = str(Path(folder) / "bench.sqlite3")
             connection.settings_dict["OPTIONS"] = {
                 **connection.settings_dict["OPTIONS"],
@@ -60,9 +60,9 @@ def main() -> int:
             }
         call_command("migrate", verbosity=0)
         path = Path(folder) / "day.json"
-        if not given.memory:
-            write_answer(path, given.rows)
-        (weigh if given.memory else measure)(given.rows, path)
+        if not options.memory:
+            write_answer(path, options.rows)
+        (weigh if options.memory else measure)(options.rows, path)
     return 0
 
 
@@ -70,7 +70,7 @@ PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
 
 
 def measure(count: int, path: Path) -> dict[str, tuple[float, float]]:
-    """Run -> its rows a second, and how much of the floor's that is."""
+    """Map each run to its rows a second, and to its share of the rows a second of the floor."""
     from django.conf import settings
     from django.db import connection
 
@@ -80,7 +80,7 @@ def measure(count: int, path: Path) -> dict[str, tuple[float, float]]:
 
     usual = settings.VOICEPASSWORD
     settings.VOICEPASSWORD = {"TRANSPORT": "benchmarks.daily_sync.Provider"}
-    # Run by -m, this module is another one than the one that the setting names.
+    # With python -m this module is __main__, but the setting names benchmarks.daily_sync.
     daily_sync.Provider.path = path
     print(f"{connection.vendor}, {count:,} rows", flush=True)
 
@@ -93,7 +93,7 @@ def measure(count: int, path: Path) -> dict[str, tuple[float, float]]:
 
     rates = {"first run: every row imported": timed("first run: every row imported", count, run)}
     rates["second run: nothing changed"] = timed("second run: nothing changed", count, run)
-    # A tenth of the day stood otherwise with us.
+    # Make a tenth of the day differ from the report of the provider.
     CallRequest.objects.filter(provider_id__endswith="3").update(
         price="0.10", origin="app", claimed_at="2026-03-10T09:00:00Z"
     )
@@ -105,8 +105,8 @@ def measure(count: int, path: Path) -> dict[str, tuple[float, float]]:
 
 
 def weigh(count: int, path: Path) -> None:
-    """The memory of one run over HTTP, in a process that has done nothing else; the sandbox makes
-    the day up.
+    """Measure the memory of one run over HTTP, in a process that has done nothing else. The sandbox
+    generates the day.
     """
     from django.conf import settings
 
@@ -122,7 +122,7 @@ def weigh(count: int, path: Path) -> None:
         sandbox.generate(f"{DAY:%d.%m.%Y}", count)
         before = peak()
         timed(f"{count:,} rows of the sandbox imported", count, lambda: statistics.sync_day(DAY))
-        print(f"  memory: {peak() - before:.0f} MB above the {before:.0f} MB of the process before")
+        print(f"  memory: {peak() - before:.0f} MB more than the {before:.0f} MB before the run")
 
 
 def timed(name: str, count: int, work: Callable[[], None]) -> float:
@@ -134,12 +134,12 @@ def timed(name: str, count: int, work: Callable[[], None]) -> float:
 
 
 def peak() -> float:
-    """Megabytes that the process has held at most."""
+    """The most memory that the process has used so far, in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def write_answer(path: Path, count: int) -> None:
-    """The provider's answer, as it would come over the wire."""
+    """Write the answer of the provider to a file, byte for byte."""
     with path.open("wb") as file:
         file.writelines(bulk_statistics.answer(f"{DAY:%d.%m.%Y}", count, []))
 
@@ -164,7 +164,7 @@ class Provider:
 def empty() -> None:
     from django.db import connection
 
-    # Deleted rows would be cleared away in the background while the next run is measured.
+    # After a DELETE, PostgreSQL would vacuum the rows in the background during the next run.
     statements = {
         "postgresql": ["TRUNCATE {} CASCADE"],
         "mysql": ["SET FOREIGN_KEY_CHECKS = 0", "TRUNCATE {}", "SET FOREIGN_KEY_CHECKS = 1"],
@@ -180,8 +180,8 @@ def empty() -> None:
 
 
 _COLUMNS = (
-    "phone, channel, state, provider_id, service, price, duration, origin, error_code, created_at, placed_at,"
-    " finished_at, occurred_at, polls, code_digest, device, listed_at, difference"
+    "phone, channel, state, provider_id, service, price, duration, origin, error_code, created_at,"
+    " placed_at, finished_at, occurred_at, polls, code_digest, device, listed_at, difference"
 )
 
 
@@ -218,7 +218,8 @@ def write_floor(count: int) -> None:
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             cursor.execute(
-                "CREATE UNIQUE INDEX floor_key ON django_voicepassword_callrequest (provider_id, channel)"
+                "CREATE UNIQUE INDEX floor_key"
+                " ON django_voicepassword_callrequest (provider_id, channel)"
             )
     for chunk in chunks:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -227,12 +228,13 @@ def write_floor(count: int) -> None:
                     "CREATE TEMPORARY TABLE floor ON COMMIT DROP AS "
                     f"SELECT {_COLUMNS} FROM django_voicepassword_callrequest WHERE false"
                 )
-                text = "".join("\t".join(map(str, one)) + "\n" for one in chunk)
+                text = "".join("\t".join(map(str, row)) + "\n" for row in chunk)
                 with cursor.cursor.copy(f"COPY floor ({_COLUMNS}) FROM STDIN") as copy:
                     copy.write(text)
                 cursor.execute(
-                    f"WITH n AS (INSERT INTO django_voicepassword_callrequest ({_COLUMNS}) SELECT {_COLUMNS} FROM floor"
-                    " RETURNING id, state) INSERT INTO django_voicepassword_callstatus"
+                    f"WITH n AS (INSERT INTO django_voicepassword_callrequest ({_COLUMNS})"
+                    f" SELECT {_COLUMNS} FROM floor RETURNING id, state)"
+                    " INSERT INTO django_voicepassword_callstatus"
                     " (call_id, state, raw_state, source, received_at, payload)"
                     " SELECT id, state, '', 'daily', now(), %s FROM n",
                     [payload],
@@ -242,9 +244,13 @@ def write_floor(count: int) -> None:
             conflict = (
                 "ON DUPLICATE KEY UPDATE state = VALUES(state), price = VALUES(price)"
                 if connection.vendor == "mysql"
-                else "ON CONFLICT (provider_id, channel) DO UPDATE SET state = excluded.state, price = excluded.price"
+                else "ON CONFLICT (provider_id, channel)"
+                " DO UPDATE SET state = excluded.state, price = excluded.price"
             )
-            statement = f"INSERT INTO django_voicepassword_callrequest ({_COLUMNS}) VALUES ({marks}) {conflict}"
+            statement = (
+                f"INSERT INTO django_voicepassword_callrequest ({_COLUMNS})"
+                f" VALUES ({marks}) {conflict}"
+            )
             cursor.executemany(statement, chunk)
 
 

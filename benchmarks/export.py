@@ -1,11 +1,11 @@
-"""The export: rows a second and memory, beside a floor that reads and writes the same columns as
-they are.
+"""The export: rows a second and memory, beside a floor that writes the same columns unformatted.
 
     python -m benchmarks.export                                        # SQLite, 1,000,000 rows
     python -m benchmarks.export --rows 100000 postgres://postgres@127.0.0.1:5432/bench
     python -m benchmarks.export mysql://root@127.0.0.1:3306/bench
 
-The database must be empty. Each run is a process of its own, so that its peak is its own.
+The database must be empty. Each run is a separate process, because the peak of its memory is
+measured.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
-#: A run -> what is told of it.
+#: Maps a run to its title.
 RUNS = {
     "fill": "",
-    "floor": "floor: the columns as they are",
+    "floor": "floor: the columns unformatted",
     "csv": "CSV",
     "whole": "CSV, whole numbers",
     "xlsx": "XLSX",
@@ -35,26 +35,26 @@ RUNS = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "address", nargs="?", default="", help="of an empty database; SQLite without one"
+        "address", nargs="?", default="", help="address of an empty database; default: SQLite"
     )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--run", choices=RUNS, help=argparse.SUPPRESS)
     parser.add_argument("--file", default="", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    set_up(given.address, given.file)
-    if given.run:
-        (fill(given.rows) if given.run == "fill" else run(given.run, given.rows))
+    options = parser.parse_args()
+    set_up(options.address, options.file)
+    if options.run:
+        (fill(options.rows) if options.run == "fill" else run(options.run, options.rows))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        file = "" if given.address else str(Path(folder) / "bench.sqlite3")
+        file = "" if options.address else str(Path(folder) / "bench.sqlite3")
         for name in RUNS:
             command = [
                 sys.executable,
                 "-m",
                 "benchmarks.export",
-                given.address,
+                options.address,
                 "--rows",
-                str(given.rows),
+                str(options.rows),
             ]
             subprocess.run([*command, "--run", name, "--file", file], check=True)
     return 0
@@ -76,9 +76,7 @@ def set_up(address: str, file: str) -> None:
 
 
 def fill(count: int) -> None:
-    """A month of calls, made up by the database itself; a tenth of them with a verification of a
-    user.
-    """
+    """Write a month of generated calls. A tenth of them have a verification with a user."""
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
     from django.utils import timezone
@@ -90,7 +88,7 @@ def fill(count: int) -> None:
         [get_user_model()(username=f"user{number}") for number in range(100)]
     )
     now = timezone.now()
-    begun = time.perf_counter()
+    began = time.perf_counter()
     for first in range(0, count, 10_000):
         numbers = range(first, min(first + 10_000, count))
         verifications = [
@@ -128,7 +126,7 @@ def fill(count: int) -> None:
             ],
             batch_size=2000,
         )
-    print(f"{count:,} rows, made in {time.perf_counter() - begun:.0f} s", flush=True)
+    print(f"{count:,} rows, written in {time.perf_counter() - began:.0f} s", flush=True)
 
 
 def phone(number: int) -> str:
@@ -168,20 +166,21 @@ def run(name: str, count: int) -> None:
         "xlsx": book,
     }
     before = peak()
-    begun, begun_here = time.perf_counter(), time.process_time()
+    began, process_began = time.perf_counter(), time.process_time()
     work[name]()
-    rate = count / (time.perf_counter() - begun)
-    # Of the process alone, whatever else the machine does.
-    own = (time.process_time() - begun_here) / count * 1e6
+    rate = count / (time.perf_counter() - began)
+    # Other processes of a busy machine hardly change the processor time.
+    processor_time = (time.process_time() - process_began) / count * 1e6
     grown = peak() - before
     print(
-        f"  {rate:9,.0f} rows/s  {own:6.0f} µs/row of its own  {grown:4.0f} MB more than before  {RUNS[name]}",
+        f"  {rate:9,.0f} rows/s  {processor_time:6.0f} µs/row of processor time"
+        f"  {grown:4.0f} MB more than before  {RUNS[name]}",
         flush=True,
     )
 
 
 def peak() -> float:
-    """Megabytes that the process has held at most."""
+    """The most memory that the process has used so far, in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

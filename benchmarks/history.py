@@ -1,8 +1,8 @@
-"""A history of calls, made up by rules and written in bulk: as many verifications and as many
-statuses as calls.
+"""A generated history of calls, written in bulk: about as many verifications as calls, and as many
+statuses.
 
-Four of five numbers called twice or more, some calls of all states, channels and errors, a
-hundredth imported, over ninety days up to now; a tenth of the numbers have a user.
+The calls cover the last ninety days and all states and channels. Four numbers in five were
+called more than once, a tenth of the numbers have a user, and one call in a hundred was imported.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from demo_data.tables import Table
 
 CHUNK = 10_000
 DAYS = 90
-#: Days whose figures are counted, for the dashboard.
+#: The number of days for which the figures of the dashboard are counted.
 FIGURES = DAYS
 _STATES = ["no_answer"] * 11 + ["canceled"] * 4 + ["busy"] * 2 + ["answered", "failed", "refused"]
 
 
 def fill(calls: int) -> None:
-    """Write so many calls, and what belongs to them."""
+    """Write ``calls`` calls with their users, verifications, statuses and figures."""
     chance = random.Random(calls)
     now = timezone.now()
     if connection.vendor == "sqlite":
@@ -60,7 +60,7 @@ def fill(calls: int) -> None:
     for day in range(min(FIGURES, DAYS), -1, -1):
         statistics.refresh_figures(statistics.provider_today() - timedelta(days=day))
     with connection.cursor() as cursor:
-        # What a server does by itself after a while.
+        # A server does this by itself after a while.
         cursor.execute(
             "ANALYZE"
             if connection.vendor != "mysql"
@@ -70,7 +70,7 @@ def fill(calls: int) -> None:
 
 
 def phone(number: int, calls: int) -> str:
-    """One of half as many numbers as calls, scattered over the whole range."""
+    """One of ``calls / 2`` different numbers, scattered over the whole range."""
     return f"7999{number % (calls // 2 + 1) * 7919 % 10_000_000:07}"
 
 
@@ -96,7 +96,7 @@ def _users(count: int, now: datetime) -> None:
 
 
 def _call(chance: random.Random, at: datetime, number: int, calls: int) -> CallRequest:
-    """A call that ended, with its verification in ``verification``."""
+    """A finished call, unsaved, with an unsaved verification unless it is an imported one."""
     state = chance.choice(_STATES)
     channel = "flashcall" if number % 10 else "sms" if state in ("canceled", "failed") else "voice"
     if channel == "sms":

@@ -1,15 +1,14 @@
-"""Whole logins under load: how many a second, how long each takes, what each costs, and whether the
-books agree.
+"""Whole logins under load: their rate, their latency, their cost, and whether all records agree.
 
     python -m benchmarks.logins
     python -m benchmarks.logins --web 2 --workers 2 --clients 16 --seconds 30
     python -m benchmarks.logins --broker rabbitmq --pool prefork
     python -m benchmarks.logins --limits phone phone_guesses ip prefix
 
-Everything runs on this machine: gunicorn and Celery as in docs/deployment.md, a PostgreSQL and a
-broker of their own, the sandbox, and people in a process of theirs who log in one time after the
-other. The exit code is 1 where a login was lost or doubled, or a book disagrees. It needs the
-programs of PostgreSQL and of Redis or RabbitMQ.
+Everything runs on this machine: gunicorn and Celery as in docs/deployment.md, a new PostgreSQL and
+a new broker, the sandbox, and a process with subscribers, each of whom logs in again and again. The
+exit code is 1 if a login was lost or doubled, or if the records disagree. The programs of
+PostgreSQL and of Redis or RabbitMQ must be installed.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ import psycopg  # noqa: E402
 import redis  # noqa: E402
 
 from benchmarks import logins_checks, logins_costs  # noqa: E402
-from benchmarks.logins_stand import ALLOWED, Database, Stand, address_of, broker_of  # noqa: E402
+from benchmarks.logins_deployment import ALLOWED, Database, Deployment, address_of, broker_of  # noqa: E402
 
-#: Seconds between two looks at what the database waits for.
-LOOK = 0.25
-#: What ``site`` has counted before: a site that runs for long has so many entries for each of its
-#: rates.
+#: Seconds between two samples of the wait events of the database.
+SAMPLE_INTERVAL = 0.25
+#: Entries that the limit ``site`` has for each of its rates before the run, as on a site that has
+#: been busy for long.
 ENTRIES = 99
 STEPS = {
     "start": ("began", "started"),
@@ -52,74 +51,83 @@ STEPS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
-    # Who ends it, ends all that it started.
+    options = _parser().parse_args(arguments)
+    # SIGTERM raises KeyboardInterrupt, so that the context managers stop every process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         var = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicepassword-")))
         database, broker = (
             stack.enter_context(Database()),
-            stack.enter_context(broker_of(given.broker)),
+            stack.enter_context(broker_of(options.broker)),
         )
         log = stack.enter_context((var / "log").open("w"))
-        stand = stack.enter_context(Stand(var / "site", database, address_of(broker), given, log))
-        if given.history:
-            stand.manage(
+        deployment = stack.enter_context(
+            Deployment(var / "site", database, address_of(broker), options, log)
+        )
+        if options.history:
+            deployment.manage(
                 "demo_data",
-                f"--calls={given.history}",
+                f"--calls={options.history}",
                 "--yes",
                 DEBUG="1",
                 DJANGO_SETTINGS_MODULE="config.settings",
             )
         connection = stack.enter_context(psycopg.connect(database.url, autocommit=True))
         parts = {
-            **stand.processes(),
+            **deployment.processes(),
             "database": [database._process.pid],
             "broker": [broker._process.pid],
         }
         client = (
-            stack.enter_context(redis.Redis(port=broker.port)) if given.broker == "redis" else None
+            stack.enter_context(redis.Redis(port=broker.port))
+            if options.broker == "redis"
+            else None
         )
-        return _run(given, stand, connection, logins_costs.Meter(parts, connection, client))
+        return _run(options, deployment, connection, logins_costs.Meter(parts, connection, client))
 
 
 def _run(
-    given: Any, stand: Stand, database: psycopg.Connection[Any], meter: logins_costs.Meter
+    options: Any,
+    deployment: Deployment,
+    database: psycopg.Connection[Any],
+    meter: logins_costs.Meter,
 ) -> int:
     since = datetime.now(timezone.utc)
-    before = _remember(database) if "site" in given.limits else 0
+    before = _fill_site_limit(database) if "site" in options.limits else 0
     empty = logins_costs.sizes(database)
-    result = stand.var / "logins"
-    port = stand.web_url.rpartition(":")[2]
+    result = deployment.var / "logins"
+    port = deployment.web_url.rpartition(":")[2]
     words = [
         port,
-        str(stand.pipe),
+        str(deployment.pipe),
         str(result),
-        str(given.clients),
-        str(given.warm_up + given.seconds),
+        str(options.clients),
+        str(options.warm_up + options.seconds),
     ]
-    people = subprocess.Popen([sys.executable, "-m", "benchmarks.logins_people", *words], cwd=ROOT)
-    meter.parts["people"] = [people.pid]
+    subscribers = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.logins_subscribers", *words], cwd=ROOT
+    )
+    meter.parts["subscribers"] = [subscribers.pid]
     try:
-        time.sleep(given.warm_up)
+        time.sleep(options.warm_up)
         database.execute("CHECKPOINT")
         database.execute("SELECT pg_stat_statements_reset()")
         seen: Counter[str] = Counter()
         first = meter.read()
-        while time.monotonic() < first.at + given.seconds - LOOK:
-            time.sleep(LOOK)
+        while time.monotonic() < first.at + options.seconds - SAMPLE_INTERVAL:
+            time.sleep(SAMPLE_INTERVAL)
             logins_costs.waits(database, seen)
         last = meter.read()
-        people.wait()
+        subscribers.wait()
     finally:
-        people.kill()
+        subscribers.kill()
     logins_checks.settle(database, since)
     lines = [json.loads(line) for line in result.read_text().splitlines()]
-    _report(lines, first, last, seen, database, given.statements)
+    _report(lines, first, last, seen, database, options.statements)
     _report_sizes(empty, logins_costs.sizes(database), sum("ended" in line for line in lines))
-    with urllib.request.urlopen(f"{stand.sandbox_url}/control/ledger.json") as answer:
+    with urllib.request.urlopen(f"{deployment.sandbox_url}/control/ledger.json") as answer:
         ledger = json.load(answer)
-    faults = logins_checks.faults(database, since, lines, ledger, given.limits, before)
+    faults = logins_checks.faults(database, since, lines, ledger, options.limits, before)
     for fault, count in Counter(faults).most_common(20):
         print(f"WRONG, {count} times: {fault}")
     done = sum("ended" in line for line in lines)
@@ -142,41 +150,46 @@ def _report(
     inside = [line for line in lines if "ended" in line and first.at <= line["ended"] < last.at]
     count, seconds = len(inside), last.at - first.at
     if count < 2:
-        print("too few logins ended in this time to measure any")
+        print("too few logins ended in this time to report figures")
         return
     print(f"{count / seconds:.1f} logins a second ({count} in {seconds:.0f} s)")
     for step, (begin, end) in STEPS.items():
         cuts = quantiles([line[end] - line[begin] for line in inside], n=100, method="inclusive")
         print(
-            f"  {step:12} p50 {cuts[49] * 1000:7.0f} ms   p95 {cuts[94] * 1000:7.0f} ms   p99 {cuts[98] * 1000:7.0f} ms"
+            f"  {step:12} p50 {cuts[49] * 1000:7.0f} ms   p95 {cuts[94] * 1000:7.0f} ms"
+            f"   p99 {cuts[98] * 1000:7.0f} ms"
         )
     for part in first.seconds:
         used = last.seconds[part] - first.seconds[part]
         print(
-            f"  {part:9} {used / count * 1000:6.2f} ms of a processor for a login, {used / seconds:5.2f} processors"
+            f"  {part:11} {used / count * 1000:6.2f} ms of a processor for a login,"
+            f" {used / seconds:5.2f} processors"
         )
     machine = {what: last.machine[what] - first.machine[what] for what in first.machine}
     whole = sum(machine.values())
     print(
-        "  machine   " + ", ".join(f"{what} {ticks / whole:.0%}" for what, ticks in machine.items())
+        "  machine     "
+        + ", ".join(f"{what} {ticks / whole:.0%}" for what, ticks in machine.items())
     )
     for role in ("web", "worker"):
         asked = last.statements.get(role, 0) - first.statements.get(role, 0)
-        print(f"  {role:9} {asked / count:6.2f} statements for a login")
+        print(f"  {role:11} {asked / count:6.2f} statements for a login")
     if last.commands:
-        print(f"  broker    {(last.commands - first.commands) / count:6.2f} commands for a login")
+        print(f"  broker      {(last.commands - first.commands) / count:6.2f} commands for a login")
     commits, syncs = last.commits - first.commits, last.syncs - first.syncs
     print(
-        f"  database  {commits / count:6.2f} transactions for a login, {syncs / count:.2f} writes to the disk"
+        f"  database    {commits / count:6.2f} transactions for a login,"
+        f" {syncs / count:.2f} writes to the disk"
     )
     full_pages = last.full_pages - first.full_pages
     print(
-        f"  WAL       {(last.wal - first.wal) / count:6.0f} bytes for a login, {full_pages} full pages in all"
+        f"  WAL         {(last.wal - first.wal) / count:6.0f} bytes for a login,"
+        f" {full_pages} full pages in all"
     )
-    looks = sum(seen.values())
+    samples = sum(seen.values())
     print(
         "  the database's connections: "
-        + ", ".join(f"{name} {n / looks:.1%}" for name, n in seen.most_common(10))
+        + ", ".join(f"{name} {n / samples:.1%}" for name, n in seen.most_common(10))
     )
     for role, calls, mean, text in logins_costs.heaviest(database, statements):
         print(f"  {role:6} {calls / count:5.2f} x {mean:6.3f} ms  {text}")
@@ -191,12 +204,13 @@ def _report_sizes(empty: dict[str, Any], full: dict[str, Any], count: int) -> No
     for name, (rows, indexes) in sorted(grown.items(), key=lambda item: -sum(item[1])):
         if rows + indexes > count * 10:
             print(
-                f"  {name:40} {rows / count:6.0f} bytes of rows and {indexes / count:6.0f} of indexes for a login"
+                f"  {name:40} {rows / count:6.0f} bytes of rows"
+                f" and {indexes / count:6.0f} of indexes for a login"
             )
 
 
-def _remember(database: psycopg.Connection[Any]) -> int:
-    """Entries of an hour and a day in the row of the whole site; how many events that are."""
+def _fill_site_limit(database: psycopg.Connection[Any]) -> int:
+    """Write an hour and a day of entries into the row of the limit ``site``. Return their count."""
     now = int(time.time() * 1000)
     periods = {rate: {"h": 3_600_000, "d": 86_400_000}[rate[-1]] for rate in ALLOWED["site"]}
     events = {
@@ -206,7 +220,8 @@ def _remember(database: psycopg.Connection[Any]) -> int:
         for rate, period in periods.items()
     }
     database.execute(
-        "INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at) VALUES ('site:', %s, 0, now())",
+        "INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at)"
+        " VALUES ('site:', %s, 0, now())",
         [json.dumps(events, separators=(",", ":"))],
     )
     return ENTRIES
@@ -214,38 +229,45 @@ def _remember(database: psycopg.Connection[Any]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--web", type=int, default=1, help="processes of gunicorn")
-    parser.add_argument("--web-threads", type=int, default=4, help="threads of each")
+    parser.add_argument("--web", type=int, default=1, help="gunicorn processes")
+    parser.add_argument(
+        "--web-threads", type=int, default=4, help="threads of each gunicorn process"
+    )
     parser.add_argument("--workers", type=int, default=1, help="Celery workers")
     parser.add_argument(
         "--worker-threads",
         type=int,
         default=8,
-        help="threads (or processes, with --pool prefork) of each",
+        help="threads of each worker; processes with --pool prefork",
     )
     parser.add_argument("--pool", choices=("threads", "prefork"), default="threads")
     parser.add_argument("--broker", choices=("redis", "rabbitmq"), default="redis")
-    parser.add_argument("--clients", type=int, default=8, help="people who log in at once")
-    parser.add_argument("--seconds", type=float, default=30, help="that are measured")
-    parser.add_argument("--warm-up", type=float, default=5, help="seconds before them")
     parser.add_argument(
-        "--latency", type=float, default=0, help="seconds that the provider takes to answer"
+        "--clients", type=int, default=8, help="subscribers that log in at the same time"
+    )
+    parser.add_argument("--seconds", type=float, default=30, help="length of the measurement")
+    parser.add_argument("--warm-up", type=float, default=5, help="seconds before the measurement")
+    parser.add_argument(
+        "--latency", type=float, default=0, help="seconds that the provider needs for an answer"
     )
     parser.add_argument(
-        "--history", type=int, default=0, help="made-up calls that are there before"
+        "--history",
+        type=int,
+        default=0,
+        help="number of generated calls in the database before the run",
     )
     parser.add_argument(
         "--statements",
         type=int,
         default=8,
-        help="of the database that are shown, the heaviest first",
+        help="number of SQL statements to show, those that take most time first",
     )
     parser.add_argument(
         "--limits",
         nargs="*",
         choices=[*ALLOWED, "budget"],
         default=[*ALLOWED],
-        help="those that are on",
+        help="enabled limits; default: all except budget",
     )
     return parser
 

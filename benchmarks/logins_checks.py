@@ -1,4 +1,4 @@
-"""After a run: none lost, none doubled, and every book says the same."""
+"""After a run: no login was lost or doubled, and all records agree."""
 
 from __future__ import annotations
 
@@ -12,16 +12,24 @@ import psycopg
 
 CALLS = (
     "SELECT v.id::text, v.phone, v.status, v.user_id, c.state, c.provider_id,"
-    " (SELECT string_agg(s.source, ',' ORDER BY s.id) FROM django_voicepassword_callstatus s WHERE s.call_id = c.id)"
-    " FROM django_voicepassword_verification v JOIN django_voicepassword_callrequest c ON c.verification_id = v.id"
+    " (SELECT string_agg(s.source, ',' ORDER BY s.id)"
+    " FROM django_voicepassword_callstatus s WHERE s.call_id = c.id)"
+    " FROM django_voicepassword_verification v"
+    " JOIN django_voicepassword_callrequest c ON c.verification_id = v.id"
     " WHERE v.created_at >= %s"
 )
-UNREPORTED = "SELECT count(*) FROM django_voicepassword_callrequest WHERE finished_at IS NULL AND created_at >= %s"
-USERS = "SELECT count(*), count(DISTINCT user_id) FROM django_voicepassword_verifiedphone WHERE verified_at >= %s"
+UNREPORTED = (
+    "SELECT count(*) FROM django_voicepassword_callrequest"
+    " WHERE finished_at IS NULL AND created_at >= %s"
+)
+USERS = (
+    "SELECT count(*), count(DISTINCT user_id) FROM django_voicepassword_verifiedphone"
+    " WHERE verified_at >= %s"
+)
 
 
 def settle(database: psycopg.Connection[Any], since: datetime, seconds: float = 30) -> None:
-    """Wait until every call was reported."""
+    """Wait until the final state of every call has been reported."""
     ends = time.monotonic() + seconds
     while database.execute(UNREPORTED, [since]).fetchone() != (0,) and time.monotonic() < ends:
         time.sleep(0.2)
@@ -35,10 +43,10 @@ def faults(
     limits: list[str],
     before: int,
 ) -> list[str]:
-    """What is wrong; nothing, if all is well. ``lines``: those of the people; ``before``: events of
-    ``site`` before them.
+    """Describe each fault. ``lines``: results of the subscribers; ``before``: events that the limit
+    ``site`` had counted before the run.
     """
-    found = [f"a person was told: {line['error']}" for line in lines if "error" in line]
+    found = [f"a subscriber got an error: {line['error']}" for line in lines if "error" in line]
     logins = {line["verification"]: line for line in lines if "ended" in line}
     started = {line["verification"] for line in lines if "verification" in line}
     rows = list(database.execute(CALLS, [since]))
@@ -46,19 +54,19 @@ def faults(
     ids = {call["id"]: call["number"] for call in ledger["calls"]}
     found += [f"{count} calls for one number" for count in rung.values() if count != 1]
     if len(rows) != len(started) or {row[0] for row in rows} != started:
-        found.append(f"{len(started)} verifications were started, {len(rows)} calls are kept")
+        found.append(f"{len(started)} verifications were started, {len(rows)} calls are stored")
     if len(ledger["calls"]) != len(rows):
-        found.append(f"{len(rows)} calls are kept, {len(ledger['calls'])} rang")
+        found.append(f"{len(rows)} calls are stored, {len(ledger['calls'])} rang")
     for key, phone, status, user, state, provider_id, sources in rows:
         login = logins.get(key)
         seen = (status, user, phone) if login else (None, None, phone)
         wanted = ("approved", login["user"], login["number"]) if login else (None, None, phone)
         if seen != wanted:
-            found.append(f"a verification is {status}, and its person was told otherwise")
+            found.append(f"a verification is {status}, but its subscriber got another answer")
         if state != "no_answer" or sorted((sources or "").split(",")) != ["callback", "send"]:
-            found.append(f"a call is {state}, told by {sources}")
+            found.append(f"a call is {state}, reported by {sources}")
         if ids.get(provider_id) != phone:
-            found.append("the ledger has another number under the id of a call")
+            found.append("the ledger has another number for the id of a call")
     users = database.execute(USERS, [since]).fetchone()
     sessions = database.execute("SELECT count(*) FROM django_session").fetchone()
     if users != (len(logins), len(logins)) or sessions != (len(logins),):
@@ -69,7 +77,7 @@ def faults(
 def _limits(
     database: psycopg.Connection[Any], limits: list[str], started: int, before: int
 ) -> list[str]:
-    """Does each limit have one event for each start, and none for a right guess?"""
+    """Check that each limit has one event for each start, and none for a right guess."""
     counted: Counter[str] = Counter()
     for key, events in database.execute(
         "SELECT key, events FROM django_voicepassword_limitcounter"
@@ -81,4 +89,4 @@ def _limits(
         wanted["site"] += before
     found = {name: counted[name] for name in wanted}
     wrong = [f"limits counted {found}, not {wanted}"] if found != wanted else []
-    return [*wrong, *(["guesses stayed counted"] if counted["phone_guesses"] else [])]
+    return [*wrong, *(["right guesses are still counted"] if counted["phone_guesses"] else [])]

@@ -1,5 +1,5 @@
-"""What a stretch of time cost: processor seconds of each part, statements, commands of Redis, WAL,
-and bytes of tables.
+"""The costs of a run: processor seconds of each part, SQL statements, Redis commands, WAL, and the
+size of tables.
 """
 
 from __future__ import annotations
@@ -15,22 +15,32 @@ import psycopg
 import redis
 
 TICKS = os.sysconf("SC_CLK_TCK")
-TABLES = "SELECT relname, pg_table_size(relid), pg_indexes_size(relid) FROM pg_stat_user_tables WHERE schemaname = 'public'"
+TABLES = (
+    "SELECT relname, pg_table_size(relid), pg_indexes_size(relid)"
+    " FROM pg_stat_user_tables WHERE schemaname = 'public'"
+)
 WAL = "SELECT wal_bytes, wal_fpi, wal_sync FROM pg_stat_wal"
 COMMITS = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
-STATEMENTS = "SELECT rolname, sum(calls) FROM pg_stat_statements JOIN pg_roles ON userid = pg_roles.oid GROUP BY rolname"
-#: Without what stands in quotes: a statement that was under way when the counting began shows its
-#: numbers.
+STATEMENTS = (
+    "SELECT rolname, sum(calls) FROM pg_stat_statements"
+    " JOIN pg_roles ON userid = pg_roles.oid GROUP BY rolname"
+)
+#: Quoted values are removed: a statement that was running when the counting began is stored with
+#: its values, which would make each such statement another one.
 HEAVIEST = (
-    "SELECT rolname, calls, mean_exec_time, left(regexp_replace(query, '''[^'']*''|\"|django_voicepassword_', '', 'g'), 110)"
-    " FROM pg_stat_statements JOIN pg_roles ON userid = pg_roles.oid WHERE rolname IN ('web', 'worker')"
+    "SELECT rolname, calls, mean_exec_time,"
+    " left(regexp_replace(query, '''[^'']*''|\"|django_voicepassword_', '', 'g'), 110)"
+    " FROM pg_stat_statements JOIN pg_roles ON userid = pg_roles.oid"
+    " WHERE rolname IN ('web', 'worker')"
     " AND query !~ 'SAVEPOINT' ORDER BY total_exec_time DESC LIMIT %s"
 )
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Sums since everything was started. ``at``: the monotonic clock, which all processes share."""
+    """Totals since the start of the processes. ``at``: the monotonic clock, which all of them
+    share.
+    """
 
     at: float
     seconds: dict[str, float]
@@ -44,7 +54,7 @@ class Moment:
 
 
 class Meter:
-    """``parts``: part -> its processes, each counted with all that descend from it."""
+    """``parts`` maps each part to its processes. Their descendants are counted too."""
 
     def __init__(
         self,
@@ -78,8 +88,8 @@ class Meter:
 
 
 def _machine() -> dict[str, int]:
-    """What the processors did: for us, nothing, waiting for the disk, or for another guest of the
-    same host.
+    """Clock ticks of all processors: used, idle, waiting for the disk, or stolen by another guest
+    of the host.
     """
     user, nice, system, idle, disk, hard, soft, stolen = map(
         int, Path("/proc/stat").read_text().split()[1:9]
@@ -104,7 +114,9 @@ def _children() -> dict[int, list[int]]:
 
 
 def _seconds(pid: int, children: dict[int, list[int]]) -> float:
-    """Of a process, of its descendants, and of those that have ended and were waited for."""
+    """Processor seconds of a process and its descendants, also of those that have exited and were
+    waited for.
+    """
     try:
         own = sum(map(int, _fields(Path(f"/proc/{pid}/stat"))[11:15])) / TICKS
     except OSError:
@@ -113,28 +125,27 @@ def _seconds(pid: int, children: dict[int, list[int]]) -> float:
 
 
 def _fields(path: Path) -> list[str]:
-    """Behind the name, which may hold anything: state, parent, …, user, system, and both of
-    children that ended.
+    """The fields after the name, which may contain spaces: state, parent, …, user and system time,
+    and the same of the children that have exited.
     """
     return path.read_text().rpartition(")")[2].split()
 
 
 def sizes(database: psycopg.Connection[Any]) -> dict[str, tuple[int, int]]:
-    """Table -> bytes of its rows, bytes of its indexes."""
+    """Map each table to the bytes of its rows and of its indexes."""
     return {name: (rows, indexes) for name, rows, indexes in database.execute(TABLES)}
 
 
 def heaviest(database: psycopg.Connection[Any], count: int) -> list[tuple[Any, ...]]:
-    """The statements that took most time: role, calls, mean milliseconds, text."""
+    """The statements that took most time in total: role, calls, mean milliseconds, text."""
     return database.execute(HEAVIEST, [count]).fetchall()
 
 
 def waits(database: psycopg.Connection[Any], seen: Counter[str]) -> None:
-    """One look at what the backends of web and workers are at: running, idle, or what they wait
-    for.
-    """
-    question = (
-        "SELECT usename || ' ' || CASE WHEN state = 'active' THEN coalesce(wait_event_type || ':' || wait_event, 'running')"
+    """Sample the state of each connection of web and workers: running, idle, or its wait event."""
+    query = (
+        "SELECT usename || ' ' || CASE WHEN state = 'active'"
+        " THEN coalesce(wait_event_type || ':' || wait_event, 'running')"
         " ELSE state END FROM pg_stat_activity WHERE usename IN ('web', 'worker')"
     )
-    seen.update(row[0] for row in database.execute(question))
+    seen.update(row[0] for row in database.execute(query))

@@ -1,9 +1,8 @@
-"""The sandbox, with a wire to the phones: each ring is told at once to who reads the pipe, with its
-moment.
+"""The sandbox with phones: it writes each ring to a pipe at once, with the time of the request.
 
     python -m benchmarks.logins_provider PORT PIPE SECONDS
 
-SECONDS: how long it takes to answer. Its ledger is the sandbox's own.
+SECONDS: the delay of each answer. The ledger is that of the sandbox.
 """
 
 from __future__ import annotations
@@ -19,12 +18,13 @@ from django_voicepassword.sandbox.server import Server
 from django_voicepassword.sandbox.simulator import Exchange
 
 
-class TellingExchange(Exchange):
-    """Each ring as a line of JSON; a line shorter than a pipe's buffer is written as a whole."""
+class RingingExchange(Exchange):
+    """Writes each ring as a line of JSON. A line shorter than the buffer of the pipe is atomic."""
 
     def __init__(self, pipe: Path, seconds: float) -> None:
         super().__init__("sandbox-key", Decimal(10**9))
-        # For reading too: then it opens, and goes on, also where nobody reads.
+        # Open it for reading too: open() then does not wait for a reader, and a write does not fail
+        # without one.
         self._pipe = pipe.open("r+b", buffering=0)
         self._seconds = seconds
 
@@ -40,7 +40,7 @@ class TellingExchange(Exchange):
 def main() -> None:
     port, pipe, seconds = sys.argv[1:]
     Server(
-        ("127.0.0.1", int(port)), TellingExchange(Path(pipe), float(seconds)), quiet=True
+        ("127.0.0.1", int(port)), RingingExchange(Path(pipe), float(seconds)), quiet=True
     ).serve_forever()
 
 

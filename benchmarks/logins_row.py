@@ -1,13 +1,13 @@
-"""The row that every start writes: how many starts a second PostgreSQL takes with the limit
-``site``, and without.
+"""The row of the limit ``site``, which every start writes: how many starts a second PostgreSQL can
+do with this limit and without it.
 
     python -m benchmarks.logins_row
     python -m benchmarks.logins_row --clients 16 64 --gaps 0 2
 
-pgbench sends the statements of a start: it costs next to nothing, so what is seen is the database
-and the lock. A gap is what passes between two statements in a real site: Python, and the way to the
-database and back. The last column is not what the app does: the same statements with the limits
-counted last.
+pgbench sends the statements of a start. It needs hardly any processor time, so the rates are those
+of the database and its row lock. A gap is the pause between two statements: on a real site Python
+runs in it, and the network takes its time. The last column is not what the app does: the same
+statements with the limits counted last.
 """
 
 from __future__ import annotations
@@ -23,30 +23,35 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "example_project"))
 
-from benchmarks.logins_stand import Database  # noqa: E402
+from benchmarks.logins_deployment import Database  # noqa: E402
 from tests.faults.servers import program  # noqa: E402
 
 _KEYS = ["'ip:' || :n", "'phone:' || :n", "'prefix:' || :n / 10000"]
 _SITE = "'site:'"
 _LOCK = (
-    "INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at) VALUES {} ON CONFLICT (key)"
+    "INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at)"
+    " VALUES {} ON CONFLICT (key)"
     " DO UPDATE SET updated_at = EXCLUDED.updated_at RETURNING key, events, amount;"
 )
 _WRITE = (
-    "INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at) VALUES {} ON CONFLICT (key)"
+    "INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at)"
+    " VALUES {} ON CONFLICT (key)"
     " DO UPDATE SET events = EXCLUDED.events, amount = EXCLUDED.amount;"
 )
 _VERIFICATION = (
-    "INSERT INTO django_voicepassword_verification (id, phone, purpose, status, attempts, sends, created_at, expires_at,"
-    " last_sent_at, ip) VALUES (md5(:n || clock_timestamp()::text)::uuid, :n, 'login', 'pending', 0, 1, now(),"
+    "INSERT INTO django_voicepassword_verification"
+    " (id, phone, purpose, status, attempts, sends, created_at, expires_at, last_sent_at, ip)"
+    " VALUES (md5(:n || clock_timestamp()::text)::uuid, :n, 'login', 'pending', 0, 1, now(),"
     " now() + interval '5 min', now(), '10.0.0.1') RETURNING id \\gset"
 )
 _CALL = (
-    "INSERT INTO django_voicepassword_callrequest (verification_id, phone, channel, state, provider_id, service, origin,"
-    " error_code, created_at, polls, code_digest, device, difference) VALUES (':id', :n, 'flashcall', 'queued', '', '',"
-    " 'app', '', now(), 0, '', '', 0) RETURNING id;"
+    "INSERT INTO django_voicepassword_callrequest (verification_id, phone, channel, state,"
+    " provider_id, service, origin, error_code, created_at, polls, code_digest, device, difference)"
+    " VALUES (':id', :n, 'flashcall', 'queued', '', '', 'app', '', now(), 0, '', '', 0)"
+    " RETURNING id;"
 )
-#: What is kept of one rate, and of two of them with a hundred entries each, as a busy ``site`` has.
+#: The entries of one rate, and of two rates with a hundred entries each, as in the row of a busy
+#: ``site``.
 _ONE = json.dumps({"20/h": [[1764000000000, 1]]}, separators=(",", ":"))
 _BUSY = json.dumps(
     {rate: [[1764000000000 + n, 1000] for n in range(100)] for rate in ("1/h", "1/d")},
@@ -55,7 +60,7 @@ _BUSY = json.dumps(
 
 
 def statements(site: bool, last: bool = False) -> list[str]:
-    """Of one start, in their order."""
+    """The statements of one start, in their order."""
     keys = [*_KEYS, _SITE] if site else _KEYS
     locks = ", ".join(f"({key}, '{{}}', 0, now())" for key in keys)
     writes = ", ".join(f"({key}, '{_BUSY if key == _SITE else _ONE}', 0, now())" for key in keys)
@@ -75,7 +80,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--gaps", type=float, nargs="+", default=[0, 0.5, 1], help="milliseconds")
     parser.add_argument("--seconds", type=int, default=3)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with Database() as database, tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "DATABASE_URL": database.url, "VAR_DIR": folder}
         migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
@@ -86,10 +91,10 @@ def main() -> int:
             check=True,
         )
         print("starts a second   clients  gap ms  " + "".join(f"{name:>17}" for name in COLUMNS))
-        for gap in given.gaps:
-            for clients in given.clients:
+        for gap in options.gaps:
+            for clients in options.clients:
                 rates = [
-                    measure(database, Path(folder), one, clients, gap, given.seconds)
+                    measure(database, Path(folder), one, clients, gap, options.seconds)
                     for one in COLUMNS.values()
                 ]
                 print(

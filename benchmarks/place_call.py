@@ -1,8 +1,8 @@
 """``place_call`` in a real Celery worker beside tasks that do less: tasks a second, by pool.
 
-The worker is told to serve a queue that is full already, and the time is taken until the queue is
-empty and the last task is acknowledged. The provider is a process of this machine; the broker is
-Redis.
+The queue is filled first. Then the worker starts to consume it, and the time is taken until the
+queue is empty and the last task is acknowledged. The provider is a process on the same machine; the
+broker is Redis.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from django_voicepassword import tasks
 from django_voicepassword.calls import placing
 from django_voicepassword.models import CallRequest
 
-#: Of this run alone: one that was stopped may have left tasks in its own.
+#: Each run has its own queue, because a run that was stopped may have left tasks in its queue.
 QUEUE = f"voicepassword_bench_{os.getpid()}"
-#: Pool -> how many tasks at once, as docs/deployment.md has it.
+#: Maps a pool to its concurrency, as in docs/deployment.md.
 POOLS = {"threads": 8, "prefork": 4}
 PATIENCE = 120
 
 
 def measure(database: Database, broker: str, rounds: int, batch: int) -> Table:
-    """``rounds`` queues of ``batch`` tasks of each kind."""
+    """Drain ``rounds`` queues with ``batch`` tasks of each kind."""
     database.use()
     table = Table(
         f"place_call, {database.connection.vendor}, Redis: tasks a second",
@@ -67,7 +67,7 @@ def measure(database: Database, broker: str, rounds: int, batch: int) -> Table:
             progress("")
             table.add(
                 f"{pool}, {at_once}",
-                *(f"{statistics.median(one):.0f}" for one in rates.values()),
+                *(f"{statistics.median(of_kind):.0f}" for of_kind in rates.values()),
                 Ratio.of(rates["place_call"], rates["by_hand"]),
                 Ratio.of(rates["place_call"], rates["empty"]),
                 statements,
@@ -77,7 +77,7 @@ def measure(database: Database, broker: str, rounds: int, batch: int) -> Table:
 
 
 def _statements(own: dict[str, Any]) -> int:
-    """Of one call placed in this process."""
+    """Count the statements of one call that is placed in this process."""
     from django.test import override_settings
 
     (key,) = _queued(1)
@@ -93,7 +93,7 @@ def _queued(count: int) -> list[int]:
 
 
 def _drain(task: Any, count: int, broker: str) -> float:
-    """Seconds from the worker's first look into the full queue to its last acknowledgement."""
+    """Seconds from the worker's first fetch from the full queue to its last acknowledgement."""
     for key in _queued(count):
         task.apply_async((key,), queue=QUEUE)
     with redis.Redis.from_url(broker) as connection:
@@ -104,7 +104,7 @@ def _drain(task: Any, count: int, broker: str) -> float:
         began = time.perf_counter()
         while connection.llen(QUEUE) or connection.hlen("unacked"):
             if time.perf_counter() - began > PATIENCE:
-                raise SystemExit("the worker does not end")
+                raise SystemExit("the worker does not finish its queue")
             time.sleep(0.005)
         taken = time.perf_counter() - began
         app.control.cancel_consumer(QUEUE, reply=True, timeout=2, limit=1)
@@ -120,7 +120,7 @@ def _worker(
         "DATABASE_URL": database.address,
         "BENCHMARK_SQLITE": "" if database.address else str(database.settings["NAME"]),
         "BENCHMARK_BROKER": broker,
-        # Celery warns of a worker that root starts.
+        # Celery warns about a worker that runs as root.
         "PYTHONWARNINGS": "ignore",
         "BENCHMARK_VOICEPASSWORD": json.dumps(own),
     }

@@ -1,7 +1,8 @@
-"""A provider in a process of its own that answers every request with the same reply, as fast as
-Python can.
+"""A provider in a separate process that answers every request with the same reply, as fast as
+Python can::
 
-with Provider() as provider: provider.api_url
+    with Provider() as provider:
+        Client("key", base_url=provider.api_url)
 """
 
 from __future__ import annotations

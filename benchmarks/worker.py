@@ -1,4 +1,4 @@
-"""The Celery application of the measured project, as docs/deployment.md has it."""
+"""The Celery application of the measured project, as docs/deployment.md sets it up."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def check_connections(**kwargs: Any) -> None:
 
 @app.task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def by_hand(call_id: int) -> None:
-    """What a placed call writes, and nothing else: read, claimed, placed, and one status; nobody is
-    asked.
+    """Write the same rows as ``place_call`` without a request to the provider: read the call, claim
+    it, mark it as placed, and add one status.
     """
     from django.db import transaction
     from django.utils import timezone
@@ -47,4 +47,4 @@ def by_hand(call_id: int) -> None:
 
 @app.task(ignore_result=True)
 def empty(call_id: int) -> None:
-    """Nothing at all."""
+    """Do nothing."""

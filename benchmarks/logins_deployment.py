@@ -1,6 +1,4 @@
-"""What ``benchmarks.logins`` measures: a site as processes, on a PostgreSQL and a broker that
-nobody else uses.
-"""
+"""The site that ``benchmarks.logins`` measures: processes, a new PostgreSQL and a new broker."""
 
 from __future__ import annotations
 
@@ -15,9 +13,9 @@ from processes import Site, free_port
 from tests.faults.servers import PostgreSQL, RabbitMQ, Redis
 
 ROOT = Path(__file__).parents[1]
-#: Each has a role in the database, by which its statements are counted.
+#: Each part has a database role, so that its statements can be counted.
 ROLES = ("web", "worker")
-#: What each limit allows here: more than ever happens.
+#: The rates of each limit. No run reaches them.
 ALLOWED = {
     "phone": ["3/10m", "10/d"],
     "phone_guesses": ["15/d"],
@@ -28,7 +26,7 @@ ALLOWED = {
 
 
 class Database(PostgreSQL):
-    """Everything is on the disk before it is answered, as a site has it."""
+    """A commit waits for the disk, as on a real site."""
 
     def command(self) -> list[str]:
         options = {
@@ -37,7 +35,7 @@ class Database(PostgreSQL):
             "max_wal_size": "8GB",
             "max_connections": "300",
             "shared_preload_libraries": "pg_stat_statements",
-            # Each savepoint has a name of its own.
+            # Django gives each savepoint another name, so each is a statement of its own here.
             "pg_stat_statements.max": "200000",
         }
         return [
@@ -57,27 +55,29 @@ class Database(PostgreSQL):
 
 
 class QuickRedis(Redis):
-    """Written to the disk each second, as Redis advises."""
+    """Redis that writes to the disk every second, as its documentation recommends."""
 
     def command(self) -> list[str]:
         return ["everysec" if word == "always" else word for word in super().command()]
 
 
-class Stand(Site):
-    """``given``: the arguments of ``benchmarks.logins``. Parts are named as in docs/deployment.md."""
+class Deployment(Site):
+    """``options``: the arguments of ``benchmarks.logins``. The processes run the commands of
+    docs/deployment.md.
+    """
 
-    def __init__(self, var: Path, database: Database, broker: str, given: Any, log: Any) -> None:
-        limits = {name: rates if name in given.limits else [] for name, rates in ALLOWED.items()}
+    def __init__(self, var: Path, database: Database, broker: str, options: Any, log: Any) -> None:
+        limits = {name: rates if name in options.limits else [] for name, rates in ALLOWED.items()}
         keys = {
             "LIMITS": limits,
             "TRUSTED_PROXIES": 1,
-            "DAILY_BUDGET": 10**9 if "budget" in given.limits else None,
+            "DAILY_BUDGET": 10**9 if "budget" in options.limits else None,
         }
         environment = {
             "CELERY_BROKER_URL": broker,
             "DATABASE_URL": database.url,
             "DEBUG": "0",
-            "DJANGO_SETTINGS_MODULE": "benchmarks.logins_site",
+            "DJANGO_SETTINGS_MODULE": "benchmarks.logins_settings",
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(
                 os.pathsep
             ),
@@ -89,7 +89,7 @@ class Stand(Site):
             "benchmarks.logins_provider",
             str(self._ports["sandbox"]),
             str(self.pipe),
-            str(given.latency),
+            str(options.latency),
         ]
         address = self.web_url.removeprefix("http://")
         web = [
@@ -97,8 +97,8 @@ class Stand(Site):
             "gunicorn",
             "config.wsgi",
             f"--bind={address}",
-            f"--workers={given.web}",
-            f"--threads={given.web_threads}",
+            f"--workers={options.web}",
+            f"--threads={options.web_threads}",
         ]
         web += ["--worker-class=gthread", "--log-level=warning"]
         worker = [
@@ -107,26 +107,26 @@ class Stand(Site):
             "--app=config",
             "worker",
             "--queues=calls",
-            f"--pool={given.pool}",
+            f"--pool={options.pool}",
         ]
-        worker += [f"--concurrency={given.worker_threads}"]
+        worker += [f"--concurrency={options.worker_threads}"]
         self._commands = {
             "sandbox": [sys.executable, *provider],
             "web": self._as("web", database, web),
         }
-        for number in range(given.workers):
+        for number in range(options.workers):
             self._commands[f"worker{number}"] = self._as(
                 "worker", database, [*worker, f"--hostname=calls{number}@%h"]
             )
 
-    def __enter__(self) -> Stand:
+    def __enter__(self) -> Deployment:
         self.var.mkdir(parents=True, exist_ok=True)
         os.mkfifo(self.pipe)
         super().__enter__()
         return self
 
     def processes(self) -> dict[str, list[int]]:
-        """Part -> the processes that were started for it."""
+        """Map each part to the processes that were started for it."""
         parts: dict[str, list[int]] = {}
         for name, process in self._processes.items():
             parts.setdefault(name.rstrip("0123456789"), []).append(process.pid)

@@ -1,11 +1,11 @@
-"""People who log in, one login after the other, each with a number and an address of its own: a
-closed loop.
+"""Subscribers that log in, one login after the other (a closed loop). Each login has another number
+and another address.
 
-    python -m benchmarks.logins_people WEB_PORT PIPE RESULT PEOPLE SECONDS
+    python -m benchmarks.logins_subscribers WEB_PORT PIPE RESULT SUBSCRIBERS SECONDS
 
-A person asks for a call, types the code as soon as the phone rings, and has a session. RESULT has a
-line of JSON for each login: when it began, was answered, rang, when the code was typed and the
-session was there; or what went wrong.
+A subscriber asks for a call, types the code as soon as the phone rings, and gets a session. RESULT
+gets a line of JSON for each login: the moments when it began, when the start was answered, when the
+phone rang, when the code was typed, and when the session was there; or the error.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-#: Seconds that a phone may take to ring, and a page to answer.
+#: Seconds to wait for a ring, and for an answer of the site.
 PATIENCE = 60
-#: All numbers of a billion, each once, so that neighbours in time are none in an index.
+#: Turn N has the number N * STEP % ALL. So each of a billion numbers comes once, and numbers that
+#: follow each other are far apart in an index.
 STEP, ALL = 387_420_489, 10**9
-#: No numbers of anybody, and the magic ones of the sandbox.
+#: Prefixes to leave out: numbers that no subscriber has, and the magic numbers of the sandbox.
 UNUSED = ("7930", "79990000")
 
 
 class Phones:
-    """The code that a number was rung with, as soon as it rings."""
+    """Hands the code of each ring to the subscriber that waits for it."""
 
     def __init__(self, pipe: Path) -> None:
         self._waiting: dict[str, SimpleQueue[dict[str, Any]]] = {}
@@ -48,12 +49,12 @@ class Phones:
     def _listen(self, pipe: Path) -> None:
         with pipe.open() as rings:
             for line in rings:
-                told = json.loads(line)
-                if told["number"] in self._waiting:
-                    self._waiting[told["number"]].put(told)
+                ring = json.loads(line)
+                if ring["number"] in self._waiting:
+                    self._waiting[ring["number"]].put(ring)
 
 
-class Person(threading.Thread):
+class Subscriber(threading.Thread):
     def __init__(self, port: int, phones: Phones, turns: Any, ends: float) -> None:
         super().__init__()
         self._port, self._phones, self._turns, self._ends = port, phones, turns, ends
@@ -90,7 +91,7 @@ class Person(threading.Thread):
             "Accept-Language": "en",
             "X-Forwarded-For": address,
         }
-        # A connection for each request, as from an nginx before it.
+        # A new connection for each request, as from nginx with its default settings.
         with closing(
             http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         ) as connection:
@@ -104,16 +105,16 @@ class Person(threading.Thread):
 
 
 def main() -> None:
-    port, pipe, result, people, seconds = sys.argv[1:]
+    port, pipe, result, count, seconds = sys.argv[1:]
     ends = time.monotonic() + float(seconds)
     phones, turns = Phones(Path(pipe)), itertools.count(1)
-    crowd = [Person(int(port), phones, turns, ends) for _ in range(int(people))]
-    for person in crowd:
-        person.start()
-    for person in crowd:
-        person.join()
+    subscribers = [Subscriber(int(port), phones, turns, ends) for _ in range(int(count))]
+    for subscriber in subscribers:
+        subscriber.start()
+    for subscriber in subscribers:
+        subscriber.join()
     Path(result).write_text(
-        "".join(f"{json.dumps(line)}\n" for person in crowd for line in person.lines)
+        "".join(f"{json.dumps(line)}\n" for subscriber in subscribers for line in subscriber.lines)
     )
 
 

@@ -1,5 +1,5 @@
-"""The example project as docs/deployment.md sets it up, for ``benchmarks.logins``: settings of web
-and workers.
+"""Settings of web and workers for ``benchmarks.logins``: the example project, deployed as in
+docs/deployment.md.
 """
 
 from __future__ import annotations
