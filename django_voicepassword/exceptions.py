@@ -34,12 +34,15 @@ class VoicePasswordError(Exception):
     """Whatever goes wrong here. ``code`` is a stable word."""
 
     code = "error"
+    #: The HTTP status with which the API and the pages answer, as in DRF's exceptions.
+    status_code = 500
 
 
 class ProviderError(VoicePasswordError):
     """The provider did not do what it was asked."""
 
     code = "provider_error"
+    status_code = 502
     #: True where the request may have reached the provider and rung somebody: never send it again.
     may_have_rung = False
 
@@ -95,6 +98,7 @@ class VerificationError(VoicePasswordError):
     """A verification could not be started, continued or approved."""
 
     code = "verification_error"
+    status_code = 400
 
 
 class InvalidPhone(VerificationError):
@@ -119,6 +123,7 @@ class RateLimited(VerificationError):
     """A limit is reached. ``limit`` is its name, ``retry_after`` the whole seconds until it opens."""
 
     code = "rate_limited"
+    status_code = 429
 
     def __init__(self, limit: str, retry_after: int) -> None:
         super().__init__(f"limit {limit!r} is reached, try again in {retry_after} s")
@@ -130,6 +135,7 @@ class BudgetExhausted(VerificationError):
     """DAILY_BUDGET of the provider's day is spent. ``retry_after``: seconds to the next day."""
 
     code = "budget_exhausted"
+    status_code = 503
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"DAILY_BUDGET is spent, the next day begins in {retry_after} s")
@@ -140,6 +146,7 @@ class Refused(VerificationError):
     """Not allowed: the host project's BEFORE_SEND said no, or nobody may log in with this number."""
 
     code = "refused"
+    status_code = 403
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason or "refused")
@@ -153,6 +160,7 @@ class Unavailable(VerificationError):
     """
 
     code = "unavailable"
+    status_code = 503
 
 
 class WrongCode(VerificationError):
@@ -169,6 +177,7 @@ class TooManyAttempts(VerificationError):
     """No guess is left. ``retry_after``: seconds to the end of the verification."""
 
     code = "too_many_attempts"
+    status_code = 429
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"no attempt is left, start anew (this one ends in {retry_after} s)")
@@ -179,6 +188,7 @@ class VerificationExpired(VerificationError):
     """The lifetime is over: start anew."""
 
     code = "verification_expired"
+    status_code = 410
 
     def __init__(self, message: str = "the verification has expired: start a new one") -> None:
         super().__init__(message)
@@ -188,6 +198,7 @@ class VerificationClosed(VerificationError):
     """Approved already, or canceled: start anew."""
 
     code = "verification_closed"
+    status_code = 409
 
     def __init__(self, message: str = "the verification is closed: start a new one") -> None:
         super().__init__(message)

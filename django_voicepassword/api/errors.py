@@ -26,7 +26,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         error = unavailable(error)
     if isinstance(error, VerificationError):
         headers = {"Retry-After": str(error.retry_after)} if hasattr(error, "retry_after") else None
-        return Response(messages.error_body(error), messages.http_status(error), headers=headers)
+        return Response(messages.error_body(error), error.status_code, headers=headers)
     if isinstance(error, Verification.DoesNotExist):
         error = Http404()
     elif isinstance(error, (SuspiciousOperation, BadRequest)):

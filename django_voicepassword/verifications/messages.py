@@ -18,7 +18,6 @@ from django_voicepassword.exceptions import (
     RateLimited,
     Refused,
     TooManyAttempts,
-    Unavailable,
     VerificationClosed,
     VerificationError,
     VerificationExpired,
@@ -27,22 +26,6 @@ from django_voicepassword.exceptions import (
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security import masking
 from django_voicepassword.verifications.channels import code_length
-
-#: Error -> HTTP status, for every surface that answers a program.
-HTTP_STATUS: dict[type[VerificationError], int] = {
-    InvalidPhone: 400,
-    PrefixNotAllowed: 400,
-    WrongCode: 400,
-    ChannelUnavailable: 400,
-    InvalidProof: 400,
-    Refused: 403,
-    VerificationClosed: 409,
-    VerificationExpired: 410,
-    RateLimited: 429,
-    TooManyAttempts: 429,
-    BudgetExhausted: 503,
-    Unavailable: 503,
-}
 
 
 def hint(verification: Verification, call: CallRequest | None, status: str) -> str:
@@ -164,11 +147,6 @@ def error_body(error: VerificationError) -> dict[str, Any]:
         if hasattr(error, name):
             body[name] = getattr(error, name)
     return body
-
-
-def http_status(error: VerificationError) -> int:
-    """The HTTP status that tells a program what kind of error it is."""
-    return next((status for kind, status in HTTP_STATUS.items() if isinstance(error, kind)), 400)
 
 
 def channel_action(channel: str) -> str:

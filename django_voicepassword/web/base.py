@@ -61,7 +61,7 @@ class Page(View):
         text = render_to_string(
             "voicepassword/unavailable.html", {"text": messages.error_text(error)}
         )
-        return HttpResponse(text, status=messages.http_status(error))
+        return HttpResponse(text, status=error.status_code)
 
     @property
     def next(self) -> str:
@@ -96,7 +96,7 @@ class Page(View):
             self.request,
             self.template_name,
             {"next": self.next, "error": error, **context},
-            status=messages.http_status(error) if error else status,
+            status=error.status_code if error else status,
         )
         if error is not None and hasattr(error, "retry_after"):
             response["Retry-After"] = str(error.retry_after)

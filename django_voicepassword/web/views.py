@@ -234,7 +234,7 @@ class StateView(Page):
         return JsonResponse(asdict(describe(verification)))
 
     def apologize(self, error: VerificationError) -> HttpResponse:
-        return JsonResponse(messages.error_body(error), status=messages.http_status(error))
+        return JsonResponse(messages.error_body(error), status=error.status_code)
 
 
 class LogoutView(Page):

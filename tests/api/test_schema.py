@@ -17,9 +17,9 @@ from django.test import Client
 
 from django_voicepassword.api.schema import ERRORS
 from django_voicepassword.api.staff import views
+from django_voicepassword.exceptions import VerificationError
 from django_voicepassword.models import BalanceReading, CallStatus, DailyStatistics
 from django_voicepassword.testing import Sent
-from django_voicepassword.verifications.messages import HTTP_STATUS
 from tests.api.staff import NOON, StaffApi, make, verified
 
 ROOT = Path(__file__).parents[2]
@@ -72,10 +72,10 @@ def test_every_parameter_of_the_staff_is_described(schema: dict[str, Any]) -> No
 
 def test_every_error_of_ours_has_its_status_and_words() -> None:
     told = {code: status for status, codes in ERRORS.items() for code in codes}
-    for error, status in HTTP_STATUS.items():
+    for error in VerificationError.__subclasses__():
         if error.code != "invalid_proof":
             # No endpoint reads a proof.
-            assert told[error.code] == status
+            assert told[error.code] == error.status_code
 
 
 def test_retry_after_is_described_where_it_is_sent(schema: dict[str, Any]) -> None:

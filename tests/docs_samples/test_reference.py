@@ -16,12 +16,12 @@ from django.dispatch import Signal
 from django_voicepassword import signals
 from django_voicepassword.calls import errors as call_errors
 from django_voicepassword.conf import DEFAULTS
+from django_voicepassword.exceptions import VerificationError
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider.protocol import vocabulary
 from django_voicepassword.sandbox.magic_numbers import OUTCOMES
 from django_voicepassword.schedule import BEAT_SCHEDULE
 from django_voicepassword.statistics.lost_calls import MATCHED_BY_TIME
-from django_voicepassword.verifications import messages
 from tests.docs_samples.collect import ROOT
 from tests.docs_samples.formats import errors, options_of
 from tests.docs_samples.reference import by_first, codes, rows, text
@@ -41,8 +41,8 @@ def test_errors_have_each_class_its_code_and_its_status(name: str, kind: Any) ->
         return
     row = by_first("docs/errors.md")[name]
     assert codes(row[1]) == [kind.code]
-    if kind in messages.HTTP_STATUS:
-        assert row[2] == str(messages.HTTP_STATUS[kind])
+    if issubclass(kind, VerificationError):
+        assert row[2] == str(kind.status_code)
         names = getattr(getattr(kind.__init__, "__code__", None), "co_names", ())
         assert codes(row[3]) == [
             word for word in ("attempts_left", "limit", "retry_after", "reason") if word in names
