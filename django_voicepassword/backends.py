@@ -18,6 +18,7 @@ from django.http import HttpRequest
 
 from django_voicepassword import verifications
 from django_voicepassword.accounts import users
+from django_voicepassword.accounts.login import RESULT_ATTRIBUTE, LoginResult
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security.sensitive import sensitive
@@ -26,8 +27,8 @@ from django_voicepassword.security.sensitive import sensitive
 class PhoneBackend(ModelBackend):
     """``authenticate(request, verification=id, voicepassword_code=code)`` gives the user, or None.
 
-    What was approved is left on the request as ``voicepassword_verification``, and why it gave None
-    as ``voicepassword_error``, for the pages and the API. To make users in a way of your own,
+    The request then has ``voicepassword_result``: its ``verification`` is the approved one, its
+    ``error`` says why nobody was logged in. To make users in a way of your own,
     subclass it, override ``create_user`` and name your class in AUTHENTICATION_BACKENDS.
     """
 
@@ -50,12 +51,15 @@ class PhoneBackend(ModelBackend):
                 find_user=self.find_user,
             )
         except (VerificationError, Verification.DoesNotExist) as error:
-            if request is not None:
-                request.voicepassword_error = error  # type: ignore[attr-defined]
+            self._leave(request, LoginResult(error=error))
             return None
-        if request is not None:
-            request.voicepassword_verification = approved  # type: ignore[attr-defined]
+        self._leave(request, LoginResult(approved))
         return approved.user
+
+    @staticmethod
+    def _leave(request: HttpRequest | None, result: LoginResult) -> None:
+        if request is not None:
+            setattr(request, RESULT_ATTRIBUTE, result)
 
     def find_user(self, verification: Verification) -> Any:
         """The user who may log in by this approved verification, made where there is none. Raises

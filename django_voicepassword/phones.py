@@ -11,13 +11,21 @@ from django_voicepassword.exceptions import InvalidPhone, PrefixNotAllowed
 MAX_INPUT_LENGTH = 40
 
 
-def normalize(text: object, region: str | None = None) -> str:
+class Phone(str):
+    """A phone number in its one spelling: E.164 digits without the plus, ``79991234567``."""
+
+    __slots__ = ()
+
+
+def normalize(text: object, region: str | None = None) -> Phone:
     """Read a number as a person writes it: ``8 (999) 123-45-67`` in region RU is ``79991234567``.
 
     ``region`` (default DEFAULT_REGION) is how a number without its country code is read; what is no
     number there is read with its country code, so that our own spelling of any number is one.
     Raises InvalidPhone.
     """
+    if isinstance(text, Phone):
+        return text
     written = str(text).strip() if text is not None else ""
     # phonenumbers reads letters as the keys of a telephone, "8-800-FLOWERS": here they are a slip.
     if (
@@ -31,7 +39,9 @@ def normalize(text: object, region: str | None = None) -> str:
         number = _parse(f"+{written}", None)
     if number is None:
         raise InvalidPhone
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
+    return Phone(
+        phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
+    )
 
 
 def _parse(written: str, region: str | None) -> phonenumbers.PhoneNumber | None:

@@ -72,7 +72,7 @@ def test_nobody_may_log_in(
         users.assign(User.objects.create(username="someone", is_active=False), PHONE)
     request = RequestFactory().post("/")
     assert log_in(outbox, request=request) is None
-    assert isinstance(request.voicepassword_error, Refused)  # type: ignore[attr-defined]
+    assert isinstance(request.voicepassword_result.error, Refused)  # type: ignore[attr-defined]
     # The code was right, and is spent.
     assert Verification.objects.get().status == "approved"
 

@@ -34,7 +34,6 @@ from django_voicepassword.exceptions import (
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 from django_voicepassword.testing import Sent
 from django_voicepassword.verifications import channels
-from django_voicepassword.verifications.checking import attempts_left
 from tests.at_once import at_once
 
 PHONE = "+7 999 000-00-01"
@@ -411,7 +410,7 @@ def test_the_last_wrong_guess_closes(outbox: list[Sent], configure: Callable[...
     assert late.value.retry_after == 290
     # Fewer are allowed now than were made.
     configure(MAX_ATTEMPTS=1)
-    assert attempts_left(verification) == 0
+    assert verification.attempts_left == 0
     # Nobody closed it, and none is left.
     close(verification, "pending")
     with after(20), pytest.raises(TooManyAttempts) as late:

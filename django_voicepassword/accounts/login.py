@@ -1,8 +1,9 @@
-"""From a right code to somebody who is logged in: one step for every surface."""
+"""Log a user in by phone: the same step for the pages and the API."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any, cast
 from uuid import UUID
@@ -16,63 +17,84 @@ from django.utils.module_loading import import_string
 from django_voicepassword import verifications
 from django_voicepassword.accounts import confirmation
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import Refused
+from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security.sensitive import sensitive
 
+#: Where PhoneBackend leaves its LoginResult: ``authenticate()`` itself returns nothing but the user.
+RESULT_ATTRIBUTE = "voicepassword_result"
+
+
+@dataclass(frozen=True)
+class LoginResult:
+    """What PhoneBackend found: the verification that it approved, or the error that refused it."""
+
+    verification: Verification | None = None
+    error: VerificationError | Verification.DoesNotExist | None = None
+
+
+@dataclass(frozen=True)
+class PhoneLogin:
+    """A right code: the user of the number, and the verification that the code approved."""
+
+    #: An instance of the project's AUTH_USER_MODEL.
+    user: Any
+    verification: Verification
+
 
 @sensitive
-def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: str) -> Any:
-    """The user whose number the right code proved. Raises what ``verifications.check`` raises, and
-    Refused.
+def authenticate_phone(request: HttpRequest, verification_id: UUID | str, code: str) -> PhoneLogin:
+    """Check a code with Django's ``authenticate()``; the session is not touched.
+
+    Raises what ``verifications.check`` raises, and Refused.
     """
-    request.voicepassword_error = None  # type: ignore[attr-defined]
-    request.voicepassword_verification = None  # type: ignore[attr-defined]
+    setattr(request, RESULT_ATTRIBUTE, LoginResult())
     user = authenticate(request, verification=verification_id, voicepassword_code=code)
+    result: LoginResult = getattr(request, RESULT_ATTRIBUTE)
     if user is not None:
-        return user
-    error = request.voicepassword_error  # type: ignore[attr-defined]
-    if error is not None:
-        raise error
-    if any(
-        "voicepassword_code" in signature(backend.authenticate).parameters
-        for backend in get_backends()
-    ):
-        # A backend before ours said that nobody may log in now, as those against password guessing
-        # do.
+        # A backend of the project's own may leave no result.
+        return PhoneLogin(user, result.verification or verifications.get(verification_id))
+    if result.error is not None:
+        raise result.error
+    if any(takes_phone_code(backend) for backend in get_backends()):
+        # An earlier backend raised PermissionDenied, as packages against password guessing do.
         raise Refused("another authentication backend denied the login")
     raise ImproperlyConfigured(
-        'no backend answered: put "django_voicepassword.backends.PhoneBackend" into AUTHENTICATION_BACKENDS'
+        'no backend answered: put "django_voicepassword.backends.PhoneBackend" into '
+        "AUTHENTICATION_BACKENDS"
     )
+
+
+def takes_phone_code(backend: Any) -> bool:
+    """Does an authentication backend accept the credentials of a phone login?"""
+    return "voicepassword_code" in signature(backend.authenticate).parameters
 
 
 @sensitive
 def log_in(
     request: HttpRequest, verification_id: UUID | str, code: str
 ) -> tuple[dict[str, Any], Verification]:
-    """Check the code, log its holder in as LOGIN says, and give the JSON to answer and what was
-    approved.
+    """Check a code and log the user in as LOGIN says: the JSON to answer, and the verification.
+
+    Raises what ``authenticate_phone`` raises.
     """
+    # Resolved before the code is spent: a missing package must not cost anybody a code.
     answer = _answer()
-    user = authenticate_phone(request, verification_id, code)
-    # A backend of the project's own may leave none.
-    verification = request.voicepassword_verification or verifications.get(verification_id)  # type: ignore[attr-defined]
-    return answer(request, user, verification), verification
+    approved = authenticate_phone(request, verification_id, code)
+    return answer(request, approved.user, approved.verification), approved.verification
 
 
-def log_in_session(request: HttpRequest, user: Any, verification: Verification) -> None:
-    """Django's own login: a new session key and Django's signal; the session remembers that a
-    number was proved.
-    """
-    login(request, user)
-    confirmation.remember(request, verification)
+def log_in_session(request: HttpRequest, approved: PhoneLogin) -> None:
+    """Django's ``login()``, and the session notes that the number was verified."""
+    login(request, approved.user)
+    confirmation.remember(request, approved.verification)
 
 
 Answer = Callable[[HttpRequest, Any, Verification], dict[str, Any]]
 
 
 def _answer() -> Answer:
-    """Resolved before the code is spent: a missing package costs nobody a code."""
+    """The function that makes the answer of LOGIN."""
     kind = settings.LOGIN
     if kind == "session":
         return _session_answer
@@ -84,19 +106,21 @@ def _answer() -> Answer:
         return cast(Answer, import_string(kind))
     except ImportError as error:
         raise ImproperlyConfigured(
-            f'VOICEPASSWORD["LOGIN"] must be "session", "token", "jwt" or the dotted path of a callable: {error}'
+            'VOICEPASSWORD["LOGIN"] must be "session", "token", "jwt" or the dotted path of a '
+            f"callable: {error}"
         ) from error
 
 
 def _session_answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
-    log_in_session(request, user, verification)
+    log_in_session(request, PhoneLogin(user, verification))
     return {"user": {"id": user.pk, "username": user.get_username()}}
 
 
 def _token_answer(kind: str) -> Answer:
     if not apps.is_installed("rest_framework.authtoken"):
         raise ImproperlyConfigured(
-            f'VOICEPASSWORD["LOGIN"] is "{kind}": put "rest_framework.authtoken" into INSTALLED_APPS'
+            f'VOICEPASSWORD["LOGIN"] is "{kind}": put "rest_framework.authtoken" into '
+            "INSTALLED_APPS"
         )
     from rest_framework.authtoken.models import Token
 

@@ -117,7 +117,7 @@ def _is_possible(name: str, call: CallRequest, calls: list[CallRequest]) -> bool
         return bool(call.provider_id) and call.service != CallRequest.TEST_SERVICE
     if name == "unblock":
         return bool(limits.usage(call.phone))
-    is_open = call.verification is not None and call.verification.is_open()
+    is_open = call.verification is not None and call.verification.is_open
     if name == "cancel":
         return is_open
     return is_open and ACTIONS[name].channel in channels.possible(calls)

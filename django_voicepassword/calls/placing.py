@@ -63,7 +63,7 @@ def place(call_id: int, last_try: bool = False) -> float | None:
         logger.info("call %s is not queued: left alone", call_id)
         return None
     verification = call.verification
-    if verification is not None and not verification.is_open():
+    if verification is not None and not verification.is_open:
         refuse_unsent(call, TOO_LATE)
         return None
     earlier = _earlier_call(call) if call.channel == CallRequest.Channel.SMS else None

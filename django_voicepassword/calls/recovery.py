@@ -45,15 +45,6 @@ def restamp(now: datetime | None = None) -> None:
         )
 
 
-def is_ahead(verification: Verification) -> bool:
-    """Was it made, or sent for, by a clock that has stepped back since?"""
-    future = timezone.now() + timedelta(seconds=limits.SKEW)
-    moments = (verification.created_at, verification.last_sent_at)
-    return verification.status == Verification.Status.PENDING and any(
-        one and one > future for one in moments
-    )
-
-
 def lose_abandoned(now: datetime | None = None) -> list[int]:
     """PLACING -> UNKNOWN for every call whose worker must have died: older than the read timeout
     and a margin.

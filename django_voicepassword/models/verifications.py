@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_voicepassword.conf import settings
 from django_voicepassword.security import masking
 
 
@@ -100,34 +101,60 @@ class Verification(models.Model):
     def masked_phone(self) -> str:
         return masking.mask(self.phone)
 
-    def is_open(self, now: datetime | None = None) -> bool:
+    @property
+    def is_expired(self) -> bool:
+        """Is its lifetime over? A task writes the status EXPIRED only some time later."""
+        return self.expires_at <= timezone.now()
+
+    @property
+    def current_status(self) -> str:
+        """The status as of now: EXPIRED as soon as the lifetime of a pending one is over."""
+        if self.status == self.Status.PENDING and self.is_expired:
+            return self.Status.EXPIRED
+        return self.status
+
+    @property
+    def is_open(self) -> bool:
         """May it still be approved, or called for?"""
-        return self.status == self.Status.PENDING and self.expires_at > (now or timezone.now())
+        return self.current_status == self.Status.PENDING
+
+    @property
+    def attempts_left(self) -> int:
+        """Guesses that remain of MAX_ATTEMPTS."""
+        return max(int(settings.MAX_ATTEMPTS) - self.attempts, 0)
+
+    @property
+    def resend_at(self) -> datetime | None:
+        """When the next send is allowed (RESEND_AFTER); None where MAX_SENDS are used up.
+
+        ``count_send`` asks the database the same.
+        """
+        if self.sends >= settings.MAX_SENDS:
+            return None
+        if self.last_sent_at is None:
+            return self.created_at
+        return self.last_sent_at + timedelta(seconds=settings.RESEND_AFTER)
 
     @classmethod
-    def count_guess(cls, verification_id: uuid.UUID, max_attempts: int, now: datetime) -> bool:
+    def count_guess(cls, verification_id: uuid.UUID, now: datetime) -> bool:
         """Count one guess before anybody looks at it. False: closed, expired or none left; nothing
         was counted.
         """
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
-        return bool(open_rows.filter(attempts__lt=max_attempts).update(attempts=F("attempts") + 1))
+        guessable = open_rows.filter(attempts__lt=settings.MAX_ATTEMPTS)
+        return bool(guessable.update(attempts=F("attempts") + 1))
 
     @classmethod
-    def count_send(
-        cls, verification_id: uuid.UUID, max_sends: int, resend_after: int, now: datetime
-    ) -> bool:
+    def count_send(cls, verification_id: uuid.UUID, now: datetime) -> bool:
         """Count one more send before it is tried. False: closed, expired, none left or too soon;
         nothing was counted.
         """
         rested = Q(last_sent_at__isnull=True) | Q(
-            last_sent_at__lte=now - timedelta(seconds=resend_after)
+            last_sent_at__lte=now - timedelta(seconds=settings.RESEND_AFTER)
         )
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
-        return bool(
-            open_rows.filter(rested, sends__lt=max_sends).update(
-                sends=F("sends") + 1, last_sent_at=now
-            )
-        )
+        sendable = open_rows.filter(rested, sends__lt=settings.MAX_SENDS)
+        return bool(sendable.update(sends=F("sends") + 1, last_sent_at=now))
 
     @classmethod
     def return_send(cls, verification_id: uuid.UUID) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -14,8 +15,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from django_voicepassword import limits, signals, transactions
-from django_voicepassword.calls import recovery
-from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     RateLimited,
     Refused,
@@ -31,7 +30,16 @@ from django_voicepassword.security import codes
 from django_voicepassword.security.sensitive import sensitive
 
 
+@dataclass(frozen=True)
+class JudgedGuess:
+    """A guess that was counted and compared. ``error`` is None where it approved the verification."""
+
+    verification: Verification
+    error: VerificationError | None = None
+
+
 def database() -> str:
+    """The alias of the database that verifications are written to."""
     return router.db_for_write(Verification)
 
 
@@ -47,80 +55,79 @@ def check(
     purpose: str | None = None,
     find_user: Callable[[Verification], Any] | None = None,
 ) -> Verification:
-    """Compare a typed code; the right one approves the verification, once. No answer comes before
-    the guess is counted.
+    """Compare a typed code; the right one approves the verification, once.
 
-    ``purpose``: what the verification must have been started for. ``find_user``: whose the number
-    is, asked once the verification is approved; it may raise Refused, which leaves the verification
-    approved. Raises Verification.DoesNotExist, WrongCode, TooManyAttempts, VerificationExpired,
-    VerificationClosed, Refused (the purpose is another), and RateLimited (limit ``phone_guesses``)
-    when too many guesses were wrong over all verifications of the number.
+    The guess is counted before any answer is given. ``purpose`` is what the verification must have
+    been started for. ``find_user`` returns the user of the number; it is called once the
+    verification is approved. It may raise Refused, and the verification stays approved.
+
+    Raises Verification.DoesNotExist, WrongCode, TooManyAttempts, VerificationExpired,
+    VerificationClosed, Refused (another purpose), and RateLimited (limit ``phone_guesses``) after
+    too many wrong guesses over all verifications of the number.
     """
     key = _parse_id(verification_id)
     guess = codes.clean_guess(code)
-    now = timezone.now()
     if not guess:
-        # Nothing was typed: it cannot be right, so it costs nothing.
+        # An empty code cannot be right, so it costs no attempt.
         verification = get(key)
         check_open(verification)
-        raise WrongCode(attempts_left(verification))
-    judged, error = transactions.atomic_with_retry(
+        raise WrongCode(verification.attempts_left)
+    now = timezone.now()
+    judged = transactions.atomic_with_retry(
         lambda: _judge(key, guess, purpose, now, request), database()
     )
     if judged is None:
         verification = get(key)
         check_open(verification)
         raise TooManyAttempts(seconds_until(verification.expires_at, now))
-    if isinstance(error, WrongCode):
-        _announce(signals.verification_failed, judged, request)
-    if error is not None:
-        raise error
+    approved = judged.verification
+    if judged.error is not None:
+        if isinstance(judged.error, WrongCode):
+            _announce(signals.verification_failed, approved, request)
+        raise judged.error
     try:
         if find_user is not None:
-            _give_to(judged, find_user(judged))
+            _set_user(approved, find_user(approved))
     finally:
-        _announce(signals.phone_verified, judged, request)
-    return judged
+        _announce(signals.phone_verified, approved, request)
+    return approved
 
 
 def _judge(
     key: UUID, guess: str, purpose: str | None, now: datetime, request: HttpRequest | None
-) -> tuple[Verification | None, VerificationError | None]:
-    """Count a guess, then look at it, under the locks of the verification and of its budget; None:
-    it may not be guessed.
+) -> JudgedGuess | None:
+    """Count a guess, then compare it, under the row locks of the verification and its limits.
 
-    What is wrong with it is returned, not raised: the count is to be committed before anybody hears
-    of it.
+    None: the verification takes no guess any more, or another request approved it meanwhile. An
+    error is returned, not raised: raising would roll back the count.
     """
-    if not Verification.count_guess(key, settings.MAX_ATTEMPTS, now):
-        return None, None
+    if not Verification.count_guess(key, now):
+        return None
     verification = Verification.objects.get(id=key)
     if purpose is not None and verification.purpose != purpose:
-        return verification, Refused("the verification was started for another purpose")
+        error = Refused("the verification was started for another purpose")
+        return JudgedGuess(verification, error)
     try:
         reservation = subjects.reserve_guess(verification, now, request)
     except limits.ClockSkewRateLimited as error:
         limits.count_from_now(error.keys, now)
-        return verification, error
+        return JudgedGuess(verification, error)
     except RateLimited as error:
-        return verification, error
+        return JudgedGuess(verification, error)
     calls = verification.known_calls = calls_of(verification)
     digests = [call.code_digest for call in calls if call.may_have_rung]
     if codes.matches(verification.id, verification.phone, guess, digests):
-        # A right one costs the number nothing.
-        return (verification if verification.approve(timezone.now()) else None), None
+        # The reservation is not committed: only wrong guesses count for the number.
+        return JudgedGuess(verification) if verification.approve(timezone.now()) else None
     reservation.commit()
-    left = attempts_left(verification)
-    if left == 0:
+    if verification.attempts_left == 0:
         verification.exhaust()
-    return verification, WrongCode(left)
+    return JudgedGuess(verification, WrongCode(verification.attempts_left))
 
 
 @translate_database_errors
 def cancel(verification_id: UUID | str) -> Verification:
-    """Close a pending verification: nothing is called for it any more and its code is worth
-    nothing.
-    """
+    """Close a pending verification: no more calls are made for it, and its code is worth nothing."""
     verification = get(verification_id)
     verification.cancel()
     return verification
@@ -128,25 +135,11 @@ def cancel(verification_id: UUID | str) -> Verification:
 
 @translate_database_errors
 def get(verification_id: UUID | str) -> Verification:
-    """The verification of an id. Raises Verification.DoesNotExist, also for a text that is no id,
-    and Unavailable.
+    """The verification of an id; nothing is written.
+
+    Raises Verification.DoesNotExist, also for a text that is no id, and Unavailable.
     """
-    verification = Verification.objects.get(id=_parse_id(verification_id))
-    if recovery.is_ahead(verification):
-        recovery.restamp()
-        verification.refresh_from_db()
-    return verification
-
-
-def attempts_left(verification: Verification) -> int:
-    """Guesses that remain."""
-    return max(int(settings.MAX_ATTEMPTS) - verification.attempts, 0)
-
-
-def _give_to(verification: Verification, user: Any) -> None:
-    if user is not None and verification.user_id != user.pk:
-        verification.user = user
-        verification.save(update_fields=["user"])
+    return Verification.objects.get(id=_parse_id(verification_id))
 
 
 def calls_of(verification: Verification) -> list[CallRequest]:
@@ -155,18 +148,28 @@ def calls_of(verification: Verification) -> list[CallRequest]:
 
 
 def check_open(verification: Verification) -> None:
-    """Raise what a verification that cannot go on tells the person."""
-    now = timezone.now()
-    if verification.status == Verification.Status.MAX_ATTEMPTS and verification.expires_at > now:
-        raise TooManyAttempts(seconds_until(verification.expires_at, now))
+    """Raise the error that says why a verification cannot go on, if it cannot."""
     if verification.status in (Verification.Status.APPROVED, Verification.Status.CANCELED):
         raise VerificationClosed
-    if verification.expires_at <= now:
+    if verification.is_expired:
         raise VerificationExpired
+    if verification.status == Verification.Status.MAX_ATTEMPTS:
+        raise TooManyAttempts(seconds_until(verification.expires_at, timezone.now()))
+
+
+def seconds_until(moment: datetime, now: datetime) -> int:
+    """Whole seconds, rounded up, at least 1."""
+    return max(ceil((moment - now).total_seconds()), 1)
+
+
+def _set_user(verification: Verification, user: Any) -> None:
+    if user is not None and verification.user_id != user.pk:
+        verification.user = user
+        verification.save(update_fields=["user"])
 
 
 def _announce(signal: Signal, verification: Verification, request: HttpRequest | None) -> None:
-    # The user is a query, for nobody where nobody listens.
+    # Reading the user is a query: skip it where nobody listens.
     if signal.has_listeners(Verification):
         values = {"verification": verification, "user": verification.user, "request": request}
         signals.announce(signal, Verification, database(), **values)
@@ -179,7 +182,3 @@ def _parse_id(verification_id: UUID | str) -> UUID:
         return UUID(str(verification_id))
     except ValueError:
         raise Verification.DoesNotExist("no verification has this id") from None
-
-
-def seconds_until(moment: datetime, now: datetime) -> int:
-    return max(ceil((moment - now).total_seconds()), 1)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-
-from django.utils import timezone
+from datetime import datetime
 
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.verifications import channels
 from django_voicepassword.verifications.channels import code_length
-from django_voicepassword.verifications.checking import attempts_left
 from django_voicepassword.verifications.messages import hint
 
 
@@ -44,7 +41,7 @@ def describe(verification: Verification, calls: list[CallRequest] | None = None)
     if calls is None:
         calls = list(verification.calls.order_by("id"))
     newest = calls[-1] if calls else None
-    status = status_of(verification)
+    status = verification.current_status
     is_pending = status == Verification.Status.PENDING
     return Description(
         id=str(verification.id),
@@ -55,27 +52,8 @@ def describe(verification: Verification, calls: list[CallRequest] | None = None)
         delivery=newest.state if newest else CallRequest.State.QUEUED,
         code_length=code_length(newest.channel if newest else settings.CHANNELS[0]),
         hint=hint(verification, newest, status),
-        attempts_left=attempts_left(verification) if is_pending else 0,
+        attempts_left=verification.attempts_left if is_pending else 0,
         expires_at=verification.expires_at,
-        resend_at=_resend_at(verification) if is_pending else None,
+        resend_at=verification.resend_at if is_pending else None,
         next_channels=channels.following(calls) if is_pending else [],
     )
-
-
-def status_of(verification: Verification) -> str:
-    """EXPIRED is written by a task now and then; told, it is as soon as the time is over."""
-    if (
-        verification.status == Verification.Status.PENDING
-        and verification.expires_at <= timezone.now()
-    ):
-        return Verification.Status.EXPIRED
-    return verification.status
-
-
-def _resend_at(verification: Verification) -> datetime | None:
-    """When the next send is allowed; None where MAX_SENDS are used up."""
-    if verification.sends >= settings.MAX_SENDS:
-        return None
-    if verification.last_sent_at is None:
-        return verification.created_at
-    return verification.last_sent_at + timedelta(seconds=settings.RESEND_AFTER)

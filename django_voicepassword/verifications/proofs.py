@@ -35,26 +35,26 @@ def make_proof(verification: Verification) -> str:
     """A signed token that says that the verification is approved; read it with ``read_proof``."""
     if verification.status != Verification.Status.APPROVED:
         raise InvalidProof("only an approved verification has a proof")
-    return _sign(verification.id)
+    return sign(verification.id)
 
 
 def read_proof(proof: str, max_age: float | None = None) -> Proof:
     """What a proof proves. Raises InvalidProof, or VerificationExpired when it is older than
     ``max_age`` seconds.
     """
-    key = _parse(proof, max_age)
+    key = parse(proof, max_age)
     verification = Verification.objects.filter(id=key, status=Verification.Status.APPROVED).first()
     if verification is None:
         raise InvalidProof("the verification of this proof is gone")
     return Proof(verification.phone, verification.purpose, verification.id)
 
 
-def _sign(verification_id: UUID) -> str:
+def sign(verification_id: UUID) -> str:
     """A token that names an approved verification; it holds no phone number."""
     return signing.dumps(str(verification_id), salt=_SALT)
 
 
-def _parse(proof: str, max_age: float | None = None) -> UUID:
+def parse(proof: str, max_age: float | None = None) -> UUID:
     """The verification's id. Raises InvalidProof, or VerificationExpired when older than
     ``max_age`` seconds.
     """

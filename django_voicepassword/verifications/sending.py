@@ -43,12 +43,13 @@ def start(
     request: HttpRequest | None = None,
     user: Any = None,
 ) -> Verification:
-    """Open a verification of ``phone`` and have its first call placed once the transaction is
-    committed.
+    """Open a verification of ``phone``; its first call is placed once the transaction is committed.
 
-    ``channel`` defaults to the first of CHANNELS; ``user`` is whose phone is to be proved, where
-    that is known before. Raises InvalidPhone, PrefixNotAllowed, ChannelUnavailable, Refused,
-    RateLimited, BudgetExhausted, and Unavailable when the call could be handed to nobody.
+    ``channel`` defaults to the first of CHANNELS. ``user`` is the user whose number is to be
+    verified, where that is known beforehand.
+
+    Raises InvalidPhone, PrefixNotAllowed, ChannelUnavailable, Refused, RateLimited,
+    BudgetExhausted, and Unavailable where nobody took the call.
     """
     number = phones.normalize(phone)
     fixed_code = phones.fixed_code(number)
@@ -72,15 +73,15 @@ def start(
     _ask_host(verification, channel, request)
     price = subjects.price_of_send(channel)
 
-    def open_books() -> CallRequest:
+    def reserve_and_insert() -> CallRequest:
         reserved = subjects.reserve_send(verification, price, now, request)
         verification.save(force_insert=True)
-        return _queue_call(verification, channel, now, reserved)
+        return _insert_call(verification, channel, now, reserved)
 
-    call = _in_transaction(open_books)
+    call = _in_transaction(reserve_and_insert)
     dispatch.dispatch(call)
     if dispatch.leaves_to_workers():
-        # Placed by now, it would be another row.
+        # A call that was placed inline has changed in the database since it was inserted.
         verification.known_calls = [call]
     return verification
 
@@ -90,33 +91,30 @@ def start(
 def resend(
     verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None
 ) -> Verification:
-    """Send the code once more, by ``channel`` or the next one of CHANNELS.
+    """Send the code once more, by ``channel`` or by the next one of CHANNELS.
 
     Raises Verification.DoesNotExist, VerificationExpired, VerificationClosed, TooManyAttempts,
     ChannelUnavailable, Refused, RateLimited (limits ``resend_after`` and ``sends`` beside those of
-    LIMITS), BudgetExhausted, Unavailable.
+    LIMITS), BudgetExhausted and Unavailable.
     """
     verification = get(verification_id)
     check_open(verification)
-    calls = calls_of(verification)
-    channel = channels.choose(channel, calls)
+    channel = channels.choose(channel, calls_of(verification))
     fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
         _ask_host(verification, channel, request)
     price = subjects.price_of_send(channel)
     now = timezone.now()
 
-    def open_books() -> CallRequest | None:
-        if not Verification.count_send(
-            verification.id, settings.MAX_SENDS, settings.RESEND_AFTER, now
-        ):
+    def count_and_insert() -> CallRequest | None:
+        if not Verification.count_send(verification.id, now):
             return None
         if fixed_code is not None:
             return create_test_call(verification, channel, fixed_code, insert=False)
         reserved = subjects.reserve_send(verification, price, now, request)
-        return _queue_call(verification, channel, now, reserved)
+        return _insert_call(verification, channel, now, reserved)
 
-    call = _in_transaction(open_books)
+    call = _in_transaction(count_and_insert)
     if call is not None and fixed_code is None:
         dispatch.dispatch(call)
     verification.refresh_from_db()
@@ -125,29 +123,30 @@ def resend(
     return verification
 
 
-def _why_not_sent(verification: Verification, now: datetime) -> Exception:
+def _why_not_sent(verification: Verification, now: datetime) -> RateLimited:
+    """The limit that refused a resend. Raises where the verification cannot go on at all."""
     check_open(verification)
-    if verification.sends >= settings.MAX_SENDS:
+    resend_at = verification.resend_at
+    if resend_at is None:
         return RateLimited("sends", seconds_until(verification.expires_at, now))
-    rested = (verification.last_sent_at or now) + timedelta(seconds=settings.RESEND_AFTER)
-    return RateLimited("resend_after", seconds_until(rested, now))
+    return RateLimited("resend_after", seconds_until(resend_at, now))
 
 
 def _ask_host(verification: Verification, channel: str, request: HttpRequest | None) -> None:
-    """BEFORE_SEND may raise Refused. It is asked before any lock is taken: it may be slow."""
+    """Call BEFORE_SEND, which may raise Refused. No lock is held yet: it may be slow."""
     path = settings.BEFORE_SEND
     if path is None:
         return
     try:
-        ask = import_string(path)
+        before_send = import_string(path)
     except ImportError as error:
         raise ImproperlyConfigured(
             f'VOICEPASSWORD["BEFORE_SEND"] cannot be imported: {error}'
         ) from error
-    ask(verification, channel, request)
+    before_send(verification, channel, request)
 
 
-def _queue_call(
+def _insert_call(
     verification: Verification, channel: str, now: datetime, reserved: subjects.Reserved
 ) -> CallRequest:
     return CallRequest.objects.create(
@@ -164,5 +163,6 @@ def _in_transaction(work: Callable[[], Result]) -> Result:
     try:
         return transactions.atomic_with_retry(work, database())
     except limits.ClockSkewRateLimited as error:
+        # The transaction was rolled back, so the correction needs one of its own.
         limits.count_from_now(error.keys, timezone.now())
         raise

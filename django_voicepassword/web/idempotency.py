@@ -20,7 +20,7 @@ MEMORY = 60
 PATIENCE, PAUSE = 10.0, 0.05
 
 
-def _start_once(
+def start_once(
     request: HttpRequest,
     number: str,
     channel: str | None,

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from django_voicepassword import phones, verifications
 from django_voicepassword.models import Verification
-from django_voicepassword.web.idempotency import _start_once
+from django_voicepassword.web.idempotency import start_once
 
 #: The only thing that a session holds of a verification: its id.
 SESSION_KEY = "voicepassword_verification"
@@ -33,9 +33,9 @@ def begin(
     number = phones.normalize(phone)
     earlier = current(request)
     is_same = earlier is not None and (earlier.phone, earlier.purpose) == (number, purpose)
-    if earlier is not None and is_same and earlier.is_open():
+    if earlier is not None and is_same and earlier.is_open:
         return earlier
-    verification = _start_once(request, f"+{number}", channel, purpose, earlier)
+    verification = start_once(request, number, channel, purpose, earlier)
     if earlier is not None and not is_same:
         # Its call may still wait in the queue: nobody is at the other end any more.
         verifications.cancel(earlier.id)

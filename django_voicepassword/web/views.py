@@ -169,8 +169,10 @@ class CodeView(CodePage):
             if self.is_logged_in():
                 confirmation.confirm(request, verification.id, form.cleaned_data["code"])
             else:
-                user = login.authenticate_phone(request, verification.id, form.cleaned_data["code"])
-                login.log_in_session(request, user, verification)
+                login.log_in_session(
+                    request,
+                    login.authenticate_phone(request, verification.id, form.cleaned_data["code"]),
+                )
         except Verification.DoesNotExist:
             return self.lost()
         except VerificationError as error:

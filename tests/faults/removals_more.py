@@ -36,9 +36,9 @@ _READ = """    found = {one[0]: one for one in LimitCounter.objects.filter(key__
 _TRANSACTION = """            with transaction.atomic(using=using):
                 return work()
 """
-_LEFT = "        return bool(open_rows.filter(attempts__lt"
+_LEFT = "        return bool(guessable.update("
 _OPEN = """cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
-        return bool(open_rows.filter(attempts"""
+        guessable"""
 _COUNT = 'update(attempts=F("attempts") + 1)'
 _COUNT_READ = 'update(attempts=cls.objects.get(id=verification_id).attempts + (__import__("time").sleep(0.02) or 1))'
 _NON_ATOMIC = "        view = transaction.non_atomic_requests(using=alias)(view)\n"
@@ -92,7 +92,7 @@ COUNTS = [
         "3",
         "sends: a send is counted whatever the number of those before",
         bursts("resends"),
-        (("models/verifications.py", "(rested, sends__lt=max_sends)", "(rested)"),),
+        (("models/verifications.py", "(rested, sends__lt=settings.MAX_SENDS)", "(rested)"),),
     ),
     Guard(
         "3",

@@ -17,6 +17,7 @@ from django_voicepassword import phones
 from django_voicepassword.exceptions import InvalidPhone, InvalidProof, VerificationExpired
 from django_voicepassword.limits import client_ip
 from django_voicepassword.security import callback_tokens, codes, masking, trusted_devices
+from django_voicepassword.verifications import proofs
 from tests.hostile import strategies as hostile
 
 #: Made of what the reader of numbers gives a meaning to.
@@ -78,8 +79,8 @@ def test_a_callback_token_is_ours_or_none(pk: int, other: str) -> None:
 @hostile.thorough
 @given(st.uuids(), hostile.values, st.sampled_from([None, 60.0]))
 def test_a_proof_is_ours_or_invalid(id: uuid.UUID, other: Any, max_age: float | None) -> None:
-    proof = callback_tokens.make_proof(id)
-    assert callback_tokens.parse_proof(proof, max_age) == id
+    proof = proofs.sign(id)
+    assert proofs.parse(proof, max_age) == id
     signed = signing.dumps(str(other), salt="django_voicepassword.proof")
     for forged in (
         other,
@@ -90,7 +91,7 @@ def test_a_proof_is_ours_or_invalid(id: uuid.UUID, other: Any, max_age: float | 
     ):
         if forged != proof:
             with pytest.raises((InvalidProof, VerificationExpired)):
-                callback_tokens.parse_proof(forged, max_age)
+                proofs.parse(forged, max_age)
 
 
 @hostile.thorough
@@ -126,6 +127,6 @@ def test_a_megabyte_is_refused_in_a_moment(piece: str) -> None:
     )
     assert callback_tokens.parse_callback_token(long) is None
     with pytest.raises(InvalidProof):
-        callback_tokens.parse_proof(long)
+        proofs.parse(long)
     # Quadratic work would take hours.
     assert time.process_time() - began < 10

@@ -91,7 +91,7 @@ def traffic(chance: random.Random) -> int:
                     )
             verification.refresh_from_db()
             usable = channels.following(list(verification.calls.order_by("id")))
-            if verification.is_open() and usable:
+            if verification.is_open and usable:
                 verifications.resend(verification.id, channel=chance.choice(usable))
         # What is still queued is lost with its queue: nothing rang.
         CallRequest.objects.filter(state="queued").update(

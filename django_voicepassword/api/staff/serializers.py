@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import masking
-from django_voicepassword.verifications import description
 
 _STATES = f"One of {', '.join(CallRequest.State.values)}"
 _SYNCED = "Of the provider's daily statistics; null where the day was not synced."
@@ -49,7 +48,7 @@ class StaffVerificationSerializer(serializers.Serializer[Verification]):
     user = StaffUserSerializer(allow_null=True)
 
     def get_status(self, verification: Verification) -> str:
-        return description.status_of(verification)
+        return verification.current_status
 
 
 class StaffCallSerializer(serializers.Serializer[CallRequest]):
