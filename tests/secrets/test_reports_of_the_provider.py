@@ -68,7 +68,7 @@ def test_a_call_by_the_worker(
     }
     with (
         provider(answers[answer]) as url,
-        no_report_tells("delivery.py", {codes.make(verification.id)}),
+        no_report_tells("placing.py", {codes.make(verification.id)}),
     ):
         configure(API_URL=url, TRANSPORT="http", API_KEY=KEY, CODE_SOURCE=source, DISPATCH="celery")
         place(verification)
@@ -95,7 +95,7 @@ def test_a_call_by_the_client_alone(answer: str, channel: str, auth: str) -> Non
 def test_statistics_that_break_off(configure: Callable[..., None], body: str) -> None:
     with provider(http(body)) as url:
         configure(API_URL=url, TRANSPORT="http", API_KEY=KEY)
-        with no_report_tells("days.py"):
+        with no_report_tells("sync.py"):
             tasks.sync_daily.apply(("2026-11-25",))
         with pytest.raises(ProviderError) as caught:
             list(Client(KEY, base_url=url).daily(date(2026, 11, 25)))
