@@ -1,10 +1,9 @@
-"""Handing a task to the broker within seconds, whatever state the broker is in and however Celery
-is configured.
+"""Hand a task to the broker within seconds, whatever state the broker is in.
 
-Celery's own publishing waits long where the person waits for a page: 6 s for a refused connection,
-and for ever for a Redis that accepts and stays silent. Here every step has a time limit, and a
-connection that died meanwhile is made anew once. RabbitMQ confirms what it took; a task that a
-broker takes and loses is found again by ``poll_calls``.
+Celery's own publishing waits too long while a person waits for a page: 6 s for a refused
+connection, and without end for a Redis that accepts and stays silent. Here every step has a time
+limit, and a connection that died since it was last used is replaced once. RabbitMQ confirms what it
+took. A task that a broker takes and loses is found by ``poll_calls``.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from celery import Celery, Task
 from kombu import pools
 from kombu.connection import Connection
 
-#: Seconds to connect, and to wait for each answer. In all a task is handed over, or refused, in
-#: three times as many.
+#: Seconds to connect, and to wait for each answer. Handing over a task takes at most three times as
+#: long.
 TIMEOUT = 1.5
 
 #: A second message for one call is harmless: whoever claims its row first places it.
@@ -31,8 +30,7 @@ _REDIS = {
     "retry_on_timeout": False,
     "max_retries": 0,
 }
-#: Transport -> its time limits. The others have none that could be set, and need none: files and
-#: memory.
+#: Transport -> its time limits. The others (files, memory) have and need none.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "amqp": _AMQP,
     "amqps": _AMQP,
@@ -44,8 +42,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def publish(task: Task, *args: int) -> None:
-    """Hand ``task`` to its broker. Raises whatever the broker's library raises when it does not
-    take it in time.
+    """Hand ``task`` to its broker.
+
+    Raises whatever the broker's library raises where the broker does not take it in time.
     """
     producers = pools.producers[connection_of(task.app, os.getpid())]
     with producers.acquire(block=True, timeout=TIMEOUT) as producer:
@@ -54,8 +53,9 @@ def publish(task: Task, *args: int) -> None:
 
 @lru_cache(maxsize=8)
 def connection_of(app: Celery, process: int) -> Connection:
-    """How to connect; the pool that belongs to it connects. ``process``: no fork shares a
-    connection with its parent.
+    """The connection settings of an app with our time limits; kombu's pool opens the connection.
+
+    ``process`` is part of the cache key: a forked process must not share its parent's connection.
     """
     usual = app.connection_for_write()
     options = {**(usual.transport_options or {}), **_OPTIONS.get(usual.transport_cls, {})}

@@ -1,6 +1,4 @@
-"""What a report of the provider means for our rows: which one it speaks of, and what it changes
-there.
-"""
+"""Which of our calls a callback is about: the call whose address it used, or the SMS after it."""
 
 from __future__ import annotations
 
@@ -9,32 +7,45 @@ from django_voicepassword.provider.protocol import Report
 
 
 def find_target_call(call: CallRequest, report: Report) -> CallRequest:
-    """Which row a callback speaks of: the call it was asked for, or the SMS that followed that
-    call.
+    """The row that a callback to the address of ``call`` is about.
+
+    The provider reports an SMS to the callback address of the call that it followed. The words
+    decide which of the two is meant; FAIL is in both vocabularies, so there the ids decide, and
+    where they do not either, whichever is still open.
     """
-    if (
-        report.kind == "call"
-        or call.verification_id is None
-        or call.channel == CallRequest.Channel.SMS
-    ):
+    if report.kind == "call" or call.channel == CallRequest.Channel.SMS:
         return call
-    texts = CallRequest.objects.filter(
+    sms = _find_sms(call, report)
+    if sms is None:
+        return call
+    if report.kind == "sms" or _is_about_sms(call, sms, report):
+        return sms
+    return call
+
+
+def _find_sms(call: CallRequest, report: Report) -> CallRequest | None:
+    """The SMS of the same verification that a report may be about: the one with the id of the
+    report, else the newest that is open, else the newest.
+    """
+    if call.verification_id is None:
+        return None
+    newest_first = CallRequest.objects.filter(
         verification_id=call.verification_id, channel=CallRequest.Channel.SMS
-    )
-    sent = [sms for sms in texts.order_by("-id") if sms.may_have_rung]
-    own = next((sms for sms in sent if report.id and sms.provider_id == report.id), None)
-    newest = own or next((sms for sms in sent if not sms.is_final), sent[0] if sent else None)
-    if newest is None:
-        return call
-    if report.kind == "sms":
-        return newest
-    # FAIL is in both vocabularies: the id tells, and where both share it, the one that is still
-    # open.
-    if own is not None and own.provider_id != call.provider_id:
-        return own
-    if not call.is_final or newest.is_final or report.id not in (None, call.provider_id):
-        return call
-    if newest.provider_id == call.provider_id:
-        return newest
-    # The text has an id of its own, or none yet: a call that failed already is told of once more.
-    return call if newest.provider_id or call.state == CallRequest.State.FAILED else newest
+    ).order_by("-id")
+    sent = [sms for sms in newest_first if sms.may_have_rung]
+    with_id = [sms for sms in sent if report.id and sms.provider_id == report.id]
+    still_open = [sms for sms in sent if not sms.is_final]
+    return next(iter([*with_id, *still_open, *sent]), None)
+
+
+def _is_about_sms(call: CallRequest, sms: CallRequest, report: Report) -> bool:
+    """Is a report that does not say "call" or "SMS" about the SMS?"""
+    if report.id and sms.provider_id == report.id != call.provider_id:
+        return True
+    if not call.is_final or sms.is_final or report.id not in (None, call.provider_id):
+        return False
+    if sms.provider_id == call.provider_id:
+        return True
+    # The SMS has its own id, or the call has already failed: a report about the call. Otherwise it
+    # is about the SMS.
+    return not sms.provider_id and call.state != CallRequest.State.FAILED

@@ -1,6 +1,4 @@
-"""Asking for what nobody reported: calls without a final state, calls whose worker died, calls
-whose task was lost.
-"""
+"""Ask the provider for the states of calls that no callback reported."""
 
 from __future__ import annotations
 
@@ -22,16 +20,17 @@ from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider import factory
 
 logger = logging.getLogger(__name__)
-#: Calls asked for in one run: the next run takes the rest.
+
+#: Calls that one run asks for; the next run takes the rest.
 BATCH = 200
-#: Seconds after which a call is asked for again where the account was refused.
+#: Seconds until a call is asked for again after the provider refused the account.
 REFUSED_PAUSE = 60
 
 
 @dataclass(frozen=True)
 class Polled:
-    """What one run did: how many calls were asked for, which lost their worker, and which no worker
-    has taken yet.
+    """What one run did: the number of calls that it asked for, the primary keys of calls whose
+    worker died, and those of calls that no worker has taken.
     """
 
     asked: int
@@ -40,7 +39,7 @@ class Polled:
 
 
 def poll(now: datetime | None = None) -> Polled:
-    """Everything that is done every few seconds. Who calls it hands ``stuck`` in again."""
+    """Everything that is due every few seconds. The caller hands in ``stuck`` calls again."""
     now = now or timezone.now()
     restamp(now)
     lost = lose_abandoned(now)
@@ -49,22 +48,21 @@ def poll(now: datetime | None = None) -> Polled:
 
 
 def poll_due(now: datetime | None = None) -> int:
-    """Ask for the state of every call whose time has come, oldest first; how many were asked for.
+    """Ask for the state of each call that is due, oldest first; how many were asked for.
 
-    Each is claimed by moving its ``next_poll_at`` before it is asked for, so that several workers
-    ask once. Stops where the account is refused, since the next one would be refused too, with one
-    alarm in the log until the provider answers again; what was asked for in vain is asked for
-    again.
+    Moving ``next_poll_at`` claims a call, so several workers ask for it once. The run stops when
+    the provider refuses the account (a 401, the block, the money): it would refuse the next call
+    too. That is logged once until the provider answers again, and the call is asked for again.
     """
     now = now or timezone.now()
     due = CallRequest.objects.filter(next_poll_at__lte=now).order_by("next_poll_at")[:BATCH]
-    asked, answered = 0, False
+    asked, is_answered = 0, False
     for call in due:
         if not _claim_poll(call, now):
             continue
         asked += 1
         try:
-            refresh(call.pk)
+            is_answered |= _poll_one(call, now)
         except AccountRefused as error:
             if limits.raise_alarm(ACCOUNT_REFUSED):
                 logger.error(
@@ -72,60 +70,15 @@ def poll_due(now: datetime | None = None) -> int:
                 )
             _unclaim_poll(call, now)
             break
-        except RequestRefused as error:
-            # ID_Not_Found: asking again tells nothing else.
-            logger.warning("call %s: the provider does not know it: %s", call.pk, error.error_code)
-            _give_up(call.pk, error.error_code, now)
-        except ProviderError as error:
-            logger.warning("call %s: its state cannot be read: %s", call.pk, error)
-        except ValueError:
-            # The provider told no id, or none that can be asked for: only the daily statistics find
-            # it.
-            logger.warning("call %s has no id to ask for", call.pk)
-            _give_up(call.pk, NO_FINAL_STATE, now)
-        else:
-            answered = True
-        if call.polls + 1 >= len(settings.POLL_DELAYS):
-            _give_up(call.pk, NO_FINAL_STATE, now)
-    if answered:
+    if is_answered:
         limits.clear_alarm(ACCOUNT_REFUSED)
     return asked
 
 
-def _give_up(call_id: int, error_code: str, now: datetime) -> None:
-    """Nobody tells how it ended: UNKNOWN, and why. A late callback and the daily statistics still
-    move it.
-    """
-    call = CallRequest.objects.get(pk=call_id)
-    old_state = call.state
-    if call.mark_unresolved(error_code[:200], now):
-        recording.announce_move(call, old_state, CallStatus.Source.POLL)
-
-
-def _claim_poll(call: CallRequest, now: datetime) -> bool:
-    delays = settings.POLL_DELAYS
-    done = call.polls + 1
-    begin = call.placed_at or call.created_at
-    following = begin + timedelta(seconds=delays[done]) if done < len(delays) else None
-    if following is not None and following <= now:
-        # A worker that slept for long asks once, not once for each delay that passed.
-        following = now + timedelta(seconds=delays[0])
-    moved = CallRequest.objects.filter(pk=call.pk, next_poll_at=call.next_poll_at)
-    return bool(moved.update(next_poll_at=following, polls=F("polls") + 1))
-
-
-def _unclaim_poll(call: CallRequest, now: datetime) -> None:
-    """The account is refused, whatever was asked: the same question again after a minute."""
-    later = now + timedelta(seconds=REFUSED_PAUSE)
-    CallRequest.objects.filter(pk=call.pk).exclude(state__in=CallRequest.FINAL_STATES).update(
-        next_poll_at=later, polls=F("polls") - 1
-    )
-
-
 def refresh(call_id: int) -> CallStatus | None:
-    """Ask the provider for the state of one call request and keep the answer.
+    """Ask the provider for the state of one call request and record the answer.
 
-    Raises ProviderError; ValueError where the provider never told an id.
+    Raises ProviderError; ValueError where the call has no id of the provider.
     """
     call = CallRequest.objects.get(pk=call_id)
     if not call.provider_id:
@@ -134,3 +87,55 @@ def refresh(call_id: int) -> CallStatus | None:
         )
     report = factory.client().state(call.provider_id)
     return recording.record(call_id, report, CallStatus.Source.POLL)
+
+
+def _poll_one(call: CallRequest, now: datetime) -> bool:
+    """Ask for one call that was claimed; did the provider answer? Raises AccountRefused."""
+    is_answered = False
+    try:
+        refresh(call.pk)
+        is_answered = True
+    except AccountRefused:
+        raise
+    except RequestRefused as error:
+        # ID_Not_Found: asking again gives the same answer.
+        logger.warning("call %s: the provider does not know it: %s", call.pk, error.error_code)
+        _give_up(call.pk, error.error_code, now)
+    except ProviderError as error:
+        logger.warning("call %s: its state cannot be read: %s", call.pk, error)
+    except ValueError:
+        # The call has no id, or one that cannot be sent: only the daily statistics can find it.
+        logger.warning("call %s has no id to ask for", call.pk)
+        _give_up(call.pk, NO_FINAL_STATE, now)
+    if call.polls + 1 >= len(settings.POLL_DELAYS):
+        _give_up(call.pk, NO_FINAL_STATE, now)
+    return is_answered
+
+
+def _give_up(call_id: int, error_code: str, now: datetime) -> None:
+    """Mark a call that is not final UNKNOWN, and why. A later report still moves it."""
+    call = CallRequest.objects.get(pk=call_id)
+    old_state = call.state
+    if call.mark_unresolved(error_code[:200], now):
+        recording.announce_move(call, old_state, CallStatus.Source.POLL)
+
+
+def _claim_poll(call: CallRequest, now: datetime) -> bool:
+    """Move ``next_poll_at`` to the next of POLL_DELAYS; False where another worker did so first."""
+    delays = settings.POLL_DELAYS
+    polls = call.polls + 1
+    since = call.placed_at or call.created_at
+    next_poll_at = since + timedelta(seconds=delays[polls]) if polls < len(delays) else None
+    if next_poll_at is not None and next_poll_at <= now:
+        # Delays that passed while no worker ran are skipped: one question replaces them.
+        next_poll_at = now + timedelta(seconds=delays[0])
+    unclaimed = CallRequest.objects.filter(pk=call.pk, next_poll_at=call.next_poll_at)
+    return bool(unclaimed.update(next_poll_at=next_poll_at, polls=F("polls") + 1))
+
+
+def _unclaim_poll(call: CallRequest, now: datetime) -> None:
+    """Ask the same question again after a pause: the refusal was not about this call."""
+    later = now + timedelta(seconds=REFUSED_PAUSE)
+    CallRequest.objects.filter(pk=call.pk).exclude(state__in=CallRequest.FINAL_STATES).update(
+        next_poll_at=later, polls=F("polls") - 1
+    )

@@ -1,4 +1,4 @@
-"""What a worker that died, a task that was lost, or a clock that stepped back left behind."""
+"""Repair what a worker that died, a task that was lost, or a clock that stepped back left behind."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from django_voicepassword import limits
-from django_voicepassword.calls import placing, recording
+from django_voicepassword.calls import outcomes, recording
 from django_voicepassword.calls.errors import WORKER_LOST
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 
 logger = logging.getLogger(__name__)
 
-#: Seconds beyond the read timeout after which a call in PLACING has surely lost its worker.
+#: Seconds beyond the read timeout after which the worker of a PLACING call must have died.
 ABANDONED_MARGIN = 30
+#: Stuck calls that one run hands in again; the next run takes the rest.
+MOST_STUCK = 1000
 
 
 def restamp(now: datetime | None = None) -> None:
-    """A clock that stepped back leaves rows of the future: they are taken as of now, so that
-    nothing waits for it to return.
+    """Move rows that lie in the future to ``now``: they were written before a clock stepped back.
 
-    A verification lives one lifetime from here, a call that was asked for is polled from here, and
-    a worker that died or a task that was lost is noticed as soon as ever.
+    Without this, everything would wait until the clock has caught up. A verification gets a full
+    lifetime from now, a placed call is polled from now, and a worker that died or a task that was
+    lost is noticed as soon as ever.
     """
     now = now or timezone.now()
     future = now + timedelta(seconds=limits.SKEW)
@@ -46,12 +48,14 @@ def restamp(now: datetime | None = None) -> None:
 
 
 def lose_abandoned(now: datetime | None = None) -> list[int]:
-    """PLACING -> UNKNOWN for every call whose worker must have died: older than the read timeout
-    and a margin.
+    """PLACING -> UNKNOWN for each call whose worker must have died; their primary keys.
+
+    A worker has died when its call is older than the longest answer and a margin. The call may
+    have rung, so it is never placed again.
     """
     now = now or timezone.now()
     connect, read = settings.TIMEOUT
-    # The client reads a dripping answer for twice the read timeout.
+    # The client reads an answer that arrives byte by byte for up to twice the read timeout.
     patience = timedelta(seconds=connect + 2 * read + ABANDONED_MARGIN)
     lost = CallRequest.lose_abandoned(now - patience, now, WORKER_LOST)
     for pk in lost:
@@ -62,10 +66,11 @@ def lose_abandoned(now: datetime | None = None) -> list[int]:
 
 
 def stuck_in_queue(now: datetime | None = None) -> list[int]:
-    """Calls that are QUEUED longer than any retry takes: their task was lost, and claiming makes a
-    second one safe.
+    """Primary keys of calls that are QUEUED for longer than any retry waits: their task was lost.
+
+    They can be handed in again safely: whoever claims the row first places the call.
     """
     now = now or timezone.now()
-    before = now - timedelta(seconds=2 * placing.LONGEST_RETRY)
+    before = now - timedelta(seconds=2 * outcomes.LONGEST_RETRY)
     waiting = CallRequest.objects.filter(state=CallRequest.State.QUEUED, created_at__lt=before)
-    return list(waiting.order_by("created_at").values_list("pk", flat=True)[:1000])
+    return list(waiting.order_by("created_at").values_list("pk", flat=True)[:MOST_STUCK])

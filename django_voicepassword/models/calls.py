@@ -302,7 +302,7 @@ class CallRequest(models.Model):
         """
         return self._move([old_state], **values)
 
-    def move_as_told(self, values: dict[str, Any]) -> bool:
+    def move_if_expected(self, values: dict[str, Any]) -> bool:
         """Write ``values`` where the row, which nobody has read, is a call of this number and id
         that stands earlier.
         """

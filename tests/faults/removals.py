@@ -57,7 +57,7 @@ CALLS = [
         "1",
         "refused: a refused connection is not tried again",
         (f"{PROVIDERS} -k down_and_back", f"{DELIVERY} -k refused_connection"),
-        (("calls/placing.py", "    if last_try or now + ", "    if True or now + "),),
+        (("calls/outcomes.py", "    if last_try or now + ", "    if True or now + "),),
     ),
     Guard(
         "1",
@@ -65,7 +65,7 @@ CALLS = [
         (f"{BROKERS} -k answer_of_the_broker",),
         (
             (
-                "calls/placing.py",
+                "calls/outcomes.py",
                 '    is_ours = call.claim("", timezone.now())\n',
                 "    is_ours = True\n",
             ),
@@ -107,7 +107,7 @@ CALLS = [
         (
             (
                 "calls/recovery.py",
-                'list(waiting.order_by("created_at").values_list("pk", flat=True)[:1000])',
+                'list(waiting.order_by("created_at").values_list("pk", flat=True)[:MOST_STUCK])',
                 "[]",
             ),
         ),

@@ -56,7 +56,7 @@ _REMEMBER = "    request.session[SESSION_KEY] = str(verification.id)\n"
 _BUDGET = "        if spent + price > settings.DAILY_BUDGET:\n"
 _CALLBACK = "        except (DatabaseError, InterfaceError):\n"
 _FUTURE = "    future = now + timedelta(seconds=limits.SKEW)\n"
-_ASK = "        reply = _ask(client, call, code, earlier)\n"
+_ASK = "        reply = _ask(client, call, code, earlier_call)\n"
 
 COUNTS = [
     Guard(
@@ -217,8 +217,8 @@ COUNTS = [
         (
             (
                 "calls/polling.py",
-                "        except ValueError:\n",
-                "        except ZeroDivisionError:\n",
+                "    except ValueError:\n        # The call",
+                "    except ZeroDivisionError:\n        # The call",
             ),
         ),
     ),

@@ -1,0 +1,167 @@
+"""Write what became of a request: the row, its history and its budgets.
+
+Each outcome is written again if the database goes away for a moment: what the provider did must not
+be lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from django.db import router, transaction
+from django.utils import timezone
+
+from django_voicepassword import limits, signals, transactions
+from django_voicepassword.calls.errors import NO_CODE, UNREACHABLE
+from django_voicepassword.calls.recording import announce_move
+from django_voicepassword.conf import settings
+from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
+from django_voicepassword.provider.protocol import SendReply
+from django_voicepassword.security import codes
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+#: Seconds until the first new try of a refused connection, and the most that a try waits.
+FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
+
+
+def keep_reply(call: CallRequest, reply: SendReply) -> None:
+    """PLACING -> PLACED, unless a callback has already reported more."""
+    now = timezone.now()
+    digest, error_code = call.code_digest, ""
+    if call.verification is not None and not digest:
+        if reply.code:
+            digest = codes.digest(call.verification.id, call.phone, reply.code)
+        else:
+            error_code = NO_CODE
+            logger.error("call %s: the reply has no code, so none can be checked", call.pk)
+    delays = settings.POLL_DELAYS
+    next_poll_at = now + timedelta(seconds=delays[0]) if delays else None
+
+    def write() -> bool:
+        with transaction.atomic(using=router.db_for_write(CallRequest)):
+            is_moved = call.mark_placed(
+                reply.id, reply.price, digest, now, next_poll_at, error_code
+            )
+            CallStatus.objects.create(
+                call=call,
+                state=CallRequest.State.PLACED,
+                raw_state="ok",
+                source=CallStatus.Source.SEND,
+                received_at=now,
+                price=reply.price,
+                payload={
+                    "result": "ok",
+                    "id": reply.id,
+                    "price": None if reply.price is None else str(reply.price),
+                },
+            )
+        return is_moved
+
+    is_moved = _retry_write(write)
+    # A transaction of its own: each write is repeated as a whole.
+    _retry_write(lambda: _correct_budget(call, reply.price, now))
+    signals.announce(signals.call_placed, CallRequest, router.db_for_write(CallRequest), call=call)
+    if is_moved:
+        announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
+
+
+def refuse_unsent(call: CallRequest, error_code: str) -> bool:
+    """QUEUED -> REFUSED without asking the provider.
+
+    The call is claimed first. False: another worker claimed it before, and may be asking.
+    """
+    is_ours = call.claim("", timezone.now())
+    if is_ours:
+        refuse(call, error_code, give_back=True)
+    return is_ours
+
+
+def refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
+    """PLACING -> REFUSED: the phone did not ring.
+
+    ``give_back``: the request was not sent either, or was refused for the account, so that the send
+    counts for no limit.
+    """
+    old_state = call.state
+    now = timezone.now()
+
+    def write() -> bool:
+        with transaction.atomic(using=router.db_for_write(CallRequest)):
+            if not call.mark_refused(error_code[:200], now):
+                return False
+            CallStatus.objects.create(
+                call=call,
+                state=CallRequest.State.REFUSED,
+                raw_state=error_code[:64],
+                source=CallStatus.Source.SEND,
+                received_at=now,
+                payload={"result": "error", "error_code": error_code[:200]},
+            )
+            _return_budgets(call, give_back)
+        return True
+
+    if _retry_write(write):
+        announce_move(call, old_state, CallStatus.Source.SEND)
+
+
+def mark_unknown(call: CallRequest, error_code: str) -> None:
+    """PLACING -> UNKNOWN: the phone may have rung, so the code still counts."""
+    if _retry_write(lambda: call.mark_unknown(timezone.now(), error_code)):
+        announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
+
+
+def retry_later(call: CallRequest, last_try: bool) -> float | None:
+    """The connection was refused: PLACING -> QUEUED, and the seconds until the next try.
+
+    None: the verification would have ended by then, and the call is REFUSED. The wait doubles each
+    time without a counter: it is as long as the call has waited already.
+    """
+    now = timezone.now()
+    waited = (now - call.created_at).total_seconds()
+    delay = min(max(FIRST_RETRY, waited), LONGEST_RETRY)
+    ends = (
+        call.verification.expires_at
+        if call.verification
+        else call.created_at + timedelta(seconds=settings.CODE_TTL)
+    )
+    if last_try or now + timedelta(seconds=delay) >= ends:
+        logger.error("call %s: the provider cannot be reached, given up", call.pk)
+        refuse(call, UNREACHABLE, give_back=True)
+        return None
+    logger.warning("call %s: the provider cannot be reached, next try in %.0f s", call.pk, delay)
+    _retry_write(call.unclaim)
+    return delay
+
+
+def _correct_budget(call: CallRequest, price: Decimal | None, now: datetime) -> None:
+    """Replace the price that was reserved in DAILY_BUDGET by the real one."""
+    if price is None or call.reserved_price is None or price == call.reserved_price:
+        return
+    with transaction.atomic(using=router.db_for_write(LimitCounter)):
+        limits.adjust_budget(call.created_at, price - call.reserved_price)
+        limits.note_price(call.channel, price, now)
+
+
+def _return_budgets(call: CallRequest, give_back: bool) -> None:
+    """Give back the money, and with ``give_back`` the counted send as well."""
+    verification = call.verification
+    if give_back and verification is not None:
+        Verification.return_send(verification.id)
+        subjects = limits.send_subjects(call.phone, verification.ip, call.device)
+        limits.release(subjects, at=call.created_at, price=call.reserved_price)
+        return
+    if verification is not None:
+        Verification.allow_next_send(verification.id)
+    if call.reserved_price is not None:
+        limits.adjust_budget(call.created_at, -call.reserved_price)
+
+
+def _retry_write(write: Callable[[], Result]) -> Result:
+    return transactions.retry_write(write, router.db_for_write(CallRequest))
