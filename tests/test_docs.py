@@ -30,6 +30,7 @@ FORMATS: dict[str, Callable[[Sample], None]] = {
     "policy": formats.check_policy,
     "tree": formats.check_tree,
     "synopsis": formats.check_synopsis,
+    "floors": formats.check_floors,
 }
 
 

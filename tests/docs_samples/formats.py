@@ -18,6 +18,7 @@ from django_voicepassword import exceptions
 from django_voicepassword.api.staff.serializers import StaffCallPageSerializer, StaffCallSerializer
 from django_voicepassword.verifications.description import Description
 from tests.docs_samples.collect import ROOT, Sample
+from tests.test_floors import FLOORS
 from tests.web.csp import POLICY
 
 #: The layout of a site, which a template of a page extends.
@@ -84,6 +85,16 @@ def check_synopsis(sample: Sample) -> None:
     """``manage.py command [--option …]``: the command is there, with these options and no others."""
     name = sample.text.split()[1]
     assert set(re.findall(r"--([\w-]+)", sample.text)) == options_of(name)
+
+
+def check_floors(sample: Sample) -> None:
+    """The lines ``floor 7   web   api …`` have every room of the package on its floor. Other words
+    in a line are ignored.
+    """
+    lines = re.findall(r"^floor (\d) (.*)$", sample.text, re.MULTILINE)
+    shown = {word: int(floor) for floor, line in lines for word in line.split() if word in FLOORS}
+    # The package itself and the sandbox are on no floor.
+    assert shown == {room: floor for room, floor in FLOORS.items() if room not in ("", "sandbox")}
 
 
 def options_of(name: str) -> set[str]:

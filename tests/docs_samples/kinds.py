@@ -20,7 +20,12 @@ _BY_LANGUAGE = {
     "js": "script",
 }
 #: Plain text is told by how it begins.
-_BY_BEGINNING = {"default-src ": "policy", "VoicePasswordError\n": "tree", "manage.py ": "synopsis"}
+_BY_BEGINNING = {
+    "default-src ": "policy",
+    "VoicePasswordError\n": "tree",
+    "manage.py ": "synopsis",
+    "floor ": "floors",
+}
 _FILE = re.compile(r"^# ([\w./-]+\.py)$", re.MULTILINE)
 #: Where a file lies that a page names without its folder.
 _SHORT = {"settings.py": "mysite/settings.py", "urls.py": "mysite/urls.py"}
