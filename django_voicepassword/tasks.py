@@ -1,5 +1,6 @@
-"""Celery tasks: a primary key in, one call of a lower floor. No code, key or number is ever an
-argument.
+"""Celery tasks: a primary key or a date in, one call of a lower floor.
+
+No code, API key or phone number is ever an argument.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from django_voicepassword.verifications import dispatch
 logger = logging.getLogger(__name__)
 
 
-# Acknowledged late: a worker that dies before it claims the row loses nothing, and one that dies
-# after claiming it finds the row claimed when the task comes again, and leaves it alone. So it may
-# also come again when the database was away: the person need not wait for ``poll_calls``.
+# Acknowledged late, so a worker that dies before it claims the row loses nothing. If it dies after
+# the claim, the task is delivered again, finds the row claimed, and does nothing. For the same
+# reason the task may be retried when the database was away: the person need not wait for
+# ``poll_calls``.
 @shared_task(
     name="django_voicepassword.tasks.place_call",
     acks_late=True,
@@ -34,7 +36,7 @@ logger = logging.getLogger(__name__)
     max_retries=6,
 )
 def place_call(call_id: int) -> None:
-    """Place one queued call request; again after a while where the connection was refused."""
+    """Place one queued call; try again later where the provider refused the connection."""
     delay = placing.place(call_id)
     if delay is not None:
         place_call.apply_async((call_id,), countdown=delay)
@@ -42,9 +44,7 @@ def place_call(call_id: int) -> None:
 
 @shared_task(name="django_voicepassword.tasks.sync_daily", ignore_result=True)
 def sync_daily(date: str | None = None) -> None:
-    """Agree with the provider on one of its days (ISO text), or on yesterday and today; count the
-    figures of the pages.
-    """
+    """Sync one provider day (an ISO date), or yesterday and today, and count the figures."""
     today = statistics.provider_today()
     days = (
         [today - timedelta(days=1), today] if date is None else [datetime.date.fromisoformat(date)]
@@ -53,7 +53,7 @@ def sync_daily(date: str | None = None) -> None:
         for day in days:
             statistics.sync_day(day)
     finally:
-        # Our own calls are counted whether or not the provider tells of them.
+        # Our own calls are counted whether or not the provider lists them.
         for day in days:
             statistics.refresh_figures(day)
         statistics.fill_figures(today)
@@ -61,7 +61,7 @@ def sync_daily(date: str | None = None) -> None:
 
 @shared_task(name="django_voicepassword.tasks.check_balance", ignore_result=True)
 def check_balance() -> None:
-    """Read the balance; tell the project where it is low."""
+    """Read the balance; ``balance_low`` is sent where it is low."""
     statistics.read_balance()
 
 
@@ -73,7 +73,5 @@ def purge() -> None:
 
 @shared_task(name="django_voicepassword.tasks.poll_calls", ignore_result=True)
 def poll_calls() -> None:
-    """Notice calls whose worker died, ask for states that nobody reported, and hand in lost calls
-    again.
-    """
+    """Ask for states that no callback reported, notice dead workers, requeue stuck calls."""
     dispatch.poll_and_requeue()

@@ -1,7 +1,6 @@
-"""Proving again, for one important step, that the person who is logged in holds the phone; and who
-did so lately.
+"""Confirm a number again before an important step, and ask whether it was confirmed lately.
 
-A login by phone counts as such a proof. The session holds nothing but the verification's id.
+A login by phone counts as a confirmation. The session holds only the id of the verification.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security.sensitive import sensitive
 
-#: What the verification of the pages is started for.
+#: The purpose of the verifications that the page ``confirm/`` starts.
 PURPOSE = "confirm"
 SESSION_KEY = "voicepassword_confirmed"
-#: Where a program that has no session sends the proof that ``check/`` gave it.
+#: The header in which a program without a session sends the proof that ``check/`` answered.
 PROOF_HEADER = "X-VoicePassword-Proof"
 
 
 @sensitive
 def confirm(request: HttpRequest, verification_id: UUID | str, code: str) -> Verification:
-    """Check the code of who is logged in; a number that was not the person's yet is from now on.
+    """Check a code for the logged-in user; from then on the number is theirs.
 
     Raises what ``verifications.check`` raises, and Refused.
     """
@@ -44,16 +43,15 @@ def confirm(request: HttpRequest, verification_id: UUID | str, code: str) -> Ver
 
 
 def remember(request: HttpRequest, verification: Verification) -> None:
-    """This session proved a number, now."""
+    """Note in the session that a number was just verified."""
     request.session[SESSION_KEY] = str(verification.id)
 
 
 def is_confirmed(request: HttpRequest, max_age: float | None = None) -> bool:
-    """Did who is logged in prove to hold their phone, within ``max_age`` seconds? None: at any
-    time.
+    """Did the logged-in user confirm their number within ``max_age`` seconds? None: ever.
 
-    Told by the session, or by the header X-VoicePassword-Proof; and, with None, by any verification
-    of the user.
+    The session says so, or the proof in the header X-VoicePassword-Proof. Without ``max_age`` any
+    approved verification of the user does as well.
     """
     user: Any = getattr(request, "user", None)
     if user is None or not user.is_authenticated:

@@ -21,7 +21,7 @@ from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security.sensitive import sensitive
 
-#: Where PhoneBackend leaves its LoginResult: ``authenticate()`` itself returns nothing but the user.
+#: Where PhoneBackend leaves its LoginResult: ``authenticate()`` returns nothing but the user.
 RESULT_ATTRIBUTE = "voicepassword_result"
 
 

@@ -1,6 +1,4 @@
-"""Whose number it is: the app's own VerifiedPhone, or the field of the user model that
-USER_PHONE_FIELD names.
-"""
+"""The user of a number: by VerifiedPhone, or by the user model's field USER_PHONE_FIELD."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def find(phone: str) -> Any:
-    """The user of a number (E.164 digits), or None. Inactive ones too: the caller judges."""
+    """The user of a number (E.164 digits), active or not; None where there is none."""
     field = settings.USER_PHONE_FIELD
     if field is None:
         try:
@@ -35,22 +33,26 @@ def find(phone: str) -> Any:
         get_user_model()._default_manager.filter(**{f"{field}__in": [f"+{phone}", phone]})[:2]
     )
     if len(users) > 1:
-        # Nobody can tell which of them holds the phone, and a guess would open somebody's account.
+        # Only one of them holds the phone: a guess would open the account of another.
         logger.error(
-            "several users have the number of a phone login: make the field unique; nobody is logged in"
+            "several users have the number of a phone login: make the field unique; "
+            "nobody is logged in"
         )
         return _Ambiguous()
     return users[0] if users else None
 
 
 def create(phone: str, make_user: Callable[[str], Any]) -> Any:
-    """Make the user of a new number, or None where CREATE_USERS is off. Two at once make one."""
+    """Make the user of a new number; None where CREATE_USERS is off.
+
+    Two requests at once make one user.
+    """
     if not settings.CREATE_USERS:
         return None
     try:
         with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
-            # The field of a project need not be unique: the lock makes one user of two first logins
-            # at once.
+            # A project's field need not be unique, so a lock keeps two first logins from making
+            # two users.
             limits.lock(f"user:{phone}")
             user = find(phone)
             if user is None:
@@ -66,14 +68,14 @@ def create(phone: str, make_user: Callable[[str], Any]) -> Any:
 
 
 def assign(user: Any, phone: str) -> None:
-    """From now on this number is this user's, and no other's."""
+    """Make ``user`` the only user of the number."""
     with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
         limits.lock(f"user:{phone}")
         _attach(user, phone)
 
 
 def _attach(user: Any, phone: str) -> None:
-    """``assign`` under the lock of the number."""
+    """Store whose the number is; the caller holds the lock of the number."""
     field = settings.USER_PHONE_FIELD
     if field is None:
         now = timezone.now()
@@ -87,11 +89,10 @@ def _attach(user: Any, phone: str) -> None:
 
 
 def take(user: Any, phone: str, holder: Any) -> None:
-    """Give a number that ``user`` proved just now to ``user``; ``holder``: whose it was so far, or
-    None.
+    """Assign a number that ``user`` has just verified; ``holder`` is its user so far, or None.
 
-    Raises Refused where the user model's own field says that it is somebody else's: only the
-    project can move it.
+    Raises Refused where the user model's field gives the number to another user: only the project
+    may change that.
     """
     if settings.USER_PHONE_FIELD is not None and holder is not None:
         raise Refused("the number belongs to another user")
@@ -99,7 +100,7 @@ def take(user: Any, phone: str, holder: Any) -> None:
 
 
 def phones_of(user: Any) -> list[str]:
-    """The numbers of a user (E.164 digits), the one that was proved last first."""
+    """The numbers of a user (E.164 digits), the latest verified first."""
     field = settings.USER_PHONE_FIELD
     if field is None:
         return list(
@@ -114,12 +115,12 @@ def phones_of(user: Any) -> list[str]:
 
 
 def has_verified(user: Any) -> bool:
-    """Did the user ever prove a number? A field of the user model alone does not tell."""
+    """Did the user ever verify a number? A field of the user model does not say so."""
     return settings.USER_PHONE_FIELD is None and VerifiedPhone.objects.filter(user=user).exists()
 
 
 def make(phone: str) -> Any:
-    """A user without a password, under a name that does not tell the number."""
+    """A new user without a password, whose name does not contain the number."""
     model = get_user_model()
     values: dict[str, Any] = {}
     if settings.USER_PHONE_FIELD is not None:
@@ -130,8 +131,8 @@ def make(phone: str) -> Any:
             name_field, models.CharField
         ):
             raise ImproperlyConfigured(
-                f"users of this project are named by {model.USERNAME_FIELD!r}, which a phone login does not know: "
-                "override PhoneBackend.create_user"
+                f"users of this project are named by {model.USERNAME_FIELD!r}, which a phone login "
+                "does not know: override PhoneBackend.create_user"
             )
         values[model.USERNAME_FIELD] = f"user_{secrets.token_hex(6)}"
     user = model(**values)
@@ -141,7 +142,7 @@ def make(phone: str) -> Any:
 
 
 class _Ambiguous:
-    """Stands for several users of one number: nobody may log in as one of them."""
+    """Stands for several users of one number: nobody can log in as one of them."""
 
     is_active = False
 
@@ -151,13 +152,14 @@ def _phone_field() -> Any:
         return get_user_model()._meta.get_field(settings.USER_PHONE_FIELD)
     except FieldDoesNotExist:
         raise ImproperlyConfigured(
-            f'VOICEPASSWORD["USER_PHONE_FIELD"]: the user model has no field {settings.USER_PHONE_FIELD!r}'
+            'VOICEPASSWORD["USER_PHONE_FIELD"]: the user model has no field '
+            f"{settings.USER_PHONE_FIELD!r}"
         ) from None
 
 
 def _spelling(phone: str) -> str:
-    """How the project's users have their number: with a plus where others have it so, or where the
-    field wants it.
+    """The number as the project stores it: with a plus where other users have one, or where the
+    field needs it.
     """
     field = _phone_field()
     if hasattr(field, "region"):

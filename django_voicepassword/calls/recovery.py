@@ -1,4 +1,4 @@
-"""Repair what a worker that died, a task that was lost, or a clock that stepped back left behind."""
+"""Recover from a worker that died, a task that was lost, or a clock that stepped back."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Which channel carries the code next. An SMS repeats the code of a call, so it needs one that the
-provider took.
+"""Which channel carries the code next.
+
+An SMS repeats the code of a call, so it is available only after the provider has taken a call.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from django_voicepassword.models import CallRequest
 
 
 def following(calls: Sequence[CallRequest]) -> list[str]:
-    """What may be tried next, best first: the channels after the newest call's; at the end of the
-    list the last one again.
+    """The channels that may be tried next, best first.
+
+    They are those that follow the channel of the newest call; after the last one, that one again.
     """
     newest = calls[-1].channel if calls else None
     channels = list(settings.CHANNELS)
@@ -25,12 +27,12 @@ def following(calls: Sequence[CallRequest]) -> list[str]:
 
 
 def possible(calls: Sequence[CallRequest]) -> list[str]:
-    """The channels that a resend may name, after these calls of the verification (oldest first)."""
+    """The channels that a resend may name after ``calls`` (oldest first)."""
     return [channel for channel in settings.CHANNELS if _is_usable(channel, calls)]
 
 
 def choose(channel: str | None, calls: Sequence[CallRequest] = ()) -> str:
-    """``channel``, or the next one where it is None. Raises ChannelUnavailable."""
+    """``channel`` if it is available; the next one for None. Raises ChannelUnavailable."""
     if channel is None:
         channel = next(iter(following(calls)), None)
     if channel is None:
@@ -51,8 +53,9 @@ def _is_usable(channel: str, calls: Sequence[CallRequest]) -> bool:
 
 
 def code_length(channel: str) -> int:
-    """Digits of a code: CODE_LENGTH where the provider makes it for a flash call (or the SMS after
-    one), else 4.
+    """The number of digits of a code.
+
+    CODE_LENGTH where the provider makes the code of a flash call or of the SMS after it, else 4.
     """
     if settings.CODE_SOURCE == "service" and channel != CallRequest.Channel.VOICE:
         return int(settings.CODE_LENGTH)

@@ -32,7 +32,7 @@ from django_voicepassword.security.sensitive import sensitive
 
 @dataclass(frozen=True)
 class JudgedGuess:
-    """A guess that was counted and compared. ``error`` is None where it approved the verification."""
+    """A counted and compared guess; ``error`` is None where it approved the verification."""
 
     verification: Verification
     error: VerificationError | None = None
@@ -127,7 +127,7 @@ def _judge(
 
 @translate_database_errors
 def cancel(verification_id: UUID | str) -> Verification:
-    """Close a pending verification: no more calls are made for it, and its code is worth nothing."""
+    """Close a pending verification: no more calls are made, and its code is worth nothing."""
     verification = get(verification_id)
     verification.cancel()
     return verification

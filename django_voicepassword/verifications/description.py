@@ -1,4 +1,4 @@
-"""A verification as everybody may see it: one description for every surface."""
+"""Describe a verification for pages and programs alike."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from django_voicepassword.verifications.messages import hint
 
 @dataclass(frozen=True)
 class Description:
-    """A verification as everybody may see it: the phone masked, no code, times aware. DESIGN: "The
-    verification as JSON".
-    """
+    """What the person who started a verification may see of it: no code, and the phone masked."""
 
-    #: A bearer secret: who knows it may guess.
+    #: A bearer secret: whoever knows it may guess.
     id: str = field(repr=False)
     phone: str
     purpose: str
@@ -36,7 +34,7 @@ class Description:
 def describe(verification: Verification, calls: list[CallRequest] | None = None) -> Description:
     """Describe a verification for the person who started it, in the active language.
 
-    ``calls``: its calls, oldest first, where they are known; else one query.
+    ``calls``: its calls, oldest first, if the caller has them; otherwise they are read.
     """
     if calls is None:
         calls = list(verification.calls.order_by("id"))

@@ -26,9 +26,10 @@ INLINE_PAUSES = (0.3, 1.0)
 
 
 def dispatch(call: CallRequest) -> None:
-    """Have a QUEUED call placed once the rows are committed: a rollback must not forget a paid call.
+    """Have a QUEUED call placed, once its rows are committed: a paid call must not be rolled back.
 
-    Raises Unavailable where the broker does not take it, or (inline) the provider cannot be reached.
+    Raises Unavailable where the broker does not take it, or (inline) where the provider cannot be
+    reached.
     """
     database = router.db_for_write(CallRequest)
     if settings.dispatch == "celery":

@@ -1,4 +1,4 @@
-"""TEST_NUMBERS: rows as of a call that was answered, and nobody is called."""
+"""TEST_NUMBERS: numbers with a fixed code that are never called."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from django_voicepassword.verifications.checking import database
 def create_test_call(
     verification: Verification, channel: str, code: str, insert: bool
 ) -> CallRequest:
-    """A call to one of TEST_NUMBERS: rows as of a call that was answered, nothing sent, nothing
-    counted.
+    """Insert the rows of an answered call to one of TEST_NUMBERS; nothing is sent or counted.
+
+    ``insert``: the verification is new and is inserted as well.
     """
     now = timezone.now()
     with transaction.atomic(using=database()):

@@ -1,6 +1,4 @@
-"""What a person and a program are told of a verification: one description and one set of sentences
-for every surface.
-"""
+"""The sentences that people read: hints, errors, and the labels of buttons."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ from django_voicepassword.verifications.channels import code_length
 
 
 def hint(verification: Verification, call: CallRequest | None, status: str) -> str:
-    """What will happen and what to do, in one or two sentences."""
+    """What happens now and what the person has to do, in one or two sentences."""
     if status == Verification.Status.APPROVED:
         return _("The number is confirmed.")
     if status == Verification.Status.EXPIRED:
@@ -59,39 +57,41 @@ def _refused_hint(call: CallRequest) -> str:
 
 
 def _delivery_hint(call: CallRequest, phone: str) -> str:
-    digits = code_length(call.channel)
     if call.channel == CallRequest.Channel.VOICE:
-        if call.state in (
-            CallRequest.State.NO_ANSWER,
-            CallRequest.State.BUSY,
-            CallRequest.State.CANCELED,
-        ):
-            return _(
-                "The robot called %(phone)s, but nobody answered. Let it call again or choose another way."
-            ) % {"phone": phone}
-        if call.state == CallRequest.State.FAILED:
-            return _("The call to %(phone)s failed. Try again or choose another way.") % {
-                "phone": phone
-            }
-        if call.state == CallRequest.State.ANSWERED:
-            return _("A robot called %(phone)s and said the code. Enter it here.") % {
-                "phone": phone
-            }
-        return _("A robot calls %(phone)s. Answer, listen to the code and enter it here.") % {
-            "phone": phone
-        }
+        return _voice_hint(call.state) % {"phone": phone}
     if call.channel == CallRequest.Channel.SMS:
-        if call.state in (CallRequest.State.NOT_DELIVERED, CallRequest.State.FAILED):
-            return _("The SMS to %(phone)s was not delivered. Try again or choose another way.") % {
-                "phone": phone
-            }
-        if call.state == CallRequest.State.DELIVERED:
-            return _("The SMS with the code was delivered to %(phone)s.") % {"phone": phone}
-        return _("An SMS with the code is on its way to %(phone)s.") % {"phone": phone}
+        return _sms_hint(call.state) % {"phone": phone}
+    return _flash_call_hint(call, phone)
+
+
+def _voice_hint(state: str) -> str:
+    if state in (CallRequest.State.NO_ANSWER, CallRequest.State.BUSY, CallRequest.State.CANCELED):
+        return _(
+            "The robot called %(phone)s, but nobody answered. "
+            "Let it call again or choose another way."
+        )
+    if state == CallRequest.State.FAILED:
+        return _("The call to %(phone)s failed. Try again or choose another way.")
+    if state == CallRequest.State.ANSWERED:
+        return _("A robot called %(phone)s and said the code. Enter it here.")
+    return _("A robot calls %(phone)s. Answer, listen to the code and enter it here.")
+
+
+def _sms_hint(state: str) -> str:
+    if state in (CallRequest.State.NOT_DELIVERED, CallRequest.State.FAILED):
+        return _("The SMS to %(phone)s was not delivered. Try again or choose another way.")
+    if state == CallRequest.State.DELIVERED:
+        return _("The SMS with the code was delivered to %(phone)s.")
+    return _("An SMS with the code is on its way to %(phone)s.")
+
+
+def _flash_call_hint(call: CallRequest, phone: str) -> str:
     if call.state == CallRequest.State.FAILED:
         return _(
             "The call to %(phone)s failed. If nobody called, try again or choose another way."
         ) % {"phone": phone}
+    digits = code_length(call.channel)
+    # A flash call is not answered: NO ANSWER, BUSY and CANCEL mean that it has shown its number.
     if call.state in CallRequest.FINAL_STATES:
         return ngettext(
             "We called %(phone)s. The code is the last %(digits)d digit of the number that called.",
@@ -99,14 +99,16 @@ def _delivery_hint(call: CallRequest, phone: str) -> str:
             digits,
         ) % {"phone": phone, "digits": digits}
     return ngettext(
-        "We are calling %(phone)s. Do not answer: the code is the last %(digits)d digit of the number that calls.",
-        "We are calling %(phone)s. Do not answer: the code is the last %(digits)d digits of the number that calls.",
+        "We are calling %(phone)s. Do not answer: "
+        "the code is the last %(digits)d digit of the number that calls.",
+        "We are calling %(phone)s. Do not answer: "
+        "the code is the last %(digits)d digits of the number that calls.",
         digits,
     ) % {"phone": phone, "digits": digits}
 
 
 def error_text(error: VerificationError) -> str:
-    """What a person is told, in the active language: what is wrong and what to do next."""
+    """What is wrong and what to do next, in the active language."""
     if isinstance(error, InvalidPhone):
         return _("This is not a phone number. Enter it like +7 999 123-45-67.")
     if isinstance(error, PrefixNotAllowed):
@@ -139,8 +141,8 @@ def error_text(error: VerificationError) -> str:
 
 
 def error_body(error: VerificationError) -> dict[str, Any]:
-    """``{"code", "detail"}`` and what the error carries: ``attempts_left``, ``retry_after``,
-    ``limit``.
+    """The error as JSON: ``code``, ``detail``, and ``attempts_left``, ``retry_after``, ``limit``
+    where the error has them.
     """
     body: dict[str, Any] = {"code": error.code, "detail": error_text(error)}
     for name in ("attempts_left", "retry_after", "limit"):
@@ -150,7 +152,7 @@ def error_body(error: VerificationError) -> dict[str, Any]:
 
 
 def channel_action(channel: str) -> str:
-    """What a button says that sends the code by ``channel``."""
+    """The label of the button that sends the code by ``channel``."""
     return {
         "flashcall": _("Call me again"),
         "voice": _("Let a robot say the code"),

@@ -1,4 +1,4 @@
-"""Signed proofs that a number was verified, for programs that pass them on."""
+"""Signed tokens that prove that a number was verified, for programs to pass on."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ _SALT = "django_voicepassword.proof"
 
 @dataclass(frozen=True)
 class Proof:
-    """What a proof says: ``phone`` (E.164 digits) was proved for ``purpose`` in the verification of
-    this id.
-    """
+    """``phone`` (E.164 digits) was verified for ``purpose``; ``verification`` is the id."""
 
     phone: str
     purpose: str
@@ -32,31 +30,35 @@ class Proof:
 
 
 def make_proof(verification: Verification) -> str:
-    """A signed token that says that the verification is approved; read it with ``read_proof``."""
+    """A signed token that proves an approved verification; read it with ``read_proof``."""
     if verification.status != Verification.Status.APPROVED:
         raise InvalidProof("only an approved verification has a proof")
     return sign(verification.id)
 
 
 def read_proof(proof: str, max_age: float | None = None) -> Proof:
-    """What a proof proves. Raises InvalidProof, or VerificationExpired when it is older than
-    ``max_age`` seconds.
+    """The verification that a token proves.
+
+    Raises InvalidProof, or VerificationExpired where it is older than ``max_age`` seconds.
     """
-    key = parse(proof, max_age)
-    verification = Verification.objects.filter(id=key, status=Verification.Status.APPROVED).first()
+    verification_id = parse(proof, max_age)
+    verification = Verification.objects.filter(
+        id=verification_id, status=Verification.Status.APPROVED
+    ).first()
     if verification is None:
         raise InvalidProof("the verification of this proof is gone")
     return Proof(verification.phone, verification.purpose, verification.id)
 
 
 def sign(verification_id: UUID) -> str:
-    """A token that names an approved verification; it holds no phone number."""
+    """A signed token with the id of a verification; it contains no phone number."""
     return signing.dumps(str(verification_id), salt=_SALT)
 
 
 def parse(proof: str, max_age: float | None = None) -> UUID:
-    """The verification's id. Raises InvalidProof, or VerificationExpired when older than
-    ``max_age`` seconds.
+    """The id in a token.
+
+    Raises InvalidProof, or VerificationExpired where it is older than ``max_age`` seconds.
     """
     limit = None if max_age is None else timedelta(seconds=max_age)
     try:
