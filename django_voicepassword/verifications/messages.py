@@ -95,7 +95,8 @@ def _flash_call_hint(call: CallRequest, phone: str) -> str:
     if call.state in CallRequest.FINAL_STATES:
         return ngettext(
             "We called %(phone)s. The code is the last %(digits)d digit of the number that called.",
-            "We called %(phone)s. The code is the last %(digits)d digits of the number that called.",
+            "We called %(phone)s. "
+            "The code is the last %(digits)d digits of the number that called.",
             digits,
         ) % {"phone": phone, "digits": digits}
     return ngettext(
