@@ -419,6 +419,20 @@ def test_an_empty_budget_is_full_at_the_providers_midnight(
 
 
 @pytest.mark.django_db
+def test_without_time_zones_an_empty_budget_is_full_at_the_providers_midnight_too(
+    configure: Callable[..., None], settings: Any
+) -> None:
+    settings.USE_TZ = False
+    settings.TIME_ZONE = "Asia/Yekaterinburg"
+    configure(LIMITS={}, DAILY_BUDGET=Decimal(0))
+    # 01:59:58.5 in Yekaterinburg is a second and a half before midnight in Moscow.
+    now = datetime(2026, 5, 2, 1, 59, 58, 500_000)
+    with pytest.raises(BudgetExhausted) as caught:
+        limits.reserve({}, now, Decimal(1))
+    assert caught.value.retry_after == 2
+
+
+@pytest.mark.django_db
 def test_a_price_is_what_was_paid_last() -> None:
     assert [limits.expected_price(channel) for channel in ("flashcall", "voice", "sms")] == [
         Decimal("0.35"),

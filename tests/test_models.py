@@ -13,8 +13,10 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from freezegun import freeze_time
 
 from django_voicepassword.models import CallRequest, CallStatus, Verification, VerifiedPhone
+from django_voicepassword.models.moments import seconds_until
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +55,25 @@ def call(**values: Any) -> CallRequest:
 def test_the_database_refuses(make: Any, values: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         make(**values)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "least", "seconds"),
+    [(60, 0, 60), (59.000001, 0, 60), (0.5, 0, 1), (0, 0, 0), (-5, 0, 0), (0, 1, 1), (-5, 1, 1)],
+)
+def test_a_part_of_a_second_is_waited_for_as_a_whole_one(
+    ahead: float, least: int, seconds: int
+) -> None:
+    now = timezone.now()
+    assert seconds_until(now + timedelta(seconds=ahead), now, least) == seconds
+    naive = timezone.make_naive(now)
+    assert seconds_until(naive + timedelta(seconds=ahead), naive, least) == seconds
+    assert seconds_until(naive + timedelta(seconds=ahead), now, least) == seconds
+
+
+def test_the_seconds_are_those_from_now_on() -> None:
+    with freeze_time("2026-05-01 12:00:00"):
+        assert seconds_until(timezone.now() + timedelta(seconds=9.1)) == 10
 
 
 def test_a_number_has_one_user() -> None:

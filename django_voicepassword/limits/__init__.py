@@ -1,4 +1,4 @@
-"""Rates and money, counted in the database before anything is tried."""
+"""Limits of sends, guesses and money, counted in the database before anything is sent."""
 
 from django_voicepassword.limits.alarms import (
     clear_alarm,

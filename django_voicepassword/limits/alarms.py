@@ -1,4 +1,4 @@
-"""Alarms: each is raised once, and may be raised again when its reason is gone."""
+"""Alarms: each is raised once, and can be raised again after it was cleared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ ACCOUNT_REFUSED, BALANCE_LOW = "account_refused", "balance_low"
 
 
 def raise_alarm(name: str) -> bool:
-    """Note an alarm; True for exactly one of all who raise it, until it is cleared."""
+    """Raise the alarm ``name``. Return False where it is raised already.
+
+    Of several processes that raise the same alarm at once, exactly one gets True.
+    """
     now = timezone.now()
     try:
         with transaction.atomic(using=database()):
@@ -31,19 +34,19 @@ def raise_alarm(name: str) -> bool:
 
 
 def is_raised(name: str) -> bool:
-    """Was an alarm raised and not cleared since?"""
+    """Return whether the alarm ``name`` was raised and not cleared since."""
     return LimitCounter.objects.filter(key=f"alarm:{name}").exists()
 
 
 def clear_alarm(name: str) -> None:
-    """The reason is gone: the alarm may be raised again."""
+    """Clear the alarm ``name``, because its cause is gone: it can be raised again."""
     LimitCounter.objects.filter(key=f"alarm:{name}").delete()
 
 
 def raise_balance_alarm(balance: Decimal | None = None, currency: str = "") -> None:
-    """Report that the money is running out, once until a reading is above LOW_BALANCE again.
+    """Log a low balance and send ``balance_low``, once until a reading is above LOW_BALANCE again.
 
-    ``balance`` is None where no reading said so: the provider refused a send for lack of money.
+    ``balance`` is None where no reading showed it: the provider refused a send for lack of money.
     """
     if not raise_alarm(BALANCE_LOW):
         return

@@ -1,10 +1,9 @@
-"""Money: DAILY_BUDGET of a provider's day, and the price that a send is expected to have."""
+"""Money: how much of DAILY_BUDGET a provider's day has used, and the expected price of a send."""
 
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 from decimal import Decimal
-from math import ceil
 from zoneinfo import ZoneInfo
 
 from django.db.models import F
@@ -12,43 +11,47 @@ from django.db.models import F
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.counters import upsert
 from django_voicepassword.models import LimitCounter
+from django_voicepassword.models.moments import seconds_until
 
-#: What a send is taken to cost until the provider has told a price (samples of its document), in
-#: its currency.
+#: The expected price of a send, in the provider's currency, until a reply has contained one. These
+#: are the prices in the examples of the provider's document.
 FIRST_PRICES = {"flashcall": Decimal("0.35"), "voice": Decimal("0.35"), "sms": Decimal("3.30")}
 
 
 def adjust_budget(at: datetime, difference: Decimal) -> None:
-    """The price of a call that was counted at ``at`` proved to be other than reserved, by
-    ``difference``.
+    """Add ``difference`` to the money used on the day of ``at``.
+
+    Call it when the real price of a call that was counted at ``at`` differs from the reserved one.
     """
     if difference:
         LimitCounter.objects.filter(key=budget_key(at)).update(amount=F("amount") + difference)
 
 
 def expected_price(channel: str) -> Decimal:
-    """What the next send on ``channel`` will cost: the last known price."""
-    known = (
+    """Return the expected price of the next send on ``channel``: the last known one."""
+    last_price = (
         LimitCounter.objects.filter(key=f"price:{channel}").values_list("amount", flat=True).first()
     )
-    return FIRST_PRICES[channel] if known is None else known
+    return FIRST_PRICES[channel] if last_price is None else last_price
 
 
 def note_price(channel: str, price: Decimal, now: datetime) -> None:
-    """Remember what a send on ``channel`` cost."""
+    """Store ``price`` as the last known price of a send on ``channel``."""
     upsert([(f"price:{channel}", "{}", price, now)], update=("amount", "updated_at"))
 
 
 def provider_day(moment: datetime) -> str:
-    """The provider's date of a moment, as ISO text."""
+    """Return the date of ``moment`` in PROVIDER_TIME_ZONE, as ISO text."""
     return moment.astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE)).date().isoformat()
 
 
 def budget_key(moment: datetime) -> str:
+    """Return the key of the counter for the money used on the provider's day of ``moment``."""
     return f"budget:{provider_day(moment)}"
 
 
 def seconds_to_next_day(now: datetime) -> int:
+    """Return the whole seconds until the provider's next day begins."""
     zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
     tomorrow = now.astimezone(zone).date() + timedelta(days=1)
-    return ceil((datetime.combine(tomorrow, time.min, zone) - now).total_seconds())
+    return seconds_until(datetime.combine(tomorrow, time.min, zone), now)

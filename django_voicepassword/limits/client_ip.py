@@ -1,4 +1,4 @@
-"""Where a request came from, told only by proxies that the owner trusts."""
+"""The client's address, and what the limit ``ip`` counts by. Only trusted proxies are believed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from django_voicepassword.conf import settings
 
 
 def client_address(request: HttpRequest | None) -> str | None:
-    """The client's IP address in its canonical spelling, or None where there is none (a unix
-    socket, a command).
+    """Return the client's IP address in its canonical spelling.
 
-    Behind N = TRUSTED_PROXIES the N-th entry of X-Forwarded-For from the right is the address that
-    the outermost trusted proxy saw. What stands further left was sent by the client, who may write
-    anything there.
+    Return None where there is none: no request (a command), or a request through a Unix socket.
+
+    With TRUSTED_PROXIES = N, the address is the N-th entry of X-Forwarded-For from the right: the
+    one that the outermost trusted proxy saw. The entries to its left come from the client, who can
+    write anything there.
     """
     if request is None:
         return None
@@ -34,8 +35,9 @@ def client_address(request: HttpRequest | None) -> str | None:
 
 
 def subject(address: str) -> str:
-    """What a limit counts by: an IPv4 address, or the /64 of an IPv6 one (a household has a whole
-    /64).
+    """Return what the limit ``ip`` counts by: an IPv4 address, or the /64 network of an IPv6 one.
+
+    A household usually has a whole /64, so it could use a new IPv6 address for each request.
     """
     parsed = ipaddress.ip_address(address)
     if parsed.version == 6:
@@ -44,6 +46,7 @@ def subject(address: str) -> str:
 
 
 def _canonical(text: str) -> str | None:
+    """Return the address in ``text`` without port, brackets and zone; None where there is none."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""The rows that count: locked, read and written by as few statements as the database allows."""
+"""The rows of LimitCounter: locked, read and written with as few statements as possible."""
 
 from __future__ import annotations
 
@@ -6,46 +6,51 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, cast
 
 from django.db import connections, router, transaction
-from django.db.models import Field, Q
+from django.db.models import Q
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
-from django_voicepassword.limits.rates import Events
+from django_voicepassword.limits.rates import Entries, Events
 from django_voicepassword.models import LimitCounter
 
 #: The events and the amount of a locked row.
 Row = tuple[Events, Decimal]
-#: Rows that one statement deletes: no lock is held for long.
+#: Rows that one DELETE removes, so that it holds its row locks only briefly.
 PURGE_BATCH = 1000
 
 
 def lock(key: str) -> None:
-    """Wait until no other transaction holds ``key``, and hold it to the end of this one."""
+    """Lock ``key`` until the current transaction ends, waiting for a transaction that holds it."""
     lock_rows([key], timezone.now())
 
 
 def purge(before: datetime) -> int:
-    """Delete what has not been used since ``before``; the prices stay. Call it with more than the
-    longest period.
+    """Delete the counters that were not used since ``before``, and return how many there were.
+
+    Prices and raised alarms stay. ``before`` must be longer ago than the longest period of any
+    rate.
     """
-    kept = Q(key__startswith="price:") | Q(key__startswith="alarm:")
-    unused = LimitCounter.objects.filter(updated_at__lt=before).exclude(kept)
+    permanent = Q(key__startswith="price:") | Q(key__startswith="alarm:")
+    unused = LimitCounter.objects.filter(updated_at__lt=before).exclude(permanent)
     deleted = 0
     while keys := list(unused.order_by("updated_at").values_list("pk", flat=True)[:PURGE_BATCH]):
-        # Asked again: what was used meanwhile counts.
+        # Check ``updated_at`` again: a counter that was used since the SELECT must stay.
         deleted += unused.filter(pk__in=keys).delete()[0]
     return deleted
 
 
 def database() -> str:
+    """Return the alias of the database that holds the counters."""
     return router.db_for_write(LimitCounter)
 
 
 def lock_rows(keys: list[str], now: datetime) -> dict[str, Row]:
-    """Lock the rows of ``keys`` (sorted), making those that are not there, and read them."""
+    """Lock the rows of ``keys`` and read them; a row that does not exist is inserted.
+
+    ``keys`` must be sorted: two transactions that lock rows in the same order cannot deadlock.
+    """
     rows = [(key, "{}", Decimal(0), now) for key in keys]
     columns = ("key", "events", "amount")
     returned: Iterable[tuple[str, str, Decimal]] | None = upsert(
@@ -58,18 +63,16 @@ def lock_rows(keys: list[str], now: datetime) -> dict[str, Row]:
     return {key: (json.loads(events), Decimal(str(amount))) for key, events, amount in returned}
 
 
-def rewrite_rows(
-    keys: Iterable[str], now: datetime, change: Callable[[list[list[int]]], list[list[int]]]
-) -> None:
-    """Change the events of ``keys``, under their locks."""
-    wanted = sorted(keys)
-    if not wanted:
+def rewrite_rows(keys: Iterable[str], now: datetime, change: Callable[[Entries], Entries]) -> None:
+    """Lock the rows of ``keys`` and pass the entries of each of their rates through ``change``."""
+    sorted_keys = sorted(keys)
+    if not sorted_keys:
         return
     with transaction.atomic(using=database()):
-        rows = lock_rows(wanted, now).items()
+        rows = lock_rows(sorted_keys, now).items()
         write_rows(
             [
-                (key, {text: change(one) for text, one in events.items()}, amount)
+                (key, {rate: change(entries) for rate, entries in events.items()}, amount)
                 for key, (events, amount) in rows
             ],
             now,
@@ -77,6 +80,7 @@ def rewrite_rows(
 
 
 def write_rows(rows: Iterable[tuple[str, Events, Decimal]], now: datetime) -> None:
+    """Write the events and the amount of each row. Call it in the transaction that locked them."""
     values = [
         (key, json.dumps(events, separators=(",", ":")), amount, now)
         for key, events, amount in sorted(rows)
@@ -89,16 +93,19 @@ def upsert(
     update: tuple[str, ...],
     returning: tuple[str, ...] = (),
 ) -> list[tuple[str, str, Decimal]] | None:
-    """One INSERT … ON CONFLICT of all ``rows``. None where this database cannot return what it
-    wrote.
+    """Write all ``rows`` (key, events, amount, updated_at) with one INSERT … ON CONFLICT DO UPDATE.
 
-    Raw, because the ORM's ``bulk_create(update_conflicts=True)`` does not return columns and takes
-    a second query.
+    ``update`` names the columns that are written where a row exists. Return the ``returning``
+    columns, or None where the database cannot return them from this statement.
+
+    The SQL is written by hand because ``bulk_create(update_conflicts=True)`` of the ORM returns no
+    columns, so that reading them would take a second query.
     """
     connection = connections[database()]
     meta = LimitCounter._meta
     names = ("key", "events", "amount", "updated_at")
-    fields = [cast("Field[Any, Any]", meta.get_field(name)) for name in names]
+    fields_by_name = {field.name: field for field in meta.concrete_fields}
+    fields = [fields_by_name[name] for name in names]
     column = {field.name: field.column for field in fields}
     quote = connection.ops.quote_name
     conflict = connection.ops.on_conflict_suffix_sql(

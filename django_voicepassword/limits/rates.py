@@ -1,4 +1,4 @@
-"""A rate, ``"3/10m"``, and the events that count against it. Pure: no database, no settings."""
+"""Rates such as ``"3/10m"``, and the events that count against them. No database, no settings."""
 
 from __future__ import annotations
 
@@ -8,55 +8,67 @@ from datetime import datetime
 from functools import lru_cache
 from math import ceil
 
-#: Rates of more events than this keep their times coarser.
+#: A rate of more events than this does not keep the time of each: see ``Rate.resolution``.
 FINE = 100
-#: Seconds by which the clocks of several servers may differ. What is further in the future was
-#: noted before a clock stepped back.
+#: Seconds by which the clocks of several servers may differ. A time further in the future was noted
+#: before a clock stepped back.
 SKEW = 60
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE = re.compile(r"(\d{1,9})/(\d{0,6})([smhd])", re.ASCII)
-Events = dict[str, list[list[int]]]
+#: Entries ``[milliseconds since 1970, number of events]``, the oldest first.
+Entries = list[list[int]]
+#: Rate as text -> its entries.
+Events = dict[str, Entries]
 
 
 @dataclass(frozen=True)
 class Rate:
-    """``count`` events in ``seconds``."""
+    """At most ``count`` events in any ``seconds``."""
 
     count: int
     seconds: int
 
     @property
     def resolution(self) -> int:
-        """Milliseconds within which two events may be kept as one."""
+        """The milliseconds within which events share one entry; 0: each event has its own.
+
+        Rates of many events keep times to a hundredth of the period, so that a row stays short.
+        """
         return 0 if self.count <= FINE else self.seconds * 1000 // FINE
 
 
 @lru_cache(maxsize=256)
 def parse_rate(text: str) -> Rate:
-    """``"3/10m"`` is three in ten minutes. Raises ValueError that says the form."""
+    """Return the rate that ``text`` means: ``"3/10m"`` is three events in ten minutes.
+
+    Raises ValueError, whose message describes the form of a rate.
+    """
     match = _RATE.fullmatch(text) if isinstance(text, str) else None
     if match is None or (match[2] and int(match[2]) == 0):
         raise ValueError(
-            f'{text!r} is no rate: write "N/Pu", N events in P units of s, m, h or d, as "3/10m" or "20/h"'
+            f'{text!r} is not a rate: write "N/Pu" for N events in P units of s, m, h or d, '
+            'for example "3/10m" or "20/h"'
         )
     return Rate(int(match[1]), int(match[2] or 1) * _UNITS[match[3]])
 
 
-def live_events(entries: list[list[int]], rate: Rate, moment: int) -> list[list[int]]:
-    """The entries that still count. A clock that stepped back leaves times in the future: they
-    count from now.
+def live_events(entries: Entries, rate: Rate, moment: int) -> Entries:
+    """Return the entries that still count at ``moment``.
+
+    After a clock stepped back there are entries in the future: they count as if noted at
+    ``moment``.
     """
     start = moment - rate.seconds * 1000
     return [[min(at, moment), count] for at, count in entries if at > start]
 
 
 def is_ahead(events: Events, moment: int) -> bool:
-    """Was anything noted by a clock that has stepped back since?"""
+    """Return whether an event was noted by a clock that has stepped back since."""
     return any(entries and entries[-1][0] > moment + SKEW * 1000 for entries in events.values())
 
 
-def seconds_to_wait(live: list[list[int]], rate: Rate, moment: int) -> int:
-    """Whole seconds until one more event fits; 0 where it fits now."""
+def seconds_to_wait(live: Entries, rate: Rate, moment: int) -> int:
+    """Return the whole seconds until one more event fits the rate; 0 where it fits now."""
     over = sum(count for _, count in live) + 1 - rate.count
     if over <= 0:
         return 0
@@ -67,20 +79,27 @@ def seconds_to_wait(live: list[list[int]], rate: Rate, moment: int) -> int:
     return rate.seconds
 
 
-def add_event(live: list[list[int]], rate: Rate, moment: int) -> list[list[int]]:
+def add_event(live: Entries, rate: Rate, moment: int) -> Entries:
+    """Return the entries with one more event at ``moment``."""
     if live and moment - live[-1][0] < rate.resolution:
-        # The later time is kept for both: an event may count longer than its period, never shorter.
+        # Events that share an entry get the latest time of them: an event may then count for longer
+        # than its period, but never for less.
         return [*live[:-1], [moment, live[-1][1] + 1]]
     return [*live, [moment, 1]]
 
 
-def remove_event(entries: list[list[int]], moment: int) -> list[list[int]]:
+def remove_event(entries: Entries, moment: int) -> Entries:
+    """Return the entries without one event that was counted at ``moment``.
+
+    It is in the first entry that is not older: an entry may have been given a later time.
+    """
     for index, (at, count) in enumerate(entries):
         if at >= moment:
-            left = [[at, count - 1]] if count > 1 else []
-            return [*entries[:index], *left, *entries[index + 1 :]]
+            remaining = [[at, count - 1]] if count > 1 else []
+            return [*entries[:index], *remaining, *entries[index + 1 :]]
     return entries
 
 
 def to_milliseconds(moment: datetime) -> int:
+    """Return the milliseconds from 1970 to ``moment``."""
     return int(moment.timestamp() * 1000)

@@ -1,13 +1,13 @@
-"""Budgets of sends, guesses and money, reserved in the database before anything is tried.
+"""Reserve sends, guesses and money in the database before anything is sent or compared.
 
-The promise is exact: of all the moments in any period P there are never more than N events of a
-rate ``N/P``. Each event is kept with its time, so no window has an edge through which 2N would
-slip. Rates above ``FINE`` events keep their times to a hundredth of the period, rounded towards
-waiting longer.
+The promise is exact: no period P ever contains more than N events of a rate ``N/P``, wherever it
+begins. Each event is kept with its time, so there are no fixed windows, around whose edge 2N events
+would fit. Rates of more than ``FINE`` events keep their times to a hundredth of the period, rounded
+so that nobody waits too briefly.
 
-All rows of one reservation are locked by one statement, in the order of their keys, and that
-statement is a write: SQLite then waits for its lock instead of failing, and two reservations cannot
-wait for each other.
+One statement locks all rows of a reservation, in the order of their keys, so two reservations
+cannot deadlock. That statement is a write: SQLite then waits for its lock, where it would refuse to
+turn a read transaction into a writing one.
 """
 
 from __future__ import annotations
@@ -38,14 +38,16 @@ from django_voicepassword.models import LimitCounter
 
 #: The limits that LIMITS may name.
 NAMES = ("phone", "phone_guesses", "ip", "prefix", "site")
-#: What a device that proved a number before may do with it when strangers have used up the number's
-#: own budget.
+#: The limits of a device that proved a number before, for that number. They let its holder go on
+#: when strangers have used up the number's own limits.
 DEVICE_LIMITS = {"device_sends": ["3/d"], "device_guesses": ["5/d"]}
 
 
 class ClockSkewRateLimited(RateLimited):
-    """Some of what is counted was noted before the clock stepped back: ``count_from_now(keys)`` is
-    to be called.
+    """RateLimited, and some counted events are in the future because the clock stepped back.
+
+    Whoever catches it must call ``count_from_now(error.keys)``; else the limit stays closed until
+    the clock has caught up.
     """
 
     def __init__(self, limit: str, retry_after: int, keys: Iterable[str]) -> None:
@@ -55,14 +57,16 @@ class ClockSkewRateLimited(RateLimited):
 
 @dataclass(frozen=True)
 class Reservation:
-    """One more event fits, and the rows that say so are locked: ``commit`` counts it, and must come
-    in the same transaction.
+    """Room for one more event in locked rows. ``commit`` counts the event.
+
+    ``commit`` must be called in the transaction that made the reservation, which holds the locks.
     """
 
     writes: list[tuple[str, Events, Decimal]]
     now: datetime
 
     def commit(self) -> None:
+        """Count the event."""
         if self.writes:
             write_rows(self.writes, self.now)
 
@@ -70,20 +74,21 @@ class Reservation:
 def reserve(
     subjects: Mapping[str, str], now: datetime, price: Decimal | None = None
 ) -> Reservation:
-    """See that one more event fits, and let nobody else in until the transaction ends; nothing is
-    counted yet.
+    """Lock the counters of ``subjects`` (limit name -> subject) and check that one more event fits.
 
-    Raises RateLimited (naming the limit with the longest wait) or BudgetExhausted. Where it raises
-    ClockSkewRateLimited, what was locked here is to be counted from now, in a transaction that is not
-    rolled back.
+    Nothing is counted before ``commit``; until the transaction ends, nobody else can reserve from
+    the same counters. ``price`` is checked against DAILY_BUDGET.
+
+    Raises RateLimited, naming the limit with the longest wait, or BudgetExhausted. After
+    ClockSkewRateLimited call ``count_from_now`` in a transaction that is not rolled back.
     """
-    wanted = _wanted(subjects)
+    rates_by_key = _rates_by_key(subjects)
     budget = budget_key(now) if settings.DAILY_BUDGET is not None and price is not None else None
-    keys = sorted([*wanted, budget] if budget else wanted)
+    keys = sorted([*rates_by_key, budget] if budget else rates_by_key)
     if not keys:
         return Reservation([], now)
     rows = lock_rows(keys, now)
-    writes = _add_one_to_each(wanted, rows, to_milliseconds(now))
+    writes = _count_one_more(rates_by_key, rows, to_milliseconds(now))
     if budget and price is not None:
         spent = rows[budget][1]
         if spent + price > settings.DAILY_BUDGET:
@@ -92,13 +97,13 @@ def reserve(
     return Reservation(writes, now)
 
 
-def _add_one_to_each(
-    wanted: Mapping[str, tuple[str, list[str]]], rows: Mapping[str, Row], moment: int
+def _count_one_more(
+    rates_by_key: Mapping[str, tuple[str, list[str]]], rows: Mapping[str, Row], moment: int
 ) -> list[tuple[str, Events, Decimal]]:
-    """The locked rows with one more event in every rate. Raises RateLimited."""
+    """Return the locked rows with one more event for each rate. Raises RateLimited."""
     writes: list[tuple[str, Events, Decimal]] = []
     waits: list[tuple[int, str]] = []
-    for key, (limit, rates) in wanted.items():
+    for key, (limit, rates) in rates_by_key.items():
         events, amount = rows[key]
         counted = {}
         for text in rates:
@@ -111,59 +116,64 @@ def _add_one_to_each(
         writes.append((key, counted, amount))
     if waits:
         wait, limit = max(waits)
-        ahead = [key for key in wanted if is_ahead(rows[key][0], moment)]
+        ahead = [key for key in rates_by_key if is_ahead(rows[key][0], moment)]
         raise ClockSkewRateLimited(limit, wait, ahead) if ahead else RateLimited(limit, wait)
     return writes
 
 
 def release(subjects: Mapping[str, str], at: datetime, price: Decimal | None = None) -> None:
-    """Give back the event that was counted at ``at``, and its price: nothing was sent after all."""
+    """Give back the event that was counted at ``at``, and its ``price``: nothing was sent."""
     moment = to_milliseconds(at)
-    rewrite_rows(_wanted(subjects), timezone.now(), lambda entries: remove_event(entries, moment))
+    keys = _rates_by_key(subjects)
+    rewrite_rows(keys, timezone.now(), lambda entries: remove_event(entries, moment))
     if price is not None:
         adjust_budget(at, -price)
 
 
 def count_from_now(keys: Iterable[str], now: datetime) -> None:
-    """The clock stepped back: events of the future count from now, not until the clock has come so
-    far again.
+    """Move the events of ``keys`` that are in the future to ``now``, after the clock stepped back.
+
+    Without this they would count until the clock has passed their times once more.
     """
     moment = to_milliseconds(now)
     rewrite_rows(keys, now, lambda entries: [[min(at, moment), count] for at, count in entries])
 
 
 def unblock(phone: str) -> int:
-    """Open every budget of a number again, for support; how many rows that were."""
+    """Delete the counters of a number's sends and guesses, for support; return how many."""
     return LimitCounter.objects.filter(
         key__in=[f"phone:{phone}", f"phone_guesses:{phone}"]
     ).delete()[0]
 
 
 def usage(phone: str, now: datetime | None = None) -> list[tuple[str, int, int]]:
-    """What is used of a number's budgets: (``"phone 3/10m"``, used, allowed) of each rate that is
-    used at all.
+    """Return what a number has used of its limits: (``"phone 3/10m"``, used, allowed) per rate.
+
+    Rates of which nothing is used are left out.
     """
     moment = to_milliseconds(now or timezone.now())
-    wanted = _wanted({"phone": phone, "phone_guesses": phone})
-    rows = dict(LimitCounter.objects.filter(key__in=wanted).values_list("key", "events"))
-    found = []
-    for key, (limit, rates) in wanted.items():
+    rates_by_key = _rates_by_key({"phone": phone, "phone_guesses": phone})
+    rows = dict(LimitCounter.objects.filter(key__in=rates_by_key).values_list("key", "events"))
+    used_rates = []
+    for key, (limit, rates) in rates_by_key.items():
         events: Events = json.loads(rows.get(key, "{}"))
         for text in rates:
             rate = parse_rate(text)
-            count = sum(one for _, one in live_events(events.get(text, []), rate, moment))
-            if count:
-                found.append((f"{limit} {text}", count, rate.count))
-    return found
+            live = live_events(events.get(text, []), rate, moment)
+            used = sum(count for _, count in live)
+            if used:
+                used_rates.append((f"{limit} {text}", used, rate.count))
+    return used_rates
 
 
 def longest_period() -> timedelta:
-    """The longest period that any rate counts over."""
+    """Return the longest period of all rates."""
     rates = [rate for limit in {**settings.limits, **DEVICE_LIMITS}.values() for rate in limit]
     return timedelta(seconds=max(parse_rate(rate).seconds for rate in rates))
 
 
-def _wanted(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
+def _rates_by_key(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
+    """Return counter key -> (limit name, its rates), without the limits that are switched off."""
     limits = {**settings.limits, **DEVICE_LIMITS}
     return {
         f"{name}:{subject}": (name, list(limits[name]))

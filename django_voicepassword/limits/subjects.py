@@ -1,5 +1,6 @@
-"""Which budget pays for a send or a guess: the number's, or that of a device which proved the
-number before.
+"""Which limits a send or a guess counts against: those of the number, or of a trusted device.
+
+A trusted device is one that proved the number before.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from django_voicepassword.security import trusted_devices
 
 @dataclass(frozen=True)
 class Reserved:
-    """What was set aside for one send: its price where DAILY_BUDGET counts, and the device that
-    pays, if one does.
+    """What was reserved for one send.
+
+    ``price`` is None without DAILY_BUDGET. ``device`` is the trusted device whose limits count the
+    send; it is empty where those of the number do.
     """
 
     price: Decimal | None
@@ -31,10 +34,9 @@ class Reserved:
 
 
 def send_subjects(phone: str, ip: str | None, device: str = "") -> dict[str, str]:
-    """Which budgets one send to ``phone`` for the client ``ip`` draws on: limit name -> subject.
+    """Return the limits that count one send to ``phone`` for the client ``ip``: name -> subject.
 
-    ``device``: one that proved the number before, and pays from its own budget instead of the
-    number's.
+    With ``device``, the limits of that trusted device take the place of the number's.
     """
     subjects = {"prefix": phone[:-4], "site": ""}
     subjects |= {"device_sends": f"{device}:{phone}"} if device else {"phone": phone}
@@ -44,10 +46,10 @@ def send_subjects(phone: str, ip: str | None, device: str = "") -> dict[str, str
 
 
 def price_of_send(channel: str) -> Decimal | None:
-    """What DAILY_BUDGET is to pay for one send; None without it.
+    """Return the price to reserve in DAILY_BUDGET for one send; None without DAILY_BUDGET.
 
-    Asked before the transaction of the send: one that begins with a read cannot wait for a writer
-    on SQLite.
+    Call it before the transaction of the send. On SQLite a transaction that begins with a read
+    cannot wait for a writer; it fails.
     """
     return expected_price(channel) if settings.DAILY_BUDGET is not None else None
 
@@ -55,8 +57,9 @@ def price_of_send(channel: str) -> Decimal | None:
 def reserve_send(
     verification: Verification, price: Decimal | None, now: datetime, request: HttpRequest | None
 ) -> Reserved:
-    """Count one send. Raises RateLimited or BudgetExhausted and counts nothing. See
-    ``reservations.reserve``.
+    """Count one send. Where it raises RateLimited or BudgetExhausted, nothing is counted.
+
+    See ``reservations.reserve``.
     """
     try:
         reserve(send_subjects(verification.phone, verification.ip), now, price).commit()
@@ -74,8 +77,9 @@ def reserve_send(
 def reserve_guess(
     verification: Verification, now: datetime, request: HttpRequest | None
 ) -> Reservation:
-    """Reserve one guess, to be committed where it is wrong. Raises RateLimited. See
-    ``reservations.reserve``.
+    """Reserve one guess; the caller commits the reservation if the guess is wrong.
+
+    Raises RateLimited. See ``reservations.reserve``.
     """
     phone = verification.phone
     if phones.fixed_code(phone) is not None:
