@@ -1,4 +1,7 @@
-"""All tables, constraints and indexes. Several of them are named: tests and operators rely on the names."""
+"""Create all tables, constraints and indexes.
+
+Their names are fixed: tests and operators rely on them.
+"""
 
 import django.db.models.deletion
 import django.db.models.functions.text

@@ -1,4 +1,7 @@
-"""The rows. Every transition has a name; every rule that a database can keep is a constraint in it."""
+"""The models.
+
+Each change of state is a method with a name. A rule that a database can enforce is a constraint.
+"""
 
 from django_voicepassword.models.calls import CallRequest, CallStatus
 from django_voicepassword.models.dashboard import Dashboard

@@ -1,4 +1,4 @@
-"""CallRequest: one paid request to the provider. CallStatus: one report about it, append-only."""
+"""CallRequest: one paid request to the provider. CallStatus: one report about such a request."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from django_voicepassword.security import masking
 
 
 class CallRequest(models.Model):
-    """One flash call, voice call or SMS. Its state only informs: it never approves a verification.
+    """One flash call, voice call or SMS. Its state only informs; it never approves a verification.
 
-    States move only forward: ``queued -> placing -> placed | refused | unknown``, then what the
-    provider reports.
+    A state only moves forward: ``queued -> placing -> placed | refused | unknown``, then to the
+    states that the provider reports.
     """
 
     class Channel(models.TextChoices):
@@ -55,7 +55,8 @@ class CallRequest(models.Model):
         PRICE = 2, _("price")
         DURATION = 4, _("duration")
 
-    #: How far along a state is: a report moves a call only to a greater number.
+    #: State -> how far the call has come. A report moves a call only to a state with a greater
+    #: number; 9 is final.
     PROGRESS = {
         State.QUEUED: 0,
         State.PLACING: 1,
@@ -74,9 +75,9 @@ class CallRequest(models.Model):
         State.NOT_DELIVERED: 9,
     }
     FINAL_STATES = frozenset(state for state, progress in PROGRESS.items() if progress == 9)
-    #: Not yet with the provider: money is not spent.
+    #: States of requests that the provider has not accepted: nothing rang and nothing was paid.
     UNSENT_STATES = frozenset({State.QUEUED, State.REFUSED})
-    #: The service of a call to one of TEST_NUMBERS: it only pretends.
+    #: ``service`` of a simulated call, to one of TEST_NUMBERS.
     TEST_SERVICE = "test number"
 
     verification = models.ForeignKey(
@@ -88,8 +89,8 @@ class CallRequest(models.Model):
         related_name="calls",
     )
     phone = models.CharField(_("phone"), max_length=15)
-    #: The last four digits, the last one first: what people remember of a number, found by its
-    #: beginning in an index.
+    #: The last four digits in reverse order. People remember the end of a number; reversed, it is a
+    #: prefix, which an index can search for.
     phone_ending = models.GeneratedField(
         expression=Concat(
             Right("phone", 1),
@@ -102,9 +103,9 @@ class CallRequest(models.Model):
     )
     channel = models.CharField(_("channel"), max_length=9, choices=Channel.choices)
     state = models.CharField(_("state"), max_length=13, choices=State.choices, default=State.QUEUED)
-    #: The provider's id. A call and its SMS may share one: it is not unique.
+    #: The provider's id. It is not unique: a call and its SMS may share one.
     provider_id = models.CharField(_("provider id"), max_length=64, blank=True, default="")
-    #: The provider's own word for what was sold, raw.
+    #: The provider's own name of the service that was sold, as received.
     service = models.CharField(_("service"), max_length=64, blank=True, default="")
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=4, null=True, blank=True)
     duration = models.PositiveIntegerField(_("duration, seconds"), null=True, blank=True)
@@ -119,16 +120,16 @@ class CallRequest(models.Model):
     occurred_at = models.DateTimeField(_("provider's date"), null=True, blank=True)
     next_poll_at = models.DateTimeField(_("next poll"), null=True, blank=True, editable=False)
     polls = models.PositiveSmallIntegerField(_("polls"), default=0, editable=False)
-    #: HMAC of the code that this call carries (``codes.digest``); empty where none was carried.
+    #: HMAC of the code that this call carries (``codes.digest``); empty where it carries none.
     code_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
-    #: The device that paid for this send from its own budget; empty: the number's budget did.
+    #: The trusted device whose limits counted this send; empty where those of the number did.
     device = models.CharField(max_length=16, blank=True, default="", editable=False)
-    #: When the provider's daily statistics listed it first.
+    #: When a sync first found it in the provider's daily statistics.
     listed_at = models.DateTimeField(_("listed by the provider"), null=True, blank=True)
-    #: What the daily statistics said otherwise than we had it: a sum of ``Difference``. Their
-    #: figure won.
+    #: A sum of ``Difference``: the values that differed in the daily statistics. The provider's
+    #: values were taken over.
     difference = models.PositiveSmallIntegerField(_("difference"), default=0)
-    #: Money reserved in DAILY_BUDGET before the price was known.
+    #: The price that was reserved in DAILY_BUDGET before the real one was known.
     reserved_price = models.DecimalField(
         max_digits=12, decimal_places=4, null=True, blank=True, editable=False
     )
@@ -178,7 +179,7 @@ class CallRequest(models.Model):
                 name="voicepassword_call_claimed",
             ),
         ]
-        # The migration makes the partial indexes, which not every database supports.
+        # The migration creates the partial indexes, because not every database supports them.
         indexes = [
             models.Index(fields=["created_at", "id"], name="voicepassword_call_created"),
             models.Index(fields=["phone", "created_at"], name="voicepassword_call_phone"),
@@ -212,28 +213,28 @@ class CallRequest(models.Model):
 
     @property
     def differences(self) -> list[str]:
-        """What the provider's statistics said otherwise: ``state``, ``price``, ``duration``."""
+        """The values that differed in the daily statistics: ``state``, ``price``, ``duration``."""
         return [str(one.name).lower() for one in self.Difference if self.difference & one]
 
     @property
     def may_have_rung(self) -> bool:
-        """Can the person have seen or heard its code?"""
+        """Whether the person can have seen or heard the code of this call."""
         return self.state not in self.UNSENT_STATES
 
     def claim(self, code_digest: str, now: datetime) -> bool:
-        """QUEUED -> PLACING, for exactly one worker. Only who gets True may ask the provider."""
+        """QUEUED -> PLACING. True for exactly one worker: only that one may send the request."""
         return self._move(
             [self.State.QUEUED], state=self.State.PLACING, claimed_at=now, code_digest=code_digest
         )
 
     def unclaim(self) -> bool:
-        """PLACING -> QUEUED: the request surely did not leave and will be tried again."""
+        """PLACING -> QUEUED: the request certainly did not leave, and will be tried again."""
         return self._move(
             [self.State.PLACING], state=self.State.QUEUED, claimed_at=None, code_digest=""
         )
 
     def mark_refused(self, error_code: str, now: datetime) -> bool:
-        """QUEUED or PLACING -> REFUSED: nothing rang, ``error_code`` says why."""
+        """QUEUED or PLACING -> REFUSED: nothing rang; ``error_code`` says why."""
         return self._move(
             [self.State.QUEUED, self.State.PLACING],
             state=self.State.REFUSED,
@@ -243,14 +244,15 @@ class CallRequest(models.Model):
         )
 
     def mark_unknown(self, now: datetime, error_code: str = "") -> bool:
-        """PLACING -> UNKNOWN: no readable answer came, it may have rung; its code still counts."""
+        """PLACING -> UNKNOWN: no readable reply came. It may have rung, so its code stays valid."""
         return self._move(
             [self.State.PLACING], state=self.State.UNKNOWN, placed_at=now, error_code=error_code
         )
 
     def mark_unresolved(self, error_code: str, now: datetime) -> bool:
-        """Whatever is not final -> UNKNOWN: nobody tells how it ended. A report that comes after
-        all moves it still.
+        """Placed or later, but not final -> UNKNOWN: no report says how it ended.
+
+        A report that arrives later still moves it.
         """
         open_states = [
             self.State.PLACED,
@@ -275,10 +277,11 @@ class CallRequest(models.Model):
         next_poll_at: datetime | None,
         error_code: str = "",
     ) -> bool:
-        """PLACING -> PLACED, keeping a state that a callback brought before the reply. False where
-        it did so.
+        """PLACING -> PLACED, after the provider's reply.
 
-        A call that was given up as UNKNOWN meanwhile (a very late reply) becomes PLACED too.
+        Return False where a callback arrived before the reply: then the state of the callback
+        stays, and only the other values are written. A call that was already marked UNKNOWN (a very
+        late reply) becomes PLACED too.
         """
         early = [self.State.PLACING, self.State.UNKNOWN]
         values: dict[str, Any] = {
@@ -291,20 +294,24 @@ class CallRequest(models.Model):
             values["price"] = price
         if self._move(early, state=self.State.PLACED, next_poll_at=next_poll_at, **values):
             return True
-        # A callback was faster than the reply: its state stays.
+        # A callback arrived before the reply: keep its state.
         type(self).objects.filter(pk=self.pk).update(**values)
         self.refresh_from_db()
         return False
 
     def move_forward(self, old_state: str, values: dict[str, Any]) -> bool:
-        """Compare and swap: write ``values`` (a new state among them) only where the state still is
-        ``old_state``.
+        """Write ``values``, with a new state among them, if the state is still ``old_state``.
+
+        This is a compare-and-swap: where another process has changed the state, nothing is written
+        and False is returned.
         """
         return self._move([old_state], **values)
 
     def move_if_expected(self, values: dict[str, Any]) -> bool:
-        """Write ``values`` where the row, which nobody has read, is a call of this number and id
-        that stands earlier.
+        """Write ``values`` without reading the row first.
+
+        The conditions are in the UPDATE: the row is a call, no SMS; it has the phone and the
+        provider's id of this object; and the new state is forward of its state.
         """
         progress = self.PROGRESS[values["state"]]
         earlier = [state for state, reached in self.PROGRESS.items() if reached < progress]
@@ -315,12 +322,15 @@ class CallRequest(models.Model):
 
     @classmethod
     def is_forward(cls, old_state: str, new_state: str) -> bool:
-        """May a report of ``new_state`` move a call that is in ``old_state``?"""
+        """Return whether a report of ``new_state`` may move a call that is in ``old_state``."""
         return cls.PROGRESS.get(new_state, -1) > cls.PROGRESS[old_state]  # type: ignore[call-overload, no-any-return, index]
 
     @classmethod
     def lose_abandoned(cls, claimed_before: datetime, now: datetime, error_code: str) -> list[int]:
-        """PLACING -> UNKNOWN for calls whose worker died with them. Never placed again. Their keys."""
+        """PLACING -> UNKNOWN for calls claimed before ``claimed_before``; return their keys.
+
+        Their worker died, perhaps after it had sent the request: they must not be sent again.
+        """
         abandoned = list(
             cls.objects.filter(state=cls.State.PLACING, claimed_at__lt=claimed_before).values_list(
                 "pk", flat=True
@@ -329,8 +339,8 @@ class CallRequest(models.Model):
         return [pk for pk in abandoned if cls(pk=pk).mark_unknown(now, error_code)]
 
     def _move(self, old_states: Iterable[str], **values: Any) -> bool:
-        # Not state__in=old_states: where PostgreSQL last saw few in a state, it goes through the
-        # index of all that are in it now, and the key is as good as none.
+        # Not state__in=old_states: with stale statistics PostgreSQL picks the state index and scans
+        # every row in those states. Exclude the others instead, so that it uses the primary key.
         others = set(self.State) - set(old_states)
         moved = (
             type(self).objects.filter(pk=self.pk).exclude(state__in=sorted(others)).update(**values)
@@ -342,7 +352,7 @@ class CallRequest(models.Model):
 
 
 class CallStatus(models.Model):
-    """One report about one call request. Rows are only ever added."""
+    """One report about one call request. Rows are added and never changed."""
 
     class Source(models.TextChoices):
         SEND = "send", _("reply to sending")
@@ -350,7 +360,8 @@ class CallStatus(models.Model):
         POLL = "poll", _("poll")
         DAILY = "daily", _("daily statistics")
 
-    #: A word that is not in the vocabulary: kept raw, it moves nothing.
+    #: The state of a report whose word is not in the vocabulary. It does not move the call; the
+    #: word is kept in ``raw_state``.
     OTHER = "other"
 
     call = models.ForeignKey(
@@ -368,7 +379,7 @@ class CallStatus(models.Model):
     received_at = models.DateTimeField(_("received"), default=timezone.now)
     duration = models.PositiveIntegerField(_("duration, seconds"), null=True, blank=True)
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=4, null=True, blank=True)
-    #: What the provider wrote, code and phone masked.
+    #: The provider's report, with code and phone masked.
     payload = models.JSONField(_("payload"), default=dict, blank=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The dashboard's place among the pages of the admin."""
+"""A model without a table, so that the dashboard appears in the admin's index."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from django_voicepassword.models.statistics import DailyStatistics
 
 
 class Dashboard(DailyStatistics):
-    """No rows of its own: what is registered with the admin stands in its index and menus, also in
-    those of other themes.
+    """A proxy that is registered with the admin only to appear in its index and menus.
+
+    Other themes of the admin build their menus from the registered models too.
     """
 
     class Meta:
         proxy = True
-        # Who may see the daily statistics may see it.
+        # Whoever may see the daily statistics may see the dashboard.
         default_permissions = ()
         verbose_name = _("dashboard")
         verbose_name_plural = _("dashboard")

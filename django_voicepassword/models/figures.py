@@ -1,7 +1,7 @@
-"""What the pages show of many calls, counted before: one row a day, hour or prefix and channel,
-computed anew as a whole.
+"""Counts of calls by day, hour or prefix, stored so that pages need not count.
 
-The days and hours are the provider's (PROVIDER_TIME_ZONE), like those of DailyStatistics.
+A day is always recounted as a whole. Days and hours are in PROVIDER_TIME_ZONE, like those of
+DailyStatistics.
 """
 
 from __future__ import annotations
@@ -12,32 +12,34 @@ from django.utils.translation import gettext_lazy as _
 
 
 class FiguresRow(models.Model):
-    """Calls are counted where they began, approvals where their verification began. Test numbers
-    are left out.
+    """The counts of one channel in one stretch of time. Test numbers are left out.
+
+    A call counts at the time when it was created, an approval at the time when its verification
+    was.
     """
 
     date = models.DateField(_("date"))
-    #: Empty: all channels together. Not their sum: a verification that used two channels was
-    #: started once.
+    #: Empty: all channels together. That is not the sum of the channels: a verification that used
+    #: two of them was started once.
     channel = models.CharField(_("channel"), max_length=9, blank=True, default="")
-    #: Requests that may have rung; each is one of the next five.
+    #: Requests that may have rung. Each is counted in one of the next five fields too.
     calls = models.PositiveIntegerField(_("calls"), default=0)
     #: Answered calls and delivered SMS.
     answered = models.PositiveIntegerField(_("answered"), default=0)
-    #: No answer, busy, canceled: how a flash call usually ends.
+    #: No answer, busy or canceled, as a flash call usually ends.
     unanswered = models.PositiveIntegerField(_("not answered"), default=0)
     failed = models.PositiveIntegerField(_("failed"), default=0)
     unknown = models.PositiveIntegerField(_("unknown"), default=0)
     waiting = models.PositiveIntegerField(_("no final state yet"), default=0)
-    #: Requests that the provider refused or that never left: nothing rang.
+    #: Requests that the provider refused, or that were never sent: nothing rang.
     refused = models.PositiveIntegerField(_("refused"), default=0)
     cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=4, default=0)
-    #: Verifications; of one channel: those that used it.
+    #: Verifications; for a channel: those that used it.
     started = models.PositiveIntegerField(_("verifications started"), default=0)
-    #: Of these, the approved ones; of one channel: those whose last call before the code was of it.
+    #: The approved ones of these; for a channel: those whose last call before the code used it.
     approved = models.PositiveIntegerField(_("verifications approved"), default=0)
-    #: ``{"7": 12, …}``: how many approvals took so many seconds from that call to the code. See
-    #: ``statistics.figures``.
+    #: Histogram ``{"7": 12, …}``: twelve approvals came seven seconds after that call. See
+    #: ``statistics.figures`` for the buckets.
     seconds = models.JSONField(_("seconds to the code"), default=dict, blank=True)
 
     class Meta:
@@ -51,7 +53,7 @@ class FiguresRow(models.Model):
 
 
 class DayFigures(FiguresRow):
-    #: When its calls were counted: of two that count at once the later one stays.
+    #: When the count began: of two processes that count at once, the later count stays.
     counted_at = models.DateTimeField(_("counted"), default=timezone.now)
 
     class Meta:

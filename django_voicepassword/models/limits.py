@@ -1,4 +1,4 @@
-"""LimitCounter: what was used of one budget; the rules are in ``django_voicepassword.limits``."""
+"""LimitCounter: what is used of one limit. The rules are in ``django_voicepassword.limits``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from django.utils.translation import gettext_lazy as _
 
 
 class LimitCounter(models.Model):
-    """One budget of one subject: ``phone:79991234567``, ``ip:192.0.2.1``, ``site:``,
+    """The counter of one limit for one subject.
+
+    Keys are, for example, ``phone:79991234567``, ``ip:192.0.2.1``, ``site:``,
     ``budget:2026-01-31``.
     """
 
     key = models.CharField(_("key"), max_length=80, primary_key=True)
-    #: Rate -> list of [milliseconds since 1970, how many]; what is older than the rate's period is
-    #: dropped at each use.
+    #: Rate -> list of [milliseconds since 1970, number of events], as JSON. Each use drops the
+    #: entries that are older than the rate's period.
     events = models.TextField(_("events"), default="{}")
-    #: Money, for the keys that count money.
+    #: Money, for the keys of budgets and prices.
     amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=4, default=0)
     updated_at = models.DateTimeField(_("updated"))
 
@@ -26,7 +28,7 @@ class LimitCounter(models.Model):
         permissions = [("unblock_phone", _("Can unblock a phone number"))]
 
     def __str__(self) -> str:
-        # The key may hold a whole phone number.
+        # The rest of the key may be a whole phone number.
         return self.key.partition(":")[0]
 
     def __repr__(self) -> str:

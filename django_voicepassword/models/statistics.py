@@ -1,4 +1,4 @@
-"""The books: what the provider says of a day, and the balance it told."""
+"""The provider's figures: the daily statistics and the readings of the balance."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from django.utils.translation import gettext_lazy as _
 
 
 class DailyStatistics(models.Model):
-    """One day of the provider (PROVIDER_TIME_ZONE), as its daily statistics told it last."""
+    """One day in PROVIDER_TIME_ZONE, as the last sync of the daily statistics found it."""
 
     date = models.DateField(_("date"))
     rows = models.PositiveIntegerField(_("rows"), default=0)
     total_price = models.DecimalField(_("total price"), max_digits=14, decimal_places=4, default=0)
-    #: ``{"flashcall": {"no_answer": 12, …}, …}``: how many rows ended how.
+    #: ``{"flashcall": {"no_answer": 12, …}, …}``: the number of rows by channel and state.
     counts = models.JSONField(_("counts by channel and state"), default=dict, blank=True)
     matched = models.PositiveIntegerField(_("matched"), default=0)
     imported = models.PositiveIntegerField(_("imported"), default=0)
     mismatched = models.PositiveIntegerField(_("mismatched"), default=0)
-    #: Calls of ours that the provider does not list.
+    #: Calls of this site that the provider does not list.
     missing = models.PositiveIntegerField(_("missing"), default=0)
-    #: How many rows the provider said there are; None where it did not say.
+    #: The number of rows that the provider announced; None where it announced none.
     told_rows = models.PositiveIntegerField(_("rows told"), null=True, blank=True)
-    #: Rows that could not be read, and the first of them, masked.
+    #: The number of rows that could not be read; ``unreadable_rows`` has the first ones, masked.
     unreadable = models.PositiveIntegerField(_("unreadable"), default=0)
     unreadable_rows = models.JSONField(_("unreadable rows"), default=list, blank=True)
     synced_at = models.DateTimeField(_("synced"), default=timezone.now)
@@ -38,7 +38,7 @@ class DailyStatistics(models.Model):
 
 
 class BalanceReading(models.Model):
-    """What the account held at one moment."""
+    """The balance of the account at one moment."""
 
     balance = models.DecimalField(_("balance"), max_digits=14, decimal_places=4)
     currency = models.CharField(_("currency"), max_length=16, blank=True)

@@ -1,6 +1,4 @@
-"""Verification: one window in which one number is to be proved. VerifiedPhone: whose it was found
-to be.
-"""
+"""Verification: one attempt to prove a number. VerifiedPhone: a proved number and its user."""
 
 from __future__ import annotations
 
@@ -19,8 +17,10 @@ from django_voicepassword.security import masking
 
 
 class Verification(models.Model):
-    """One code, a lifetime, a budget of guesses and a budget of sends. Approved by a typed code and
-    by nothing else.
+    """One attempt to prove that a person holds a number.
+
+    It has one code, a lifetime, a number of guesses and a number of sends. Only a typed code
+    approves it.
     """
 
     class Status(models.TextChoices):
@@ -30,7 +30,7 @@ class Verification(models.Model):
         MAX_ATTEMPTS = "max_attempts", _("no attempts left")
         CANCELED = "canceled", _("canceled")
 
-    #: A bearer secret: who knows it may guess. Never handed to a second asker.
+    #: A bearer secret: whoever knows it may guess. Only whoever started the verification gets it.
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
     phone = models.CharField(_("phone"), max_length=15)
     purpose = models.CharField(_("purpose"), max_length=32, default="login")
@@ -42,8 +42,8 @@ class Verification(models.Model):
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires"))
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
-    #: When the newest send was counted; None where it proved to have rung nobody, so the next may
-    #: follow at once.
+    #: When the last send was counted. None after a send that turned out not to have rung: the next
+    #: one may follow at once.
     last_sent_at = models.DateTimeField(_("last sent"), null=True, blank=True)
     user = models.ForeignKey(
         django_settings.AUTH_USER_MODEL,
@@ -55,8 +55,8 @@ class Verification(models.Model):
     )
     ip = models.GenericIPAddressField(_("client address"), null=True, blank=True)
 
-    #: Its calls, oldest first, where a verb has just read or written them: who describes it need
-    #: not ask again.
+    #: Its calls, oldest first, if a function has just read or written them: describing the
+    #: verification then needs no further query.
     known_calls: list[Any] | None = None
 
     class Meta:
@@ -85,7 +85,7 @@ class Verification(models.Model):
             models.Index(fields=["created_at"], name="voicepassword_ver_created"),
             models.Index(fields=["phone", "created_at"], name="voicepassword_ver_phone"),
             models.Index(fields=["ip", "created_at"], name="voicepassword_ver_ip"),
-            # Also what expire_old finds the pending ones by, every few seconds.
+            # expire_old uses it too, to find the pending ones every few seconds.
             models.Index(fields=["status", "created_at"], name="voicepassword_ver_status"),
         ]
         permissions = [("cancel_verification", _("Can cancel a verification"))]
@@ -94,7 +94,7 @@ class Verification(models.Model):
         return f"{masking.mask(self.phone)}, {self.get_status_display()}"
 
     def __repr__(self) -> str:
-        # The id is a bearer secret: its head is enough to find the row in the admin.
+        # The id is a bearer secret. Its first characters are enough to find the row in the admin.
         return f"<Verification {str(self.id)[:8]} {self.status}>"
 
     @property
@@ -103,31 +103,31 @@ class Verification(models.Model):
 
     @property
     def is_expired(self) -> bool:
-        """Is its lifetime over? A task writes the status EXPIRED only some time later."""
+        """Whether its lifetime is over. A task writes the status EXPIRED only some time later."""
         return self.expires_at <= timezone.now()
 
     @property
     def current_status(self) -> str:
-        """The status as of now: EXPIRED as soon as the lifetime of a pending one is over."""
+        """The status as of now: a pending one is EXPIRED as soon as its lifetime is over."""
         if self.status == self.Status.PENDING and self.is_expired:
             return self.Status.EXPIRED
         return self.status
 
     @property
     def is_open(self) -> bool:
-        """May it still be approved, or called for?"""
+        """Whether it can still be approved, and calls can still be sent for it."""
         return self.current_status == self.Status.PENDING
 
     @property
     def attempts_left(self) -> int:
-        """Guesses that remain of MAX_ATTEMPTS."""
+        """The guesses that remain of MAX_ATTEMPTS."""
         return max(int(settings.MAX_ATTEMPTS) - self.attempts, 0)
 
     @property
     def resend_at(self) -> datetime | None:
         """When the next send is allowed (RESEND_AFTER); None where MAX_SENDS are used up.
 
-        ``count_send`` asks the database the same.
+        ``count_send`` has the same rule as a condition of its UPDATE.
         """
         if self.sends >= settings.MAX_SENDS:
             return None
@@ -137,8 +137,10 @@ class Verification(models.Model):
 
     @classmethod
     def count_guess(cls, verification_id: uuid.UUID, now: datetime) -> bool:
-        """Count one guess before anybody looks at it. False: closed, expired or none left; nothing
-        was counted.
+        """Count one guess. Call it before the guess is compared.
+
+        Return False, and count nothing, where the verification is closed or expired, or no guess is
+        left.
         """
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
         guessable = open_rows.filter(attempts__lt=settings.MAX_ATTEMPTS)
@@ -146,8 +148,10 @@ class Verification(models.Model):
 
     @classmethod
     def count_send(cls, verification_id: uuid.UUID, now: datetime) -> bool:
-        """Count one more send before it is tried. False: closed, expired, none left or too soon;
-        nothing was counted.
+        """Count one more send. Call it before the send is tried.
+
+        Return False, and count nothing, where the verification is closed or expired, no send is
+        left, or the last send was less than RESEND_AFTER seconds ago.
         """
         rested = Q(last_sent_at__isnull=True) | Q(
             last_sent_at__lte=now - timedelta(seconds=settings.RESEND_AFTER)
@@ -158,18 +162,18 @@ class Verification(models.Model):
 
     @classmethod
     def return_send(cls, verification_id: uuid.UUID) -> None:
-        """The send counted last never left: give it back."""
+        """Take back the last counted send, because the request was never sent."""
         cls.objects.filter(id=verification_id, sends__gt=0).update(
             sends=F("sends") - 1, last_sent_at=None
         )
 
     @classmethod
     def allow_next_send(cls, verification_id: uuid.UUID) -> None:
-        """The send counted last rang nobody: it stays counted, but the next need not wait."""
+        """Let the next send follow at once, because the last one did not ring. It stays counted."""
         cls.objects.filter(id=verification_id).update(last_sent_at=None)
 
     def approve(self, now: datetime) -> bool:
-        """PENDING -> APPROVED, for exactly one of all who try."""
+        """PENDING -> APPROVED. True for exactly one of several callers."""
         return self._close(self.Status.APPROVED, approved_at=now)
 
     def exhaust(self) -> bool:
@@ -182,15 +186,17 @@ class Verification(models.Model):
 
     @classmethod
     def expire_old(cls, now: datetime) -> int:
-        """PENDING -> EXPIRED for all whose time is over; how many."""
+        """PENDING -> EXPIRED for all whose lifetime is over; return how many there were."""
         return cls.objects.filter(status=cls.Status.PENDING, expires_at__lte=now).update(
             status=cls.Status.EXPIRED
         )
 
     @classmethod
     def _is_pending(cls) -> Q:
-        """For a row that its key finds. Not ``status=…``: where PostgreSQL last saw few that are
-        pending, it goes through the index of all that are now, and the key is as good as none.
+        """Return the condition "is pending", for queries that find a row by its primary key.
+
+        Not ``status=…``: with stale statistics PostgreSQL picks the status index and scans every
+        pending row. Exclude the other statuses instead, so that it uses the primary key.
         """
         return ~Q(status__in=[status for status in cls.Status if status != cls.Status.PENDING])
 
@@ -208,8 +214,9 @@ class Verification(models.Model):
 
 
 class VerifiedPhone(models.Model):
-    """A number and the user who proved to hold it last. One number has one user; a user may have
-    several numbers.
+    """A number, and the user who was the last to prove it.
+
+    A number has one user; a user may have several numbers.
     """
 
     user = models.ForeignKey(
@@ -226,7 +233,7 @@ class VerifiedPhone(models.Model):
         verbose_name_plural = _("verified phones")
         ordering = ["-verified_at"]
         constraints = [
-            # A constraint, not unique=True: that adds a second index for LIKE on PostgreSQL.
+            # Not unique=True: on PostgreSQL that would add a second index, for LIKE.
             models.UniqueConstraint(fields=["phone"], name="voicepassword_verifiedphone_phone"),
             models.CheckConstraint(
                 condition=~Q(phone=""), name="voicepassword_verifiedphone_not_empty"
