@@ -453,7 +453,7 @@ def test_a_chunk_that_broke_does_not_break_the_next_run(
 ) -> None:
     tell(ROW)
     with monkeypatch.context() as patch:
-        patch.setattr(Merge, "_add_up", lambda *_: 1 / 0)
+        patch.setattr(Merge, "_add_to_totals", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             sync_day()
     assert figures(sync_day().statistics) == (1, 0, 1, 0, 0)
