@@ -1,9 +1,9 @@
-"""The books: a day of the provider's statistics, the balance, and what the pages read of both."""
+"""Reconciliation with the provider's daily statistics, the balance, and the figures of pages."""
 
 from django_voicepassword.provider.dates import day_bounds
-from django_voicepassword.statistics.aggregation import fill_figures, refresh_figures
 from django_voicepassword.statistics.balance import Forecast, forecast, read_balance
 from django_voicepassword.statistics.figures import Figures
+from django_voicepassword.statistics.refresh import fill_figures, refresh_figures
 from django_voicepassword.statistics.sync import DayReport, provider_today, sync_day
 
 __all__ = [

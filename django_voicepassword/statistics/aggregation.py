@@ -1,21 +1,16 @@
-"""Calls and verifications of a time, counted from their rows; and a day of them kept for the pages.
-
-A day is counted as a whole and takes the place of what was kept of it: nothing drifts, and it may
-be done again at will.
-"""
+"""Count calls and verifications by channel, by hour and by prefix, from their own rows."""
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import (
     Case,
     Count,
@@ -24,7 +19,6 @@ from django.db.models import (
     F,
     Func,
     IntegerField,
-    Min,
     OuterRef,
     Q,
     QuerySet,
@@ -33,28 +27,19 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Coalesce, Substr
-from django.utils import timezone
+from django.db.models.sql.compiler import SQLCompiler
 
-from django_voicepassword import limits, phones
+from django_voicepassword import phones
 from django_voicepassword.conf import settings
-from django_voicepassword.models import (
-    CallRequest,
-    DayFigures,
-    HourFigures,
-    PrefixFigures,
-    Verification,
-)
+from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.provider.dates import day_bounds, for_field
-from django_voicepassword.statistics.figures import Figures
-from django_voicepassword.statistics.sync import provider_today
+from django_voicepassword.statistics.figures import Figures, exact_money
 
-logger = logging.getLogger(__name__)
-
-#: All channels together.
+#: The channel of figures that cover all channels together.
 ALL = ""
 CHANNELS = (ALL, *CallRequest.Channel.values)
 _STATE = CallRequest.State
-#: State of a call -> the figure that it is counted in; every other state is ``waiting``.
+#: Figure -> the states of the calls that it counts. ``waiting`` counts all other states.
 OUTCOMES: dict[str, list[str]] = {
     "answered": [_STATE.ANSWERED, _STATE.DELIVERED],
     "unanswered": [_STATE.NO_ANSWER, _STATE.BUSY, _STATE.CANCELED],
@@ -62,110 +47,69 @@ OUTCOMES: dict[str, list[str]] = {
     "unknown": [_STATE.UNKNOWN],
     "refused": [_STATE.REFUSED],
 }
-#: Days without figures that one run makes up for.
-FILL_AT_MOST = 31
 
 
 @dataclass
 class Counted:
-    """A stretch of time by channel, by channel and hour (0 to 23), by channel and prefix."""
+    """Figures by channel, by channel and hour (0 to 23), and by channel and prefix."""
 
     days: dict[str, Figures] = field(default_factory=lambda: defaultdict(Figures))
     hours: dict[tuple[str, int], Figures] = field(default_factory=lambda: defaultdict(Figures))
     prefixes: dict[tuple[str, str], Figures] = field(default_factory=lambda: defaultdict(Figures))
 
-    def rows(self, channel: str, hour: int, prefix: str) -> list[Figures]:
-        """The figures that a call or verification is counted in."""
-        return [self.days[channel], self.hours[channel, hour], self.prefixes[channel, prefix]]
+    def figures_of(self, group: Group) -> list[Figures]:
+        """Return the three figures that count a call or verification of ``group``."""
+        return [
+            self.days[group.channel],
+            self.hours[group.channel, group.hour],
+            self.prefixes[group.channel, group.prefix],
+        ]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Calls or verifications that the database counts together."""
+
+    channel: str
+    hour: int
+    prefix: str
+
+    @property
+    def of_all_channels(self) -> Group:
+        return Group(ALL, self.hour, self.prefix)
 
 
 def count(day: date, begins: datetime | None = None, ends: datetime | None = None) -> Counted:
-    """Count a provider's day, or the part of it from ``begins`` to before ``ends`` (aware). Four
-    queries.
+    """Count a day in PROVIDER_TIME_ZONE, or its part from ``begins`` until before ``ends`` (aware).
+
+    It takes four queries.
     """
     first, last = day_bounds(day)
-    stretch = _Stretch(day, for_field(begins or first), for_field(ends or last))
+    queries = _Queries(day, for_field(begins or first), for_field(ends or last))
     counted = Counted()
-    for row in stretch.calls():
-        hour, prefix, channel = row.pop("hour"), row.pop("prefix"), row.pop("channel")
-        # SQLite adds up in binary.
-        row["cost"] = Decimal(str(row["cost"] or 0)).quantize(Decimal("0.0001"))
-        row["waiting"] = row["calls"] - sum(row[name] for name in OUTCOMES if name != "refused")
-        for figures in (*counted.rows(channel, hour, prefix), *counted.rows(ALL, hour, prefix)):
-            figures.add(**row)
-    for row in stretch.verifications():
-        for figures in counted.rows(ALL, row.pop("hour"), row.pop("prefix")):
-            figures.add(**row)
-    for row in stretch.tried():
-        for figures in counted.rows(row["channel"], row["hour"], row["prefix"]):
-            figures.add(started=row["started"])
-    for channel, hour, prefix, seconds, approvals in stretch.approvals():
-        for figures in counted.rows(channel, hour, prefix):
-            figures.add(approved=approvals)
-            figures.add_seconds(seconds, approvals)
-        for figures in counted.rows(ALL, hour, prefix):
-            figures.add_seconds(seconds, approvals)
+    for group, counts in queries.calls():
+        for figures in counted.figures_of(group) + counted.figures_of(group.of_all_channels):
+            figures.add(**counts)
+    for group, started, approved in queries.verifications():
+        for figures in counted.figures_of(group):
+            figures.add(started=started, approved=approved)
+    for group, started in queries.verifications_by_channel():
+        for figures in counted.figures_of(group):
+            figures.add(started=started)
+    for group, seconds, approved in queries.approvals():
+        for figures in counted.figures_of(group):
+            figures.add(approved=approved)
+            figures.add_seconds(seconds, approved)
+        for figures in counted.figures_of(group.of_all_channels):
+            figures.add_seconds(seconds, approved)
     return counted
 
 
-def refresh_figures(day: date) -> bool:
-    """Count a provider's day anew and keep it. False where calls of it may have been purged: what
-    was kept stays.
+class _Queries:
+    """The queries that count one day or a part of it.
+
+    All bounds are computed in Python, because a database need not know PROVIDER_TIME_ZONE.
     """
-    if _is_purged(day):
-        return False
-    began = timezone.now()
-    counted = count(day)
-    weekday = day.weekday()
-    days = [
-        DayFigures(date=day, channel=channel, counted_at=began, **asdict(counted.days[channel]))
-        for channel in sorted({ALL, *counted.days})
-    ]
-    hours = [
-        HourFigures(date=day, channel=channel, hour=hour, weekday=weekday, **asdict(figures))
-        for (channel, hour), figures in counted.hours.items()
-    ]
-    prefixes = [
-        PrefixFigures(date=day, channel=channel, prefix=prefix, **asdict(figures))
-        for (channel, prefix), figures in counted.prefixes.items()
-    ]
-    with transaction.atomic(using=router.db_for_write(DayFigures)):
-        # Not held while it counts: a web request would wait for that on SQLite.
-        limits.lock(f"figures:{day.isoformat()}")
-        kept = DayFigures.objects.filter(channel=ALL, date=day).first()
-        if kept is not None and kept.counted_at > began:
-            return True
-        for model, rows in ((DayFigures, days), (HourFigures, hours), (PrefixFigures, prefixes)):
-            manager: Any = model._default_manager
-            manager.filter(channel__in=CHANNELS, date=day).delete()
-            manager.bulk_create(rows, batch_size=500)
-    return True
-
-
-def fill_figures(today: date | None = None) -> list[date]:
-    """Count the days before ``today`` that have no figures, newest first, at most FILL_AT_MOST of
-    them; which they are.
-    """
-    today = today or provider_today()
-    oldest = CallRequest.objects.aggregate(oldest=Min("created_at"))["oldest"]
-    if oldest is None:
-        return []
-    aware = oldest if timezone.is_aware(oldest) else timezone.make_aware(oldest)
-    begins = provider_today(aware)
-    there = set(
-        DayFigures.objects.filter(channel=ALL, date__gte=begins, date__lt=today).values_list(
-            "date", flat=True
-        )
-    )
-    lacking = (today - timedelta(days=ago) for ago in range(1, (today - begins).days + 1))
-    due = [day for day in lacking if day not in there and not _is_purged(day)][:FILL_AT_MOST]
-    for day in due:
-        refresh_figures(day)
-    return due
-
-
-class _Stretch:
-    """The queries of one stretch of a day, their rows by column; every bound in them is a constant."""
 
     def __init__(self, day: date, begins: datetime, ends: datetime) -> None:
         self._zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
@@ -173,54 +117,67 @@ class _Stretch:
         self._bounds = {"gte": begins, "lt": ends}
         self._test_numbers = [phones.normalize(number) for number in settings.TEST_NUMBERS]
 
-    def calls(self) -> Any:
+    def calls(self) -> Iterator[tuple[Group, dict[str, int | Decimal]]]:
+        """Calls by the time when they were created: their number, cost and outcomes."""
         outcomes = {
             name: Count("pk", filter=Q(state__in=states)) for name, states in OUTCOMES.items()
         }
-        return (
+        rows = (
             self._sent(CallRequest.objects.filter(**self._within("created_at")))
-            .values("channel", hour=self._hour("created_at"), prefix=_prefix("phone"))
+            .values_list("channel", self._hour("created_at"), _prefix("phone"))
             .annotate(
                 calls=Count("pk", filter=~Q(state=_STATE.REFUSED)), cost=Sum("price"), **outcomes
             )
             .order_by()
         )
+        for channel, hour, prefix, calls, cost, *numbers in rows:
+            by_outcome = dict(zip(OUTCOMES, numbers, strict=True))
+            # ``calls`` does not include the refused ones.
+            waiting = calls - (sum(numbers) - by_outcome["refused"])
+            money = exact_money(cost or 0)
+            counts = {"calls": calls, "cost": money, "waiting": waiting, **by_outcome}
+            yield Group(channel, hour, prefix), counts
 
-    def verifications(self) -> Any:
-        return (
+    def verifications(self) -> Iterator[tuple[Group, int, int]]:
+        """Verifications by the time when they were created: those started and those approved."""
+        rows = (
             Verification.objects.filter(**self._within("created_at"))
             .exclude(phone__in=self._test_numbers)
-            .values(hour=self._hour("created_at"), prefix=_prefix("phone"))
+            .values_list(self._hour("created_at"), _prefix("phone"))
             .annotate(
                 started=Count("pk"),
                 approved=Count("pk", filter=Q(status=Verification.Status.APPROVED)),
             )
             .order_by()
         )
+        for hour, prefix, started, approved in rows:
+            yield Group(ALL, hour, prefix), started, approved
 
-    def tried(self) -> Any:
-        """Verifications that used a channel."""
-        return (
-            self._of_verifications()
+    def verifications_by_channel(self) -> Iterator[tuple[Group, int]]:
+        """Verifications that sent a call on a channel. One that used two counts for each."""
+        rows = (
+            self._calls_of_verifications()
             .exclude(state=_STATE.REFUSED)
-            .values("channel", hour=self._hour("verification__created_at"), prefix=_prefix("phone"))
+            .values_list("channel", self._hour("verification__created_at"), _prefix("phone"))
             .annotate(started=Count("verification_id", distinct=True))
             .order_by()
         )
+        for channel, hour, prefix, started in rows:
+            yield Group(channel, hour, prefix), started
 
-    def approvals(self) -> Iterable[tuple[Any, ...]]:
-        """Approved verifications by the last call before the code, and the seconds from the one to
-        the other.
-        """
+    def approvals(self) -> Iterator[tuple[Group, int, int]]:
+        """Approvals by the last call before the code, and by the seconds from that call to it."""
         sent = Q(created_at__lte=F("verification__approved_at")) & ~Q(
             state__in=CallRequest.UNSENT_STATES
         )
         later = CallRequest.objects.filter(
             sent, verification=OuterRef("verification"), id__gt=OuterRef("id")
         )
-        seconds = _Seconds(F("verification__approved_at"), Coalesce("placed_at", "created_at"))
-        return (
-            self._of_verifications()
+        seconds = _SecondsBetween(
+            F("verification__approved_at"), Coalesce("placed_at", "created_at")
+        )
+        rows = (
+            self._calls_of_verifications()
             .filter(sent, ~Exists(later), verification__status=Verification.Status.APPROVED)
             .values_list(
                 "channel",
@@ -232,19 +189,25 @@ class _Stretch:
             .order_by()
             .iterator(chunk_size=2000)
         )
+        for channel, hour, prefix, elapsed, approved in rows:
+            yield Group(channel, hour, prefix), elapsed, approved
 
-    def _of_verifications(self) -> QuerySet[CallRequest]:
+    def _calls_of_verifications(self) -> QuerySet[CallRequest]:
+        """The sent calls of verifications that were created in the time that is counted."""
         return self._sent(CallRequest.objects.filter(**self._within("verification__created_at")))
 
     def _sent(self, calls: QuerySet[CallRequest]) -> QuerySet[CallRequest]:
+        """Leave out queued calls and those to test numbers."""
         return calls.exclude(state=_STATE.QUEUED).exclude(service=CallRequest.TEST_SERVICE)
 
     def _within(self, name: str) -> dict[str, datetime]:
         return {f"{name}__{bound}": moment for bound, moment in self._bounds.items()}
 
     def _hour(self, name: str) -> Expression:
-        """The hour on the provider's clock, by comparing with 23 constants: no function of a
-        database knows its zone.
+        """Return the hour of the field ``name`` in PROVIDER_TIME_ZONE.
+
+        It compares with the beginnings of 23 hours, because the databases' own functions would
+        need to know the time zone.
         """
         begins = [
             for_field(datetime.combine(self._day, time(hour), self._zone)) for hour in range(1, 24)
@@ -255,36 +218,39 @@ class _Stretch:
         return Case(*cases, default=Value(23), output_field=IntegerField())
 
 
-class _Seconds(Func):
-    """Whole seconds from the second moment to the first, reckoned by the database itself."""
+class _SecondsBetween(Func):
+    """The whole seconds from the second argument until the first, computed by the database."""
 
     output_field = IntegerField()
     arity = 2
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> Any:
         template = "CAST(strftime('%%s', {}) AS INTEGER) - CAST(strftime('%%s', {}) AS INTEGER)"
-        return self._between(compiler, template)
+        return self._as_sql_of(compiler, template)
 
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self._between(compiler, "CAST(FLOOR(EXTRACT(EPOCH FROM ({} - {}))) AS integer)")
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, list[Any]]:
+        return self._as_sql_of(compiler, "CAST(FLOOR(EXTRACT(EPOCH FROM ({} - {}))) AS integer)")
 
-    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self._between(compiler, "-TIMESTAMPDIFF(SECOND, {}, {})")
+    def as_mysql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+    ) -> tuple[str, list[Any]]:
+        return self._as_sql_of(compiler, "-TIMESTAMPDIFF(SECOND, {}, {})")
 
-    def _between(self, compiler: Any, template: str) -> tuple[str, list[Any]]:
-        (later, first), (earlier, second) = map(compiler.compile, self.source_expressions)
-        return template.format(later, earlier), [*first, *second]
+    def _as_sql_of(self, compiler: SQLCompiler, template: str) -> tuple[str, list[Any]]:
+        later, earlier = (compiler.compile(source) for source in self.source_expressions)
+        return template.format(later[0], earlier[0]), [*later[1], *earlier[1]]
 
 
 def _prefix(name: str) -> Expression:
-    """Country code and area code: four digits in Russia and Kazakhstan (``7999``), five elsewhere."""
+    """Return the country code and area code of the field ``name``.
+
+    They are four digits in Russia and Kazakhstan (``7999``). For all other countries it is the
+    first five digits.
+    """
     return Case(
         When(**{f"{name}__startswith": "7"}, then=Substr(name, 1, 4)), default=Substr(name, 1, 5)
     )
-
-
-def _is_purged(day: date) -> bool:
-    days = settings.RETENTION_DAYS
-    if days is None or settings.RETENTION != "delete":
-        return False
-    return day_bounds(day)[0] < timezone.now() - timedelta(days=days)

@@ -1,4 +1,4 @@
-"""What the account holds, when that is little, and until when it will do."""
+"""The balance of the account: read it, warn when it is low, and forecast when it is used up."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from django_voicepassword import limits
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.alarms import BALANCE_LOW, clear_alarm, raise_balance_alarm
 from django_voicepassword.models import BalanceReading, DailyStatistics
 from django_voicepassword.provider import factory
+from django_voicepassword.statistics.sync import provider_today
 
 logger = logging.getLogger(__name__)
-#: Days whose spending the forecast goes by.
+#: The forecast goes by the spending of this many days before today.
 FORECAST_DAYS = 7
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """``spend_per_day`` in the account's currency; ``ends_on``: the day on which the money ends,
-    None where it does not.
+    """How long the balance lasts.
+
+    ``spend_per_day`` is in the account's currency. ``ends_on`` is the day on which the money is
+    used up, or None where nothing is spent.
     """
 
     balance: Decimal
@@ -33,10 +35,9 @@ class Forecast:
 
 
 def read_balance() -> BalanceReading:
-    """Ask the provider and keep the answer; ``balance_low`` is told once each time it falls to
-    LOW_BALANCE.
+    """Ask the provider for the balance and store the answer. Raises ProviderError.
 
-    Raises ProviderError.
+    The signal ``balance_low`` is sent once each time the balance falls to LOW_BALANCE.
     """
     balance = factory.client().balance()
     reading = BalanceReading.objects.create(
@@ -51,20 +52,21 @@ def read_balance() -> BalanceReading:
 
 
 def forecast(today: date | None = None) -> Forecast | None:
-    """By the newest reading and the spending of the last full days that were synced; None without a
-    reading.
+    """Return a forecast from the newest reading and the average spending of the last full days.
+
+    Only days that were synced count. Return None where there is no reading.
     """
     reading = BalanceReading.objects.order_by("-read_at").first()
     if reading is None:
         return None
-    today = today or date.fromisoformat(limits.provider_day(timezone.now()))
+    today = today or provider_today()
     begins = today - timedelta(days=FORECAST_DAYS)
-    spent = list(
+    totals = list(
         DailyStatistics.objects.filter(date__gte=begins, date__lt=today).values_list(
             "total_price", flat=True
         )
     )
-    spend = sum(spent, Decimal(0)) / len(spent) if spent else Decimal(0)
+    spend = sum(totals, Decimal(0)) / len(totals) if totals else Decimal(0)
     spend = spend.quantize(Decimal("0.01"))
     if spend <= 0:
         return Forecast(reading.balance, reading.currency, spend, None)

@@ -1,13 +1,12 @@
-"""What many calls come to: counts that add up, and what is reckoned from them."""
+"""Figures of many calls: counts that can be added up, and the rates computed from them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
-#: Columns of the stored rows that add up; ``seconds`` does so bucket by bucket.
+#: The columns of stored rows that a database can add up. ``seconds`` is added bucket by bucket.
 ADDITIVE = (
     "calls",
     "answered",
@@ -20,15 +19,16 @@ ADDITIVE = (
     "started",
     "approved",
 )
-#: Seconds up to which each has a bucket of its own, then buckets of five, then of sixty, and one
-#: for all beyond.
+#: The buckets of seconds: of one second below _FINE, of five below _COARSE, then of sixty. The last
+#: begins at _LONGEST and has no end.
 _FINE, _COARSE, _LONGEST = 60, 300, 3600
 
 
 @dataclass
 class Figures:
-    """Counts of some calls; ``models.figures.Figures`` says what each means. Rates are from 0 to 1,
-    None without a base.
+    """Counts of some calls. ``models.figures.FiguresRow`` describes each of them.
+
+    A rate is from 0 to 1, and None where there is nothing to divide by.
     """
 
     calls: int = 0
@@ -41,34 +41,35 @@ class Figures:
     cost: Decimal = Decimal(0)
     started: int = 0
     approved: int = 0
-    #: Bucket of seconds -> approvals.
+    #: Bucket of seconds -> number of approvals.
     seconds: dict[int, int] = field(default_factory=dict)
 
-    def add(self, **counts: Any) -> None:
-        """Add counts by name."""
+    def add(self, **counts: int | Decimal) -> None:
+        """Add to the counts that are named."""
         for name, count in counts.items():
             setattr(self, name, getattr(self, name) + count)
 
     def add_seconds(self, seconds: int, approvals: int) -> None:
-        """Add approvals that took so many seconds from the call to the code."""
+        """Add approvals that came ``seconds`` after the call."""
         bucket = bucket_of(seconds)
         self.seconds[bucket] = self.seconds.get(bucket, 0) + approvals
 
     def include(self, other: Figures) -> None:
-        """Add all of another one."""
+        """Add all counts of ``other``."""
         self.add(**{name: getattr(other, name) for name in ADDITIVE})
         for bucket, approvals in other.seconds.items():
             self.seconds[bucket] = self.seconds.get(bucket, 0) + approvals
 
     @property
     def conversion(self) -> float | None:
-        """Verifications approved, of those started."""
+        """The share of the started verifications that were approved."""
         return self.approved / self.started if self.started else None
 
     @property
     def answer_rate(self) -> float | None:
-        """Calls answered and SMS delivered, of all. A flash call need not be answered to do its
-        work.
+        """The share of calls answered and SMS delivered.
+
+        A flash call shows its code without being answered, so a low rate is normal.
         """
         return self.answered / self.calls if self.calls else None
 
@@ -78,9 +79,7 @@ class Figures:
 
     @property
     def median_seconds(self) -> int | None:
-        """Seconds from the call to the code, of the approval in the middle; beyond a minute the
-        beginning of its bucket.
-        """
+        """The median of the seconds from the call to the code, as the beginning of its bucket."""
         middle = (sum(self.seconds.values()) + 1) // 2
         for bucket in sorted(self.seconds):
             middle -= self.seconds[bucket]
@@ -90,7 +89,7 @@ class Figures:
 
 
 def bucket_of(seconds: int) -> int:
-    """The bucket of a time, named by its beginning."""
+    """Return the bucket that counts ``seconds``, which is named by its beginning."""
     seconds = max(seconds, 0)
     if seconds < _FINE:
         return seconds
@@ -100,9 +99,17 @@ def bucket_of(seconds: int) -> int:
 
 
 def read_seconds(stored: Iterable[Mapping[str, int]]) -> dict[int, int]:
-    """The histograms of stored rows, added up."""
+    """Return the sum of the histograms of stored rows, whose JSON keys are text."""
     total: dict[int, int] = {}
-    for one in stored:
-        for bucket, approvals in one.items():
+    for histogram in stored:
+        for bucket, approvals in histogram.items():
             total[int(bucket)] = total.get(int(bucket), 0) + approvals
     return total
+
+
+def exact_money(total: Decimal | float) -> Decimal:
+    """Return a sum of money that a database computed, rounded to the four places of the columns.
+
+    SQLite adds decimals in binary floating point: the sum may be off by a tiny fraction.
+    """
+    return Decimal(str(total)).quantize(Decimal("0.0001"))

@@ -1,25 +1,25 @@
-"""Find the provider's row of a call whose answer never came: by number, channel and time."""
+"""Find the provider's row of a call whose reply never arrived: by number, channel and time."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 
-from django.utils import timezone
-
 from django_voicepassword.models import CallRequest
+from django_voicepassword.models.moments import as_aware
 from django_voicepassword.provider.dates import Moments, day_bounds, for_field
 from django_voicepassword.provider.protocol import DailyRow
 
-#: A call without an id is one that the provider listed, if its time is at most this far from ours.
+#: How long before or after our worker claimed the call the provider may date it.
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=5)
-#: What a call is noted with that was found by number, time and channel.
+#: ``error_code`` of a call that was found in this way.
 MATCHED_BY_TIME = "matched_by_time"
-#: Number -> calls of ours to it without an id: their answer never came.
+#: Number -> our calls to it that have no provider's id, because the reply never arrived.
 LostCalls = dict[str, list[CallRequest]]
 
 
 def find_lost_calls(day: date) -> LostCalls:
+    """Return the lost calls that a row of the provider's ``day`` can belong to."""
     begins, ends = day_bounds(day)
     lost: LostCalls = defaultdict(list)
     calls = CallRequest.objects.filter(
@@ -35,47 +35,44 @@ def find_lost_calls(day: date) -> LostCalls:
 
 
 def match_lost_calls(lost: LostCalls, chunk: list[DailyRow], moments: Moments) -> None:
-    """Give calls of ours without an id the id of the row that must be theirs: by number, channel
-    and the nearest time.
+    """Give each lost call the id of its row in ``chunk``: same number and kind, nearest in time.
+
+    Calls that were found are removed from ``lost``.
     """
     if not lost:
         return
     for row in chunk:
         candidates = lost.get(row.number)
-        if not candidates:
+        occurred = moments.aware(row.date) if candidates else None
+        if not candidates or occurred is None:
             continue
-        occurred = moments.aware(row.date)
-        fitting = [
-            call
-            for call in candidates
-            if (call.channel == CallRequest.Channel.SMS) == row.is_sms
-            and _is_near(call.claimed_at, occurred)
-        ]
-        if not fitting or occurred is None:
+        nearest = _nearest(candidates, row.is_sms, occurred)
+        # A row whose id one of our calls already has belongs to that call.
+        if nearest is None or _is_known(row):
             continue
-        # Ours of this id are known already: this row is theirs, not the lost one's.
-        if any((known == CallRequest.Channel.SMS) == row.is_sms for known in _channels_of(row.id)):
-            continue
-        nearest = min(
-            fitting, key=lambda call: abs((_aware(call.claimed_at) or occurred) - occurred)
-        )
         CallRequest.objects.filter(pk=nearest.pk, provider_id="").update(
             provider_id=row.id, error_code=MATCHED_BY_TIME
         )
         candidates.remove(nearest)
 
 
-def _channels_of(provider_id: str) -> list[str]:
-    return list(
-        CallRequest.objects.filter(provider_id=provider_id).values_list("channel", flat=True)
-    )
+def _nearest(calls: list[CallRequest], is_sms: bool, occurred: datetime) -> CallRequest | None:
+    """Return the call nearest to ``occurred`` within the tolerance; None where there is none."""
+    near: list[tuple[timedelta, CallRequest]] = []
+    for call in calls:
+        if call.claimed_at is None or _is_sms(call.channel) != is_sms:
+            continue
+        delay = occurred - as_aware(call.claimed_at)
+        if -BEFORE <= delay <= AFTER:
+            near.append((abs(delay), call))
+    return min(near, key=lambda candidate: candidate[0])[1] if near else None
 
 
-def _is_near(claimed: datetime | None, occurred: datetime | None) -> bool:
-    moment = _aware(claimed)
-    return moment is not None and occurred is not None and -BEFORE <= occurred - moment <= AFTER
+def _is_known(row: DailyRow) -> bool:
+    """Return whether a call of ours has the id of ``row`` and is of its kind."""
+    channels = CallRequest.objects.filter(provider_id=row.id).values_list("channel", flat=True)
+    return any(_is_sms(channel) == row.is_sms for channel in channels)
 
 
-def _aware(moment: datetime | None) -> datetime | None:
-    """A moment as the database gives it: naive in the site's zone where USE_TZ is off."""
-    return moment if moment is None or timezone.is_aware(moment) else timezone.make_aware(moment)
+def _is_sms(channel: str) -> bool:
+    return channel == CallRequest.Channel.SMS

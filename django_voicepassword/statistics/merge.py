@@ -26,6 +26,7 @@ from django.db.backends.utils import CursorWrapper
 from django_voicepassword.models import CallRequest, CallStatus
 from django_voicepassword.provider.dates import Moments
 from django_voicepassword.provider.protocol import DailyRow
+from django_voicepassword.statistics.figures import exact_money
 from django_voicepassword.statistics.loading import REPORTED, Loader
 
 #: An unmatched row that is younger than this is left to the next run. It may be one of our calls
@@ -292,8 +293,7 @@ class Merge:
         """)  # noqa: S608  # nosec B608
         for channel, state, count, price, matched, mismatched in cursor.fetchall():
             totals.counts[channel][state] += count
-            # SQLite adds up in binary floating point.
-            totals.price += Decimal(str(price)).quantize(Decimal("0.0001"))
+            totals.price += exact_money(price)
             totals.matched += int(matched)
             totals.imported += count - int(matched)
             totals.mismatched += int(mismatched)

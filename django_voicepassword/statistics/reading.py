@@ -1,32 +1,36 @@
-"""What the pages read: the figures of a period from rows counted before, and of today's last hours
-from their calls.
+"""The figures that pages show: full days from stored figures, today's last hours from the calls.
 
-The work of a page does not grow with the history: a year is 366 rows by day and channel.
+The work for a page does not grow with the number of calls: a year is 366 rows for each channel.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from django.db.models import Model, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from django_voicepassword.conf import settings
-from django_voicepassword.models import CallRequest, DayFigures, HourFigures, PrefixFigures
+from django_voicepassword.models import DayFigures, HourFigures, PrefixFigures
+from django_voicepassword.models.figures import FiguresRow
+from django_voicepassword.models.moments import as_aware
 from django_voicepassword.statistics.aggregation import ALL, CHANNELS, Counted, count
-from django_voicepassword.statistics.figures import ADDITIVE, Figures, read_seconds
+from django_voicepassword.statistics.figures import ADDITIVE, Figures, exact_money, read_seconds
 from django_voicepassword.statistics.sync import provider_today
+
+Row = TypeVar("Row", bound=FiguresRow)
 
 
 @dataclass(frozen=True)
 class Period:
-    """The provider's days from ``first`` to ``last``, both included, of one channel or (empty) of
-    all.
+    """The days from ``first`` to ``last``, both included, in PROVIDER_TIME_ZONE.
+
+    ``channel`` is one channel or ALL.
     """
 
     first: date
@@ -38,8 +42,8 @@ class Period:
         return provider_today()
 
     def by_day(self) -> list[tuple[date, Figures]]:
-        """Every day of the period, also those without a call; a day to come has none."""
-        days = {row.date: _of(row) for row in self._kept(DayFigures)}
+        """Return the figures of every day. A day without calls, or in the future, has zeros."""
+        days = {row.date: _to_figures(row) for row in self._stored(DayFigures)}
         if self._has_today:
             days[self.today] = self._live.days[self.channel]
         length = (self.last - self.first).days + 1
@@ -49,33 +53,34 @@ class Period:
         ]
 
     def by_channel(self) -> dict[str, Figures]:
-        """Channel -> figures; the empty one is all together. Whatever the period's own channel."""
-        found = {channel: Figures() for channel in (ALL, *CallRequest.Channel.values)}
-        for row in self._kept(DayFigures, *found):
-            found[row.channel].include(_of(row))
+        """Return channel -> figures, also for ALL. The period's own channel does not matter."""
+        totals = {channel: Figures() for channel in CHANNELS}
+        for row in self._stored(DayFigures, *totals):
+            totals[row.channel].include(_to_figures(row))
         if self._has_today:
             for channel, figures in self._live.days.items():
-                found[channel].include(figures)
-        return found
+                totals[channel].include(figures)
+        return totals
 
     def by_hour(self) -> dict[tuple[int, int], Figures]:
-        """(Weekday, hour) -> figures; Monday is 0. Without the seconds."""
-        kept = _sums(self._kept(HourFigures), "weekday", "hour")
-        found = {(row["weekday"], row["hour"]): _sum(row) for row in kept}
+        """Return (weekday, hour) -> figures, without their seconds. Monday is 0."""
+        sums = _sums(self._stored(HourFigures), "weekday", "hour")
+        totals = {(row["weekday"], row["hour"]): _sum_to_figures(row) for row in sums}
         if self._has_today:
             for (channel, hour), figures in self._live.hours.items():
                 if channel == self.channel:
-                    found.setdefault((self.today.weekday(), hour), Figures()).include(figures)
-        return found
+                    totals.setdefault((self.today.weekday(), hour), Figures()).include(figures)
+        return totals
 
     def by_prefix(self) -> dict[str, Figures]:
-        """Prefix -> figures. Without the seconds."""
-        found = {row["prefix"]: _sum(row) for row in _sums(self._kept(PrefixFigures), "prefix")}
+        """Return prefix -> figures, without their seconds."""
+        sums = _sums(self._stored(PrefixFigures), "prefix")
+        totals = {row["prefix"]: _sum_to_figures(row) for row in sums}
         if self._has_today:
             for (channel, prefix), figures in self._live.prefixes.items():
                 if channel == self.channel:
-                    found.setdefault(prefix, Figures()).include(figures)
-        return found
+                    totals.setdefault(prefix, Figures()).include(figures)
+        return totals
 
     @property
     def _has_today(self) -> bool:
@@ -85,60 +90,59 @@ class Period:
     def _live(self) -> Counted:
         return today(timezone.now())
 
-    def _kept(self, model: type[Model], *channels: str) -> QuerySet[Any]:
-        """The rows of the full days; today is counted live."""
-        kept: QuerySet[Any] = model._default_manager.filter(
+    def _stored(self, model: type[Row], *channels: str) -> QuerySet[Row]:
+        """Return the rows of the full days. Today is left out: ``_live`` counts it."""
+        rows = model._default_manager.filter(
             channel__in=channels or [self.channel], date__gte=self.first, date__lte=self.last
         )
-        return kept.exclude(date=self.today)
+        return rows.exclude(date=self.today)
 
 
 def today(now: datetime) -> Counted:
-    """The provider's running day up to ``now`` (aware).
+    """Return the figures of the provider's current day until ``now`` (aware).
 
-    The hours that had settled when the day was last counted are read, what came after them is
-    counted; by prefix what was counted last stands, an hour old at most where beat runs. A day that
-    was not counted yet is counted as a whole.
+    The hours that had settled when the day was last counted are read, and the calls after them are
+    counted. The figures by prefix are those of the last count, which is an hour old at most where
+    beat runs. Where the day was not counted yet, all of it is counted.
     """
     moment = now.astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE))
     day = moment.date()
-    kept = DayFigures.objects.filter(channel=ALL, date=day).first()
-    # Codes are typed, and states come, for some time after a call: the hour before the count had
-    # not settled.
-    settled = 0 if kept is None else _clock(kept.counted_at).hour - 1
+    stored = DayFigures.objects.filter(channel=ALL, date=day).first()
+    # Codes are typed and states arrive for some time after a call: the hour before the count had
+    # not settled yet.
+    settled = 0 if stored is None else _in_provider_zone(stored.counted_at).hour - 1
     if settled <= 0:
         return count(day, ends=moment)
-    found = count(day, moment.replace(hour=settled, minute=0, second=0, microsecond=0), moment)
-    found.prefixes.clear()
+    counted = count(day, moment.replace(hour=settled, minute=0, second=0, microsecond=0), moment)
+    counted.prefixes.clear()
     for hour in HourFigures.objects.filter(channel__in=CHANNELS, date=day, hour__lt=settled):
-        figures = _of(hour)
-        found.days[hour.channel].include(figures)
-        found.hours[hour.channel, hour.hour].include(figures)
+        figures = _to_figures(hour)
+        counted.days[hour.channel].include(figures)
+        counted.hours[hour.channel, hour.hour].include(figures)
     for prefix in PrefixFigures.objects.filter(channel__in=CHANNELS, date=day):
-        found.prefixes[prefix.channel, prefix.prefix].include(_of(prefix))
-    return found
+        counted.prefixes[prefix.channel, prefix.prefix].include(_to_figures(prefix))
+    return counted
 
 
 def until(now: datetime, days_ago: int, channel: str = ALL) -> Figures:
-    """The figures of a provider's day from midnight to the same time as ``now``, ``days_ago`` days
-    before (0: today).
+    """Return the figures of the day ``days_ago`` days ago (0: today), until the time of ``now``.
 
-    Full hours are read, the hour that has begun is counted.
+    The full hours are read, and the calls of the hour that has begun are counted.
     """
     if days_ago == 0:
         return today(now).days[channel]
     moment = now.astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE)) - timedelta(days=days_ago)
     day = moment.date()
-    found = Figures()
+    total = Figures()
     for row in HourFigures.objects.filter(channel=channel, date=day, hour__lt=moment.hour):
-        found.include(_of(row))
-    begun = moment.replace(minute=0, second=0, microsecond=0)
-    found.include(count(day, begun, moment).days[channel])
-    return found
+        total.include(_to_figures(row))
+    hour_begins = moment.replace(minute=0, second=0, microsecond=0)
+    total.include(count(day, hour_begins, moment).days[channel])
+    return total
 
 
 def oldest_day() -> date | None:
-    """The first day that has figures."""
+    """Return the first day that has figures."""
     return (
         DayFigures.objects.filter(channel=ALL)
         .order_by("date")
@@ -147,29 +151,25 @@ def oldest_day() -> date | None:
     )
 
 
-def _clock(moment: datetime) -> datetime:
-    """A stored moment on the provider's clock."""
-    aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
-    return aware.astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE))
+def _in_provider_zone(moment: datetime) -> datetime:
+    """Return a moment that a model gave in PROVIDER_TIME_ZONE."""
+    return as_aware(moment).astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE))
 
 
-def _of(row: Any) -> Figures:
+def _to_figures(row: FiguresRow) -> Figures:
     return Figures(
         **{name: getattr(row, name) for name in ADDITIVE}, seconds=read_seconds([row.seconds])
     )
 
 
-def _sums(rows: QuerySet[Any], *keys: str) -> Any:
-    return (
-        rows.values(*keys)
-        .annotate(**{f"sum_{name}": Sum(name) for name in ADDITIVE})
-        .order_by(*keys)
-    )
+def _sums(rows: QuerySet[Row], *keys: str) -> Iterable[dict[str, Any]]:
+    """Add up the columns of ADDITIVE by ``keys``; the sums are named ``sum_…``."""
+    sums = {f"sum_{name}": Sum(name) for name in ADDITIVE}
+    summed: QuerySet[Row, dict[str, Any]] = rows.values(*keys).annotate(**sums).order_by(*keys)
+    return summed
 
 
-def _sum(row: dict[str, Any]) -> Figures:
-    figures = Figures()
-    figures.add(**{name: row[f"sum_{name}"] for name in ADDITIVE if name != "cost"})
-    # SQLite adds up in binary.
-    figures.cost = Decimal(str(row["sum_cost"])).quantize(Decimal("0.0001"))
+def _sum_to_figures(row: dict[str, Any]) -> Figures:
+    figures = Figures(**{name: row[f"sum_{name}"] for name in ADDITIVE})
+    figures.cost = exact_money(figures.cost)
     return figures

@@ -1,9 +1,11 @@
-"""One day of the provider, agreed with ours: streamed, merged in bulk, run again at will.
+"""Sync one day of the provider's statistics: the rows are streamed and merged in chunks.
 
-The rows come in chunks, each merged in a transaction of its own by ``merge``: memory stays flat in
-the length of the day, an interrupted run loses nothing, and a web request waits for a chunk at
-most. Each chunk holds the day's lock, so two runs at once do each chunk one after the other, and
-the second finds what the first has done.
+``merge`` merges each chunk in a transaction of its own. So memory does not grow with the length of
+the day, an interrupted run keeps the chunks that it has merged, and a web request waits for one
+chunk at most. The run can be repeated at any time.
+
+Each chunk takes the lock of the day. Two runs at once therefore merge each chunk one after the
+other, and the second finds what the first has written.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
-from typing import Any
 
 from django.db import connections, router, transaction
 from django.utils import timezone
@@ -24,19 +25,19 @@ from django_voicepassword.models import CallRequest, DailyStatistics
 from django_voicepassword.provider import factory
 from django_voicepassword.provider.daily_report import DailyReport
 from django_voicepassword.provider.dates import Moments, day_bounds, for_field
-from django_voicepassword.provider.protocol import DailyRow, row_of
+from django_voicepassword.provider.protocol import DailyRow, Report, row_of
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.statistics.lost_calls import find_lost_calls, match_lost_calls
 from django_voicepassword.statistics.merge import Merge, Totals
 
 logger = logging.getLogger(__name__)
-#: Rows merged in one transaction: some tenths of a second.
+#: Rows that are merged in one transaction, which then takes some tenths of a second.
 CHUNK = 10_000
 
 
 @dataclass
 class DayReport:
-    """What became of one run: the day as it stands, and how many of its rows were written."""
+    """The result of one run: the stored figures of the day, and how many calls were written."""
 
     statistics: DailyStatistics
     written: int = 0
@@ -44,45 +45,46 @@ class DayReport:
 
 @sensitive
 def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayReport:
-    """Agree with the provider on one of its days (a date in PROVIDER_TIME_ZONE); may be run again,
-    also for today.
+    """Merge the provider's statistics of ``day`` (a date in PROVIDER_TIME_ZONE) into our calls.
 
-    ``progress`` is told the number of rows read so far. Raises ProviderError; what the day stood at
-    before stays, and what was merged already stays merged.
+    It may be run again, also for today. ``progress`` is called with the number of rows read so far.
+
+    Raises ProviderError: then the chunks that were merged stay merged, and the DailyStatistics of
+    the day stay as they were.
     """
-    report: Any = factory.client().daily(day)
+    report: Iterable[Report] = factory.client().daily(day)
     database = router.db_for_write(CallRequest)
     merge = Merge(connections[database], timezone.now())
     moments = Moments()
     lost = find_lost_calls(day)
     totals = Totals()
-    read = 0
+    rows_read = 0
     for chunk in _chunks(_rows(report)):
         match_lost_calls(lost, chunk, moments)
         with transaction.atomic(using=database):
-            _hold(day)
-            merge.chunk(_once(chunk), moments, totals)
-        read += len(chunk)
+            _lock(day)
+            merge.chunk(_without_repeats(chunk), moments, totals)
+        rows_read += len(chunk)
         if progress is not None:
-            progress(read)
-    statistics = _keep(day, totals, read, report)
+            progress(rows_read)
+    statistics = _store(day, totals, rows_read, report)
     signals.daily_synced.send_robust(sender=DailyStatistics, statistics=statistics)
     return DayReport(statistics, totals.written)
 
 
 def provider_today(now: datetime | None = None) -> date:
-    """The provider's date of now."""
+    """Return the date of ``now`` (default: the current time) in PROVIDER_TIME_ZONE."""
     return date.fromisoformat(limits.provider_day(now or timezone.now()))
 
 
-def _rows(report: Any) -> Iterator[DailyRow]:
+def _rows(report: Iterable[Report]) -> Iterator[DailyRow]:
+    """Return the rows of a report, which a client of the host project gives as Reports."""
     if isinstance(report, DailyReport):
         yield from report.lean()
         return
-    # A client of the project's own gives Reports.
-    for one in report:
+    for item in report:
         try:
-            yield row_of(one)
+            yield row_of(item)
         except UnreadableReply as error:
             logger.warning("a row of the daily statistics cannot be read: %s", error)
 
@@ -93,49 +95,64 @@ def _chunks(rows: Iterable[DailyRow]) -> Iterator[list[DailyRow]]:
         yield chunk
 
 
-def _once(chunk: list[DailyRow]) -> list[DailyRow]:
-    """Each request once, as told last: two rows of one request in one statement would be two calls."""
+def _without_repeats(chunk: list[DailyRow]) -> list[DailyRow]:
+    """Return the last row of each request.
+
+    One INSERT would import two rows of the same request as two calls.
+    """
     return list({(row.id, row.is_sms): row for row in chunk}.values())
 
 
-def _keep(day: date, totals: Totals, read: int, report: Any) -> DailyStatistics:
-    begins, ends = day_bounds(day)
-    # What rings, and what a test number only pretends to.
-    missing = CallRequest.objects.filter(
-        origin=CallRequest.Origin.APP,
-        listed_at__isnull=True,
-        claimed_at__isnull=False,
-        created_at__gte=for_field(begins),
-        created_at__lt=for_field(ends),
-    ).exclude(state__in=[*CallRequest.UNSENT_STATES, CallRequest.State.PLACING])
+def _store(day: date, totals: Totals, rows_read: int, report: Iterable[Report]) -> DailyStatistics:
+    """Write the DailyStatistics of the day. Rows that are missing or unreadable are logged."""
+    # A client of the host project may give an iterable without these attributes.
     unreadable = getattr(report, "unreadable", 0)
-    told = getattr(report, "rows", None)
+    announced_rows = getattr(report, "rows", None)
     values = {
-        "rows": read,
+        "rows": rows_read,
         "total_price": totals.price,
         "counts": {channel: dict(states) for channel, states in totals.counts.items()},
         "matched": totals.matched,
         "imported": totals.imported,
         "mismatched": totals.mismatched,
-        "missing": missing.exclude(service=CallRequest.TEST_SERVICE).count(),
-        "told_rows": told,
+        "missing": _count_missing(day),
+        "told_rows": announced_rows,
         "unreadable": unreadable,
         "unreadable_rows": getattr(report, "unreadable_rows", []),
         "synced_at": timezone.now(),
     }
     if unreadable:
         logger.warning("statistics of %s: %s rows cannot be read", day, unreadable)
-    if told is not None and told != read + unreadable:
+    rows_sent = rows_read + unreadable
+    if announced_rows is not None and announced_rows != rows_sent:
         logger.warning(
-            "statistics of %s: the provider says %s rows and sends %s", day, told, read + unreadable
+            "statistics of %s: the provider says %s rows and sends %s",
+            day,
+            announced_rows,
+            rows_sent,
         )
     with transaction.atomic(using=router.db_for_write(DailyStatistics)):
-        # A transaction that begins with a read cannot wait for a writer on SQLite.
-        _hold(day)
+        # The lock comes first because it writes. On SQLite a transaction that begins with a read
+        # cannot wait for a writer; it fails.
+        _lock(day)
         statistics, _ = DailyStatistics.objects.update_or_create(date=day, defaults=values)
     return statistics
 
 
-def _hold(day: date) -> None:
-    """Runs of one day take turns."""
+def _count_missing(day: date) -> int:
+    """Count the calls of this site that may have rung on ``day`` and that no run has found."""
+    begins, ends = day_bounds(day)
+    calls = CallRequest.objects.filter(
+        origin=CallRequest.Origin.APP,
+        listed_at__isnull=True,
+        claimed_at__isnull=False,
+        created_at__gte=for_field(begins),
+        created_at__lt=for_field(ends),
+    ).exclude(state__in=[*CallRequest.UNSENT_STATES, CallRequest.State.PLACING])
+    # Calls to test numbers are never sent.
+    return calls.exclude(service=CallRequest.TEST_SERVICE).count()
+
+
+def _lock(day: date) -> None:
+    """Lock the day until the transaction ends, so that two runs of it take turns."""
     limits.lock(f"sync:{day.isoformat()}")
