@@ -136,7 +136,7 @@ def phone(number: int) -> str:
 def run(name: str, count: int) -> None:
     from django.db import connection
 
-    from django_voicepassword.history import export
+    from django_voicepassword.history import cells
     from django_voicepassword.history.export import Export
     from django_voicepassword.models import CallRequest
 
@@ -144,7 +144,7 @@ def run(name: str, count: int) -> None:
     calls = CallRequest.objects.all()
 
     def floor() -> None:
-        names = [name for _title, name, _way in export._COLUMNS if name]
+        names = [column.field for column in cells.COLUMNS if column.field]
         with Path(os.devnull).open("w") as file:
             csv.writer(file).writerows(
                 calls.order_by("-created_at", "-id").values_list(*names).iterator(2000)

@@ -17,7 +17,7 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
 from django_voicepassword.admin import exporting
-from django_voicepassword.history import export
+from django_voicepassword.history import cells, export
 from tests.api.staff import NOON, PHONE, make, person, verified
 from tests.export_site import ADDRESS
 
@@ -207,7 +207,7 @@ def test_a_fault_of_an_xlsx_leaves_no_open_file(
 
     make()
     reader.raise_request_exception = False
-    monkeypatch.setattr(export, "_harmless", broken)
+    monkeypatch.setattr(cells, "escape_formula", broken)
     assert reader.post(EXPORT, {"format": "xlsx"}).status_code == 500
 
 

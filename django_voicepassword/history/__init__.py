@@ -1,4 +1,4 @@
-"""The call history: searched, filtered, exported, and purged when it is old."""
+"""The call history: search, filters, export, and the retention of old rows."""
 
 from django_voicepassword.history.filters import (
     FILTERS,

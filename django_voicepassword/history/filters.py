@@ -1,7 +1,6 @@
-"""What is looked for in the call history: one rule for the admin, the export and the staff API.
+"""Filters, order and cursor of the call history, shared by the admin, the export and the staff API.
 
-Every question is one that an index answers, whatever the length of the history: no ``icontains``,
-no DISTINCT.
+An index answers every filter, however long the history is: no ``icontains``, no DISTINCT.
 """
 
 from __future__ import annotations
@@ -9,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Lookup, Q, QuerySet, Value
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
@@ -20,14 +21,19 @@ from django_voicepassword.history.search import clean, search_calls
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider.dates import for_field
 
-#: ``error`` and ``differs``: whichever it is.
+#: Calls, or rows of their values.
+Calls = TypeVar("Calls", bound=QuerySet[CallRequest, Any])
+Filter = Callable[[QuerySet[CallRequest], str], QuerySet[CallRequest]]
+
+#: The value of ``error`` and ``differs`` that finds any error or difference.
 ANY = "any"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class InvalidFilter(ValueError):
-    """A value that a filter does not take. ``name`` is the filter's, the message says what it
-    takes.
+    """A value that a filter does not accept.
+
+    ``name`` is the name of the filter; the message says which values it accepts.
     """
 
     def __init__(self, name: str, message: str) -> None:
@@ -36,24 +42,29 @@ class InvalidFilter(ValueError):
 
 
 def apply_filters(
-    calls: QuerySet[CallRequest], wanted: Mapping[str, str | None]
+    calls: QuerySet[CallRequest], values: Mapping[str, str | None]
 ) -> QuerySet[CallRequest]:
-    """The calls that fit every filter of ``wanted``; empty values and other names are passed over.
+    """Return the calls that match all filters. Empty values and unknown names are ignored.
 
-    ``state``, ``channel``, ``origin``: a word of ours; ``error``: an error code or ``any``;
-    ``differs``: ``state``, ``price``, ``duration`` or ``any``; ``from``, ``to``: ISO dates in the
-    reader's zone, both included; ``q``: see ``search_calls``. Raises InvalidFilter.
+    - ``state``, ``channel``, ``origin``: a value of that field of CallRequest.
+    - ``error``: an error code, or ``any``.
+    - ``differs``: ``state``, ``price``, ``duration`` or ``any``.
+    - ``from``, ``to``: ISO dates in the active time zone, both included.
+    - ``q``: see ``search_calls``.
+
+    Raises InvalidFilter.
     """
     for name, apply in _FILTERS.items():
-        value = (wanted.get(name) or "").strip()
+        value = (values.get(name) or "").strip()
         if value:
             calls = apply(calls, value)
     return calls
 
 
 def of_same_number(calls: QuerySet[CallRequest], call_id: str) -> QuerySet[CallRequest]:
-    """The calls to the number of the call ``call_id``, which so need not be named. Raises
-    InvalidFilter.
+    """Return the calls to the number of the call ``call_id``. Raises InvalidFilter.
+
+    So an address of the admin need not contain the number.
     """
     if not call_id:
         return calls
@@ -64,26 +75,28 @@ def of_same_number(calls: QuerySet[CallRequest], call_id: str) -> QuerySet[CallR
 
 
 def order(newest_first: bool = True) -> tuple[str, str]:
-    """How the history is leafed through: by an index, and without two rows in one place."""
+    """Return the order of the history: that of an index, and unique through the id."""
     return ("-created_at", "-id") if newest_first else ("created_at", "id")
 
 
-def after_cursor(
-    calls: QuerySet[CallRequest], moment: datetime, key: int, newest_first: bool = True
-) -> QuerySet[CallRequest]:
-    """The calls that follow the one of ``moment`` and ``key`` in ``order``; that one may be gone."""
-    # The moment by itself too: that is the range of the index which every database walks.
+def after_cursor(calls: Calls, moment: datetime, key: int, newest_first: bool = True) -> Calls:
+    """Return the calls that follow the one with ``moment`` and ``key`` in ``order``.
+
+    That call itself need not exist any more.
+    """
+    # The condition on created_at alone is redundant, but every database can use it as the range of
+    # an index scan.
     if newest_first:
         return calls.filter(Q(created_at__lt=moment) | Q(id__lt=key), created_at__lte=moment)
     return calls.filter(Q(created_at__gt=moment) | Q(id__gt=key), created_at__gte=moment)
 
 
-def _one_of(
-    name: str, words: list[str]
-) -> Callable[[QuerySet[CallRequest], str], QuerySet[CallRequest]]:
+def _one_of(name: str, choices: list[str]) -> Filter:
+    """Return a filter by the field ``name``, which accepts only ``choices``."""
+
     def apply(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallRequest]:
-        if value not in words:
-            raise InvalidFilter(name, _("One of: %(words)s.") % {"words": ", ".join(words)})
+        if value not in choices:
+            raise InvalidFilter(name, _("One of: %(words)s.") % {"words": ", ".join(choices)})
         return calls.filter(**{name: value})
 
     return apply
@@ -95,28 +108,33 @@ def _with_error(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallReques
 
 
 class _IsNot(Lookup):
-    """``<>``, which is the condition of the index; ``exclude`` says NOT and =, where SQLite does
-    not know it again.
+    """``<>``, as in the condition of the partial index ``voicepassword_call_error``.
+
+    ``exclude()`` writes NOT (… = …), which SQLite does not recognise as the same condition.
     """
 
     lookup_name = "is_not"
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[Any, ...]]:
         left, left_params = self.process_lhs(compiler, connection)
         right, right_params = self.process_rhs(compiler, connection)
         return f"{left} <> {right}", (*left_params, *right_params)
 
 
 def _with_difference(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallRequest]:
-    words = {str(one.name).lower(): one.value for one in CallRequest.Difference}
-    if value != ANY and value not in words:
+    flags = {str(flag.name).lower(): flag.value for flag in CallRequest.Difference}
+    if value != ANY and value not in flags:
         raise InvalidFilter(
-            "differs", _("One of: %(words)s.") % {"words": ", ".join([ANY, *words])}
+            "differs", _("One of: %(words)s.") % {"words": ", ".join([ANY, *flags])}
         )
+    # The condition of the partial index ``voicepassword_call_difference``.
     calls = calls.filter(difference__gt=0)
     if value == ANY:
         return calls
-    return calls.filter(difference__in=[sum_ for sum_ in range(1, 8) if sum_ & words[value]])
+    every_sum = range(1, 2 * max(flags.values()))
+    return calls.filter(difference__in=[total for total in every_sum if total & flags[value]])
 
 
 def _since(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallRequest]:
@@ -128,7 +146,7 @@ def _until(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallRequest]:
 
 
 def read_day(name: str, value: str) -> date:
-    """An ISO date. Raises InvalidFilter."""
+    """Return the ISO date that ``value`` is. Raises InvalidFilter for the filter ``name``."""
     try:
         day = parse_date(value) if _DAY.fullmatch(value) else None
     except ValueError:
@@ -139,10 +157,11 @@ def read_day(name: str, value: str) -> date:
 
 
 def _midnight(day: date) -> datetime:
+    """Return the beginning of the day in the active time zone, as ``created_at`` stores it."""
     return for_field(timezone.make_aware(datetime.combine(day, time.min)))
 
 
-_FILTERS: dict[str, Callable[[QuerySet[CallRequest], str], QuerySet[CallRequest]]] = {
+_FILTERS: dict[str, Filter] = {
     "state": _one_of("state", CallRequest.State.values),
     "channel": _one_of("channel", CallRequest.Channel.values),
     "origin": _one_of("origin", CallRequest.Origin.values),

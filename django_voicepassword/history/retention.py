@@ -1,12 +1,13 @@
-"""History that is old enough is deleted, or its numbers are masked and its figures stay; in
-batches, never what is open.
+"""Delete old history, or mask its numbers and keep its figures. Open rows always stay.
+
+It works in batches: each is a short transaction, and an interrupted run can be continued.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Max, Model, QuerySet, Value
 from django.db.models.functions import Concat, Length, Substr
@@ -16,20 +17,24 @@ from django_voicepassword import limits
 from django_voicepassword.conf import settings
 from django_voicepassword.models import BalanceReading, CallRequest, CallStatus, Verification
 
-#: Rows in one statement: no lock is held for long.
+#: Rows in one statement, so that it holds its row locks only briefly.
 BATCH = 1000
-#: What stands for the last digits of a masked number; its block of numbers stays, for the
-#: statistics.
+#: Replaces the last four digits of a number. The block of numbers before them stays, for the
+#: figures by prefix.
 MASK = "****"
 
+#: Called with the number of rows done so far.
 Progress = Callable[[int], None]
+Row = TypeVar("Row", bound=Model)
+#: The primary key of a row: an integer, or the UUID of a verification.
+Key = Any
 
 
 def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
-    """Delete or mask (RETENTION) what is older than RETENTION_DAYS; how many rows that were.
-    Counters of limits go anyway.
+    """Delete or mask (RETENTION) the rows older than RETENTION_DAYS; return how many there were.
 
-    Run again, it goes on where it was stopped. DailyStatistics and verified phones stay.
+    Old counters of limits are deleted even where RETENTION_DAYS is None. DailyStatistics and
+    verified phones stay. After an interruption the next run continues.
     """
     now = now or timezone.now()
     limits.purge(now - limits.longest_period() - timedelta(days=2))
@@ -37,24 +42,27 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
     if days is None:
         return 0
     before = now - timedelta(days=days)
-    work = _Work(progress)
+    batches = _Batches(progress)
     open_states = [CallRequest.State.QUEUED, CallRequest.State.PLACING]
     calls = CallRequest.objects.filter(created_at__lt=before).exclude(state__in=open_states)
     calls = calls.exclude(verification__expires_at__gte=now)
     verifications = Verification.objects.filter(created_at__lt=before, expires_at__lt=now)
     if settings.RETENTION == "mask":
-        work.mask(calls)
-        work.mask(verifications, ip=None)
-        return work.done
-    work.delete(calls, first=lambda keys: CallStatus.objects.filter(call__in=keys).delete())
-    work.delete(verifications.filter(calls__isnull=True))
+        batches.mask(calls)
+        batches.mask(verifications, ip=None)
+        return batches.done
+    batches.delete(
+        calls, delete_related=lambda keys: CallStatus.objects.filter(call__in=keys).delete()
+    )
+    batches.delete(verifications.filter(calls__isnull=True))
     newest = BalanceReading.objects.aggregate(newest=Max("pk"))["newest"]
-    work.delete(BalanceReading.objects.filter(read_at__lt=before).exclude(pk=newest), "read_at")
-    return work.done
+    old_readings = BalanceReading.objects.filter(read_at__lt=before).exclude(pk=newest)
+    batches.delete(old_readings, "read_at")
+    return batches.done
 
 
-class _Work:
-    """Batches, counted."""
+class _Batches:
+    """Deletes and masks rows in batches, and counts them in ``done``."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.done = 0
@@ -62,22 +70,23 @@ class _Work:
 
     def delete(
         self,
-        rows: QuerySet[Any],
+        rows: QuerySet[Row],
         moment: str = "created_at",
-        first: Callable[[list[Any]], object] | None = None,
+        delete_related: Callable[[list[Key]], object] | None = None,
     ) -> None:
+        """Delete ``rows``. ``delete_related`` deletes first what refers to the rows of a batch."""
         for keys in _batches(rows, moment):
-            if first is not None:
-                first(keys)
+            if delete_related is not None:
+                delete_related(keys)
             rows.model._default_manager.filter(pk__in=keys).delete()
             self._count(len(keys))
 
-    def mask(self, rows: QuerySet[Any], **values: Any) -> None:
-        model: type[Model] = rows.model
+    def mask(self, rows: QuerySet[Row], **values: object) -> None:
+        """Mask the phone of ``rows``, and write ``values`` into their other fields."""
         masked = Concat(Substr("phone", 1, Length("phone") - 4), Value(MASK))
         rows = rows.exclude(phone__endswith=MASK)
         for keys in _batches(rows, "created_at"):
-            model._default_manager.filter(pk__in=keys).update(phone=masked, **values)
+            rows.model._default_manager.filter(pk__in=keys).update(phone=masked, **values)
             self._count(len(keys))
 
     def _count(self, rows: int) -> None:
@@ -86,18 +95,19 @@ class _Work:
             self._progress(self.done)
 
 
-def _batches(rows: QuerySet[Any], moment: str) -> Iterator[list[Any]]:
-    """The keys of ``rows``, the oldest first by the indexed ``moment``; who takes a batch makes
-    that ``rows`` has it no more.
+def _batches(rows: QuerySet[Row], moment: str) -> Iterator[list[Key]]:
+    """Return the keys of ``rows`` in batches, the oldest first by the indexed field ``moment``.
 
-    Each begins where the one before ended: what is masked already is walked over once, not once a
-    batch.
+    The caller must change or delete each batch so that ``rows`` does not contain it any more.
+
+    A batch begins at the ``moment`` where the one before ended. So the index entries of rows that
+    are masked already are scanned once, not once for each batch.
     """
-    found = list(rows.order_by(moment).values_list("pk", moment)[:BATCH])
-    while found:
-        yield [key for key, _ in found]
-        found = list(
-            rows.filter(**{f"{moment}__gte": found[-1][1]})
+    batch = list(rows.order_by(moment).values_list("pk", moment)[:BATCH])
+    while batch:
+        yield [key for key, _ in batch]
+        batch = list(
+            rows.filter(**{f"{moment}__gte": batch[-1][1]})
             .order_by(moment)
             .values_list("pk", moment)[:BATCH]
         )

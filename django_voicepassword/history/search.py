@@ -1,4 +1,4 @@
-"""What a person means by a text: a number, its ending, an id or a name; each found by an index."""
+"""Search by text: a number, its ending, an id or a user's name. An index answers each search."""
 
 from __future__ import annotations
 
@@ -14,52 +14,55 @@ from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 
 Row = TypeVar("Row", bound=Model)
 
-#: Rows that a search by name looks through at most, the newest.
+#: Of the calls of a user, or of those to an ending whose verifications are searched for, only this
+#: many are looked at: the newest.
 MOST = 1000
-#: Digits from which on a text is a whole number, and digits that an ending has at least.
+#: A text of this many digits is a whole number; one of at least this many is an ending.
 _WHOLE, _ENDING = 10, 2
-#: What people put between the digits of a number; the apostrophe is before a plus in an exported
-#: file.
-_BETWEEN = str.maketrans("", "", "+ ()-.'\u00a0\u2011\u2013")
-#: So long are at most a phone number and its ending that is kept apart.
+#: Characters that people write between the digits of a number. An exported file has an apostrophe
+#: before the plus.
+_SEPARATORS = str.maketrans("", "", "+ ()-.'\u00a0\u2011\u2013")
+#: The longest phone number, and the length of the field ``phone_ending``.
 _LONGEST_PHONE, _LONGEST_ENDING = 15, 4
 
 
 def search_calls(calls: QuerySet[CallRequest], text: str) -> QuerySet[CallRequest]:
-    """The calls that a person means by ``text``.
+    """Return the calls that ``text`` finds.
 
-    The last digits of a number (two or more), a whole number in any spelling, an id of the
-    provider's, the id of a verification, or the beginning of a user's name. Nothing for what is
-    none of them.
+    It finds the last digits of a number (two or more), a whole number in any spelling, the
+    provider's id, the id of a verification, or the beginning of a user's name.
     """
     typed, text = text, clean(text)
     digits = _digits(text)
     if not text:
-        return _unasked(calls, typed)
+        return _without_text(calls, typed)
     if digits.isascii() and digits.isdigit():
         return calls.filter(_by_digits(digits) | Q(provider_id=text))
     if (key := _uuid(text)) is not None:
         return calls.filter(verification_id=key)
-    found = (
+    of_users = (
         CallRequest.objects.filter(verification__user_id__in=_users(text))
         .order_by("-id")
         .values_list("pk", flat=True)
     )
     same_id = CallRequest.objects.filter(provider_id=text).values_list("pk", flat=True)
-    # Keys, not subqueries: of two subqueries joined by OR PostgreSQL would read the whole history.
-    return calls.filter(pk__in=[*found[:MOST], *same_id[:MOST]])
+    # Keys, not subqueries: for two subqueries joined by OR, PostgreSQL would read the whole
+    # history.
+    return calls.filter(pk__in=[*of_users[:MOST], *same_id[:MOST]])
 
 
 def search_verifications(
     verifications: QuerySet[Verification], text: str
 ) -> QuerySet[Verification]:
-    """The verifications that a person means: by number, the last digits of one, id, or user's name.
-    See ``search_calls``.
+    """Return the verifications that ``text`` finds, as in ``search_calls``.
+
+    It finds a whole number, its last digits, the id of a verification, or the beginning of a user's
+    name.
     """
     typed, text = text, clean(text)
     digits = _digits(text)
     if not text:
-        return _unasked(verifications, typed)
+        return _without_text(verifications, typed)
     if digits.isascii() and digits.isdigit():
         if len(digits) >= _WHOLE:
             return verifications.filter(phone=_whole(digits))
@@ -75,22 +78,24 @@ def search_verifications(
 
 
 def search_phones(verified: QuerySet[VerifiedPhone], text: str) -> QuerySet[VerifiedPhone]:
-    """The proved numbers that a person means: by whole number, by the beginning of one, or by
-    user's name.
+    """Return the verified phones that ``text`` finds.
+
+    It finds a whole number, the beginning of one, or the beginning of a user's name.
     """
     typed, text = text, clean(text)
     digits = _digits(text)
     if not text:
-        return _unasked(verified, typed)
+        return _without_text(verified, typed)
     if digits.isascii() and digits.isdigit():
         if len(digits) >= _WHOLE:
             return verified.filter(phone=_whole(digits))
-        return verified.filter(phone__gte=digits, phone__lte=_last(digits, _LONGEST_PHONE))
+        last = _last_with_prefix(digits, _LONGEST_PHONE)
+        return verified.filter(phone__gte=digits, phone__lte=last)
     return verified.filter(user_id__in=_users(text))
 
 
 def whole_number(text: str) -> str | None:
-    """The number that ``text`` is, in its one spelling; None where it is no whole number."""
+    """Return the canonical form of the number ``text``; None where it is not a whole number."""
     try:
         return phones.normalize(clean(text))
     except InvalidPhone:
@@ -98,7 +103,7 @@ def whole_number(text: str) -> str | None:
 
 
 def clean(text: str) -> str:
-    """What was typed, as every database takes it."""
+    """Return the text without characters that a database may refuse, such as NUL; cut to 200."""
     return (
         "".join(character for character in text[:200] if character.isprintable())
         .encode(errors="ignore")
@@ -108,41 +113,44 @@ def clean(text: str) -> str:
 
 
 def _digits(text: str) -> str:
-    """Without what people put between digits; of a masked number, ``+7 *** ***-**-67``, what is
-    left to see at its end.
+    """Return the text without separators; of a masked number its visible end.
+
+    ``+7 *** ***-**-67`` becomes ``67``.
     """
-    return text.rpartition("*")[2].translate(_BETWEEN)
+    return text.rpartition("*")[2].translate(_SEPARATORS)
 
 
 def _by_digits(digits: str) -> Q:
+    """Return the condition for calls to a whole number, or to numbers with this ending."""
     if len(digits) >= _WHOLE:
         return Q(phone=_whole(digits))
     if len(digits) < _ENDING:
         return Q(pk__in=[])
     ending = digits[::-1][:_LONGEST_ENDING]
     if len(digits) < _LONGEST_ENDING:
-        return Q(phone_ending__gte=ending, phone_ending__lte=_last(ending, _LONGEST_ENDING))
-    found = Q(phone_ending=ending)
-    return found & Q(phone__endswith=digits) if len(digits) > _LONGEST_ENDING else found
+        last = _last_with_prefix(ending, _LONGEST_ENDING)
+        return Q(phone_ending__gte=ending, phone_ending__lte=last)
+    same_ending = Q(phone_ending=ending)
+    # The index narrows the search to four digits; the other ones are compared row by row.
+    return same_ending & Q(phone__endswith=digits) if len(digits) > _LONGEST_ENDING else same_ending
 
 
 def _whole(digits: str) -> str:
-    """A whole number in its one spelling; what is no valid number may have been imported as it is."""
+    """Return the canonical form of a number; an invalid one as it is, for it may be imported."""
     return whole_number(digits) or digits
 
 
-def _last(digits: str, longest: int) -> str:
-    """The last of all numbers that begin with ``digits``: the end of a range that an index can
-    walk.
+def _last_with_prefix(digits: str, longest: int) -> str:
+    """Return the last number that begins with ``digits``: the end of the range of an index scan.
 
-    In digits alone: what follows the 9 depends on the collation, and a colon comes before it in
-    most languages.
+    The end is a number too. A character after the 9, such as the colon in ASCII, would not do: in
+    the collation of most languages it sorts before the digits.
     """
     return digits.ljust(longest, "9")
 
 
-def _unasked(rows: QuerySet[Row], typed: str) -> QuerySet[Row]:
-    """Nothing typed is no question; nothing legible is one without an answer."""
+def _without_text(rows: QuerySet[Row], typed: str) -> QuerySet[Row]:
+    """Return all rows where nothing was typed, and none where nothing legible was."""
     return rows.none() if typed.strip() else rows
 
 
@@ -154,7 +162,7 @@ def _uuid(text: str) -> UUID | None:
 
 
 def _users(name: str) -> list[Any]:
-    """Keys of users whose name is or begins with ``name``."""
+    """Return the keys of at most 100 users whose name is or begins with ``name``."""
     model = get_user_model()
     field = model.USERNAME_FIELD
     users = model._default_manager.filter(Q(**{field: name}) | Q(**{f"{field}__startswith": name}))
