@@ -39,6 +39,9 @@ _COLUMN_NAMES = ", ".join(name for name, _type in _COLUMNS)
 _ROWS_PER_INSERT = 2000
 _PROGRESS = {state.value: progress for state, progress in CallRequest.PROGRESS.items()}
 
+#: The fields of a DailyRow that many rows share, from ``is_sms`` to ``service``.
+_SHARED_FIELDS = slice(3, 10)
+
 SqlValue = str | int | None
 Quote = Callable[[SqlValue], str]
 
@@ -69,7 +72,7 @@ class Loader:
         if self._vendor == "postgresql" and now.tzinfo is None:
             self._types["moment"] = "timestamp without time zone"
         self._offset = "+00" if self._vendor == "postgresql" and now.tzinfo else ""
-        #: Fields 3 to 9 of a row -> their values in the table, and the same as parts of its text.
+        #: The shared fields of a row -> their values in the table, and these as parts of its text.
         self._shared: dict[tuple[object, ...], _SharedValues] = {}
         self._texts: dict[tuple[object, ...], tuple[str, str, str]] = {}
 
@@ -116,7 +119,7 @@ class Loader:
 
     def _row_text(self, row: DailyRow, moments: Moments, quote: Quote, separator: str) -> str:
         """Return the values of a row as text, each written by ``quote``."""
-        key = row[3:10]
+        key = row[_SHARED_FIELDS]
         parts = self._texts.get(key)
         if parts is None:
             is_sms, channel, *outcome, service = map(quote, self._shared_values(row))
@@ -134,7 +137,7 @@ class Loader:
         )
 
     def _shared_values(self, row: DailyRow) -> _SharedValues:
-        key = row[3:10]
+        key = row[_SHARED_FIELDS]
         values = self._shared.get(key)
         if values is None:
             values = self._shared[key] = _SharedValues(

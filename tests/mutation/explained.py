@@ -8,7 +8,11 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "limits/reservations": (
         ("PURGE_BATCH = 1000", "PURGE_BATCH = ", "a size by choice"),
         ("@lru_cache(maxsize=256)", "", "for speed alone"),
-        ("key__in=rates_by_key", "objects.filter().values_list", "more rows are read than are looked at"),
+        (
+            "key__in=rates_by_key",
+            "objects.filter().values_list",
+            "more rows are read than are looked at",
+        ),
         ("RETURNING", "XX, ", "a name for a column that is read by its place"),
         ("strict=True", "row,)]", "a row has as many values as there are fields"),
         ("strict=True", "strict=False", "a row has as many values as there are fields"),
