@@ -39,8 +39,6 @@ _COLUMN_NAMES = ", ".join(name for name, _type in _COLUMNS)
 _ROWS_PER_INSERT = 2000
 _PROGRESS = {state.value: progress for state, progress in CallRequest.PROGRESS.items()}
 
-#: The fields of a DailyRow that many rows share, from ``is_sms`` to ``service``.
-_SHARED_FIELDS = slice(3, 10)
 
 SqlValue = str | int | None
 Quote = Callable[[SqlValue], str]
@@ -119,7 +117,7 @@ class Loader:
 
     def _row_text(self, row: DailyRow, moments: Moments, quote: Quote, separator: str) -> str:
         """Return the values of a row as text, each written by ``quote``."""
-        key = row[_SHARED_FIELDS]
+        key = row[3:10]  # is_sms to service
         parts = self._texts.get(key)
         if parts is None:
             is_sms, channel, *outcome, service = map(quote, self._shared_values(row))
@@ -137,7 +135,7 @@ class Loader:
         )
 
     def _shared_values(self, row: DailyRow) -> _SharedValues:
-        key = row[_SHARED_FIELDS]
+        key = row[3:10]  # is_sms to service
         values = self._shared.get(key)
         if values is None:
             values = self._shared[key] = _SharedValues(
