@@ -1,8 +1,8 @@
-"""What all pages share."""
+"""The base class of the pages: rendering, redirects, and the answer while the database is down."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from django.conf import settings as django_settings
@@ -29,75 +29,81 @@ from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.transactions import DATABASE_ERRORS, non_atomic_requests, unavailable
 from django_voicepassword.verifications import messages
 
+#: The name of the query parameter and of the hidden form field.
 NEXT = "next"
 
 
-# A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS' transaction.
+# Exempt from ATOMIC_REQUESTS: an error after a guess would roll back its count.
 @method_decorator(non_atomic_requests, name="dispatch")
 @method_decorator(sensitive_post_parameters("phone", "code"), name="dispatch")
 @method_decorator(sensitive, name="dispatch")
 @method_decorator(never_cache, name="dispatch")
 @method_decorator(csrf_protect, name="dispatch")
 @method_decorator(login_not_required, name="dispatch")
-class Page(View):
-    """What the pages share: ``template_name``, the address to go to afterwards, and how an error is
-    told.
-    """
+class PageView(View):
+    """Base class of all pages. Subclasses set ``template_name`` and call ``render``."""
 
     template_name = ""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         try:
             return super().dispatch(request, *args, **kwargs)
         except Unavailable as error:
-            # Whoever raised it told the log.
-            return self.apologize(error)
+            # The code that raised it has logged the cause.
+            return self.render_unavailable(error)
         except DATABASE_ERRORS as error:
-            return self.apologize(unavailable(error))
+            return self.render_unavailable(unavailable(error))
 
-    def apologize(self, error: VerificationError) -> HttpResponse:
-        """Not even what this browser is at can be read: a page that asks the database for nothing."""
-        # Without the request no context processor asks either.
+    def render_unavailable(self, error: VerificationError) -> HttpResponse:
+        """Render an error page without a database query: even the session may be unreadable."""
+        # Without the request, no context processor queries the database either.
         text = render_to_string(
             "voicepassword/unavailable.html", {"text": messages.error_text(error)}
         )
         return HttpResponse(text, status=error.status_code)
 
-    @property
-    def next(self) -> str:
-        """Where to go after the login, "" where nothing safe was asked for."""
-        wanted = self.request.POST.get(NEXT) or self.request.GET.get(NEXT) or ""
-        is_safe = url_has_allowed_host_and_scheme(
-            wanted, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
-        )
-        # Django lets "//" pass, which names no host; no browser can go there.
-        return wanted if is_safe and not wanted.startswith("//") else ""
-
-    def address(self, name: str) -> str:
-        """The page of this name, with ``next`` in its query."""
-        query = f"?{urlencode({NEXT: self.next})}" if self.next else ""
-        return f"{reverse(f'{self.request.resolver_match.namespace}:{name}')}{query}"  # type: ignore[union-attr]
-
-    def go(self, name: str) -> HttpResponseRedirect:
-        return HttpResponseRedirect(self.address(name))
-
-    def leave(self) -> HttpResponseRedirect:
-        """To where the person wanted to go."""
-        return HttpResponseRedirect(self.next or resolve_url(django_settings.LOGIN_REDIRECT_URL))
-
-    def is_logged_in(self) -> bool:
-        return bool(self.request.user.is_authenticated)
-
-    def page(
-        self, error: VerificationError | None = None, status: int = 200, **context: Any
+    def render(
+        self,
+        context: Mapping[str, object] | None = None,
+        error: VerificationError | None = None,
+        status: int = 200,
     ) -> HttpResponse:
-        """The page; with ``error`` its status and, where it carries one, Retry-After."""
+        """Render ``template_name``. An ``error`` sets the status and, where known, Retry-After."""
         response = TemplateResponse(
             self.request,
             self.template_name,
-            {"next": self.next, "error": error, **context},
+            {"next": self.next_url, "error": error, **(context or {})},
             status=error.status_code if error else status,
         )
         if error is not None and hasattr(error, "retry_after"):
             response["Retry-After"] = str(error.retry_after)
         return response
+
+    @property
+    def next_url(self) -> str:
+        """The requested URL to go to afterwards; "" if there is none or it is unsafe."""
+        requested = self.request.POST.get(NEXT) or self.request.GET.get(NEXT) or ""
+        is_safe = url_has_allowed_host_and_scheme(
+            requested,
+            allowed_hosts={self.request.get_host()},
+            require_https=self.request.is_secure(),
+        )
+        # Django accepts a bare "//", which names no host and which no browser can open.
+        return requested if is_safe and not requested.startswith("//") else ""
+
+    def page_url(self, name: str) -> str:
+        """The URL of the page with this route name; it carries ``next`` in its query."""
+        query = f"?{urlencode({NEXT: self.next_url})}" if self.next_url else ""
+        return f"{reverse(f'{self.request.resolver_match.namespace}:{name}')}{query}"  # type: ignore[union-attr]
+
+    def redirect_to_page(self, name: str) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.page_url(name))
+
+    def redirect_to_next(self) -> HttpResponseRedirect:
+        """Redirect to ``next``, or to LOGIN_REDIRECT_URL."""
+        return HttpResponseRedirect(
+            self.next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL)
+        )
+
+    def is_logged_in(self) -> bool:
+        return bool(self.request.user.is_authenticated)

@@ -1,10 +1,9 @@
-"""The two forms: a phone, and a code. What they hold is judged by ``verifications``, not here."""
+"""The forms for the phone number and the code. ``verifications`` validates what they contain."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword import phones
@@ -12,7 +11,7 @@ from django_voicepassword.verifications.description import Description
 
 
 class PhoneForm(forms.Form):
-    """``phone`` as people write it; ``channel`` where another than the first of CHANNELS is wished."""
+    """``phone`` in any spelling; ``channel`` where another than the first of CHANNELS starts."""
 
     phone = forms.CharField(
         label=_("Phone number"),
@@ -33,13 +32,13 @@ class PhoneForm(forms.Form):
 
 
 class CodeForm(forms.Form):
-    """``code`` as people type it; ``description`` tells how many digits to expect."""
+    """``code`` as typed; ``description`` says how many digits the field expects."""
 
     code = forms.CharField(
         label=_("Code"),
         max_length=64,
         error_messages={"required": _("Enter the code.")},
-        # render_value stays off: a typed code is never sent back in a page.
+        # A PasswordInput because it does not render its value: no page repeats a typed code.
         widget=forms.PasswordInput(
             attrs={
                 "type": "text",
@@ -51,8 +50,8 @@ class CodeForm(forms.Form):
         ),
     )
 
-    def __init__(self, *args: Any, description: Description, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: QueryDict | None = None, *, description: Description) -> None:
+        super().__init__(data)
         length = description.code_length
         self.fields["code"].widget.attrs.update(
             {"pattern": f"[0-9]{{{length}}}", "maxlength": str(length), "size": str(length)}

@@ -1,4 +1,4 @@
-"""A form that one browser sends twice starts one verification."""
+"""Idempotent start: a form that one browser submits twice starts one verification."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django_voicepassword import verifications
 from django_voicepassword.exceptions import Unavailable, VerificationError
 from django_voicepassword.models import Verification
 
-#: Seconds for which a second submit of the same form finds the first one, whose cookie it may not
-#: have yet.
+#: Seconds for which a second submit of the same form finds the first one. The second may have been
+#: sent before the first was answered, so without its session cookie.
 MEMORY = 60
-#: Seconds for which a second submit waits for the first one, and between two looks.
+#: Seconds for which a second submit waits for the first one, and between two reads of the cache.
 PATIENCE, PAUSE = 10.0, 0.05
 
 
@@ -27,12 +27,11 @@ def start_once(
     purpose: str,
     earlier: Verification | None,
 ) -> Verification:
-    """Start a verification; of two submits at once by one browser, one starts it and the other
-    finds it.
+    """Start a verification. A simultaneous second submit of the same browser gets the same one.
 
-    They cannot see each other in the session, which neither has written yet: they meet in Django's
-    cache. It holds the id under a keyed digest for a minute. A cache that keeps nothing (the dummy
-    one) costs only this protection.
+    Neither submit has saved its session yet, so they share a key in Django's cache instead. The
+    cache stores the verification's id under a keyed digest for a minute. A cache that stores
+    nothing, like the dummy backend, only disables this protection.
     """
     given: dict[str, Any] = {
         "purpose": purpose,
@@ -54,7 +53,7 @@ def start_once(
     try:
         verification = verifications.start(number, **given)
     except VerificationError:
-        # Nothing rang: the next submit may try.
+        # No call was made: the next submit may start one.
         cache.delete(key)
         raise
     cache.set(key, str(verification.id), MEMORY)
@@ -69,8 +68,10 @@ def _found(verification_id: str | None) -> Verification | None:
 
 
 def _meeting_place(request: HttpRequest, number: str, earlier: Verification | None) -> str | None:
-    """Where the submits of one browser for one number meet, anew after each verification. None: no
-    cookie.
+    """Return the cache key that all submits of one browser for one number share.
+
+    The key changes with ``earlier``, the browser's previous verification. None: the browser sent no
+    cookie by which to recognise it.
     """
     browser = request.META.get("CSRF_COOKIE") or request.session.session_key
     if not browser:

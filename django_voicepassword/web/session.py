@@ -1,5 +1,6 @@
-"""The verification of one browser: started once however often its form is sent, remembered by its
-id.
+"""The verification of one browser. The session remembers its id.
+
+A form that is sent several times starts one verification.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from django_voicepassword import phones, verifications
 from django_voicepassword.models import Verification
 from django_voicepassword.web.idempotency import start_once
 
-#: The only thing that a session holds of a verification: its id.
+#: Key of the verification's id, the only thing about a verification that the session stores.
 SESSION_KEY = "voicepassword_verification"
 
 
 def current(request: HttpRequest) -> Verification | None:
-    """The verification that this browser is at, open or not; None where there is none (any more)."""
+    """Return the verification of this browser, open or not; None if there is none."""
     try:
         return verifications.get(request.session.get(SESSION_KEY, ""))
     except Verification.DoesNotExist:
@@ -25,10 +26,11 @@ def current(request: HttpRequest) -> Verification | None:
 def begin(
     request: HttpRequest, phone: str, channel: str | None = None, purpose: str = "login"
 ) -> Verification:
-    """The open verification of this browser for ``phone``, or a new one; remembered either way.
+    """Return the open verification of this browser for ``phone``, or start one; remember its id.
 
-    Reload, back button and double submit get the one that is there and ring nobody. Another phone
-    closes it. Raises what ``verifications.start`` raises.
+    After a reload, the back button or a double submit, this returns the existing verification and
+    makes no call. Another phone number cancels the existing one. Raises what
+    ``verifications.start`` raises.
     """
     number = phones.normalize(phone)
     earlier = current(request)
@@ -37,12 +39,12 @@ def begin(
         return earlier
     verification = start_once(request, number, channel, purpose, earlier)
     if earlier is not None and not is_same:
-        # Its call may still wait in the queue: nobody is at the other end any more.
+        # Its call may still be queued, and nobody waits for it now.
         verifications.cancel(earlier.id)
     request.session[SESSION_KEY] = str(verification.id)
     return verification
 
 
 def forget(request: HttpRequest) -> None:
-    """The way is over: the session holds nothing of it."""
+    """Remove the verification's id from the session: the login or confirmation has ended."""
     request.session.pop(SESSION_KEY, None)

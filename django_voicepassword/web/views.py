@@ -1,9 +1,8 @@
-"""The pages of a login by phone. Each view parses, calls one verb and renders; no rule lives here."""
+"""The pages of a login by phone. Each view parses the request, calls one verb and renders."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib.auth import logout
@@ -19,152 +18,162 @@ from django.utils.translation import gettext as _
 
 from django_voicepassword import verifications
 from django_voicepassword.accounts import confirmation, login, users
-from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security import masking, trusted_devices
 from django_voicepassword.verifications import messages
 from django_voicepassword.verifications.description import describe
 from django_voicepassword.web import session
-from django_voicepassword.web.base import Page
-from django_voicepassword.web.context import clock, hint, seconds_until, starting_with
+from django_voicepassword.web.base import PageView
+from django_voicepassword.web.context import code_context, start_context
 from django_voicepassword.web.forms import CodeForm, PhoneForm
 
 
-class LoginView(Page):
-    """The phone. A verification that this browser has open for it is gone on with; nobody is rung
-    twice.
+class StartPageView(PageView):
+    """Base class of the pages that ask for a phone number and start a call.
+
+    If this browser already has an open verification of the same number, that one continues and no
+    second call is made.
     """
 
+    #: What the verification is started for.
+    purpose = ""
+
+    def start(self, form: PhoneForm, is_typed: bool = True) -> HttpResponseBase:
+        """Start a verification and redirect to the code page, or show the form with its errors.
+
+        ``is_typed``: the person typed the number, so a mistyped one may be shown again.
+        """
+        if not form.is_valid():
+            return self.render_form(form, status=400)
+        phone, channel = form.cleaned_data["phone"], form.cleaned_data["channel"] or None
+        try:
+            session.begin(self.request, phone, channel, self.purpose)
+        except VerificationError as error:
+            if not (is_typed and isinstance(error, InvalidPhone)):
+                # No page repeats a whole phone number; only a text that is none is shown again.
+                form.data = {}
+            form.add_error("phone", messages.error_text(error))
+            return self.render_form(form, error=error)
+        return self.redirect_to_page("code")
+
+    def render_form(
+        self, form: PhoneForm, error: VerificationError | None = None, status: int = 200
+    ) -> HttpResponse:
+        context = {"form": form, **start_context(), **self.extra_context()}
+        return self.render(context, error=error, status=status)
+
+    def extra_context(self) -> dict[str, object]:
+        return {}
+
+
+class LoginView(StartPageView):
+    """Asks an anonymous person for the phone number and has it called."""
+
     template_name = "voicepassword/login.html"
+    purpose = "login"
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self.leave() if self.is_logged_in() else self.ask(PhoneForm())
+        return self.redirect_to_next() if self.is_logged_in() else self.render_form(PhoneForm())
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if self.is_logged_in():
-            return self.leave()
-        form = PhoneForm(request.POST)
-        if not form.is_valid():
-            return self.ask(form, status=400)
-        given = form.cleaned_data
-        try:
-            session.begin(request, given["phone"], given["channel"] or None)
-        except VerificationError as error:
-            if not isinstance(error, InvalidPhone):
-                # A whole number is never sent back in a page.
-                form.data = {}
-            form.add_error("phone", messages.error_text(error))
-            return self.ask(form, error=error)
-        return self.go("code")
-
-    def ask(self, form: PhoneForm, **context: Any) -> HttpResponse:
-        return self.page(form=form, **starting_with(), **context)
+            return self.redirect_to_next()
+        return self.start(PhoneForm(request.POST))
 
 
-class ConfirmView(Page):
-    """Who is logged in proves the phone once more, before an important step. See ``guards``."""
+class ConfirmView(StartPageView):
+    """Has a logged-in person prove the phone number again before an important step.
+
+    ``decorators.phone_verified_required`` redirects to this page.
+    """
 
     template_name = "voicepassword/confirm.html"
+    purpose = confirmation.PURPOSE
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self.ask(PhoneForm()) if self.is_logged_in() else self.go("login")
+        if not self.is_logged_in():
+            return self.redirect_to_page("login")
+        return self.render_form(PhoneForm())
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         if not self.is_logged_in():
-            return self.go("login")
-        own = users.phones_of(request.user)
-        form = PhoneForm({**request.POST.dict(), "phone": f"+{own[0]}"} if own else request.POST)
-        if not form.is_valid():
-            return self.ask(form, status=400)
-        given = form.cleaned_data
-        try:
-            session.begin(request, given["phone"], given["channel"] or None, confirmation.PURPOSE)
-        except VerificationError as error:
-            if own or not isinstance(error, InvalidPhone):
-                # A whole number is never sent back in a page.
-                form.data = {}
-            form.add_error("phone", messages.error_text(error))
-            return self.ask(form, error=error)
-        return self.go("code")
+            return self.redirect_to_page("login")
+        own_phones = users.phones_of(request.user)
+        if not own_phones:
+            return self.start(PhoneForm(request.POST))
+        form = PhoneForm({**request.POST.dict(), "phone": f"+{own_phones[0]}"})
+        return self.start(form, is_typed=False)
 
-    def ask(self, form: PhoneForm, **context: Any) -> HttpResponse:
-        own = users.phones_of(self.request.user)
-        return self.page(
-            form=form, phone=masking.mask(own[0]) if own else "", **starting_with(), **context
-        )
+    def extra_context(self) -> dict[str, object]:
+        own_phones = users.phones_of(self.request.user)
+        return {"phone": masking.mask(own_phones[0]) if own_phones else ""}
 
 
-class CodePage(Page):
-    """What the views of the second page share."""
+class CodePageView(PageView):
+    """Base class of the views that show the code page."""
 
     template_name = "voicepassword/code.html"
 
-    def verification(self) -> Verification | None:
-        """The one that this browser is at; None also where it was canceled: there is nothing to
-        type then.
+    def current_verification(self) -> Verification | None:
+        """The verification of this browser; None if there is none that this person may continue.
 
-        Who is logged in may only confirm a number, and who is not may only log in.
+        A logged-in person may only confirm a number, an anonymous one may only log in. A canceled
+        verification counts as none: no code can be typed for it.
         """
-        found = session.current(self.request)
-        if found is None or found.status == Verification.Status.CANCELED:
+        verification = session.current(self.request)
+        if verification is None or verification.status == Verification.Status.CANCELED:
             return None
-        if found.purpose == confirmation.PURPOSE:
-            return (
-                found
-                if found.user_id is not None and found.user_id == self.request.user.pk
-                else None
+        if verification.purpose == confirmation.PURPOSE:
+            is_own = (
+                verification.user_id is not None and verification.user_id == self.request.user.pk
             )
-        return None if self.is_logged_in() else found
+            return verification if is_own else None
+        return None if self.is_logged_in() else verification
 
-    def lost(self) -> HttpResponseRedirect:
-        """There is nothing to type."""
-        return self.leave() if self.is_logged_in() else self.go("login")
+    def redirect_without_verification(self) -> HttpResponseRedirect:
+        return self.redirect_to_next() if self.is_logged_in() else self.redirect_to_page("login")
 
-    def ask(
-        self, verification: Verification, form: CodeForm | None = None, **context: Any
+    def render_form(
+        self,
+        verification: Verification,
+        form: CodeForm | None = None,
+        error: VerificationError | None = None,
+        status: int = 200,
+        **extra: object,
     ) -> HttpResponse:
         description = describe(verification)
-        return self.page(
-            form=form or CodeForm(description=description),
-            verification=description,
-            is_open=description.status == Verification.Status.PENDING,
-            channels=[
-                {
-                    "name": name,
-                    "label": messages.channel_action(name),
-                    "is_offered": name in description.next_channels,
-                }
-                for name in settings.CHANNELS
-            ],
-            hint=hint(description),
-            resend_in=seconds_until(description.resend_at),
-            resend_clock=clock(description.resend_at),
-            expires_clock=clock(description.expires_at),
-            addresses={
-                "start": self.address("confirm" if self.is_logged_in() else "login"),
-                **{name: self.address(name) for name in ("code", "resend", "cancel", "state")},
+        is_logged_in = self.is_logged_in()
+        context = {
+            **code_context(description),
+            "form": form or CodeForm(description=description),
+            "addresses": {
+                "start": self.page_url("confirm" if is_logged_in else "login"),
+                **{name: self.page_url(name) for name in ("code", "resend", "cancel", "state")},
             },
-            action=_("Confirm") if self.is_logged_in() else _("Log in"),
-            is_number_fixed=self.is_logged_in() and bool(users.phones_of(self.request.user)),
-            **context,
-        )
+            "action": _("Confirm") if is_logged_in else _("Log in"),
+            "is_number_fixed": is_logged_in and bool(users.phones_of(self.request.user)),
+            **extra,
+        }
+        return self.render(context, error=error, status=status)
 
 
-class CodeView(CodePage):
-    """The code. The right one logs in."""
+class CodeView(CodePageView):
+    """Asks for the code; the right one logs in, or confirms the number of a logged-in person."""
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        verification = self.verification()
-        return self.lost() if verification is None else self.ask(verification)
+        verification = self.current_verification()
+        if verification is None:
+            return self.redirect_without_verification()
+        return self.render_form(verification)
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        verification = self.verification()
+        verification = self.current_verification()
         if verification is None:
-            return self.lost()
+            return self.redirect_without_verification()
         form = CodeForm(request.POST, description=describe(verification))
         if not form.is_valid():
-            return self.ask(verification, form, status=400)
+            return self.render_form(verification, form, status=400)
         try:
             if self.is_logged_in():
                 confirmation.confirm(request, verification.id, form.cleaned_data["code"])
@@ -174,60 +183,61 @@ class CodeView(CodePage):
                     login.authenticate_phone(request, verification.id, form.cleaned_data["code"]),
                 )
         except Verification.DoesNotExist:
-            return self.lost()
+            return self.redirect_without_verification()
         except VerificationError as error:
-            return self.tell(verification, form, error)
+            return self.render_error(verification, form, error)
         session.forget(request)
-        response = self.leave()
+        response = self.redirect_to_next()
         trusted_devices.remember(request, response, verification.phone)
         return response
 
-    def tell(
+    def render_error(
         self, verification: Verification, form: CodeForm, error: VerificationError
     ) -> HttpResponse:
         if isinstance(error, Refused):
-            # The code was right and is spent: this way ends here.
+            # This verification leads nowhere: the person has to start again.
             session.forget(self.request)
         verification.refresh_from_db()
         form.add_error("code", messages.error_text(error))
-        return self.ask(verification, form, error=error)
+        return self.render_form(verification, form, error=error)
 
 
-class ResendView(CodePage):
-    """The code once more, by the channel whose button was pressed."""
+class ResendView(CodePageView):
+    """Sends the code again, by the channel whose button was pressed."""
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self.go("code")
+        return self.redirect_to_page("code")
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        verification = self.verification()
+        verification = self.current_verification()
         if verification is None:
-            return self.lost()
+            return self.redirect_without_verification()
         try:
             verifications.resend(verification.id, request.POST.get("channel") or None, request)
         except Verification.DoesNotExist:
-            return self.lost()
+            return self.redirect_without_verification()
         except VerificationError as error:
             verification.refresh_from_db()
-            return self.ask(verification, error=error, resend_error=messages.error_text(error))
-        return self.go("code")
+            resend_error = messages.error_text(error)
+            return self.render_form(verification, error=error, resend_error=resend_error)
+        return self.redirect_to_page("code")
 
 
-class CancelView(Page):
-    """Wrong number: nothing more is called for it, and another may be entered."""
+class CancelView(PageView):
+    """Cancels the verification of a wrong number; the next page asks for another number."""
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self.go("code")
+        return self.redirect_to_page("code")
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         verification = session.current(request)
         if verification is not None:
             verifications.cancel(verification.id)
-        return self.go("confirm" if self.is_logged_in() else "login")
+        return self.redirect_to_page("confirm" if self.is_logged_in() else "login")
 
 
-class StateView(Page):
-    """The verification of this browser as the API tells it, for the live state of the page."""
+class StateView(PageView):
+    """The verification of this browser as JSON, in the form of the API, for the page's script."""
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         verification = session.current(request)
@@ -235,21 +245,23 @@ class StateView(Page):
             return JsonResponse({"code": "not_found", "detail": _("Not found.")}, status=404)
         return JsonResponse(asdict(describe(verification)))
 
-    def apologize(self, error: VerificationError) -> HttpResponse:
+    def render_unavailable(self, error: VerificationError) -> HttpResponse:
         return JsonResponse(messages.error_body(error), status=error.status_code)
 
 
-class LogoutView(Page):
-    """Log out by POST; GET asks."""
+class LogoutView(PageView):
+    """Logs out by POST; GET asks for a confirmation."""
 
     template_name = "voicepassword/logout.html"
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self.page() if self.is_logged_in() else self.go("login")
+        return self.render() if self.is_logged_in() else self.redirect_to_page("login")
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         logout(request)
-        if self.next:
-            return HttpResponseRedirect(self.next)
-        home = django_settings.LOGOUT_REDIRECT_URL
-        return HttpResponseRedirect(resolve_url(home)) if home else self.go("login")
+        if self.next_url:
+            return HttpResponseRedirect(self.next_url)
+        redirect_url = django_settings.LOGOUT_REDIRECT_URL
+        if redirect_url:
+            return HttpResponseRedirect(resolve_url(redirect_url))
+        return self.redirect_to_page("login")

@@ -160,7 +160,7 @@ CALLS = [
         (
             (
                 "web/base.py",
-                "            return self.apologize(unavailable(error))\n",
+                "            return self.render_unavailable(unavailable(error))\n",
                 "            raise\n",
             ),
         ),

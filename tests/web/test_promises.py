@@ -196,7 +196,7 @@ def test_a_guess_stays_counted_under_atomic_requests(settings, person, monkeypat
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     person.open("/auth/login/")
     person.press("Call me", phone=PHONE)
-    monkeypatch.setattr("django_voicepassword.web.views.CodeView.tell", _break)
+    monkeypatch.setattr("django_voicepassword.web.views.CodeView.render_error", _break)
     person.client.raise_request_exception = False
     token = person.page.forms[0].fields["csrfmiddlewaretoken"]
     response = person.client.post(
