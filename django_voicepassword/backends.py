@@ -1,6 +1,6 @@
-"""The authentication backend: who types the right code is the user whose number it is.
+"""The authentication backend: the right code logs in the user who has the phone number.
 
-Put it beside the backend of your passwords::
+Add it beside the backend that checks passwords::
 
     AUTHENTICATION_BACKENDS = [
         "django.contrib.auth.backends.ModelBackend",
@@ -25,11 +25,11 @@ from django_voicepassword.security.sensitive import sensitive
 
 
 class PhoneBackend(ModelBackend):
-    """``authenticate(request, verification=id, voicepassword_code=code)`` gives the user, or None.
+    """``authenticate(request, verification=id, voicepassword_code=code)`` returns a user or None.
 
-    The request then has ``voicepassword_result``: its ``verification`` is the approved one, its
-    ``error`` says why nobody was logged in. To make users in a way of your own,
-    subclass it, override ``create_user`` and name your class in AUTHENTICATION_BACKENDS.
+    It also sets ``voicepassword_result`` on the request: ``verification`` is the approved
+    verification, ``error`` is the reason why nobody was logged in. To create users in another way,
+    subclass it, override ``create_user`` and put the subclass into AUTHENTICATION_BACKENDS.
     """
 
     @sensitive
@@ -62,20 +62,20 @@ class PhoneBackend(ModelBackend):
             setattr(request, RESULT_ATTRIBUTE, result)
 
     def find_user(self, verification: Verification) -> Any:
-        """The user who may log in by this approved verification, made where there is none. Raises
-        Refused.
+        """Return the user whom this approved verification logs in; a new number gets a new user.
+
+        Raises Refused.
         """
         user = users.find(verification.phone) or users.create(verification.phone, self.create_user)
         if user is None or not self.user_can_authenticate(user):
-            # One answer for both: who asks learns nothing about who has an account.
+            # The same error in both cases: it must not reveal whether the number has an account.
             raise Refused("nobody may log in with this number")
         return user
 
     def create_user(self, phone: str) -> Any:
-        """Make the user of a number that logs in for the first time (E.164 digits); None: nobody is
-        made.
+        """Create the user for a first login by ``phone`` (E.164 digits); None creates no user.
 
-        The hook to override. It runs in a transaction; the number is attached to the user
-        afterwards.
+        Override this method to create users in another way. It runs in a transaction, and the
+        number is attached to the user afterwards.
         """
         return users.make(phone)

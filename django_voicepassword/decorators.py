@@ -1,12 +1,13 @@
-"""Views that only somebody with a proved phone may see: a decorator and a mixin. For DRF see
-``api.permissions``.
+"""Protect views so that only people with a proved phone number see them.
+
+For DRF views see ``api.permissions``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ClassVar
+from typing import ClassVar, overload
 from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
@@ -18,45 +19,58 @@ from django_voicepassword.accounts import confirmation
 View = Callable[..., HttpResponseBase]
 
 
-def phone_verified_required(view: View | None = None, *, max_age: float | None = None) -> Any:
-    """Let in who is logged in and proved their phone within ``max_age`` seconds; None: at any time.
+@overload
+def phone_verified_required(view: View, *, max_age: float | None = None) -> View: ...
 
-    Others are sent to the login, or to the page that confirms the number, and come back. A login by
-    phone counts::
+
+@overload
+def phone_verified_required(
+    view: None = None, *, max_age: float | None = None
+) -> Callable[[View], View]: ...
+
+
+def phone_verified_required(
+    view: View | None = None, *, max_age: float | None = None
+) -> View | Callable[[View], View]:
+    """Let a logged-in person in who proved their phone number within ``max_age`` seconds.
+
+    Without ``max_age`` a proof of any age is enough. A login by phone counts as a proof. Anybody
+    else is redirected to the login, or to the page that confirms the number, and then back::
 
         @phone_verified_required(max_age=600)
         def withdraw(request): ...
     """
 
-    def decorate(guarded: View) -> View:
-        @wraps(guarded)
-        def guard(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            return redirect_if_unverified(request, max_age) or guarded(request, *args, **kwargs)
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+            return redirect_if_unverified(request, max_age) or view(request, *args, **kwargs)
 
-        return guard
+        return guarded
 
     return decorate if view is None else decorate(view)
 
 
 class PhoneVerifiedRequiredMixin:
-    """The same for class-based views; put it first. ``phone_max_age``: seconds, None for at any
-    time.
+    """``phone_verified_required`` for class-based views. Make it the first base class.
+
+    ``phone_max_age``: the greatest age of the proof in seconds; None for any age.
     """
 
     phone_max_age: ClassVar[float | None] = None
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        answer = redirect_if_unverified(request, self.phone_max_age)
-        return answer or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        redirect = redirect_if_unverified(request, self.phone_max_age)
+        return redirect or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 
 
 def redirect_if_unverified(request: HttpRequest, max_age: float | None) -> HttpResponseBase | None:
-    """Where to send who may not see the page; None: nowhere."""
+    """Return the redirect for a person who may not see the view, or None for one who may."""
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
     if confirmation.is_confirmed(request, max_age):
         return None
-    # What was posted is not sent again: the person comes back to the page and decides anew.
+    # The redirect back is a GET: posted data is not sent again, so the person decides once more.
     return HttpResponseRedirect(
         f"{reverse('voicepassword:confirm')}?{urlencode({'next': request.get_full_path()})}"
     )
