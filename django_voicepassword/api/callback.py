@@ -1,14 +1,15 @@
-"""POST callback/<token>/: the provider reports the state of a call or an SMS. It records; it never
-approves.
+"""``callback/<token>/``: the provider reports the state of a call or an SMS.
 
-The token is made per call request. What comes is untrusted text from outside: it is bounded, read
-by ``protocol.reports``, kept, and judged by ``delivery.record``.
+A report is recorded and never approves a verification. The token belongs to one call request. The
+body is untrusted: its size is bounded, ``provider.protocol`` parses it, and ``calls.recording``
+stores it and decides whether it changes the call.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -36,27 +37,33 @@ logger = logging.getLogger(__name__)
 
 
 class AnyParser(BaseParser):
-    """The provider's document names no content type: the view reads the body itself."""
+    """Accepts any content type: the provider's document names none. The view reads the body."""
 
     media_type = "*/*"
 
 
 class NoNegotiation(BaseContentNegotiation):
-    """A report is not lost because its sender asks for HTML, or has a field named ``format``."""
+    """Always answers JSON, so that an ``Accept`` header or a ``format`` field refuses no report."""
 
-    def select_parser(self, request: Request, parsers: Any) -> BaseParser:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         return AnyParser()
 
     def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
+        self,
+        request: Request,
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
         return JSONRenderer(), JSONRenderer.media_type
 
 
 class CallbackView(APIView):
-    """200 for every well-formed report, 400 for an unreadable body, 404 for a bad token, never 500."""
+    """Answers 200 to a well-formed report, 400 to an unreadable body, 404 to a bad token.
 
-    # Nobody logs in here and nothing is negotiated: the token is all there is.
+    It never answers 500; while the database is unavailable it answers 503.
+    """
+
+    # The token is the only authentication.
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
@@ -66,35 +73,30 @@ class CallbackView(APIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        # Not method_decorator, which decorates anew for each request.
+        # Not method_decorator, which would decorate again for each request.
         return non_atomic_requests(
             sensitive_post_parameters()(sensitive(super().as_view(**initkwargs)))
         )
 
     def post(self, request: Request, token: str) -> Response:
-        call_id = callback_tokens.parse_callback_token(token)
-        if call_id is None or not _is_allowed(request):
-            raise NotFound
-        body = _read(request)
+        call_id = _find_call_id(request, token)
+        body = _read_body(request)
         if body is None or len(body) > MAX_CALLBACK_BYTES:
-            return _error("too_large", f"a report has at most {MAX_CALLBACK_BYTES} bytes", 400)
-        return self.keep(call_id, body, request.META.get("CONTENT_TYPE", ""))
+            return _too_large()
+        return self.record(call_id, body, request.META.get("CONTENT_TYPE", ""))
 
     def get(self, request: Request, token: str) -> Response:
-        """The document names no method either: a report in the query string is taken too."""
+        """Take a report from the query string: the provider's document names no method either."""
         query = request.META.get("QUERY_STRING", "")
         if not query:
             return self.http_method_not_allowed(request)
-        call_id = callback_tokens.parse_callback_token(token)
-        if call_id is None or not _is_allowed(request):
-            raise NotFound
+        call_id = _find_call_id(request, token)
         if len(query) > MAX_CALLBACK_BYTES:
-            return _error("too_large", f"a report has at most {MAX_CALLBACK_BYTES} bytes", 400)
-        return self.keep(
-            call_id, query.encode("latin-1", "replace"), "application/x-www-form-urlencoded"
-        )
+            return _too_large()
+        body = query.encode("latin-1", "replace")
+        return self.record(call_id, body, "application/x-www-form-urlencoded")
 
-    def keep(self, call_id: int, body: bytes, content_type: str) -> Response:
+    def record(self, call_id: int, body: bytes, content_type: str) -> Response:
         try:
             report = parse_callback(body, content_type, settings.API_KEY)
         except UnreadableReply:
@@ -103,22 +105,23 @@ class CallbackView(APIView):
         try:
             recording.record(call_id, report, CallStatus.Source.CALLBACK)
         except (DatabaseError, InterfaceError):
-            # The provider may come again; polls and the daily statistics tell the same later.
-            logger.exception("a callback for call %s could not be kept", call_id)
+            # The provider may repeat it; otherwise a poll or the daily statistics report the state.
+            logger.exception("a callback for call %s could not be stored", call_id)
             return _error("unavailable", "try again later", 503)
         return Response({"result": "ok"})
 
 
-def _read(request: Request) -> bytes | None:
-    """At most one byte more than is allowed; None where the client went away."""
-    try:
-        return bytes(request._request.read(MAX_CALLBACK_BYTES + 1))
-    except (UnreadablePostError, OSError):
-        return None
+def _find_call_id(request: Request, token: str) -> int:
+    """The call of ``token``. Raises NotFound: the token is bad or the address is not allowed."""
+    call_id = callback_tokens.parse_callback_token(token)
+    if call_id is None or not _is_allowed(request):
+        raise NotFound
+    return call_id
 
 
 def _is_allowed(request: Request) -> bool:
-    networks: list[Any] = settings.CALLBACK_ALLOWED_IPS
+    """Does the request come from CALLBACK_ALLOWED_IPS?"""
+    networks: list[str] = settings.CALLBACK_ALLOWED_IPS
     if not networks:
         return True
     address = client_ip.client_address(request._request)
@@ -126,6 +129,18 @@ def _is_allowed(request: Request) -> bool:
         return False
     parsed = ipaddress.ip_address(address)
     return any(parsed in ipaddress.ip_network(network, strict=False) for network in networks)
+
+
+def _read_body(request: Request) -> bytes | None:
+    """Read at most one byte more than the limit; None if the client disconnected."""
+    try:
+        return bytes(request._request.read(MAX_CALLBACK_BYTES + 1))
+    except (UnreadablePostError, OSError):
+        return None
+
+
+def _too_large() -> Response:
+    return _error("too_large", f"a report has at most {MAX_CALLBACK_BYTES} bytes", 400)
 
 
 def _error(code: str, detail: str, status: int) -> Response:

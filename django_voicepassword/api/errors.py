@@ -1,4 +1,4 @@
-"""Every error of the API has one form: ``{"code", "detail"}`` and what the error carries."""
+"""The exception handler of the API: each error is ``{"code", "detail"}`` and its own fields."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from django_voicepassword.verifications import messages
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Translate our errors, DRF's own and a database that is away into one form."""
+    """Answer our own errors, DRF's errors and an unavailable database in the same form."""
     if isinstance(error, DATABASE_ERRORS):
-        # Between what was committed and its answer: the verbs tell of it themselves.
+        # The verbs raise Unavailable themselves; this error came between a commit and the answer.
         set_rollback()
         error = unavailable(error)
     if isinstance(error, VerificationError):
@@ -30,7 +30,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, Verification.DoesNotExist):
         error = Http404()
     elif isinstance(error, (SuspiciousOperation, BadRequest)):
-        # Too long a body, too many fields: Django would answer with a page.
+        # A body that is too long or has too many fields: Django would answer with an HTML page.
         error = exceptions.ParseError()
     response = rest_exception_handler(error, context)
     if response is None:

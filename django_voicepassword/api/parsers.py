@@ -1,4 +1,4 @@
-"""Bodies from strangers: whatever they hold, they are read or are a ParseError."""
+"""Request parsers for untrusted bodies: a body is either parsed or a ParseError, never a crash."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import IO, Any
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, FormParser, JSONParser, MultiPartParser
 
-#: What is sent here has some hundred bytes.
+#: Far more than needed: real bodies have some hundred bytes.
 MAX_BODY_BYTES = 65536
 
 
 class _Utf8(BaseParser):
-    """The body is UTF-8, whatever charset it names: some of Python's codecs unpack archives, some
-    fail in odd ways.
+    """Decodes as UTF-8 whatever charset the request names.
+
+    Some of Python's codecs decompress data, and some raise unexpected exceptions.
     """
 
     def parse(
@@ -28,9 +29,7 @@ class _Utf8(BaseParser):
 
 
 class BoundedJSONParser(_Utf8, JSONParser):
-    """JSON of bounded length; what is nested too deeply for Python is a slip of the sender, not a
-    fault of ours.
-    """
+    """JSON of at most MAX_BODY_BYTES. JSON nested too deeply for Python is a ParseError."""
 
     def parse(
         self,
@@ -48,8 +47,8 @@ class BoundedJSONParser(_Utf8, JSONParser):
 
 
 class Utf8FormParser(_Utf8, FormParser):
-    """A form."""
+    """``application/x-www-form-urlencoded``."""
 
 
 class Utf8MultiPartParser(_Utf8, MultiPartParser):
-    """A form with parts."""
+    """``multipart/form-data``."""

@@ -1,17 +1,18 @@
-"""The API for OpenAPI, through drf-spectacular where the project has it: every answer, error and
-header described.
+"""OpenAPI descriptions of the API for drf-spectacular: every answer, error and header.
 
-The views know nothing of it: each has an extension here, found by drf-spectacular once ``apps`` has
-imported this.
+``apps`` imports this module if the project has drf-spectacular. Importing it defines one extension
+class for each view, and drf-spectacular registers those by itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiViewExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.views import APIView
 
 from django_voicepassword.api.serializers import (
     ApprovedSerializer,
@@ -28,44 +29,48 @@ _ID = OpenApiParameter(
     "id",
     str,
     OpenApiParameter.PATH,
-    description="The verification's id: a secret of who started it.",
+    description="The verification's id, a secret of whoever started it.",
 )
 _RETRY_AFTER = OpenApiParameter(
     "Retry-After",
     int,
     OpenApiParameter.HEADER,
     response=[429, 503],
-    description="Whole seconds until it may work. With 503 only where that is known.",
+    description="Seconds to wait before the next try. With 503 only if they are known.",
 )
 
-#: Status -> code -> what it means and what to do.
+#: Status -> code -> its meaning and what to do about it.
 ERRORS: dict[int, dict[str, str]] = {
     400: {
-        "invalid_phone": "The text is no phone number.",
+        "invalid_phone": "The text is not a phone number.",
         "prefix_not_allowed": "Numbers of this country or operator are not called.",
         "channel_unavailable": "This channel cannot be used now: see next_channels.",
-        "wrong_code": "The code is another one; attempts_left says how many guesses remain.",
-        "invalid": "Fields are missing or wrong; they are named in fields.",
+        "wrong_code": "The code is wrong; attempts_left is the number of guesses that remain.",
+        "invalid": "Fields are missing or wrong; fields names them.",
         "parse_error": "The body cannot be read.",
     },
     403: {
-        "refused": "The project does not want it, or nobody may log in with this number.",
-        "permission_denied": "A form of another site: send JSON.",
+        "refused": "The project refused the request, or nobody may log in with this number.",
+        "permission_denied": "The request is a form of another site: send JSON.",
     },
     404: {"not_found": "There is no verification with this id."},
     406: {
-        "not_acceptable": "The header Accept leaves out application/json: answers are JSON alone."
+        "not_acceptable": "The header Accept excludes application/json, the only format of answers."
     },
-    409: {"verification_closed": "It was approved or canceled already."},
-    410: {"verification_expired": "Its time is over: start anew."},
-    415: {"unsupported_media_type": "The body is neither JSON nor a form, or has no Content-Type."},
+    409: {"verification_closed": "The verification was already approved or canceled."},
+    410: {"verification_expired": "The verification has expired: start a new one."},
+    415: {
+        "unsupported_media_type": "The body is neither JSON nor a form, or Content-Type is missing."
+    },
     429: {
-        "rate_limited": "A limit is reached, named in limit; retry_after says when it opens.",
-        "too_many_attempts": "No guess is left; retry_after says when the verification ends.",
+        "rate_limited": "A limit is reached; limit names it, retry_after is the wait in seconds.",
+        "too_many_attempts": "No guess is left; the verification ends in retry_after seconds.",
     },
     503: {
-        "budget_exhausted": "The day's money is spent.",
-        "unavailable": "The queue, the database or the provider does not answer: try again in a minute.",
+        "budget_exhausted": "The daily budget is spent.",
+        "unavailable": (
+            "The queue, the database or the provider does not answer: try again in a minute."
+        ),
     },
 }
 _VERIFICATION = {
@@ -76,7 +81,10 @@ _VERIFICATION = {
     "channel": "flashcall",
     "delivery": "placed",
     "code_length": 4,
-    "hint": "We are calling +7 *** ***-**-67. Do not answer: the code is the last 4 digits of the number that calls.",
+    "hint": (
+        "We are calling +7 *** ***-**-67. Do not answer: "
+        "the code is the last 4 digits of the number that calls."
+    ),
     "attempts_left": 5,
     "expires_at": "2026-05-01T12:05:00Z",
     "resend_at": "2026-05-01T12:01:00Z",
@@ -85,7 +93,7 @@ _VERIFICATION = {
 
 
 class LoggedInSerializer(serializers.Serializer[None]):
-    """What the setting LOGIN chooses: a session with its user, a token, or a pair of tokens."""
+    """The setting LOGIN decides: the user of a session, a token, or a pair of tokens."""
 
     user = serializers.DictField(required=False, help_text="id and username, with LOGIN session.")
     token = serializers.CharField(required=False, help_text="With LOGIN token.")
@@ -93,28 +101,33 @@ class LoggedInSerializer(serializers.Serializer[None]):
     refresh = serializers.CharField(required=False, help_text="With LOGIN jwt.")
 
 
-def describe_errors(errors: dict[int, dict[str, str]], *codes: str) -> dict[Any, Any]:
-    """The answers of those ``codes`` that ``errors`` knows."""
-    answers: dict[Any, Any] = {}
-    for status, told in errors.items():
-        given = [code for code in told if code in codes]
-        if given:
-            answers[status] = OpenApiResponse(
+def describe_errors(
+    errors: Mapping[int, Mapping[str, str]], *codes: str
+) -> dict[int, OpenApiResponse]:
+    """Return the responses for ``codes``. ``errors``: status -> code -> description."""
+    responses = {}
+    for status, descriptions in errors.items():
+        described = {code: text for code, text in descriptions.items() if code in codes}
+        if described:
+            responses[status] = OpenApiResponse(
                 ErrorSerializer,
-                description="\n".join(f"- `{code}`: {told[code]}" for code in given),
+                description="\n".join(f"- `{code}`: {text}" for code, text in described.items()),
                 examples=[
-                    OpenApiExample(code, value={"code": code, "detail": told[code]})
-                    for code in given
+                    OpenApiExample(code, value={"code": code, "detail": text})
+                    for code, text in described.items()
                 ],
             )
-    return answers
+    return responses
 
 
 def describe_view(target: str, method: str, **schema: Any) -> None:
-    """Describe one view by its name: ``views.StartView``."""
+    """Describe ``method`` of a view, named as ``views.StartView``, by arguments of extend_schema.
+
+    The extension is found by its base class, so nothing keeps a reference to it.
+    """
     name = target.rpartition(".")[2]
 
-    def replacement(extension: OpenApiViewExtension) -> Any:
+    def replacement(extension: OpenApiViewExtension) -> type[APIView]:
         view = extension.target
         return type(
             name, (view,), {method: extend_schema(tags=[_TAG], **schema)(getattr(view, method))}
@@ -127,7 +140,7 @@ def describe_view(target: str, method: str, **schema: Any) -> None:
     )
 
 
-def _errors(*codes: str) -> dict[Any, Any]:
+def _errors(*codes: str) -> dict[int, OpenApiResponse]:
     return describe_errors(ERRORS, *codes)
 
 
@@ -135,7 +148,7 @@ def _view(name: str, method: str, **schema: Any) -> None:
     describe_view(f"views.{name}", method, auth=[], **schema)
 
 
-_EVERY = (
+_ALWAYS = (
     "invalid",
     "parse_error",
     "permission_denied",
@@ -143,9 +156,9 @@ _EVERY = (
     "unsupported_media_type",
     "rate_limited",
 )
-_SENDS = (*_EVERY, "channel_unavailable", "refused", "budget_exhausted", "unavailable")
-_GUESSES = (
-    *_EVERY,
+_SENDING = (*_ALWAYS, "channel_unavailable", "refused", "budget_exhausted", "unavailable")
+_GUESSING = (
+    *_ALWAYS,
     "wrong_code",
     "not_found",
     "verification_closed",
@@ -157,13 +170,13 @@ _view(
     "StartView",
     "post",
     operation_id="phone_verification_start",
-    summary="Start: the number is called",
+    summary="Start a verification: the number is called",
     request=StartSerializer,
     responses={
         201: OpenApiResponse(
             VerificationSerializer, examples=[OpenApiExample("started", value=_VERIFICATION)]
         ),
-        **_errors(*_SENDS, "invalid_phone", "prefix_not_allowed"),
+        **_errors(*_SENDING, "invalid_phone", "prefix_not_allowed"),
     },
     parameters=[_RETRY_AFTER],
 )
@@ -171,7 +184,7 @@ _view(
     "VerificationView",
     "get",
     operation_id="phone_verification_read",
-    summary="How it stands",
+    summary="Read a verification",
     responses={
         200: VerificationSerializer,
         **_errors("not_found", "not_acceptable", "rate_limited"),
@@ -182,12 +195,16 @@ _view(
     "ResendView",
     "post",
     operation_id="phone_verification_resend",
-    summary="Send the code once more, by the next channel or the one named",
+    summary="Send the code again, by the next channel or the one named",
     request=ResendSerializer,
     responses={
         200: VerificationSerializer,
         **_errors(
-            *_SENDS, "not_found", "verification_closed", "verification_expired", "too_many_attempts"
+            *_SENDING,
+            "not_found",
+            "verification_closed",
+            "verification_expired",
+            "too_many_attempts",
         ),
     },
     parameters=[_ID, _RETRY_AFTER],
@@ -196,9 +213,9 @@ _view(
     "CheckView",
     "post",
     operation_id="phone_verification_check",
-    summary="Check the code: the right one approves, once, and gives a proof",
+    summary="Check the code: the right one approves the verification once and gives a proof",
     request=CheckSerializer,
-    responses={200: ApprovedSerializer, **_errors(*_GUESSES)},
+    responses={200: ApprovedSerializer, **_errors(*_GUESSING)},
     parameters=[_ID, _RETRY_AFTER],
 )
 _view(
@@ -207,6 +224,6 @@ _view(
     operation_id="phone_login",
     summary="Check the code and log in, in one step",
     request=LoginSerializer,
-    responses={200: LoggedInSerializer, **_errors(*_GUESSES, "refused")},
+    responses={200: LoggedInSerializer, **_errors(*_GUESSING, "refused")},
     parameters=[_RETRY_AFTER],
 )

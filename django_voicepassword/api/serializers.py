@@ -1,4 +1,4 @@
-"""What the API takes and answers; no rule lives here."""
+"""Serializers for the bodies and the answers of the API. They contain no rules."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class StartSerializer(serializers.Serializer[None]):
     phone = serializers.CharField(
         min_length=1,
         max_length=64,
-        help_text="As people write it: +7 999 123-45-67, 8 (999) 123-45-67, 79991234567.",
+        help_text="In any usual spelling: +7 999 123-45-67, 8 (999) 123-45-67, 79991234567.",
     )
     purpose = serializers.RegexField(
         r"^[a-z][a-z0-9_-]*$",
         max_length=32,
         default="login",
-        help_text="What the number is to be proved for.",
+        help_text="What the number is verified for.",
     )
     channel = serializers.ChoiceField(
         choices=CallRequest.Channel.choices,
@@ -47,14 +47,14 @@ class LoginSerializer(CheckSerializer):
 
 
 class VerificationSerializer(serializers.Serializer[None]):
-    """A verification as ``presentation.describe`` gives it."""
+    """A ``verifications.description.Description``."""
 
     id = serializers.UUIDField()
     phone = serializers.CharField(help_text="Masked: +7 *** ***-**-67.")
     purpose = serializers.CharField()
     status = serializers.ChoiceField(choices=Verification.Status.choices)
     channel = serializers.ChoiceField(
-        choices=CallRequest.Channel.choices, help_text="Of the newest call."
+        choices=CallRequest.Channel.choices, help_text="Channel of the newest call."
     )
     delivery = serializers.ChoiceField(
         choices=CallRequest.State.choices, help_text="State of the newest call."
@@ -63,24 +63,26 @@ class VerificationSerializer(serializers.Serializer[None]):
     hint = serializers.CharField(help_text="A sentence for the person, in the request's language.")
     attempts_left = serializers.IntegerField()
     expires_at = serializers.DateTimeField()
-    resend_at = serializers.DateTimeField(allow_null=True, help_text="null: no send is left.")
+    resend_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the code may be sent again; null: no send is left."
+    )
     next_channels = serializers.ListField(
-        child=serializers.CharField(), help_text="What may be tried next."
+        child=serializers.CharField(), help_text="Channels that may be tried next."
     )
 
 
 class ApprovedSerializer(VerificationSerializer):
-    proof = serializers.CharField(help_text="A signed token that says this number was proved.")
+    proof = serializers.CharField(help_text="A signed token: this number was proved.")
 
 
 class ErrorSerializer(serializers.Serializer[None]):
-    code = serializers.CharField(help_text="A stable word, for programs.")
-    detail = serializers.CharField(help_text="For people, in the request's language.")
+    code = serializers.CharField(help_text="A stable word for programs.")
+    detail = serializers.CharField(help_text="A sentence for people, in the request's language.")
     attempts_left = serializers.IntegerField(required=False)
     retry_after = serializers.IntegerField(
-        required=False, help_text="Seconds; the header Retry-After says the same."
+        required=False, help_text="Seconds, as in the header Retry-After."
     )
     limit = serializers.CharField(required=False, help_text="The limit that was reached.")
     fields = serializers.DictField(  # type: ignore[assignment]
-        required=False, help_text="Field name -> what is wrong with it."
+        required=False, help_text="Field name -> list of its errors."
     )

@@ -1,4 +1,4 @@
-"""Routes of the API: ``path("api/phone/", include("django_voicepassword.api.urls"))``."""
+"""URLs of the API: ``path("api/phone/", include("django_voicepassword.api.urls"))``."""
 
 from django.urls import path
 

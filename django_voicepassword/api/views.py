@@ -1,4 +1,4 @@
-"""Phone verification and phone login for programs. Parse, call one verb, answer."""
+"""Phone verification and login for programs. Each view parses, calls one verb and answers."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from django_voicepassword.verifications.description import describe
 
 
 class VerificationAPIView(APIView):
-    """What these views share. Anybody may call them, without cookie and without CSRF token.
+    """Base class of these views. Anybody may call them, without a cookie or a CSRF token.
 
-    Throttles and versioning are the project's own (DEFAULT_THROTTLE_CLASSES,
-    DEFAULT_VERSIONING_CLASS): ``kwargs`` may hold a version from the address.
+    The project's DEFAULT_THROTTLE_CLASSES and DEFAULT_VERSIONING_CLASS apply, so ``kwargs`` may
+    contain a version from the URL.
     """
 
     authentication_classes = ()
@@ -43,11 +43,10 @@ class VerificationAPIView(APIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        # Not method_decorator, which decorates anew for each request. A report of a fault shows the
-        # variables of every frame: DRF's hold the phone and the code in a dozen forms.
+        # Not method_decorator, which would decorate again for each request. Error reports show the
+        # variables of every stack frame, and DRF's frames hold the phone and the code many times.
         view = sensitive_post_parameters("phone", "code")(sensitive(super().as_view(**initkwargs)))
-        # A rollback would un-count a guess: these views are never wrapped in ATOMIC_REQUESTS'
-        # transaction.
+        # Exempt from ATOMIC_REQUESTS: an error after a guess would roll back its count.
         return non_atomic_requests(never_cache(view))
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -60,7 +59,7 @@ class VerificationAPIView(APIView):
     def read(self, serializer_class: type[Serializer[None]]) -> dict[str, Any]:
         data = self.request.data
         if data is None:
-            # JSON's null: only is_valid says it in the form of the other errors.
+            # JSON's null: run_validation() reports it as a list, is_valid() as a dict of fields.
             serializer_class(data=data).is_valid(raise_exception=True)
         return dict(_form(serializer_class).run_validation(data))
 
@@ -107,8 +106,9 @@ class LoginView(VerificationAPIView):
 
 @lru_cache
 def _form(serializer_class: type[Serializer[None]]) -> Serializer[None]:
-    """One of each kind, kept: to copy its fields for each request takes as long as a query, and
-    they never change.
+    """Return the shared instance of a serializer, which has no state of its own.
+
+    A new instance copies all its fields, which takes as long as a database query.
     """
     return serializer_class()
 
@@ -119,11 +119,10 @@ def _describe(verification: Verification) -> dict[str, Any]:
 
 
 def _refuse_foreign_form(request: Request) -> None:
-    """A page of another site may post a form here without asking; a JSON body it may not, without
-    CORS.
+    """Refuse a form whose Origin is another site. Raises PermissionDenied.
 
-    So a form whose Origin is another site is refused: no stranger's page rings a phone or logs
-    somebody in.
+    Browsers let any site post a form here, but a JSON body only with CORS. Otherwise the page of
+    another site could make a visitor's browser call a phone number or log somebody in.
     """
     origin = request.META.get("HTTP_ORIGIN")
     if (
@@ -135,7 +134,7 @@ def _refuse_foreign_form(request: Request) -> None:
     try:
         same = urlsplit(origin).netloc == request._request.get_host()
     except ValueError:
-        # No browser sends "http://[".
+        # An Origin that is no URL, like "http://[": no browser sends it.
         same = False
     if not same and origin not in django_settings.CSRF_TRUSTED_ORIGINS:
         raise PermissionDenied("A form of another site is not accepted: send JSON.")

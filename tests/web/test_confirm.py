@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from django_voicepassword.accounts import users
-from django_voicepassword.api.permissions import PhoneVerified
+from django_voicepassword.api.permissions import IsPhoneVerified
 from django_voicepassword.decorators import PhoneVerifiedRequiredMixin, phone_verified_required
 from django_voicepassword.models import Verification, VerifiedPhone
 from django_voicepassword.testing import outbox
@@ -50,7 +50,7 @@ class Transfer(PhoneVerifiedRequiredMixin, View):
 
 class Program(APIView):
     authentication_classes = [TokenAuthentication, SessionAuthentication]
-    permission_classes = [PhoneVerified.within(600)]
+    permission_classes = [IsPhoneVerified.within(600)]
 
     def get(self, request: Request) -> Response:
         return Response("served")
