@@ -1,0 +1,39 @@
+"""Warnings of ``check --deploy``: settings that are right in development only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.apps import AppConfig
+from django.core import checks
+
+from django_voicepassword.checks.rules import is_loopback_url
+from django_voicepassword.checks.settings import check_settings
+from django_voicepassword.conf import settings
+
+
+@checks.register("voicepassword", deploy=True)
+def check_deployment(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: object
+) -> list[checks.CheckMessage]:
+    """W010, W011. Without a message while ``check_settings`` has some."""
+    if check_settings():
+        return []
+    messages: list[checks.CheckMessage] = []
+    if settings.transport == "http" and is_loopback_url(settings.API_URL):
+        messages.append(
+            checks.Warning(
+                'VOICEPASSWORD["API_URL"] is an address of this machine: calls go to a sandbox.',
+                hint="Remove API_URL: its default is the provider's address.",
+                id="voicepassword.W010",
+            )
+        )
+    if settings.transport in ("console", "memory"):
+        messages.append(
+            checks.Warning(
+                f'VOICEPASSWORD["TRANSPORT"] is "{settings.transport}": nobody is called.',
+                hint='Set API_KEY, and TRANSPORT to "http" or None.',
+                id="voicepassword.W011",
+            )
+        )
+    return messages

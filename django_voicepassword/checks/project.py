@@ -1,0 +1,118 @@
+"""Warnings about a project that works, but probably not as intended."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+from collections.abc import Iterator, Sequence
+
+from celery import current_app
+from django.apps import AppConfig
+from django.conf import settings as django_settings
+from django.core import checks
+from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
+
+from django_voicepassword.checks.settings import check_settings
+from django_voicepassword.conf import settings
+
+BACKEND = "django_voicepassword.backends.PhoneBackend"
+
+
+@checks.register("voicepassword")
+def check_project(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: object
+) -> list[checks.CheckMessage]:
+    """W002 to W009 and I001. Without a message while ``check_settings`` has some."""
+    if check_settings():
+        return []
+    return [*_check_login(), *_check_sending(), *_check_production()]
+
+
+def _check_login() -> Iterator[checks.CheckMessage]:
+    backends = list(django_settings.AUTHENTICATION_BACKENDS)
+    if not any(_is_phone_backend(path) for path in backends):
+        yield checks.Warning(
+            "No phone login is possible: PhoneBackend is not in AUTHENTICATION_BACKENDS.",
+            hint=f'Add "{BACKEND}" to AUTHENTICATION_BACKENDS.',
+            id="voicepassword.W002",
+        )
+    elif any(database.get("ATOMIC_REQUESTS") for database in django_settings.DATABASES.values()):
+        yield checks.Warning(
+            "ATOMIC_REQUESTS is on: in a view of your own, "
+            "an error would roll back the guess that it counted.",
+            hint="The views of this app are safe. Decorate views of your own that call "
+            "authenticate() or verifications.check() with transaction.non_atomic_requests, "
+            "then silence this check.",
+            id="voicepassword.W003",
+        )
+
+
+def _is_phone_backend(path: str) -> bool:
+    try:
+        bases = import_string(path).__mro__
+    except (ImportError, AttributeError):
+        return False
+    # Compared by name: checks and backends are on the same floor and do not import each other.
+    return any(f"{base.__module__}.{base.__qualname__}" == BACKEND for base in bases)
+
+
+def _check_sending() -> Iterator[checks.CheckMessage]:
+    if (
+        settings.dispatch == "celery"
+        and not current_app.conf.broker_url
+        and not current_app.conf.task_always_eager
+    ):
+        yield checks.Warning(
+            "Celery has no broker: no call can be placed.",
+            hint="Set CELERY_BROKER_URL and load your Celery app in the project's __init__.py, "
+            'or DISPATCH to "inline".',
+            id="voicepassword.W004",
+        )
+    disabled = [name for name in ("phone", "phone_guesses", "ip") if not settings.limits.get(name)]
+    if disabled:
+        yield checks.Warning(
+            f'VOICEPASSWORD["LIMITS"] switches off: {", ".join(disabled)}. '
+            "Anybody may ring strangers at your cost.",
+            hint='Give each a rate, as {"phone": ["3/10m", "10/d"]}.',
+            id="voicepassword.W005",
+        )
+    yield from _check_callback()
+
+
+def _check_callback() -> Iterator[checks.CheckMessage]:
+    if settings.CALLBACK_BASE_URL:
+        try:
+            reverse("voicepassword:callback", args=["1.token"])
+        except NoReverseMatch:
+            yield checks.Warning(
+                'VOICEPASSWORD["CALLBACK_BASE_URL"] is set, '
+                "but no path leads to the callback view.",
+                hint='Add path("…", include("django_voicepassword.urls")) to the urls.',
+                id="voicepassword.W006",
+            )
+    elif settings.transport == "http":
+        yield checks.Info(
+            'VOICEPASSWORD["CALLBACK_BASE_URL"] is not set: the states of calls are polled.',
+            hint="Set it to the site's public https address to hear of them at once.",
+            id="voicepassword.I001",
+        )
+
+
+def _check_production() -> Iterator[checks.CheckMessage]:
+    if django_settings.DEBUG:
+        return
+    if settings.TEST_NUMBERS:
+        yield checks.Warning(
+            'VOICEPASSWORD["TEST_NUMBERS"] is set outside DEBUG: '
+            "who knows a code logs in without a phone.",
+            hint="Remove them in production.",
+            id="voicepassword.W008",
+        )
+    is_urllib3_verbose = logging.getLogger("urllib3").isEnabledFor(logging.DEBUG)
+    if http.client.HTTPConnection.debuglevel or is_urllib3_verbose:
+        yield checks.Warning(
+            "Requests are logged for debugging: headers or addresses reach the log.",
+            hint='Set http.client.HTTPConnection.debuglevel to 0 and the logger "urllib3" to INFO.',
+            id="voicepassword.W009",
+        )
