@@ -1,1 +1,1 @@
-"""What fits this app to others that a project may have: each module needs an extra of setup.cfg."""
+"""Integrations with other packages. Each module needs an extra of this package."""

@@ -1,11 +1,12 @@
-"""Checks for django-health-check 4: the key, the balance, Celery's broker, the daily sync.
+"""Checks for django-health-check 4: the API key, the balance, Celery's broker, the daily sync.
 
     HealthCheckView.as_view(checks=["django_voicepassword.contrib.health.VoicePasswordKey", …])
 
-A health page is polled every few seconds, so the checks go by what beat's tasks have stored. Only
-where that is too old is the provider asked, and its answer is kept in the cache for a minute. Their
-messages repeat nothing that a stranger wrote: no text of the provider but its three known words for
-a refused account, no address, no key, no number.
+A health page is polled every few seconds, so the checks read what the periodic tasks have stored.
+Only if that is too old do they ask the provider, and they cache its answer for a minute.
+
+Anybody may see the page, so the messages contain no key, URL or phone number, and of the provider's
+texts only the three known error codes for a refused account.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import threading
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TypedDict
 
 from asgiref.sync import sync_to_async
 from celery import current_app
@@ -28,6 +29,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
+from kombu.connection import Connection
 
 from django_voicepassword import limits, statistics
 from django_voicepassword.calls import broker
@@ -49,99 +51,108 @@ except ImportError as error:
         "django-health-check 4 is missing: pip install 'django-voicepassword[health]'"
     ) from error
 
-#: Seconds for which an answer of the provider holds, also a refusal or none.
+#: Seconds for which the provider's answer is cached, including an error and no answer at all.
 ASK_EVERY = 60
 
-#: Both checks of a page, and the pages of other threads, wait for one answer.
-_asking = threading.Lock()
+#: Held while the provider is asked: the other checks, in any thread, wait for the cached answer.
+_request_lock = threading.Lock()
+
+
+class ProviderAnswer(TypedDict, total=False):
+    """The provider's answer to a request for the balance: either ``balance`` or ``error``."""
+
+    #: A decimal number as text.
+    balance: str
+    #: ``code`` of a ProviderError.
+    error: str
+    #: The provider's own error code, if the error is AccountRefused.
+    error_code: str
 
 
 @dataclasses.dataclass
 class _Check(HealthCheck):
-    """What cannot be judged for a reason of our own side says so, instead of the library's "unknown
-    error".
-    """
+    """Base class: reports wrong settings and a broken database instead of "unknown error"."""
 
     async def run(self) -> None:
         try:
-            if self.matters():
-                await self.judge()
+            if self.is_applicable():
+                await self.evaluate()
         except ImproperlyConfigured:
-            # Its own text may quote what the project wrote, and anybody may see the page.
+            # Not the text of the exception: it may quote the settings.
             raise ServiceUnavailable(
                 _("VOICEPASSWORD in the settings is wrong: “manage.py check” says what.")
             ) from None
         except db.Error as error:
             message = _(
-                "The tables of django_voicepassword cannot be read: is the database up, and is it migrated?"
+                "The tables of django_voicepassword cannot be read: "
+                "is the database up, and is it migrated?"
             )
             raise ServiceUnavailable(message) from error
 
-    def matters(self) -> bool:
-        """Is there anything to be checked?"""
+    def is_applicable(self) -> bool:
+        """Is there anything to check?"""
         return not factory.is_pretended()
 
     @abc.abstractmethod
-    async def judge(self) -> None:
-        """Return, or raise one of the library's exceptions."""
+    async def evaluate(self) -> None:
+        """Return if all is well, else raise one of the library's exceptions."""
 
 
 @dataclasses.dataclass
 class _Account(_Check):
-    """Goes by the newest reading of the balance, or where that is older than ``max_age`` by the
-    provider's own word.
+    """Base class: evaluates the newest balance reading.
+
+    If that is older than ``max_age``, or while ``alarm`` is raised, it asks the provider instead.
     """
 
     max_age: timedelta = dataclasses.field(default=timedelta(hours=2), repr=False)
-    # Not a field, as in the library, whose own 5 seconds would call a slow provider unavailable:
-    # the client's TIMEOUT ends it sooner.
+    # A class attribute, as in the library. Its 5 seconds would report a slow provider as
+    # unavailable; here the client's TIMEOUT ends the request, long before this does.
     timeout = timedelta(hours=1)
-    #: The alarm after which a reading, young as it may be, is not believed.
+    #: While this alarm is raised, even a fresh reading is not trusted.
     alarm = ""
 
-    async def judge(self) -> None:
+    async def evaluate(self) -> None:
         reading = await BalanceReading.objects.order_by("-read_at").afirst()
-        is_fresh = reading is not None and timezone.now() - reading.read_at <= self.max_age
-        # A call that was refused since then knows better.
         if (
             reading is not None
-            and is_fresh
+            and timezone.now() - reading.read_at <= self.max_age
             and not await sync_to_async(limits.is_raised)(self.alarm)
         ):
-            self.weigh({"balance": str(reading.balance)}, reading)
+            self.evaluate_answer({"balance": str(reading.balance)}, reading)
         else:
-            # In a thread of its own: what else is on the page needs the request's for its queries.
-            self.weigh(await asyncio.to_thread(_ask), reading)
+            # In another thread: the page's other checks need the request's thread for queries.
+            self.evaluate_answer(await asyncio.to_thread(_ask_provider), reading)
 
     @abc.abstractmethod
-    def weigh(self, told: dict[str, str], last: BalanceReading | None) -> None:
-        """``told`` has "balance", or the "error" of a ProviderError and the "error_code" of a
-        refused account.
-        """
+    def evaluate_answer(self, answer: ProviderAnswer, last_reading: BalanceReading | None) -> None:
+        """Return if all is well, else raise one of the library's exceptions."""
 
 
 @dataclasses.dataclass
 class VoicePasswordKey(_Account):
-    """The provider accepts API_KEY: it told a balance within ``max_age``, or tells one now."""
+    """The provider accepts API_KEY: it sent a balance within ``max_age``, or sends one now."""
 
     alarm = alarms.ACCOUNT_REFUSED
 
-    def weigh(self, told: dict[str, str], last: BalanceReading | None) -> None:
-        error = told.get("error")
+    def evaluate_answer(self, answer: ProviderAnswer, last_reading: BalanceReading | None) -> None:
+        error = answer.get("error")
         if error == AccountRefused.code:
             message = _(
-                "VoicePassword refuses the account (%(code)s): compare API_KEY with the key in your personal account "
-                "there, and see whether the account is blocked or empty."
+                "VoicePassword refuses the account (%(code)s): "
+                "compare API_KEY with the key in your personal account there, "
+                "and see whether the account is blocked or empty."
             )
-            raise ServiceUnavailable(message % {"code": told["error_code"]})
+            raise ServiceUnavailable(message % {"code": answer["error_code"]})
         if error == Unreachable.code:
             message = _(
-                "VoicePassword does not answer: is its address open to this server, or is it down itself?"
+                "VoicePassword does not answer: "
+                "is its address open to this server, or is it down itself?"
             )
-            raise ServiceWarning(f"{message} {_age(last)}")
+            raise ServiceWarning(f"{message} {_age_sentence(last_reading)}")
         if error is not None:
             message = _("VoicePassword answers what cannot be understood: is API_URL right?")
-            raise ServiceReturnedUnexpectedResult(f"{message} {_age(last)}")
+            raise ServiceReturnedUnexpectedResult(f"{message} {_age_sentence(last_reading)}")
 
 
 @dataclasses.dataclass
@@ -150,13 +161,13 @@ class VoicePasswordBalance(_Account):
 
     alarm = alarms.BALANCE_LOW
 
-    def weigh(self, told: dict[str, str], last: BalanceReading | None) -> None:
-        if "balance" not in told:
+    def evaluate_answer(self, answer: ProviderAnswer, last_reading: BalanceReading | None) -> None:
+        if "balance" not in answer:
             message = _(
                 "The balance is not known: VoicePassword does not tell it. See VoicePasswordKey."
             )
-            raise ServiceWarning(f"{message} {_age(last)}")
-        balance, threshold = Decimal(told["balance"]), settings.LOW_BALANCE or Decimal(0)
+            raise ServiceWarning(f"{message} {_age_sentence(last_reading)}")
+        balance, threshold = Decimal(answer["balance"]), settings.LOW_BALANCE or Decimal(0)
         if balance <= threshold:
             message = _(
                 "The balance is low: %(balance)s, the limit is %(threshold)s. Pay into the account."
@@ -166,36 +177,35 @@ class VoicePasswordBalance(_Account):
 
 @dataclasses.dataclass
 class VoicePasswordBroker(_Check):
-    """Celery's broker answers; a connection is made for it, within the time that a call would be
-    given.
-    """
+    """Celery's broker accepts a connection, with the same time limits as for publishing a call."""
 
-    def matters(self) -> bool:
-        return settings.dispatch == "celery" or super().matters()
+    def is_applicable(self) -> bool:
+        return settings.dispatch == "celery" or super().is_applicable()
 
-    async def judge(self) -> None:
-        # Celery's app belongs to a thread: the request's is the one that would hand over a call.
-        connection = await sync_to_async(_connection)()
+    async def evaluate(self) -> None:
+        # In the request's thread, like publishing a call: Celery's current app is thread-local.
+        connection = await sync_to_async(_make_connection)()
         if connection is None:
             return
         try:
             await asyncio.to_thread(_connect, connection)
         except Exception as error:
-            # Each broker has errors of its own.
+            # Each broker's library raises its own exceptions.
             message = _(
-                "Celery's broker does not answer, no call can be placed: start it, or correct CELERY_BROKER_URL."
+                "Celery's broker does not answer, no call can be placed: "
+                "start it, or correct CELERY_BROKER_URL."
             )
             raise ServiceUnavailable(message) from error
 
 
 @dataclasses.dataclass
 class VoicePasswordSync(_Check):
-    """The provider's running day was agreed with ours within ``max_age``."""
+    """The provider's current day was synced within ``max_age``."""
 
     max_age: timedelta = dataclasses.field(default=timedelta(hours=3), repr=False)
 
-    async def judge(self) -> None:
-        # An old day that was synced again by hand says nothing of beat.
+    async def evaluate(self) -> None:
+        # The newest day, not the newest sync: somebody may have synced an old day by hand.
         newest = await DailyStatistics.objects.order_by("-date").afirst()
         since = timezone.now() - self.max_age
         if (
@@ -205,38 +215,40 @@ class VoicePasswordSync(_Check):
         ):
             return
         if newest is None:
-            found = _("No day was synced yet.")
+            finding = _("No day was synced yet.")
         else:
-            found = _("The newest day that was synced is %(date)s, %(age)s ago.") % {
+            finding = _("The newest day that was synced is %(date)s, %(age)s ago.") % {
                 "date": newest.date.isoformat(),
                 "age": timesince(newest.synced_at),
             }
         advice = _(
             "Are beat and a worker running? “manage.py voicepassword_sync” says what goes wrong."
         )
-        raise ServiceWarning(f"{found} {advice}")
+        raise ServiceWarning(f"{finding} {advice}")
 
 
-def _ask() -> dict[str, str]:
-    """What the provider tells, for ``_Account.weigh``; the cache's word while it holds."""
-    # A corrected key is asked about at once, and sites that share a cache do not share an answer.
+def _ask_provider() -> ProviderAnswer:
+    """Ask for the balance, or return the cached answer."""
+    # The cache key depends on the account: a corrected API key is tried at once, and sites that
+    # share a cache do not share an answer.
     account = salted_hmac(
         "django_voicepassword.health", f"{settings.API_KEY}\n{settings.API_URL}", algorithm="sha256"
     )
     key = f"django_voicepassword.health.{account.hexdigest()}"
     try:
-        with _asking:
-            told: dict[str, str] | None = cache.get(key)
-            if told is None:
-                told = _tell()
-                cache.set(key, told, ASK_EVERY)
-            return told
+        with _request_lock:
+            answer: ProviderAnswer | None = cache.get(key)
+            if answer is None:
+                answer = _request_balance()
+                cache.set(key, answer, ASK_EVERY)
+            return answer
     finally:
-        # The cache may be a table, and no request's end closes what this thread has opened.
+        # The cache may be a database table. No request ends in this thread, so Django would never
+        # close the connection.
         db.close_old_connections()
 
 
-def _tell() -> dict[str, str]:
+def _request_balance() -> ProviderAnswer:
     try:
         return {"balance": str(factory.client().balance().amount)}
     except AccountRefused as error:
@@ -245,25 +257,26 @@ def _tell() -> dict[str, str]:
         return {"error": error.code}
 
 
-def _age(last: BalanceReading | None) -> str:
-    if last is None:
+def _age_sentence(last_reading: BalanceReading | None) -> str:
+    if last_reading is None:
         return _("The balance was never read: are beat and a worker running?")
     return _("The balance was last read %(age)s ago: are beat and a worker running?") % {
-        "age": timesince(last.read_at)
+        "age": timesince(last_reading.read_at)
     }
 
 
-def _connection() -> Any:
-    """A kombu Connection with the time limits of a call, not yet made; None where tasks need no
-    broker.
-    """
+def _make_connection() -> Connection | None:
+    """A connection that is not open yet, with time limits; None if tasks need no broker."""
     app = current_app._get_current_object()
-    limited: Any = broker.connection_of(app, os.getpid())
-    return None if app.conf.task_always_eager else limited.clone()
+    if app.conf.task_always_eager:
+        return None
+    # A copy: the original belongs to the pool that publishes calls.
+    copy: Connection = broker.connection_of(app, os.getpid()).clone()  # type: ignore[no-untyped-call]
+    return copy
 
 
-def _connect(connection: Any) -> None:
+def _connect(connection: Connection) -> None:
     with connection:
-        connection.ensure_connection(
+        connection.ensure_connection(  # type: ignore[no-untyped-call]
             max_retries=1, interval_start=0, interval_step=0, interval_max=0
         )
