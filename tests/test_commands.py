@@ -169,7 +169,7 @@ def test_sync(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
             run("sync", *wrong)
     configure(TRANSPORT="http", API_KEY="wrong", API_URL=sandbox.api_url)
     with pytest.raises(
-        CommandError, match=r"2026-03-10: .*authorisation_failed; the figures of before stay"
+        CommandError, match=r"2026-03-10: .*authorisation_failed; the earlier figures are kept"
     ):
         run("sync", "--date", "2026-03-10")
 

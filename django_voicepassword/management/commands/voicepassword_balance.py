@@ -1,4 +1,4 @@
-"""``manage.py voicepassword_balance``: what the account holds."""
+"""``manage.py voicepassword_balance``: read the balance of the account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_voicepassword.exceptions import ProviderError
 
 
 class Command(BaseCommand):
-    help = "Asks the provider for the balance and prints it."
+    help = "Reads the balance, stores it, and prints it and how long it will last."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -20,6 +20,6 @@ class Command(BaseCommand):
         except (ProviderError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
         self.stdout.write(str(reading))
-        told = statistics.forecast()
-        if told is not None and told.ends_on is not None:
-            self.stdout.write(f"{told.spend_per_day} a day: enough until {told.ends_on}")
+        forecast = statistics.forecast()
+        if forecast is not None and forecast.ends_on is not None:
+            self.stdout.write(f"{forecast.spend_per_day} a day: enough until {forecast.ends_on}")

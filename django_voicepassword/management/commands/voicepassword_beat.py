@@ -1,5 +1,6 @@
-"""``manage.py voicepassword_beat``: the beat schedule into django-celery-beat, where it is edited
-in the admin.
+"""``manage.py voicepassword_beat``: install the beat schedule into django-celery-beat.
+
+There it can be edited in the admin.
 """
 
 from __future__ import annotations
@@ -14,20 +15,24 @@ from django_voicepassword.schedule import BEAT_SCHEDULE
 
 
 class Command(BaseCommand):
-    help = "Installs BEAT_SCHEDULE into django-celery-beat, or updates what is there. What is switched off stays so."
+    help = (
+        "Installs BEAT_SCHEDULE into django-celery-beat, or updates it there. "
+        "Disabled tasks stay disabled."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not apps.is_installed("django_celery_beat"):
             raise CommandError(
-                "django-celery-beat is missing: pip install 'django-voicepassword[beat]' and put \"django_celery_beat\" "
-                "into INSTALLED_APPS; without it put BEAT_SCHEDULE into CELERY_BEAT_SCHEDULE"
+                "django-celery-beat is missing: pip install 'django-voicepassword[beat]' "
+                'and put "django_celery_beat" into INSTALLED_APPS; '
+                "without it put BEAT_SCHEDULE into CELERY_BEAT_SCHEDULE"
             )
         from django_celery_beat.models import PeriodicTask
         from django_celery_beat.schedulers import ModelEntry
 
-        there = set(
+        installed = set(
             PeriodicTask.objects.filter(name__in=BEAT_SCHEDULE).values_list("name", flat=True)
         )
         for name, entry in BEAT_SCHEDULE.items():
             ModelEntry.from_entry(name, app=current_app, **entry)
-            self.stdout.write(f"{name}: {'updated' if name in there else 'installed'}")
+            self.stdout.write(f"{name}: {'updated' if name in installed else 'installed'}")

@@ -1,4 +1,4 @@
-"""``manage.py voicepassword_call PHONE``: start a verification by hand; the limits hold here too."""
+"""``manage.py voicepassword_call PHONE``: start a verification by hand. The limits apply."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_voicepassword import verifications
 from django_voicepassword.exceptions import VerificationError
-from django_voicepassword.verifications import description
+from django_voicepassword.verifications.description import describe
 
 
 class Command(BaseCommand):
-    help = "Starts a verification of PHONE: it is called, and that is paid."
+    help = "Starts a verification of PHONE. The call is real and costs money."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("phone")
@@ -27,6 +27,6 @@ class Command(BaseCommand):
             )
         except (VerificationError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
-        described = description.describe(verification)
-        self.stdout.write(f"{described.phone}: {described.channel} {described.delivery}")
-        self.stdout.write(described.hint)
+        description = describe(verification)
+        self.stdout.write(f"{description.phone}: {description.channel} {description.delivery}")
+        self.stdout.write(description.hint)

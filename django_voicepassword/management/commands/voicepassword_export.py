@@ -1,4 +1,4 @@
-"""``manage.py voicepassword_export FILE``: the call history, or some of it, as CSV or XLSX."""
+"""``manage.py voicepassword_export FILE``: write the call history as CSV or XLSX."""
 
 from __future__ import annotations
 
@@ -18,87 +18,89 @@ from django_voicepassword.history import export, filters
 from django_voicepassword.models import CallRequest
 from django_voicepassword.security import audit
 
-#: Filters of the history and what is said of them.
+#: Options that filter the history, with their help texts.
 FILTERS = {
-    "state": "one state, as busy",
+    "state": "one state, such as busy",
     "channel": "flashcall, voice or sms",
     "origin": "app or imported",
     "error": "an error code, or any",
     "differs": "state, price, duration or any",
-    "from": "the first day, as 2026-03-10",
+    "from": "the first day, such as 2026-03-10",
     "to": "the last day",
-    "q": "the last digits of a number, a whole number, an id of the provider's, a user's name",
+    "q": "the last digits of a number, a whole number, a provider id or a user name",
 }
 
 
 class Command(BaseCommand):
-    help = "Writes calls into FILE, newest first: CSV, or XLSX with XlsxWriter, as its name ends."
+    help = "Writes calls to FILE, newest first. Its extension chooses the format: .csv or .xlsx."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path)
-        for name, told in FILTERS.items():
-            parser.add_argument(f"--{name}", help=told)
+        for name, help_text in FILTERS.items():
+            parser.add_argument(f"--{name}", help=help_text)
         parser.add_argument(
-            "--whole-phones", action="store_true", help="whole numbers; that is noted in the log"
+            "--whole-phones",
+            action="store_true",
+            help="write whole numbers; the audit log records it",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        file: Path = options["file"]
-        kind = self._kind(file)
+        path: Path = options["file"]
+        file_format = _format_of(path)
         try:
             calls = filters.apply_filters(
                 CallRequest.objects.all(), {name: options[name] for name in FILTERS}
             )
         except filters.InvalidFilter as error:
             raise CommandError(f"--{error.name}: {error}") from None
-        self._expected = calls.count()
+        self._total = calls.count()
+        self._written = 0
         if options["whole_phones"]:
             audit.whole_numbers_seen(
-                None, f"command voicepassword_export as {kind}", self._expected
+                None, f"command voicepassword_export as {file_format}", self._total
             )
         try:
-            with _whole_or_nothing(file) as written:
-                self._write(export.Export(calls, options["whole_phones"]), kind, written)
+            with _open_atomic(path) as file:
+                self._write(export.Export(calls, options["whole_phones"]), file_format, file)
         except (OSError, export.TooManyRows) as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"{file}: {self._done} rows")
+        self.stdout.write(f"{path}: {self._written} rows")
 
-    def _kind(self, file: Path) -> str:
-        kind = file.suffix.lower().lstrip(".")
-        if kind == export.XLSX and kind not in export.formats():
-            raise CommandError("XLSX needs XlsxWriter: pip install 'django-voicepassword[xlsx]'")
-        if kind not in export.formats():
-            raise CommandError("FILE must end in .csv or .xlsx")
-        return kind
-
-    def _write(self, work: export.Export, kind: str, file: IO[bytes]) -> None:
-        self._done = 0
-        if kind == export.CSV:
-            file.writelines(work.csv(self._progress))
+    def _write(self, exporter: export.Export, file_format: str, file: IO[bytes]) -> None:
+        if file_format == export.CSV:
+            file.writelines(exporter.csv(self._show_progress))
         else:
-            work.xlsx(file, self._progress)
-        self._end_line()
-
-    def _progress(self, rows: int) -> None:
-        """A line that counts, where somebody looks."""
-        self._done = rows
+            exporter.xlsx(file, self._show_progress)
         if self.stderr.isatty():
-            self.stderr.write(f"\r{rows:,} of {self._expected:,} rows", ending="")
+            # Ends the line of the counter.
+            self.stderr.write("")
+
+    def _show_progress(self, rows: int) -> None:
+        """Count the rows; on a terminal, in one line that is overwritten."""
+        self._written = rows
+        if self.stderr.isatty():
+            self.stderr.write(f"\r{rows:,} of {self._total:,} rows", ending="")
             self.stderr.flush()
 
-    def _end_line(self) -> None:
-        if self.stderr.isatty():
-            self.stderr.write("")
+
+def _format_of(path: Path) -> str:
+    file_format = path.suffix.lower().lstrip(".")
+    if file_format == export.XLSX and file_format not in export.formats():
+        raise CommandError("XLSX needs XlsxWriter: pip install 'django-voicepassword[xlsx]'")
+    if file_format not in export.formats():
+        raise CommandError("FILE must end in .csv or .xlsx")
+    return file_format
 
 
 @contextmanager
-def _whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
-    """A file for its owner's eyes alone that has its name when it is whole; before, and whatever
-    ends it, it has another.
+def _open_atomic(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file, readable by its owner alone, that becomes ``path`` when complete.
+
+    Any exception deletes it and leaves an existing ``path`` as it is.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
-        with os.fdopen(handle, "wb") as file, _stopped_gently():
+        with os.fdopen(descriptor, "wb") as file, _exit_on_sigterm():
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -109,17 +111,17 @@ def _whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _stopped_gently() -> Iterator[None]:
-    """SIGTERM ends the process as Ctrl-C does: what was begun is taken away."""
+def _exit_on_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into SystemExit, so that the temporary file is deleted as after Ctrl-C."""
 
-    def stop(*args: Any) -> None:
+    def stop(*args: object) -> None:
         sys.exit(128 + signal.SIGTERM)
 
-    # In a thread of somebody's own, signals are not ours to take.
-    is_ours = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, stop) if is_ours else None
+    # Python sets signal handlers in the main thread only.
+    is_main = threading.current_thread() is threading.main_thread()
+    previous = signal.signal(signal.SIGTERM, stop) if is_main else None
     try:
         yield
     finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+        if is_main:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if previous is None else previous)

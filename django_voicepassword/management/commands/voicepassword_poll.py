@@ -1,4 +1,4 @@
-"""``manage.py voicepassword_poll``: what the beat task poll_calls does, once, without a worker."""
+"""``manage.py voicepassword_poll``: run the periodic task poll_calls once, without a worker."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django_voicepassword.verifications import dispatch
 
 class Command(BaseCommand):
     help = (
-        "Asks the provider for the states of calls that nobody reported, notices calls whose worker died, and hands in "
-        "again what no worker took."
+        "Polls calls whose state nobody has reported, marks calls whose worker died as unknown, "
+        "and requeues calls that no worker took."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""``manage.py voicepassword_sandbox``: the imitated provider."""
+"""``manage.py voicepassword_sandbox``: serve the sandbox, an imitation of the provider."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_voicepassword.sandbox.__main__ import add_arguments, serve
 
 
 class Command(BaseCommand):
-    help = "Serves an imitated provider for development: nobody is called, nothing is paid."
+    help = "Serves an imitation of the provider for development: nobody is called, nothing is paid."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,7 +1,8 @@
-"""``manage.py voicepassword_sync``: agree with the provider on days of its statistics."""
+"""``manage.py voicepassword_sync``: reconcile the call history with the provider's statistics."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,28 +14,33 @@ from django_voicepassword.exceptions import ProviderError
 
 
 class Command(BaseCommand):
-    help = "Reads daily statistics of the provider into the call history. Without options: yesterday and today."
+    help = (
+        "Compares the call history with the provider's daily statistics and corrects it. "
+        "Without options: yesterday and today."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        which = parser.add_mutually_exclusive_group()
-        which.add_argument("--date", help="one day of the provider, as 2026-03-10")
-        which.add_argument("--days", type=int, help="so many days, today the last of them")
+        days = parser.add_mutually_exclusive_group()
+        days.add_argument("--date", help="one day of the provider, such as 2026-03-10")
+        days.add_argument("--days", type=int, help="number of days up to and including today")
 
     def handle(self, *args: Any, **options: Any) -> None:
         for day in _days(options["date"], options["days"]):
             try:
-                report = statistics.sync_day(day, self._progress(day))
+                report = statistics.sync_day(day, self._progress_callback(day))
             except (ProviderError, ImproperlyConfigured) as error:
-                raise CommandError(f"{day}: {error}; the figures of before stay") from None
+                raise CommandError(f"{day}: {error}; the earlier figures are kept") from None
             statistics.refresh_figures(day)
-            told = report.statistics
+            figures = report.statistics
             self.stdout.write(
-                f"{day}: {told.rows} rows, {told.matched} matched, {told.imported} imported, {told.mismatched} with "
-                f"differences, {told.missing} missing, {told.unreadable} unreadable; {report.written} written"
+                f"{day}: {figures.rows} rows, {figures.matched} matched, "
+                f"{figures.imported} imported, {figures.mismatched} with differences, "
+                f"{figures.missing} missing, {figures.unreadable} unreadable; "
+                f"{report.written} written"
             )
 
-    def _progress(self, day: date) -> Any:
-        """A line that counts, where somebody looks."""
+    def _progress_callback(self, day: date) -> Callable[[int], None] | None:
+        """Return a function that shows the number of rows, or None if stderr is no terminal."""
         if not self.stderr.isatty():
             return None
 
@@ -45,13 +51,13 @@ class Command(BaseCommand):
         return show
 
 
-def _days(written: str | None, count: int | None) -> list[date]:
+def _days(iso_date: str | None, count: int | None) -> list[date]:
     today = statistics.provider_today()
-    if written is not None:
+    if iso_date is not None:
         try:
-            return [date.fromisoformat(written)]
+            return [date.fromisoformat(iso_date)]
         except ValueError:
-            raise CommandError("--date must be a date, as 2026-03-10") from None
+            raise CommandError("--date must be a date, such as 2026-03-10") from None
     count = 2 if count is None else count
     if not 1 <= count <= 366:
         raise CommandError("--days must be from 1 to 366")
