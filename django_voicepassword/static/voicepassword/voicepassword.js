@@ -1,33 +1,35 @@
-// The pages work without this script. It shows the live state of the call, counts down to the next try, writes times in
-// the reader's own zone and keeps a form from being sent twice.
+// The pages work without this script. It shows the live state of the call, counts down to the next resend, shows times in
+// the browser's time zone and prevents double submits.
 
-const FIRST_PAUSE = 2000;
-const LONGEST_PAUSE = 15000;
-const PATIENCE = 10000;
-const MOVING = ["queued", "placing", "placed", "unknown", "dialing", "sms_queued", "sms_sent"];
+// Milliseconds between two polls of the state: from the first to the longest.
+const FIRST_DELAY = 2000;
+const LONGEST_DELAY = 15000;
+const REQUEST_TIMEOUT = 10000;
+// States of a call that may still change. The other states are final.
+const CHANGING_STATES = ["queued", "placing", "placed", "unknown", "dialing", "sms_queued", "sms_sent"];
 const language = document.documentElement.lang || undefined;
 
-function keepFromSendingTwice(form) {
+function preventDoubleSubmit(form) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) {
       event.preventDefault();
       return;
     }
     form.dataset.sent = "yes";
-    // Later: a disabled button would not send its own value.
+    // After the submit: a disabled button would not send its value.
     setTimeout(() => form.querySelectorAll("button").forEach((button) => { button.disabled = true; }));
   });
 }
 
-// The back button may bring the page as it was left.
-function allowSendingAgain() {
+// The back button may restore the page from the browser's cache, with the form marked as sent.
+function allowSubmitAgain() {
   document.querySelectorAll("[data-sent]").forEach((form) => {
     delete form.dataset.sent;
     form.querySelectorAll("button").forEach((button) => { button.disabled = false; });
   });
 }
 
-function writeTimes(root) {
+function localizeTimes(root) {
   root.querySelectorAll("time[datetime]").forEach((element) => {
     const moment = new Date(element.dateTime);
     if (!Number.isNaN(moment.getTime())) {
@@ -36,7 +38,7 @@ function writeTimes(root) {
   });
 }
 
-// People paste codes with spaces; the field holds digits only.
+// The field takes digits only: remove spaces and hyphens from a pasted code.
 function cleanPastedCode(input) {
   input.addEventListener("paste", (event) => {
     const digits = (event.clipboardData?.getData("text") ?? "").replace(/[\s-]/g, "");
@@ -48,25 +50,27 @@ function cleanPastedCode(input) {
   });
 }
 
-function inWords(seconds) {
+function formatMinutes(seconds) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-// The buttons that send the code again: which are offered, and from when on.
-function followResend(form) {
+// Updates the buttons that send the code again: which channels they offer, and when they are enabled.
+// Returns a function to call with each new state of the verification.
+function setUpResend(form) {
   const wait = form.querySelector("[data-vp-wait]");
-  const none = form.querySelector("[data-vp-none]");
+  const noSendLeft = form.querySelector("[data-vp-none]");
   const buttons = [...form.querySelectorAll("button[name=channel]")];
-  let opensAt = "seconds" in form.dataset ? Date.now() + Number(form.dataset.seconds) * 1000 : null;
+  // Null: the code cannot be sent again.
+  let resendAt = "seconds" in form.dataset ? Date.now() + Number(form.dataset.seconds) * 1000 : null;
   const text = document.createElement("span");
   wait.replaceChildren(text);
 
   const show = () => {
-    const seconds = opensAt === null ? null : Math.max(Math.ceil((opensAt - Date.now()) / 1000), 0);
-    none.hidden = seconds !== null;
+    const seconds = resendAt === null ? null : Math.max(Math.ceil((resendAt - Date.now()) / 1000), 0);
+    noSendLeft.hidden = seconds !== null;
     wait.hidden = !seconds;
     if (seconds) {
-      text.textContent = wait.dataset.text.replace("{time}", inWords(seconds));
+      text.textContent = wait.dataset.text.replace("{time}", formatMinutes(seconds));
     }
     buttons.forEach((button) => { button.disabled = seconds !== 0 || "sent" in form.dataset; });
   };
@@ -75,14 +79,15 @@ function followResend(form) {
 
   return (verification, now) => {
     const { resend_at: at, next_channels: channels } = verification;
-    opensAt = at === null ? null : Date.now() + (new Date(at) - now);
+    resendAt = at === null ? null : Date.now() + (new Date(at) - now);
     buttons.forEach((button) => { button.hidden = at === null || !channels.includes(button.value); });
     show();
   };
 }
 
-// The sentence for the person, its masked phone in one piece. Written only when it is new: it is read aloud.
-function writeHint(element, { hint, phone }) {
+// Shows the hint, with its masked phone as one element. Screen readers announce every change, so an unchanged hint is not
+// written again.
+function showHint(element, { hint, phone }) {
   if (element.textContent === hint) {
     return;
   }
@@ -96,31 +101,31 @@ function writeHint(element, { hint, phone }) {
   }
 }
 
-// The state of the call, asked for ever more seldom until nothing changes any more; not while nobody looks.
-function followCall(journey) {
+// Polls the state of the call with growing delays while it may change and the page is visible.
+function pollState(journey) {
   const hint = document.querySelector("[data-vp-hint]");
   const icon = document.querySelector("[data-vp-icon]");
-  const resend = followResend(journey.querySelector("[data-vp-resend]"));
-  let pause = FIRST_PAUSE;
+  const updateResend = setUpResend(journey.querySelector("[data-vp-resend]"));
+  let delay = FIRST_DELAY;
   let timer;
 
-  const plan = (wait) => {
+  const schedulePoll = (milliseconds) => {
     clearTimeout(timer);
-    timer = setTimeout(ask, wait);
+    timer = setTimeout(poll, milliseconds);
   };
 
   const show = (verification, now) => {
-    writeHint(hint, verification);
-    resend(verification, now);
-    const isMoving = MOVING.includes(verification.delivery);
-    icon?.classList.toggle("vp-icon-calling", isMoving);
-    const left = Math.max(new Date(verification.expires_at) - now, 0) + 1000;
-    pause = Math.min(pause * 1.25, LONGEST_PAUSE);
-    // A call that has ended says no more: the next news is the end of the time.
-    plan(isMoving ? Math.min(pause, left) : left);
+    showHint(hint, verification);
+    updateResend(verification, now);
+    const isChanging = CHANGING_STATES.includes(verification.delivery);
+    icon?.classList.toggle("vp-icon-calling", isChanging);
+    const untilExpiry = Math.max(new Date(verification.expires_at) - now, 0) + 1000;
+    delay = Math.min(delay * 1.25, LONGEST_DELAY);
+    // After a final state only the expiry can change the page.
+    schedulePoll(isChanging ? Math.min(delay, untilExpiry) : untilExpiry);
   };
 
-  async function ask() {
+  async function poll() {
     if (document.hidden) {
       return;
     }
@@ -128,37 +133,37 @@ function followCall(journey) {
       const response = await fetch(journey.dataset.state, {
         cache: "no-store",
         headers: { Accept: "application/json" },
-        signal: AbortSignal.timeout(PATIENCE),
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT),
       });
       const verification = response.ok ? await response.json() : null;
       if (response.status === 404 || (verification && verification.status !== "pending")) {
-        // Over: the page itself knows where to go on.
+        // The verification has ended: reload the page, which redirects or says what to do next.
         location.replace(journey.dataset.page);
         return;
       }
       if (!verification) {
         throw new Error(`status ${response.status}`);
       }
-      // Counted by the server's clock: the reader's may be wrong.
+      // The server's time: the clock of the person's device may be wrong.
       show(verification, new Date(response.headers.get("Date") ?? Date.now()));
     } catch {
-      pause = Math.min(pause * 2, LONGEST_PAUSE);
-      plan(pause);
+      delay = Math.min(delay * 2, LONGEST_DELAY);
+      schedulePoll(delay);
     }
   }
 
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) {
-      pause = FIRST_PAUSE;
-      plan(0);
+      delay = FIRST_DELAY;
+      schedulePoll(0);
     }
   });
-  icon?.classList.toggle("vp-icon-calling", MOVING.includes(journey.dataset.delivery));
-  plan(pause);
+  icon?.classList.toggle("vp-icon-calling", CHANGING_STATES.includes(journey.dataset.delivery));
+  schedulePoll(delay);
 }
 
-document.querySelectorAll("[data-vp-form]").forEach(keepFromSendingTwice);
+document.querySelectorAll("[data-vp-form]").forEach(preventDoubleSubmit);
 document.querySelectorAll("input[autocomplete='one-time-code']").forEach(cleanPastedCode);
-document.querySelectorAll("[data-vp-journey]").forEach(followCall);
-writeTimes(document);
-window.addEventListener("pageshow", allowSendingAgain);
+document.querySelectorAll("[data-vp-journey]").forEach(pollState);
+localizeTimes(document);
+window.addEventListener("pageshow", allowSubmitAgain);
