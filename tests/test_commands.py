@@ -1,4 +1,4 @@
-"""The commands: what they print, and the one line they fail with."""
+"""The commands: their output and their error messages."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ def test_balance(sandbox: SandboxProcess, configure: Callable[..., None]) -> Non
 
 
 def test_call(outbox: list[Sent]) -> None:
-    told = run("call", "8 (999) 000-00-01", "--channel", "voice", "--purpose", "support")
-    assert told.startswith("+7 *** ***-**-01: voice placed\n")
-    assert outbox[0].code not in told
+    output = run("call", "8 (999) 000-00-01", "--channel", "voice", "--purpose", "support")
+    assert output.startswith("+7 *** ***-**-01: voice placed\n")
+    assert outbox[0].code not in output
     assert (outbox[0].channel, Verification.objects.get().purpose) == ("voice", "support")
 
 
 @pytest.mark.parametrize(
-    ("phone", "told"), [("12", "not a phone number"), ("+1 202 555 0123", "not called")]
+    ("phone", "message"), [("12", "not a phone number"), ("+1 202 555 0123", "not called")]
 )
-def test_a_call_that_cannot_be(outbox: list[Sent], phone: str, told: str) -> None:
-    with pytest.raises(CommandError, match=told):
+def test_call_refuses_an_invalid_number(outbox: list[Sent], phone: str, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
         run("call", phone)
     assert outbox == []
 
 
-def test_a_call_keeps_to_the_limits(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_call_obeys_the_limits(outbox: list[Sent], configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["1/h"]})
     run("call", "79990000001")
     with pytest.raises(CommandError, match="limit"):
@@ -81,8 +81,8 @@ def test_poll(outbox: list[Sent]) -> None:
     assert run("poll") == "asked for 0, given up as unknown: 1, handed in again: 0\n"
 
 
-def long_in_the_queue(number: str = "79990000001") -> CallRequest:
-    """A call whose task was lost, or whose request died behind the commit."""
+def stuck_call(number: str = "79990000001") -> CallRequest:
+    """A queued call whose task was lost, or whose request died after the commit."""
     call = verifications.start(number).calls.get()
     CallRequest.objects.filter(pk=call.pk).update(
         state="queued",
@@ -93,30 +93,30 @@ def long_in_the_queue(number: str = "79990000001") -> CallRequest:
     return call
 
 
-def test_poll_places_what_nobody_placed(outbox: list[Sent]) -> None:
-    call = long_in_the_queue()
+def test_poll_places_a_stuck_call(outbox: list[Sent]) -> None:
+    call = stuck_call()
     assert run("poll") == "asked for 0, given up as unknown: 0, handed in again: 1\n"
     call.refresh_from_db()
     assert (call.state, len(outbox)) == ("placed", 2)
 
 
-def test_poll_hands_in_to_the_queue(
+def test_poll_requeues_a_stuck_call(
     outbox: list[Sent], configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = long_in_the_queue()
+    call = stuck_call()
     configure(DISPATCH="celery")
-    handed_in = []
+    published = []
     monkeypatch.setattr(
-        broker, "publish", lambda task, call_id: handed_in.append((task.name, call_id))
+        broker, "publish", lambda task, call_id: published.append((task.name, call_id))
     )
     assert run("poll").endswith("handed in again: 1\n")
-    assert handed_in == [("django_voicepassword.tasks.place_call", call.pk)]
+    assert published == [("django_voicepassword.tasks.place_call", call.pk)]
 
 
-def test_poll_says_that_the_broker_is_down(
+def test_poll_reports_a_broker_that_is_down(
     outbox: list[Sent], configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = long_in_the_queue()
+    call = stuck_call()
     configure(DISPATCH="celery")
 
     def down(*args: Any) -> None:
@@ -129,7 +129,7 @@ def test_poll_says_that_the_broker_is_down(
     assert call.state == "queued"
 
 
-def test_poll_minds_a_clock_that_stepped_back(outbox: list[Sent]) -> None:
+def test_poll_corrects_times_after_the_clock_stepped_back(outbox: list[Sent]) -> None:
     verification = verifications.start("79990000001")
     later = timezone.now() + timedelta(hours=1)
     Verification.objects.update(
@@ -164,9 +164,9 @@ def test_sync(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
     assert re.fullmatch(line * 2, run("sync"))
     assert re.fullmatch(line * 3, run("sync", "--days", "3"))
     assert run("sync", "--date", "2026-03-10").startswith("2026-03-10: 0 rows")
-    for wrong in (["--date", "10.03.2026"], ["--days", "0"]):
+    for arguments in (["--date", "10.03.2026"], ["--days", "0"]):
         with pytest.raises(CommandError):
-            run("sync", *wrong)
+            run("sync", *arguments)
     configure(TRANSPORT="http", API_KEY="wrong", API_URL=sandbox.api_url)
     with pytest.raises(
         CommandError, match=r"2026-03-10: .*authorisation_failed; the earlier figures are kept"
@@ -193,7 +193,7 @@ def test_the_tasks_do_what_the_commands_do(
     tasks.purge()
 
 
-def test_the_schedule_names_tasks_that_are_there() -> None:
+def test_the_schedule_names_existing_tasks() -> None:
     names = {entry["task"] for entry in BEAT_SCHEDULE.values()}
     assert names == {
         f"django_voicepassword.tasks.{name}"
@@ -205,7 +205,7 @@ def test_the_schedule_names_tasks_that_are_there() -> None:
 @pytest.mark.parametrize(
     "name", ["balance", "beat", "call", "export", "poll", "purge", "sandbox", "sync"]
 )
-def test_every_command_says_what_it_does(name: str, capsys: Any) -> None:
+def test_every_command_has_a_help_text(name: str, capsys: Any) -> None:
     with pytest.raises(SystemExit) as caught:
         run(name, "--help")
     assert caught.value.code == 0

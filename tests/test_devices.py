@@ -19,7 +19,7 @@ from django_voicepassword.exceptions import RateLimited, WrongCode
 from django_voicepassword.models import CallRequest
 from django_voicepassword.security import trusted_devices
 from django_voicepassword.testing import Sent
-from tests.web.person import Person
+from tests.web.page_client import PageClient
 
 pytestmark = pytest.mark.django_db
 PHONE = "79990000001"
@@ -153,15 +153,15 @@ def test_a_device_remembers_the_newest_numbers() -> None:
 
 
 def test_a_login_by_the_pages_and_by_the_api_makes_the_device_known(outbox: list[Sent]) -> None:
-    person = Person()
-    person.open("/auth/login/")
-    person.press("Call me", phone=PHONE)
-    assert trusted_devices.COOKIE not in person.client.cookies
-    person.press("Log in", code=outbox[-1].code)
+    page_client = PageClient()
+    page_client.open("/auth/login/")
+    page_client.press("Call me", phone=PHONE)
+    assert trusted_devices.COOKIE not in page_client.client.cookies
+    page_client.press("Log in", code=outbox[-1].code)
     program = Client()
     id = program.post("/api/verifications/", {"phone": PHONE}).json()["id"]
     program.post("/api/login/", {"verification": id, "code": outbox[-1].code})
-    for client in (person.client, program):
+    for client in (page_client.client, program):
         cookie = client.cookies[trusted_devices.COOKIE]
         assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (
             True,

@@ -1,4 +1,4 @@
-"""From a right code to a user: the backend, whose number it is, and how a project makes its users."""
+"""The authentication backend: finding and creating the user of a number."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ User = get_user_model()
 
 
 def log_in(
-    outbox: list[Sent], phone: str = PHONE, request: HttpRequest | None = None, **given: Any
+    outbox: list[Sent], phone: str = PHONE, request: HttpRequest | None = None, **options: Any
 ) -> Any:
-    verification = verifications.start(phone, **given)
+    verification = verifications.start(phone, **options)
     return authenticate(request, verification=verification.id, voicepassword_code=outbox[-1].code)
 
 
-def test_a_first_login_makes_a_user_and_later_ones_find_it(outbox: list[Sent]) -> None:
+def test_a_first_login_creates_a_user_and_later_ones_find_it(outbox: list[Sent]) -> None:
     user = log_in(outbox)
     assert (user.is_active, user.is_staff, user.has_usable_password()) == (True, False, False)
     assert PHONE not in user.get_username()
@@ -41,7 +41,7 @@ def test_a_first_login_makes_a_user_and_later_ones_find_it(outbox: list[Sent]) -
     assert Verification.objects.filter(user=user, status="approved").count() == 2
 
 
-def test_a_verified_phone_of_any_user_model_is_found(outbox: list[Sent]) -> None:
+def test_the_user_of_a_verified_phone_is_found(outbox: list[Sent]) -> None:
     user = User.objects.create(username="someone")
     users.assign(user, PHONE)
     assert log_in(outbox, "8 (999) 000-00-01") == user
@@ -55,7 +55,7 @@ def test_a_number_moves_to_its_new_user(outbox: list[Sent]) -> None:
     assert list(VerifiedPhone.objects.values_list("user__username", flat=True)) == ["new"]
 
 
-def test_a_number_may_be_proved_for_a_user_who_is_logged_in(outbox: list[Sent]) -> None:
+def test_a_logged_in_user_may_verify_a_number(outbox: list[Sent]) -> None:
     user = User.objects.create(username="someone")
     verification = verifications.start(PHONE, purpose="change-phone", user=user)
     approved = verifications.check(verification.id, outbox[-1].code, purpose="change-phone")
@@ -64,7 +64,7 @@ def test_a_number_may_be_proved_for_a_user_who_is_logged_in(outbox: list[Sent]) 
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_nobody_may_log_in(
+def test_without_an_active_user_the_login_is_refused(
     outbox: list[Sent], configure: Callable[..., None], is_known: bool
 ) -> None:
     configure(CREATE_USERS=False)
@@ -73,11 +73,11 @@ def test_nobody_may_log_in(
     request = RequestFactory().post("/")
     assert log_in(outbox, request=request) is None
     assert isinstance(request.voicepassword_result.error, Refused)  # type: ignore[attr-defined]
-    # The code was right, and is spent.
+    # The code was right and cannot be used again.
     assert Verification.objects.get().status == "approved"
 
 
-def test_it_needs_no_request_and_no_other_credentials(outbox: list[Sent]) -> None:
+def test_the_backend_needs_no_request_and_ignores_other_credentials(outbox: list[Sent]) -> None:
     backend = PhoneBackend()
     assert backend.authenticate(None) is None
     assert backend.authenticate(None, username="someone", password="secret") is None
@@ -85,31 +85,31 @@ def test_it_needs_no_request_and_no_other_credentials(outbox: list[Sent]) -> Non
 
 
 def test_a_code_in_the_signal_of_a_failed_login_is_masked(outbox: list[Sent]) -> None:
-    heard = []
+    received = []
 
-    def hear(credentials: dict[str, Any], **kwargs: Any) -> None:
-        heard.append(str(credentials))
+    def receive(credentials: dict[str, Any], **kwargs: Any) -> None:
+        received.append(str(credentials))
 
     verification = verifications.start(PHONE)
     code = outbox[-1].code
     wrong = f"{(int(code) + 1) % 10000:04}"
-    user_login_failed.connect(hear)
+    user_login_failed.connect(receive)
     try:
         assert authenticate(None, verification=verification.id, voicepassword_code=wrong) is None
     finally:
-        user_login_failed.disconnect(hear)
-    assert len(heard) == 1
-    assert f"'{wrong}'" not in heard[0]
+        user_login_failed.disconnect(receive)
+    assert len(received) == 1
+    assert f"'{wrong}'" not in received[0]
 
 
-def test_a_login_counts_only_for_login(outbox: list[Sent]) -> None:
+def test_a_verification_for_another_purpose_logs_nobody_in(outbox: list[Sent]) -> None:
     assert log_in(outbox, purpose="order") is None
     assert not User.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("field", [None, "last_name"])
-def test_two_right_guesses_at_once_make_one_user_and_one_login(
+def test_two_right_guesses_at_once_create_one_user_and_one_login(
     outbox: list[Sent], configure: Callable[..., None], field: str | None
 ) -> None:
     configure(USER_PHONE_FIELD=field)
@@ -121,7 +121,7 @@ def test_two_right_guesses_at_once_make_one_user_and_one_login(
 
     tried = [ids[number % 2] for number in range(6)]
     users_or_errors = at_once([log_in_with(id) for id in tried])
-    assert not [one for one in users_or_errors if isinstance(one, Exception)]
+    assert not [result for result in users_or_errors if isinstance(result, Exception)]
     got = list(zip(tried, users_or_errors, strict=True))
     logged_in = [id for id, user in got if user is not None]
     assert sorted(logged_in, key=str) == sorted(ids, key=str)
@@ -129,25 +129,25 @@ def test_two_right_guesses_at_once_make_one_user_and_one_login(
     assert VerifiedPhone.objects.count() == (field is None)
 
 
-class OwnBackend(PhoneBackend):
+class CustomBackend(PhoneBackend):
     def create_user(self, phone: str) -> Any:
         return User.objects.create(username=f"customer-{phone[-2:]}", email="customer@example.org")
 
 
-class NoBackend(PhoneBackend):
+class RefusingBackend(PhoneBackend):
     def create_user(self, phone: str) -> Any:
         return None
 
 
-def test_a_project_makes_users_in_its_own_way(outbox: list[Sent], settings: Any) -> None:
-    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.OwnBackend"]
+def test_a_project_overrides_create_user(outbox: list[Sent], settings: Any) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.CustomBackend"]
     assert log_in(outbox).email == "customer@example.org"
-    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.NoBackend"]
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.RefusingBackend"]
     assert log_in(outbox, "79990000002") is None
 
 
 @pytest.mark.parametrize("spelling", ["79990000001", "+79990000001"])
-def test_the_field_of_the_user_model_is_read_in_either_spelling(
+def test_user_phone_field_is_read_with_and_without_a_plus(
     outbox: list[Sent], configure: Callable[..., None], spelling: str
 ) -> None:
     configure(USER_PHONE_FIELD="last_name")
@@ -158,7 +158,7 @@ def test_the_field_of_the_user_model_is_read_in_either_spelling(
     assert not VerifiedPhone.objects.exists()
 
 
-def test_several_users_with_one_number_are_nobody(
+def test_a_number_of_several_users_logs_nobody_in(
     outbox: list[Sent], configure: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     configure(USER_PHONE_FIELD="last_name")
@@ -176,20 +176,23 @@ def test_the_number_may_be_the_user_name(
     assert log_in(outbox).get_username() == PHONE
 
 
-class Veto:
+class DenyingBackend:
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> Any:
         raise PermissionDenied
 
 
-def test_a_veto_of_an_earlier_backend_is_refused(outbox: list[Sent], settings: Any) -> None:
+def test_a_denial_by_an_earlier_backend_is_refused(outbox: list[Sent], settings: Any) -> None:
     verification = verifications.start(PHONE)
-    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.Veto", *settings.AUTHENTICATION_BACKENDS]
+    settings.AUTHENTICATION_BACKENDS = [
+        f"{__name__}.DenyingBackend",
+        *settings.AUTHENTICATION_BACKENDS,
+    ]
     with pytest.raises(Refused):
         login.authenticate_phone(RequestFactory().post("/"), verification.id, outbox[-1].code)
     assert Verification.objects.get().attempts == 0
 
 
-def test_a_missing_backend_is_told(outbox: list[Sent], settings: Any) -> None:
+def test_a_missing_backend_is_reported(outbox: list[Sent], settings: Any) -> None:
     verification = verifications.start(PHONE)
     settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
     with pytest.raises(ImproperlyConfigured, match="PhoneBackend"):
@@ -197,15 +200,15 @@ def test_a_missing_backend_is_told(outbox: list[Sent], settings: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_project_hears_of_a_proof_once_with_its_user(outbox: list[Sent]) -> None:
-    heard = []
+def test_phone_verified_is_sent_once_with_the_user(outbox: list[Sent]) -> None:
+    received = []
 
-    def hear(verification: Verification, user: Any, **kwargs: Any) -> None:
-        heard.append((verification.status, user))
+    def receive(verification: Verification, user: Any, **kwargs: Any) -> None:
+        received.append((verification.status, user))
 
-    signals.phone_verified.connect(hear)
+    signals.phone_verified.connect(receive)
     try:
         user = log_in(outbox)
     finally:
-        signals.phone_verified.disconnect(hear)
-    assert heard == [("approved", user)]
+        signals.phone_verified.disconnect(receive)
+    assert received == [("approved", user)]

@@ -1,4 +1,4 @@
-"""VOICEPASSWORD: its defaults are documented, and every mistake is told with what to do about it."""
+"""VOICEPASSWORD: its defaults are documented, and every mistake gives a message with a hint."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ def _production(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(current_app.conf, "broker_url", "memory://")
 
 
-def found(given: Any, deploy: bool = False) -> dict[str, CheckMessage]:
-    """Id -> message, for a project with ``VOICEPASSWORD = given``."""
-    with override_settings(VOICEPASSWORD=given):
+def run_checks(configured: Any, deploy: bool = False) -> dict[str, CheckMessage]:
+    """Return the messages by id for a project with these settings."""
+    with override_settings(VOICEPASSWORD=configured):
         messages = [*checks.check_settings(), *checks.check_project()]
         messages += checks.check_deployment() if deploy else []
     return {str(message.id): message for message in messages}
 
 
-def test_the_document_has_every_key_and_its_default() -> None:
+def test_the_docs_list_every_key_with_its_default() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| `(.*?)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert {key: ast.literal_eval(default) for key, default in rows} == DEFAULTS
 
 
-def test_every_key_has_a_rule_and_every_default_obeys_it() -> None:
+def test_every_default_obeys_a_rule() -> None:
     assert set(RULES) == set(DEFAULTS)
-    assert [key for key, (holds, _) in RULES.items() if not holds(DEFAULTS[key])] == []
+    assert [key for key, rule in RULES.items() if not rule.is_valid(DEFAULTS[key])] == []
 
 
 def test_reading_changes_no_default() -> None:
@@ -56,8 +56,8 @@ def test_reading_changes_no_default() -> None:
     assert before == DEFAULTS
 
 
-def test_what_is_right_is_silent() -> None:
-    assert found(HTTP, deploy=True) == {}
+def test_valid_settings_give_no_message() -> None:
+    assert run_checks(HTTP, deploy=True) == {}
 
 
 @pytest.mark.parametrize(
@@ -119,19 +119,19 @@ def test_what_is_right_is_silent() -> None:
     ],
 )
 def test_a_wrong_value_names_its_key_and_what_it_must_be(key: str, value: Any) -> None:
-    message = found({**HTTP, key: value})["voicepassword.E003"]
+    message = run_checks({**HTTP, key: value})["voicepassword.E003"]
     assert f'["{key}"]' in message.msg
     assert message.hint
     assert message.hint.startswith("It must be ")
 
 
-def test_a_wrong_key_is_never_repeated() -> None:
-    (message,) = found({"API_KEY": ["secret-key"]}).values()
+def test_a_message_never_repeats_the_api_key() -> None:
+    (message,) = run_checks({"API_KEY": ["secret-key"]}).values()
     assert "secret-key" not in f"{message.msg}{message.hint}"
 
 
 @pytest.mark.parametrize(
-    ("given", "id", "told"),
+    ("configured", "id", "text"),
     [
         (["API_KEY"], "E001", "must be a dict"),
         ({**HTTP, "CODE_TLL": 60}, "E002", 'Did you mean "CODE_TTL"?'),
@@ -152,14 +152,14 @@ def test_a_wrong_key_is_never_repeated() -> None:
         ({**HTTP, "CALLBACK_BASE_URL": None}, "I001", "polled"),
     ],
 )
-def test_what_does_not_fit_is_told(given: Any, id: str, told: str) -> None:
-    message = found(given)[f"voicepassword.{id}"]
-    assert told in f"{message.msg} {message.hint}"
+def test_a_mistake_gives_its_message(configured: Any, id: str, text: str) -> None:
+    message = run_checks(configured)[f"voicepassword.{id}"]
+    assert text in f"{message.msg} {message.hint}"
     assert "secret-key" not in f"{message.msg} {message.hint}"
 
 
 @pytest.mark.parametrize(
-    "given",
+    "configured",
     [
         {**HTTP, "CODE_LENGTH": 6, "CODE_SOURCE": "service", "CHANNELS": ["flashcall", "sms"]},
         {**HTTP, "API_URL": "http://127.0.0.1:8001/api/voice-password/"},
@@ -169,60 +169,63 @@ def test_what_does_not_fit_is_told(given: Any, id: str, told: str) -> None:
         {**HTTP, "DAILY_BUDGET": 500, "LOW_BALANCE": Decimal("99.90")},
     ],
 )
-def test_what_is_rare_and_right_is_silent(given: dict[str, Any]) -> None:
-    assert found(given) == {}
+def test_unusual_valid_settings_give_no_message(configured: dict[str, Any]) -> None:
+    assert run_checks(configured) == {}
 
 
 @pytest.mark.parametrize(
-    ("given", "id"),
+    ("configured", "id"),
     [
         ({**HTTP, "API_URL": "http://127.0.0.1:8001/api/voice-password/"}, "W010"),
         ({"TRANSPORT": "console"}, "W011"),
         ({"TRANSPORT": "memory"}, "W011"),
     ],
 )
-def test_development_is_told_by_check_deploy_alone(given: dict[str, Any], id: str) -> None:
-    assert f"voicepassword.{id}" in found(given, deploy=True)
-    assert f"voicepassword.{id}" not in found(given)
-
-
-def test_the_backend_is_missing(settings: Any) -> None:
-    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-    assert "AUTHENTICATION_BACKENDS" in str(found(HTTP)["voicepassword.W002"])
-
-
-def test_a_rollback_of_a_foreign_view_would_uncount_guesses(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
+def test_only_check_deploy_reports_development_settings(
+    configured: dict[str, Any], id: str
 ) -> None:
+    assert f"voicepassword.{id}" in run_checks(configured, deploy=True)
+    assert f"voicepassword.{id}" not in run_checks(configured)
+
+
+def test_a_missing_backend_is_reported(settings: Any) -> None:
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+    assert "AUTHENTICATION_BACKENDS" in str(run_checks(HTTP)["voicepassword.W002"])
+
+
+def test_atomic_requests_is_reported(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.DATABASES["default"], "ATOMIC_REQUESTS", True)
-    assert "non_atomic_requests" in str(found(HTTP)["voicepassword.W003"])
+    assert "non_atomic_requests" in str(run_checks(HTTP)["voicepassword.W003"])
 
 
-def test_celery_has_no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_celery_without_a_broker_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(current_app.conf, "broker_url", None)
-    assert "CELERY_BROKER_URL" in str(found(HTTP)["voicepassword.W004"])
+    assert "CELERY_BROKER_URL" in str(run_checks(HTTP)["voicepassword.W004"])
 
 
-def test_the_callback_is_not_routed(settings: Any) -> None:
+def test_a_callback_without_a_route_is_reported(settings: Any) -> None:
     settings.ROOT_URLCONF = "django.contrib.auth.urls"
-    assert "include" in str(found(HTTP)["voicepassword.W006"])
+    assert "include" in str(run_checks(HTTP)["voicepassword.W006"])
 
 
-def test_requests_are_logged_for_debugging(settings: Any) -> None:
+def test_debug_logging_of_requests_is_reported(settings: Any) -> None:
     logger = logging.getLogger("urllib3")
     logger.setLevel(logging.DEBUG)
     try:
-        assert "urllib3" in str(found(HTTP)["voicepassword.W009"])
+        assert "urllib3" in str(run_checks(HTTP)["voicepassword.W009"])
     finally:
         logger.setLevel(logging.NOTSET)
 
 
-def test_without_a_key_development_prints(settings: Any) -> None:
+def test_without_a_key_debug_uses_the_console(settings: Any) -> None:
     settings.VOICEPASSWORD = {}
     settings.DEBUG = True
-    from django_voicepassword.conf import settings as ours
+    from django_voicepassword.conf import settings as voicepassword_settings
 
-    assert (ours.transport, ours.dispatch) == ("console", "inline")
+    assert (voicepassword_settings.transport, voicepassword_settings.dispatch) == (
+        "console",
+        "inline",
+    )
     settings.DEBUG = False
     with pytest.raises(ImproperlyConfigured, match="API_KEY"):
-        _ = ours.transport
+        _ = voicepassword_settings.transport

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.web import csp
+from tests.web import content_security_policy
 
 POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
 
-class StrictPolicy(csp.StrictPolicy):
+class StrictPolicy(content_security_policy.StrictPolicyMiddleware):
     policy = POLICY

@@ -1,4 +1,4 @@
-"""The OpenAPI schema is valid, without a warning, and says what the API does."""
+"""The OpenAPI schema is valid, without warnings, and describes what the API answers."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_every_endpoint_is_there(schema: dict[str, Any]) -> None:
-    told = {(path, method) for path, methods in schema["paths"].items() for method in methods}
-    assert told == {
+    endpoints = {(path, method) for path, methods in schema["paths"].items() for method in methods}
+    assert endpoints == {
         ("/api/verifications/", "post"),
         ("/api/verifications/{id}/", "get"),
         ("/api/verifications/{id}/resend/", "post"),
@@ -57,25 +57,25 @@ def test_every_endpoint_is_there(schema: dict[str, Any]) -> None:
     }
 
 
-def test_every_parameter_of_the_staff_is_described(schema: dict[str, Any]) -> None:
+def test_every_staff_parameter_is_described(schema: dict[str, Any]) -> None:
     for path, view in STAFF.items():
-        told = {
-            one["name"]
-            for one in schema["paths"][path]["get"].get("parameters", [])
-            if one["in"] == "query"
+        described = {
+            parameter["name"]
+            for parameter in schema["paths"][path]["get"].get("parameters", [])
+            if parameter["in"] == "query"
         }
-        assert told == set(view.parameters)
+        assert described == set(view.parameters)
         assert view.permission in schema["paths"][path]["get"]["description"]
         assert schema["paths"][path]["get"]["security"]
     assert "security" not in schema["paths"]["/api/login/"]["post"]
 
 
-def test_every_error_of_ours_has_its_status_and_words() -> None:
-    told = {code: status for status, codes in ERRORS.items() for code in codes}
+def test_every_error_is_described_with_its_status() -> None:
+    described = {code: status for status, codes in ERRORS.items() for code in codes}
     for error in VerificationError.__subclasses__():
         if error.code != "invalid_proof":
-            # No endpoint reads a proof.
-            assert told[error.code] == error.status_code
+            # invalid_proof: no endpoint takes a proof.
+            assert described[error.code] == error.status_code
 
 
 def test_retry_after_is_described_where_it_is_sent(schema: dict[str, Any]) -> None:
@@ -84,24 +84,26 @@ def test_retry_after_is_described_where_it_is_sent(schema: dict[str, Any]) -> No
             assert "Retry-After" in operation["responses"]["429"]["headers"]
 
 
-def check(schema: dict[str, Any], answer: Any, path: str, method: str = "post") -> None:
-    """The answer is one that the schema knows: with everything that it names, and nothing else."""
+def assert_described(schema: dict[str, Any], answer: Any, path: str, method: str = "post") -> None:
+    """The answer has all required fields of the schema and no others."""
     described = schema["paths"][path][method]["responses"][str(answer.status_code)]
     body = described["content"]["application/json"]["schema"]
     jsonschema.validate(answer.json(), {**body, "components": _closed(schema["components"])})
 
 
 def _closed(components: dict[str, Any]) -> dict[str, Any]:
-    """A word that is not described is a slip."""
+    """Forbid properties that are not described."""
     schemas = {
-        name: {**one, "additionalProperties": False} if one.get("type") == "object" else one
-        for name, one in components["schemas"].items()
+        name: {**schema, "additionalProperties": False}
+        if schema.get("type") == "object"
+        else schema
+        for name, schema in components["schemas"].items()
     }
     return {**components, "schemas": schemas}
 
 
 @pytest.mark.django_db
-def test_what_is_answered_is_what_is_described(
+def test_answers_match_the_schema(
     schema: dict[str, Any], outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     client = Client()
@@ -109,14 +111,16 @@ def test_what_is_answered_is_what_is_described(
     def post(path: str, body: dict[str, Any], **names: str) -> Any:
         address = path.format(**names)
         answer = client.post(address, json.dumps(body), "application/json")
-        check(schema, answer, path)
+        assert_described(schema, answer, path)
         return answer.json()
 
     post("/api/verifications/", {"phone": "12"})
     post("/api/verifications/", {})
     id = post("/api/verifications/", {"phone": "79990000001"})["id"]
-    check(schema, client.get(f"/api/verifications/{id}/"), "/api/verifications/{id}/", "get")
-    check(schema, client.get("/api/verifications/x/"), "/api/verifications/{id}/", "get")
+    assert_described(
+        schema, client.get(f"/api/verifications/{id}/"), "/api/verifications/{id}/", "get"
+    )
+    assert_described(schema, client.get("/api/verifications/x/"), "/api/verifications/{id}/", "get")
     post("/api/verifications/{id}/resend/", {}, id=id)
     post("/api/verifications/{id}/check/", {"code": "x"}, id=id)
     post("/api/verifications/{id}/check/", {"code": outbox[-1].code}, id=id)
@@ -128,12 +132,12 @@ def test_what_is_answered_is_what_is_described(
 
 
 @pytest.mark.django_db
-def test_what_the_staff_is_answered_is_what_is_described(schema: dict[str, Any]) -> None:
+def test_staff_answers_match_the_schema(schema: dict[str, Any]) -> None:
     api = StaffApi(*{view.permission for view in STAFF.values()}, "view_full_phone")
 
     def get(path: str, client: Client = api.client, id: Any = "", **query: Any) -> dict[str, Any]:
         answer = client.get(path.format(id=id), query)
-        check(schema, answer, path, "get")
+        assert_described(schema, answer, path, "get")
         return dict(answer.json())
 
     call = verified(price="0.35", difference=7, listed_at=NOON)
@@ -158,8 +162,8 @@ def test_what_the_staff_is_answered_is_what_is_described(schema: dict[str, Any])
     )
 
 
-def test_the_throttles_and_the_version_of_the_project_hold() -> None:
-    """In a process of its own: DRF reads these settings once."""
+def test_the_projects_throttles_and_versioning_apply() -> None:
+    """In a separate process, because DRF reads these settings once."""
     framework = {
         "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
         "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],

@@ -1,4 +1,4 @@
-"""The API as a program sees it: DESIGN, section 6."""
+"""The API for verification and login, as its clients use it."""
 
 from __future__ import annotations
 
@@ -47,10 +47,9 @@ FIELDS = [
 
 
 class Api:
-    """A program without cookies."""
+    """A client of the API: sends JSON and no CSRF token."""
 
     def __init__(self) -> None:
-        # A program has no CSRF token, and needs none.
         self.client = Client(enforce_csrf_checks=True)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
@@ -65,8 +64,8 @@ class Api:
         answer.body = answer.json()
         return answer
 
-    def start(self, **given: Any) -> str:
-        answer = self.post("verifications/", {"phone": PHONE, **given})
+    def start(self, **fields: Any) -> str:
+        answer = self.post("verifications/", {"phone": PHONE, **fields})
         assert answer.status_code == 201, answer.body
         return str(answer.body["id"])
 
@@ -76,7 +75,7 @@ def api(outbox: list[Sent]) -> Api:
     return Api()
 
 
-def wrong(code: str) -> str:
+def wrong_code(code: str) -> str:
     return f"{(int(code) + 1) % 10000:04}"
 
 
@@ -85,8 +84,7 @@ def test_a_verification_has_the_fields_of_the_contract(api: Api, outbox: list[Se
     assert answer.status_code == 201
     assert list(answer.body) == FIELDS
     assert answer.body["phone"] == "+7 *** ***-**-01"
-    told = {name: answer.body[name] for name in FIELDS[2:7]}
-    assert told == {
+    assert {name: answer.body[name] for name in FIELDS[2:7]} == {
         "purpose": "login",
         "status": "pending",
         "channel": "flashcall",
@@ -127,10 +125,10 @@ def test_the_right_code_gives_a_proof(api: Api, outbox: list[Sent]) -> None:
     assert (again.status_code, again.body["code"]) == (409, "verification_closed")
 
 
-def test_guesses_are_counted_down_to_429(api: Api, outbox: list[Sent]) -> None:
+def test_attempts_count_down_to_429(api: Api, outbox: list[Sent]) -> None:
     id = api.start()
     for left in (4, 3, 2, 1, 0):
-        answer = api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)})
+        answer = api.post(f"verifications/{id}/check/", {"code": wrong_code(outbox[0].code)})
         assert (answer.status_code, answer.body["code"], answer.body["attempts_left"]) == (
             400,
             "wrong_code",
@@ -181,7 +179,7 @@ def test_a_resend_waits_and_takes_the_next_channel(api: Api, outbox: list[Sent])
         ("text", 400, "invalid"),
     ],
 )
-def test_bad_input_rings_nobody(
+def test_bad_input_starts_no_call(
     api: Api, outbox: list[Sent], body: Any, status: int, code: str
 ) -> None:
     answer = api.post("verifications/", body)
@@ -193,7 +191,7 @@ def test_bad_input_rings_nobody(
 @pytest.mark.parametrize(
     "raw", [b"{", b"\xff\xfe", b'{"phone": NaN}', b"[" * 2000, b'{"phone": 1' + b"0" * 400 + b"}"]
 )
-def test_what_is_no_json_is_400(api: Api, raw: bytes) -> None:
+def test_invalid_json_is_400(api: Api, raw: bytes) -> None:
     answer = api.client.post("/api/verifications/", raw, "application/json")
     assert answer.status_code == 400
     assert set(answer.json()) >= {"code", "detail"}
@@ -202,13 +200,13 @@ def test_what_is_no_json_is_400(api: Api, raw: bytes) -> None:
 @pytest.mark.parametrize(
     "code", ["", " ", "１２３４", "٣٣٣٣", "12345678901234567890", "abcd", "12\x00"]
 )
-def test_an_odd_code_is_no_right_one(api: Api, code: str) -> None:
+def test_a_malformed_code_is_400(api: Api, code: str) -> None:
     answer = api.post(f"verifications/{api.start()}/check/", {"code": code})
     assert answer.status_code == 400
     assert answer.body["code"] in ("wrong_code", "invalid")
 
 
-def test_a_number_for_the_code_is_taken(
+def test_a_code_may_be_a_json_number(
     api: Api, outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(TEST_NUMBERS={"79000000001": "1234"})
@@ -228,7 +226,7 @@ def test_an_unknown_id_is_404(api: Api, id: str) -> None:
         assert (answer.status_code, answer.body["code"]) == (404, "not_found")
 
 
-def test_an_expired_one_is_410(api: Api, outbox: list[Sent]) -> None:
+def test_an_expired_verification_is_410(api: Api, outbox: list[Sent]) -> None:
     id = api.start()
     with freeze_time(timezone.now() + timedelta(seconds=301)):
         for path in ("check", "resend"):
@@ -258,20 +256,20 @@ def test_a_broker_that_is_down_is_503(api: Api, monkeypatch: pytest.MonkeyPatch)
     assert (answer.status_code, answer.body["code"]) == (503, "unavailable")
 
 
-def veto(verification: Verification, channel: str, request: HttpRequest | None) -> None:
+def refuse_send(verification: Verification, channel: str, request: HttpRequest | None) -> None:
     raise Refused("the captcha was not solved")
 
 
-def test_a_veto_of_the_project_is_403(
+def test_a_refusal_by_before_send_is_403(
     api: Api, outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
-    configure(BEFORE_SEND=f"{__name__}.veto")
+    configure(BEFORE_SEND=f"{__name__}.refuse_send")
     answer = api.post("verifications/", {"phone": PHONE})
     assert (answer.status_code, answer.body["code"]) == (403, "refused")
     assert (outbox, Verification.objects.count()) == ([], 0)
 
 
-def test_login_makes_a_user_and_a_session(api: Api, outbox: list[Sent]) -> None:
+def test_login_creates_a_user_and_a_session(api: Api, outbox: list[Sent]) -> None:
     answer = api.post("login/", {"verification": api.start(), "code": outbox[0].code})
     assert answer.status_code == 200
     user = get_user_model().objects.get(pk=answer.body["user"]["id"])
@@ -282,7 +280,7 @@ def test_login_makes_a_user_and_a_session(api: Api, outbox: list[Sent]) -> None:
     assert later.body == answer.body
 
 
-def test_login_needs_a_verification_for_login(api: Api, outbox: list[Sent]) -> None:
+def test_login_refuses_another_purpose(api: Api, outbox: list[Sent]) -> None:
     answer = api.post(
         "login/", {"verification": api.start(purpose="order"), "code": outbox[0].code}
     )
@@ -291,7 +289,7 @@ def test_login_needs_a_verification_for_login(api: Api, outbox: list[Sent]) -> N
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_who_asks_learns_nothing_about_accounts(
+def test_the_answer_does_not_reveal_accounts(
     api: Api, outbox: list[Sent], configure: Callable[..., None], known: bool
 ) -> None:
     configure(CREATE_USERS=False)
@@ -307,7 +305,7 @@ def test_who_asks_learns_nothing_about_accounts(
     assert SESSION_KEY not in api.client.session
 
 
-def test_login_answers_a_drf_token(
+def test_login_returns_a_drf_token(
     api: Api, outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(LOGIN="token")
@@ -322,7 +320,7 @@ def test_login_answers_a_drf_token(
     ("login", "missing"),
     [("token", "rest_framework.authtoken"), ("jwt", "simplejwt"), ("nowhere.login", "dotted path")],
 )
-def test_a_missing_package_is_told_before_the_code_is_spent(
+def test_a_missing_package_is_reported_before_the_code_is_used(
     api: Api,
     outbox: list[Sent],
     configure: Callable[..., None],
@@ -339,7 +337,7 @@ def test_a_missing_package_is_told_before_the_code_is_spent(
     assert Verification.objects.get(id=id).attempts == 0
 
 
-def test_login_answers_a_pair_of_simplejwt(
+def test_login_returns_simplejwt_tokens(
     api: Api, outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(LOGIN="jwt")
@@ -348,19 +346,19 @@ def test_login_answers_a_pair_of_simplejwt(
     assert SESSION_KEY not in api.client.session
 
 
-def own_answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
+def custom_answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
     return {"hello": user.pk, "purpose": verification.purpose}
 
 
-def test_login_answers_what_a_callable_of_the_project_says(
+def test_login_returns_the_answer_of_a_custom_callable(
     api: Api, outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
-    configure(LOGIN=f"{__name__}.own_answer")
+    configure(LOGIN=f"{__name__}.custom_answer")
     answer = api.post("login/", {"verification": api.start(), "code": outbox[0].code})
     assert answer.body == {"hello": get_user_model().objects.get().pk, "purpose": "login"}
 
 
-def test_a_form_of_another_site_rings_nobody(api: Api, outbox: list[Sent]) -> None:
+def test_a_form_of_another_site_is_refused(api: Api, outbox: list[Sent]) -> None:
     foreign = api.client.post(
         "/api/verifications/", {"phone": PHONE}, headers={"origin": "https://evil.example"}
     )
@@ -375,33 +373,33 @@ def test_a_form_of_another_site_rings_nobody(api: Api, outbox: list[Sent]) -> No
 def test_a_guess_stays_counted_under_atomic_requests(
     api: Api, outbox: list[Sent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where a fault behind it would roll back everything that the request did."""
+    """Even if a later exception would roll back everything that the request did."""
     from django.db import connections
 
     def broken(error: Exception) -> None:
-        raise RuntimeError("a fault")
+        raise RuntimeError("a bug")
 
     id = api.start()
     connections["default"].settings_dict["ATOMIC_REQUESTS"] = True
     try:
         assert (
-            api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)}).status_code
+            api.post(f"verifications/{id}/check/", {"code": wrong_code(outbox[0].code)}).status_code
             == 400
         )
         assert (
-            api.post("login/", {"verification": id, "code": wrong(outbox[0].code)}).status_code
+            api.post("login/", {"verification": id, "code": wrong_code(outbox[0].code)}).status_code
             == 400
         )
         monkeypatch.setattr(messages, "error_body", broken)
         with pytest.raises(RuntimeError):
-            api.post(f"verifications/{id}/check/", {"code": wrong(outbox[0].code)})
+            api.post(f"verifications/{id}/check/", {"code": wrong_code(outbox[0].code)})
     finally:
         connections["default"].settings_dict["ATOMIC_REQUESTS"] = False
     assert Verification.objects.get(id=id).attempts == 3
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_a_database_that_goes_away_behind_the_commit(
+def test_a_database_lost_after_the_commit_is_503(
     api: Api,
     outbox: list[Sent],
     monkeypatch: pytest.MonkeyPatch,
@@ -421,7 +419,7 @@ def test_a_database_that_goes_away_behind_the_commit(
 @pytest.mark.parametrize(
     "path", ["verifications/", "verifications/{id}/check/", "verifications/{id}/resend/", "login/"]
 )
-def test_a_report_of_a_fault_shows_no_phone_and_no_code(
+def test_an_error_report_contains_no_phone_and_no_code(
     api: Api, outbox: list[Sent], monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     id = api.start()
@@ -429,7 +427,7 @@ def test_a_report_of_a_fault_shows_no_phone_and_no_code(
     reports = []
 
     def broken(*args: Any, **kwargs: Any) -> None:
-        raise RuntimeError("a fault")
+        raise RuntimeError("a bug")
 
     def report(request: HttpRequest, **kwargs: Any) -> None:
         reports.append(ExceptionReporter(request, *sys.exc_info()).get_traceback_text())

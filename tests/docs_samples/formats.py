@@ -19,7 +19,7 @@ from django_voicepassword.api.staff.serializers import StaffCallPageSerializer, 
 from django_voicepassword.verifications.description import Description
 from tests.docs_samples.collect import ROOT, Sample
 from tests.test_floors import FLOORS
-from tests.web.csp import POLICY
+from tests.web.content_security_policy import POLICY
 
 #: The layout of a site, which a template of a page extends.
 _SITE = "<!doctype html><head>{% block head %}{% endblock %}</head><main>{% block main %}{% endblock %}</main>"

@@ -1,3 +1,4 @@
-"""Host projects whose users are of their own making; each is run in a process, as AUTH_USER_MODEL
-is chosen once.
+"""Projects with custom user models.
+
+Each runs in its own process, because AUTH_USER_MODEL cannot change within one.
 """

@@ -1,4 +1,4 @@
-"""The hook of a project whose users need more than a number."""
+"""A backend that overrides create_user, for users who need more than a phone number."""
 
 from __future__ import annotations
 

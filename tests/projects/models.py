@@ -1,4 +1,4 @@
-"""Users that are known by their phone, each in its own spelling."""
+"""User models with a phone number, in different formats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Manager(BaseUserManager["models.Model"]):
 
 
 class FieldUser(AbstractBaseUser):
-    """A field of django-phonenumber-field is the name of the user."""
+    """USERNAME_FIELD is a field of django-phonenumber-field."""
 
     phone = PhoneNumberField(unique=True)
     is_active = models.BooleanField(default=True)
@@ -27,7 +27,7 @@ class FieldUser(AbstractBaseUser):
 
 
 class PlusUser(AbstractBaseUser):
-    """E.164 with a plus, beside an e-mail address that names the user."""
+    """USERNAME_FIELD is an e-mail address; the phone is E.164 with a plus in a CharField."""
 
     email = models.EmailField(unique=True)
     phone = models.CharField(max_length=16, unique=True, null=True)  # noqa: DJ001  (unique, and not everybody has one)

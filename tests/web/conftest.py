@@ -6,11 +6,11 @@ import pytest
 from django.core.cache import cache
 
 from django_voicepassword.testing import outbox
-from tests.web.person import Person
+from tests.web.page_client import PageClient
 
 
 @pytest.fixture(autouse=True)
-def _fresh_world() -> Iterator[None]:
+def _empty_outbox_and_cache() -> Iterator[None]:
     outbox.clear()
     cache.clear()
     yield
@@ -19,13 +19,13 @@ def _fresh_world() -> Iterator[None]:
 
 
 @pytest.fixture
-def person(db) -> Person:
-    return Person()
+def page_client(db) -> PageClient:
+    return PageClient()
 
 
 @pytest.fixture
-def at_code(person) -> Person:
-    """A person who has just given the phone."""
-    person.open("/auth/login/")
-    person.press("Call me", phone="+7 999 000-00-01")
-    return person
+def on_code_page(page_client) -> PageClient:
+    """A client that has submitted the phone number and is on the code page."""
+    page_client.open("/auth/login/")
+    page_client.press("Call me", phone="+7 999 000-00-01")
+    return page_client

@@ -1,4 +1,4 @@
-"""The pages in a real browser, under a strict Content-Security-Policy."""
+"""The login pages in Chromium, under a strict Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pytest_django.live_server_helper import LiveServer
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.testing import outbox
 from tests.visits import Visit, visits
-from tests.web.csp import POLICY
+from tests.web.content_security_policy import POLICY
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PHONE = "+7 999 000-00-01"
-#: What a reader may have chosen: each is looked at.
-LOOKS = [
+#: Window sizes and color schemes that the accessibility tests run with.
+APPEARANCES = [
     {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
     {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
     {"viewport": {"width": 320, "height": 640}, "color_scheme": "light"},
@@ -33,16 +33,19 @@ LOOKS = [
 
 
 @pytest.fixture(autouse=True)
-def _world(settings) -> None:
+def _redirect_after_login(settings) -> None:
     settings.LOGIN_REDIRECT_URL = "/auth/logout/"
 
 
 @pytest.fixture(scope="module")
 def live_server(django_db_setup: None) -> Iterator[LiveServer]:
-    """pytest-django's own, with the strict policy: a server has the middleware that it was started
-    with.
-    """
-    with override_settings(MIDDLEWARE=["tests.web.csp.StrictPolicy", *django_settings.MIDDLEWARE]):
+    """pytest-django's fixture with the strict policy, as the middleware is loaded at the start."""
+    with override_settings(
+        MIDDLEWARE=[
+            "tests.web.content_security_policy.StrictPolicyMiddleware",
+            *django_settings.MIDDLEWARE,
+        ]
+    ):
         server = LiveServer("localhost")
     yield server
     server.stop()
@@ -50,15 +53,20 @@ def live_server(django_db_setup: None) -> Iterator[LiveServer]:
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
-    """``visit("/auth/login/", **context)`` opens a page in a new context; no page may complain."""
-    with visits(browser, live_server.url, POLICY, _complaint) as open_page:
+    """``visit("/auth/login/", **options)`` opens a page in a new browser context.
+
+    The test fails if a page logs an error or a warning to the console.
+    """
+    with visits(browser, live_server.url, POLICY, console_problems) as open_page:
         yield open_page
 
 
-def _complaint(message: Any) -> list[str]:
-    # A status of 400 or more is what the tests ask for; the browser notes it.
-    is_one = message.type in ("error", "warning") and "Failed to load resource" not in message.text
-    return [message.text] if is_one else []
+def console_problems(message: Any) -> list[str]:
+    # The browser also logs responses with a status of 400 or more, which the tests expect.
+    is_problem = (
+        message.type in ("error", "warning") and "Failed to load resource" not in message.text
+    )
+    return [message.text] if is_problem else []
 
 
 def give_phone(page: Page) -> str:
@@ -68,7 +76,7 @@ def give_phone(page: Page) -> str:
     return outbox[-1].code
 
 
-def other_than(code: str) -> str:
+def wrong_code(code: str) -> str:
     return code[:-1] + str((int(code[-1]) + 1) % 10)
 
 
@@ -97,13 +105,13 @@ def test_without_script(visit):
 
 def test_by_keyboard_alone(visit):
     page = visit("/auth/login/")
-    # The address is there before autofocus is: what is typed earlier goes to the page.
+    # Wait for autofocus: keys that are pressed earlier are lost.
     expect(page.get_by_label("Phone number")).to_be_focused()
     page.keyboard.type(PHONE)
     page.keyboard.press("Enter")
     page.wait_for_url("**/login/code/")
     expect(page.get_by_label("Code")).to_be_focused()
-    page.keyboard.type(other_than(outbox[-1].code))
+    page.keyboard.type(wrong_code(outbox[-1].code))
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert").filter(has_text="4 attempts are left")).to_be_visible()
     expect(page.get_by_label("Code")).to_be_focused()
@@ -119,7 +127,7 @@ def test_by_keyboard_alone(visit):
     page.wait_for_url("**/auth/logout/")
 
 
-def test_the_stylesheet_and_the_script_are_let_in(visit):
+def test_the_policy_allows_stylesheet_and_script(visit):
     page = visit("/auth/login/")
     assert (
         page.evaluate("getComputedStyle(document.querySelector('.vp-button')).minHeight") == "52px"
@@ -127,35 +135,33 @@ def test_the_stylesheet_and_the_script_are_let_in(visit):
     assert page.evaluate("document.styleSheets[0].cssRules.length > 10")
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_nothing_is_out_of_reach(visit, look):
-    """No sideways scrolling, targets of 44 px and no violation that axe knows, in every state of
-    the way.
-    """
-    page = visit("/auth/login/", **look)
-    assert_fine(page)
+@pytest.mark.parametrize("appearance", APPEARANCES)
+def test_every_state_is_accessible(visit, appearance):
+    """In every state: no horizontal scrolling, targets of 44 px, and no violation found by axe."""
+    page = visit("/auth/login/", **appearance)
+    assert_accessible(page)
     page.get_by_label("Phone number").fill("12")
     page.get_by_role("button", name="Call me").click()
     expect(page.get_by_role("alert").filter(has_text="This is not a phone number")).to_be_visible()
-    assert_fine(page)
+    assert_accessible(page)
     code = give_phone(page)
-    assert_fine(page)
+    assert_accessible(page)
     Verification.objects.update(last_sent_at=None)
-    page.get_by_label("Code").fill(other_than(code))
+    page.get_by_label("Code").fill(wrong_code(code))
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("alert").filter(has_text="4 attempts are left")).to_be_visible()
-    assert_fine(page)
+    assert_accessible(page)
     Verification.objects.update(status=Verification.Status.MAX_ATTEMPTS)
     page.get_by_label("Code").fill(code)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("link", name="Get a new code")).to_be_visible()
-    assert_fine(page)
+    assert_accessible(page)
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("appearance", APPEARANCES)
 @pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
-def test_a_step_is_confirmed(visit, look, locale):
-    page = visit("/auth/login/", locale=locale, **look)
+def test_an_important_step_is_confirmed(visit, appearance, locale):
+    page = visit("/auth/login/", locale=locale, **appearance)
     submit = page.locator("main button:visible")
     page.locator("input[type=tel]").fill(PHONE)
     submit.first.click()
@@ -163,36 +169,41 @@ def test_a_step_is_confirmed(visit, look, locale):
     page.locator("input[name=code]").fill(outbox[-1].code)
     submit.first.click()
     page.wait_for_url("**/auth/logout/")
-    assert_fine(page)
+    assert_accessible(page)
     page.goto(page.url.replace("logout", "confirm"))
     expect(page.get_by_text("+7 *** ***-**-01")).to_be_visible()
-    assert_fine(page)
-    _keep(page, f"confirm-{locale}-{look['viewport']['width']}-{look['color_scheme']}")
+    assert_accessible(page)
+    _save_screenshot(
+        page, f"confirm-{locale}-{appearance['viewport']['width']}-{appearance['color_scheme']}"
+    )
     submit.first.click()
     page.wait_for_url("**/login/code/")
-    assert_fine(page)
-    _keep(page, f"confirm-code-{locale}-{look['viewport']['width']}-{look['color_scheme']}")
+    assert_accessible(page)
+    _save_screenshot(
+        page,
+        f"confirm-code-{locale}-{appearance['viewport']['width']}-{appearance['color_scheme']}",
+    )
     page.locator("input[name=code]").fill(outbox[-1].code)
     submit.first.click()
     page.wait_for_url("**/auth/logout/")
     assert len(outbox) == 2
 
 
-def _keep(page: Page, name: str) -> None:
-    """A picture to look at, where SCREENSHOTS names a folder."""
+def _save_screenshot(page: Page, name: str) -> None:
+    """Save a picture for a human to look at, if SCREENSHOTS names a folder."""
     folder = os.environ.get("SCREENSHOTS")
     if folder:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-def assert_fine(page: Page) -> None:
+def assert_accessible(page: Page) -> None:
     assert not is_wider_than_window(page)
     for target in page.locator("a:visible, button:visible, input:visible").all():
         box = target.bounding_box()
         assert box is not None
         assert box["height"] >= 44, f"{target.text_content()!r} is {box['height']} px high"
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    violations = Axe().run(page)
+    assert violations.violations_count == 0, violations.generate_report()
 
 
 def test_the_page_follows_the_call(visit, monkeypatch):
@@ -215,7 +226,7 @@ def test_the_page_stops_asking_when_the_call_has_ended(visit):
     assert len(asked) == before
 
 
-def test_the_wait_is_counted_down_and_then_over(visit, configure):
+def test_the_wait_before_a_resend_counts_down(visit, configure):
     configure(RESEND_AFTER=3)
     page = visit("/auth/login/")
     give_phone(page)
@@ -229,14 +240,14 @@ def test_the_wait_is_counted_down_and_then_over(visit, configure):
     assert [sent.channel for sent in outbox] == ["flashcall", "voice"]
 
 
-def test_the_end_of_the_time_is_shown_by_itself(visit, configure):
+def test_the_expiry_is_shown_without_a_reload(visit, configure):
     configure(CODE_TTL=3)
     page = visit("/auth/login/")
     give_phone(page)
     expect(page.get_by_role("link", name="Get a new code")).to_be_visible(timeout=10_000)
 
 
-def test_a_login_in_another_tab_takes_this_one_along(visit):
+def test_a_login_in_another_tab_redirects_this_one(visit):
     page = visit("/auth/login/")
     code = give_phone(page)
     other = page.context.new_page()
@@ -260,7 +271,7 @@ def test_a_double_click_sends_one_form(visit, monkeypatch):
     assert len(outbox) == 1
 
 
-def test_a_double_click_without_script_rings_once(visit):
+def test_a_double_click_without_script_makes_one_call(visit):
     page = visit("/auth/login/", java_script_enabled=False)
     page.get_by_label("Phone number").fill(PHONE)
     page.get_by_role("button", name="Call me").dblclick()
@@ -268,7 +279,7 @@ def test_a_double_click_without_script_rings_once(visit):
     assert len(outbox) == 1
 
 
-def test_the_back_button_gives_a_form_that_can_be_sent(visit):
+def test_the_form_can_be_submitted_after_the_back_button(visit):
     page = visit("/auth/login/")
     give_phone(page)
     page.go_back()
@@ -294,7 +305,7 @@ def test_a_pasted_code_loses_its_spaces(visit):
     expect(page.get_by_label("Code")).to_have_value(code)
 
 
-def test_times_are_told_in_the_readers_zone(visit):
+def test_times_are_shown_in_the_browsers_time_zone(visit):
     page = visit("/auth/login/", timezone_id="Asia/Vladivostok", locale="en-US")
     give_phone(page)
     expires = Verification.objects.get().expires_at
@@ -303,18 +314,18 @@ def test_times_are_told_in_the_readers_zone(visit):
     )
 
 
-def test_an_animation_is_not_shown_to_who_wants_none(visit):
+def test_reduced_motion_disables_the_animation(visit):
     page = visit("/auth/login/", reduced_motion="reduce")
     give_phone(page)
     name = "getComputedStyle(document.querySelector('[data-vp-icon]'), '::after').animationName"
     assert page.evaluate(name) == "none"
-    calm = page.evaluate(
+    is_calling = page.evaluate(
         "document.querySelector('[data-vp-icon]').classList.contains('vp-icon-calling')"
     )
-    assert calm is True
+    assert is_calling is True
 
 
-def test_the_pages_stand_in_a_layout_of_the_project(visit, settings, tmp_path):
+def test_the_pages_work_in_the_projects_own_layout(visit, settings, tmp_path):
     (tmp_path / "voicepassword").mkdir()
     (tmp_path / "voicepassword" / "base.html").write_text(
         "<!DOCTYPE html>{% load static %}<html lang=en><title>Mine</title>"
@@ -327,6 +338,6 @@ def test_the_pages_stand_in_a_layout_of_the_project(visit, settings, tmp_path):
     page = visit("/auth/login/", viewport={"width": 320, "height": 640})
     assert page.title() == "Mine"
     give_phone(page)
-    assert_fine(page)
+    assert_accessible(page)
     expect(page.get_by_role("button", name="Call me again")).to_be_hidden()
     expect(page.get_by_role("button", name="Let a robot say the code")).to_be_visible()

@@ -1,4 +1,4 @@
-"""An important step: the phone is proved once more, and views that ask for it."""
+"""Confirmation before an important step: the page, decorator, mixin and DRF permission."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from django_voicepassword.api.permissions import IsPhoneVerified
 from django_voicepassword.decorators import PhoneVerifiedRequiredMixin, phone_verified_required
 from django_voicepassword.models import Verification, VerifiedPhone
 from django_voicepassword.testing import outbox
-from tests.web.person import Person
+from tests.web.page_client import PageClient
 
 pytestmark = pytest.mark.django_db
 PHONE = "79990000001"
@@ -48,7 +48,7 @@ class Transfer(PhoneVerifiedRequiredMixin, View):
         return HttpResponse("transferred")
 
 
-class Program(APIView):
+class ProtectedAPIView(APIView):
     authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes = [IsPhoneVerified.within(600)]
 
@@ -60,7 +60,7 @@ urlpatterns = [
     path("withdraw/", withdraw),
     path("profile/", profile),
     path("transfer/", Transfer.as_view()),
-    path("program/", Program.as_view()),
+    path("program/", ProtectedAPIView.as_view()),
     path("", include("tests.urls")),
 ]
 
@@ -79,118 +79,121 @@ def user() -> Any:
 
 
 @pytest.fixture
-def at_home(person: Person, user: Any) -> Person:
-    """Somebody who logged in by a password."""
-    person.client.force_login(user)
-    return person
+def logged_in(page_client: PageClient, user: Any) -> PageClient:
+    """A client that is logged in by password."""
+    page_client.client.force_login(user)
+    return page_client
 
 
 @pytest.mark.parametrize("address", ["/withdraw/", "/transfer/"])
-def test_a_step_is_confirmed_and_gone_on_with(at_home: Person, address: str) -> None:
-    page = at_home.open(f"{address}?sum=5")
-    assert at_home.path.startswith("/auth/confirm/")
+def test_after_the_confirmation_the_step_continues(logged_in: PageClient, address: str) -> None:
+    page = logged_in.open(f"{address}?sum=5")
+    assert logged_in.path.startswith("/auth/confirm/")
     assert "+7 *** ***-**-01" in page.text
     assert "9990000001" not in page.html
-    at_home.press("Call me")
+    logged_in.press("Call me")
     assert (len(outbox), outbox[-1].number) == (1, PHONE)
-    assert "Confirm" in at_home.page.buttons
-    assert "Wrong number? Enter another one" not in at_home.page.buttons
-    at_home.press("Confirm", code=outbox[-1].code)
-    assert at_home.response.content in (b"withdrawn", b"transferred")
-    assert at_home.path == f"{address}?sum=5"
+    assert "Confirm" in logged_in.page.buttons
+    assert "Wrong number? Enter another one" not in logged_in.page.buttons
+    logged_in.press("Confirm", code=outbox[-1].code)
+    assert logged_in.response.content in (b"withdrawn", b"transferred")
+    assert logged_in.path == f"{address}?sum=5"
     with freeze_time(timezone.now() + timedelta(seconds=601)):
-        at_home.open(address)
-        assert at_home.path.startswith("/auth/confirm/")
+        logged_in.open(address)
+        assert logged_in.path.startswith("/auth/confirm/")
 
 
-def test_a_login_by_phone_counts(person: Person) -> None:
-    person.open("/withdraw/")
-    assert person.path.startswith("/auth/login/")
-    person.press("Call me", phone=PHONE)
-    person.press("Log in", code=outbox[-1].code)
-    assert person.response.content == b"withdrawn"
+def test_a_login_by_phone_counts_as_a_proof(page_client: PageClient) -> None:
+    page_client.open("/withdraw/")
+    assert page_client.path.startswith("/auth/login/")
+    page_client.press("Call me", phone=PHONE)
+    page_client.press("Log in", code=outbox[-1].code)
+    assert page_client.response.content == b"withdrawn"
 
 
-def test_at_any_time_is_told_by_the_books(at_home: Person) -> None:
-    at_home.open("/profile/")
-    assert at_home.response.content == b"profile"
+def test_without_a_max_age_any_earlier_proof_is_enough(logged_in: PageClient) -> None:
+    logged_in.open("/profile/")
+    assert logged_in.response.content == b"profile"
     VerifiedPhone.objects.all().delete()
-    at_home.open("/profile/")
-    assert at_home.path.startswith("/auth/confirm/")
+    logged_in.open("/profile/")
+    assert logged_in.path.startswith("/auth/confirm/")
 
 
-def test_who_has_no_number_enters_one_and_it_is_theirs(person: Person, user: Any) -> None:
+def test_a_user_without_a_number_enters_one_and_gets_it(page_client: PageClient, user: Any) -> None:
     other = get_user_model().objects.create(username="other")
-    person.client.force_login(other)
-    person.open("/profile/")
-    assert "phone" in person.page.forms[0].fields
-    person.press("Call me", phone="12")
-    assert person.page.alerts
-    person.press("Call me", phone="8 999 000-00-01")
+    page_client.client.force_login(other)
+    page_client.open("/profile/")
+    assert "phone" in page_client.page.forms[0].fields
+    page_client.press("Call me", phone="12")
+    assert page_client.page.alerts
+    page_client.press("Call me", phone="8 999 000-00-01")
     assert VerifiedPhone.objects.get().user == user
-    person.press("Wrong number? Enter another one")
-    assert person.path.startswith("/auth/confirm/")
-    person.press("Call me", phone="8 999 000-00-01")
-    person.press("Confirm", code=outbox[-1].code)
-    assert person.response.content == b"profile"
+    page_client.press("Wrong number? Enter another one")
+    assert page_client.path.startswith("/auth/confirm/")
+    page_client.press("Call me", phone="8 999 000-00-01")
+    page_client.press("Confirm", code=outbox[-1].code)
+    assert page_client.response.content == b"profile"
     assert VerifiedPhone.objects.get().user == other
 
 
-def test_a_number_of_another_user_is_not_taken_in_the_field_of_the_project(
-    person: Person, configure: Any
+def test_user_phone_field_protects_the_number_of_another_user(
+    page_client: PageClient, configure: Any
 ) -> None:
     configure(USER_PHONE_FIELD="last_name")
     holder = get_user_model().objects.create(username="holder", last_name=PHONE)
     other = get_user_model().objects.create(username="other")
-    person.client.force_login(other)
-    person.open("/auth/confirm/")
-    person.press("Call me", phone=PHONE)
-    person.press("Confirm", code=outbox[-1].code)
-    assert (person.status, person.page.alerts) == (403, ["This number cannot be used here."])
+    page_client.client.force_login(other)
+    page_client.open("/auth/confirm/")
+    page_client.press("Call me", phone=PHONE)
+    page_client.press("Confirm", code=outbox[-1].code)
+    assert (page_client.status, page_client.page.alerts) == (
+        403,
+        ["This number cannot be used here."],
+    )
     holder.refresh_from_db()
     other.refresh_from_db()
     assert (holder.last_name, other.last_name) == (PHONE, "")
 
 
-def test_a_number_that_was_given_is_not_replaced_by_what_is_posted(at_home: Person) -> None:
-    at_home.open("/auth/confirm/")
-    form = at_home.page.forms[0]
-    at_home.client.post("/auth/confirm/", {**form.fields, "phone": "79990000002"})
+def test_a_posted_number_does_not_replace_the_users_own(logged_in: PageClient) -> None:
+    logged_in.open("/auth/confirm/")
+    form = logged_in.page.forms[0]
+    logged_in.client.post("/auth/confirm/", {**form.fields, "phone": "79990000002"})
     assert outbox[-1].number == PHONE
 
 
-def test_reload_back_and_double_submit_ring_once(at_home: Person) -> None:
-    at_home.open("/auth/confirm/?next=/withdraw/")
-    at_home.press("Call me")
-    at_home.reload()
-    at_home.open("/auth/confirm/?next=/withdraw/")
-    at_home.press("Call me")
+def test_reload_back_and_double_submit_make_one_call(logged_in: PageClient) -> None:
+    logged_in.open("/auth/confirm/?next=/withdraw/")
+    logged_in.press("Call me")
+    logged_in.reload()
+    logged_in.open("/auth/confirm/?next=/withdraw/")
+    logged_in.press("Call me")
     assert len(outbox) == 1
 
 
-def test_the_wrong_code_and_the_wrong_person(at_home: Person, user: Any) -> None:
-    at_home.open("/auth/confirm/")
-    at_home.press("Call me")
+def test_the_wrong_code_and_the_wrong_person(logged_in: PageClient, user: Any) -> None:
+    logged_in.open("/auth/confirm/")
+    logged_in.press("Call me")
     code = outbox[-1].code
-    at_home.press("Confirm", code=f"{(int(code) + 1) % 10000:04}")
-    assert "4 attempts are left" in at_home.page.alerts[0]
-    # Another person of the same browser finds nothing to type.
-    session = at_home.client.session
+    logged_in.press("Confirm", code=f"{(int(code) + 1) % 10000:04}")
+    assert "4 attempts are left" in logged_in.page.alerts[0]
+    # Another user of the same browser cannot continue the verification.
+    session = logged_in.client.session
     key = session["voicepassword_verification"]
-    at_home.client.force_login(get_user_model().objects.create(username="other"))
-    session = at_home.client.session
+    logged_in.client.force_login(get_user_model().objects.create(username="other"))
+    session = logged_in.client.session
     session["voicepassword_verification"] = key
     session.save()
-    at_home.client.post("/auth/login/code/", {"code": code})
+    logged_in.client.post("/auth/login/code/", {"code": code})
     assert Verification.objects.get().status == "pending"
 
 
-def test_a_confirmation_logs_nobody_in(at_home: Person) -> None:
-    at_home.open("/auth/confirm/")
-    at_home.press("Call me")
-    key = at_home.client.session["voicepassword_verification"]
-    stranger = Person()
-    answer = stranger.client.post(
+def test_a_confirmation_logs_nobody_in(logged_in: PageClient) -> None:
+    logged_in.open("/auth/confirm/")
+    logged_in.press("Call me")
+    key = logged_in.client.session["voicepassword_verification"]
+    other_client = PageClient()
+    answer = other_client.client.post(
         "/api/login/",
         json.dumps({"verification": key, "code": outbox[-1].code}),
         "application/json",
@@ -198,12 +201,12 @@ def test_a_confirmation_logs_nobody_in(at_home: Person) -> None:
     assert answer.status_code == 403
 
 
-def test_a_proof_of_another_session_or_user_opens_nothing(at_home: Person) -> None:
+def test_the_confirmation_of_another_user_is_not_accepted(logged_in: PageClient) -> None:
     other = get_user_model().objects.create(username="other")
-    at_home.open("/auth/confirm/?next=/withdraw/")
-    at_home.press("Call me")
-    at_home.press("Confirm", code=outbox[-1].code)
-    key = at_home.client.session["voicepassword_confirmed"]
+    logged_in.open("/auth/confirm/?next=/withdraw/")
+    logged_in.press("Call me")
+    logged_in.press("Confirm", code=outbox[-1].code)
+    key = logged_in.client.session["voicepassword_confirmed"]
     thief = Client()
     thief.force_login(other)
     session = thief.session

@@ -10,7 +10,7 @@ from django.utils import timezone
 from freezegun import freeze_time
 
 from django_voicepassword.testing import outbox
-from tests.web.person import Person
+from tests.web.page_client import PageClient
 
 UNSAFE = [
     "https://evil.example/",
@@ -27,86 +27,86 @@ UNSAFE = [
 
 
 @pytest.fixture(autouse=True)
-def _home(settings):
+def _login_redirect_url(settings):
     settings.LOGIN_REDIRECT_URL = "/home/"
 
 
-def log_in(person, address: str) -> str:
-    """Walk from ``address`` to the login; the address one is sent to."""
-    person.open(address)
-    person.press("Call me", phone="+79990000001")
-    person.press("Log in", code=outbox[-1].code)
-    return person.hops[0]
+def log_in(page_client, address: str) -> str:
+    """Log in from ``address`` on; return where the login redirects."""
+    page_client.open(address)
+    page_client.press("Call me", phone="+79990000001")
+    page_client.press("Log in", code=outbox[-1].code)
+    return page_client.redirects[0]
 
 
-def test_next_leads_on(person):
-    assert log_in(person, "/auth/login/?next=/wanted/%3Fa%3D1%26b%3D2") == "/wanted/?a=1&b=2"
+def test_next_is_followed(page_client):
+    assert log_in(page_client, "/auth/login/?next=/wanted/%3Fa%3D1%26b%3D2") == "/wanted/?a=1&b=2"
 
 
-def test_without_next_the_projects_page(person):
-    assert log_in(person, "/auth/login/") == "/home/"
+def test_without_next_login_redirect_url_is_followed(page_client):
+    assert log_in(page_client, "/auth/login/") == "/home/"
 
 
 @pytest.mark.parametrize("address", UNSAFE)
-def test_an_unsafe_next_is_dropped(person, address):
-    assert log_in(person, f"/auth/login/?next={quote(address)}") == "/home/"
-    assert "evil" not in person.page.html
+def test_an_unsafe_next_is_dropped(page_client, address):
+    assert log_in(page_client, f"/auth/login/?next={quote(address)}") == "/home/"
+    assert "evil" not in page_client.page.html
 
 
 @pytest.mark.parametrize("address", UNSAFE)
 @pytest.mark.parametrize("path", ["/auth/login/", "/auth/login/code/", "/auth/logout/"])
-def test_an_unsafe_next_in_the_form_is_dropped(at_code, path, address):
-    token = at_code.page.forms[0].fields["csrfmiddlewaretoken"]
+def test_an_unsafe_next_in_the_form_is_dropped(on_code_page, path, address):
+    token = on_code_page.page.forms[0].fields["csrfmiddlewaretoken"]
     data = {
         "phone": "+79990000001",
         "code": outbox[-1].code,
         "next": address,
         "csrfmiddlewaretoken": token,
     }
-    response = at_code.client.post(path, data)
+    response = on_code_page.client.post(path, data)
     assert response.status_code == 302
     assert response["Location"] in ("/home/", "/auth/login/code/", "/auth/login/")
 
 
 def test_an_http_next_is_not_followed_from_https(db, settings):
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    person = Person(
+    page_client = PageClient(
         HTTP_HOST="testserver", HTTP_X_FORWARDED_PROTO="https", HTTP_REFERER="https://testserver/"
     )
-    assert log_in(person, "/auth/login/?next=http://testserver/wanted/") == "/home/"
+    assert log_in(page_client, "/auth/login/?next=http://testserver/wanted/") == "/home/"
 
 
-def test_next_goes_through_errors_cancel_and_resend(person):
-    person.open("/auth/login/?next=/wanted/")
-    person.press("Call me", phone="123")
-    person.press("Call me", phone="+79990000002")
-    person.press("Wrong number? Enter another one")
-    person.press("Call me", phone="+79990000001")
+def test_next_survives_errors_cancel_and_resend(page_client):
+    page_client.open("/auth/login/?next=/wanted/")
+    page_client.press("Call me", phone="123")
+    page_client.press("Call me", phone="+79990000002")
+    page_client.press("Wrong number? Enter another one")
+    page_client.press("Call me", phone="+79990000001")
     with freeze_time(timezone.now() + timedelta(seconds=61)):
-        person.reload()
-        person.press("Send the code by SMS")
-        person.press("Log in", code="")
-        person.press("Log in", code=outbox[-1].code)
-    assert person.hops[0] == "/wanted/"
+        page_client.reload()
+        page_client.press("Send the code by SMS")
+        page_client.press("Log in", code="")
+        page_client.press("Log in", code=outbox[-1].code)
+    assert page_client.redirects[0] == "/wanted/"
 
 
-def test_next_goes_through_a_new_start(person):
-    person.open("/auth/login/?next=/wanted/")
-    person.press("Call me", phone="+79990000001")
+def test_next_survives_a_new_start(page_client):
+    page_client.open("/auth/login/?next=/wanted/")
+    page_client.press("Call me", phone="+79990000001")
     with freeze_time(timezone.now() + timedelta(seconds=301)):
-        page = person.reload()
+        page = page_client.reload()
     assert page.element(href="/auth/login/?next=%2Fwanted%2F")
 
 
-def test_log_out_leads_on_too(at_code):
-    at_code.press("Log in", code=outbox[-1].code)
-    at_code.open("/auth/logout/?next=/bye/")
-    at_code.press("Log out")
-    assert at_code.hops[0] == "/bye/"
+def test_logout_follows_next_too(on_code_page):
+    on_code_page.press("Log in", code=outbox[-1].code)
+    on_code_page.open("/auth/logout/?next=/bye/")
+    on_code_page.press("Log out")
+    assert on_code_page.redirects[0] == "/bye/"
 
 
-def test_a_next_that_is_no_path_breaks_nothing(at_code):
-    at_code.press("Log in", code=outbox[-1].code)
-    at_code.open("/auth/logout/?next=bye")
-    at_code.press("Log out")
-    assert at_code.hops[0] == "bye"
+def test_a_relative_next_is_followed(on_code_page):
+    on_code_page.press("Log in", code=outbox[-1].code)
+    on_code_page.open("/auth/logout/?next=bye")
+    on_code_page.press("Log out")
+    assert on_code_page.redirects[0] == "bye"

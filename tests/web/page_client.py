@@ -1,4 +1,4 @@
-"""A person with a browser that runs no script: opens pages, fills in forms, presses buttons."""
+"""A browser without JavaScript for the tests: opens pages, fills in forms, presses buttons."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 from django.test import Client
 
-VOID = {"meta", "link", "input", "br", "img", "hr"}
+VOID_TAGS = {"meta", "link", "input", "br", "img", "hr"}
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Form:
 
 
 class Page(HTMLParser):
-    """A page as a person meets it: hidden things are not there."""
+    """The visible content of a page. Raises AssertionError for elements that do not nest."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -42,22 +42,27 @@ class Page(HTMLParser):
         self.text = " ".join(self.text.split())
         self.alerts = [" ".join(alert.split()) for alert in self.alerts if alert.strip()]
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attributes}
-        self.elements.append((tag, given))
-        if tag not in VOID:
-            self._open.append((tag, given))
-        if self._is_hidden(given):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        self.elements.append((tag, attributes))
+        if tag not in VOID_TAGS:
+            self._open.append((tag, attributes))
+        if self._is_hidden(attributes):
             return
         if tag == "form":
-            self.forms.append(Form(given.get("action", "")))
+            self.forms.append(Form(attributes.get("action", "")))
         elif tag == "input":
-            self.forms[-1].fields[given["name"]] = given.get("value", "")
+            self.forms[-1].fields[attributes["name"]] = attributes.get("value", "")
         elif tag == "button":
             self.forms[-1].buttons.append(
-                Button("", given.get("name", ""), given.get("value", ""), "disabled" in given)
+                Button(
+                    "",
+                    attributes.get("name", ""),
+                    attributes.get("value", ""),
+                    "disabled" in attributes,
+                )
             )
-        if given.get("role") == "alert":
+        if attributes.get("role") == "alert":
             self.alerts.append("")
 
     def handle_endtag(self, tag: str) -> None:
@@ -74,44 +79,48 @@ class Page(HTMLParser):
             self.text += f" {data}"
         if self._inside("button"):
             self.forms[-1].buttons[-1].label += data
-        if any(given.get("role") == "alert" for _, given in self._open):
+        if any(attributes.get("role") == "alert" for _, attributes in self._open):
             self.alerts[-1] += f" {data}"
 
     def form_of(self, button: str) -> tuple[Form, Button]:
         for form in self.forms:
-            for one in form.buttons:
-                if one.label.strip() == button:
-                    return form, one
+            for candidate in form.buttons:
+                if candidate.label.strip() == button:
+                    return form, candidate
         raise AssertionError(f"no button {button!r} in: {self.text}")
 
     @property
     def buttons(self) -> list[str]:
         return [button.label.strip() for form in self.forms for button in form.buttons]
 
-    def element(self, **wanted: str) -> dict[str, str]:
-        found = [given for _, given in self.elements if wanted.items() <= given.items()]
-        assert len(found) == 1, f"{len(found)} elements have {wanted}"
-        return found[0]
+    def element(self, **expected: str) -> dict[str, str]:
+        matches = [
+            attributes for _, attributes in self.elements if expected.items() <= attributes.items()
+        ]
+        assert len(matches) == 1, f"{len(matches)} elements have {expected}"
+        return matches[0]
 
     def _inside(self, tag: str) -> bool:
         return any(opened == tag for opened, _ in self._open)
 
-    def _is_hidden(self, own: dict[str, str]) -> bool:
-        return "hidden" in own or any("hidden" in given for _, given in self._open)
+    def _is_hidden(self, attributes: dict[str, str]) -> bool:
+        return "hidden" in attributes or any("hidden" in attributes for _, attributes in self._open)
 
 
-class Person:
+class PageClient:
+    """A test client that submits forms as they are on the page, with their CSRF tokens."""
+
     def __init__(self, **extra: str) -> None:
         self.client = Client(enforce_csrf_checks=True, **extra)
         self.path = ""
         self.status = 0
-        self.hops: list[str] = []
+        self.redirects: list[str] = []
 
     def open(self, path: str) -> Page:
-        return self._arrive(path, self.client.get(path, follow=True))
+        return self._load(path, self.client.get(path, follow=True))
 
     def press(self, button: str, **typed: str) -> Page:
-        """Fill in ``typed`` and press the button of this label."""
+        """Fill in ``typed`` and press the button with this label."""
         form, pressed = self.page.form_of(button)
         assert not pressed.is_disabled, f"{button!r} is disabled"
         assert typed.keys() <= form.fields.keys(), f"the form has only {sorted(form.fields)}"
@@ -119,7 +128,7 @@ class Person:
         if pressed.name:
             data[pressed.name] = pressed.value
         path = urljoin(self.path, form.action) if form.action else self.path
-        return self._arrive(path, self.client.post(path, data, follow=True))
+        return self._load(path, self.client.post(path, data, follow=True))
 
     def reload(self) -> Page:
         return self.open(self.path)
@@ -128,10 +137,10 @@ class Person:
     def session(self) -> dict[str, object]:
         return dict(self.client.session.items())
 
-    def _arrive(self, path: str, response) -> Page:
+    def _load(self, path: str, response) -> Page:
         self.response = response
-        self.hops = [address for address, _ in response.redirect_chain]
-        self.path = urljoin(path, self.hops[-1]) if self.hops else path
+        self.redirects = [address for address, _ in response.redirect_chain]
+        self.path = urljoin(path, self.redirects[-1]) if self.redirects else path
         self.status = response.status_code
         self.page = Page(response.content.decode())
         return self.page

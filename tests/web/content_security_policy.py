@@ -1,4 +1,4 @@
-"""The strictest Content-Security-Policy that the pages promise to live with, put on every answer."""
+"""Middleware with the strictest Content-Security-Policy under which the login pages work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POLICY = (
 )
 
 
-class StrictPolicy:
+class StrictPolicyMiddleware:
     policy = POLICY
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
