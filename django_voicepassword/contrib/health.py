@@ -18,7 +18,7 @@ import os
 import threading
 from datetime import timedelta
 from decimal import Decimal
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from asgiref.sync import sync_to_async
 from celery import current_app
@@ -270,13 +270,15 @@ def _make_connection() -> Connection | None:
     app = current_app._get_current_object()
     if app.conf.task_always_eager:
         return None
-    # A copy: the original belongs to the pool that publishes calls.
-    copy: Connection = broker.connection_of(app, os.getpid()).clone()  # type: ignore[no-untyped-call]
+    # kombu's methods have no types.
+    pooled: Any = broker.connection_of(app, os.getpid())
+    # A copy, because the original belongs to the pool that publishes calls.
+    copy: Connection = pooled.clone()
     return copy
 
 
-def _connect(connection: Connection) -> None:
+def _connect(connection: Any) -> None:
     with connection:
-        connection.ensure_connection(  # type: ignore[no-untyped-call]
+        connection.ensure_connection(
             max_retries=1, interval_start=0, interval_step=0, interval_max=0
         )
