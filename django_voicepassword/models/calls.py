@@ -55,9 +55,24 @@ class CallRequest(models.Model):
         PRICE = 2, _("price")
         DURATION = 4, _("duration")
 
+    #: States after which the provider reports nothing more.
+    FINAL_STATES = frozenset(
+        {
+            State.REFUSED,
+            State.ANSWERED,
+            State.NO_ANSWER,
+            State.BUSY,
+            State.CANCELED,
+            State.FAILED,
+            State.DELIVERED,
+            State.NOT_DELIVERED,
+        }
+    )
+    #: The progress of the final states.
+    FINAL_PROGRESS = 9
     #: State -> how far the call has come. A report moves a call only to a state with a greater
-    #: number; 9 is final.
-    PROGRESS = {
+    #: number.
+    PROGRESS: dict[str, int] = {
         State.QUEUED: 0,
         State.PLACING: 1,
         State.UNKNOWN: 2,
@@ -65,16 +80,8 @@ class CallRequest(models.Model):
         State.SMS_QUEUED: 3,
         State.DIALING: 4,
         State.SMS_SENT: 4,
-        State.REFUSED: 9,
-        State.ANSWERED: 9,
-        State.NO_ANSWER: 9,
-        State.BUSY: 9,
-        State.CANCELED: 9,
-        State.FAILED: 9,
-        State.DELIVERED: 9,
-        State.NOT_DELIVERED: 9,
+        **dict.fromkeys(FINAL_STATES, FINAL_PROGRESS),
     }
-    FINAL_STATES = frozenset(state for state, progress in PROGRESS.items() if progress == 9)
     #: States of requests that the provider has not accepted: nothing rang and nothing was paid.
     UNSENT_STATES = frozenset({State.QUEUED, State.REFUSED})
     #: ``service`` of a simulated call, to one of TEST_NUMBERS.
@@ -323,7 +330,7 @@ class CallRequest(models.Model):
     @classmethod
     def is_forward(cls, old_state: str, new_state: str) -> bool:
         """Return whether a report of ``new_state`` may move a call that is in ``old_state``."""
-        return cls.PROGRESS.get(new_state, -1) > cls.PROGRESS[old_state]  # type: ignore[call-overload, no-any-return, index]
+        return cls.PROGRESS.get(new_state, -1) > cls.PROGRESS[old_state]
 
     @classmethod
     def lose_abandoned(cls, claimed_before: datetime, now: datetime, error_code: str) -> list[int]:

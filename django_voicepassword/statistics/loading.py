@@ -37,7 +37,6 @@ _COLUMNS = [
 _COLUMN_NAMES = ", ".join(name for name, _type in _COLUMNS)
 #: Rows in one INSERT on MySQL, so that it stays far below max_allowed_packet.
 _ROWS_PER_INSERT = 2000
-_PROGRESS = {state.value: progress for state, progress in CallRequest.PROGRESS.items()}
 
 
 SqlValue = str | int | None
@@ -142,7 +141,7 @@ class Loader:
                 is_sms=int(row.is_sms),
                 channel=row.channel,
                 state=row.state,
-                progress=_PROGRESS.get(row.state or "", 0),
+                progress=CallRequest.PROGRESS.get(row.state or "", 0),
                 word=row.raw_state,
                 duration=row.duration,
                 price=None if row.price is None else str(row.price),

@@ -34,8 +34,8 @@ from django_voicepassword.statistics.loading import REPORTED, Loader
 YOUNG = timedelta(minutes=5)
 #: The temporary table of the rows and the calls that they match.
 _MATCHED = "voicepassword_matched"
-_FINAL_PROGRESS = max(CallRequest.PROGRESS.values())
-_FINAL_STATES = ", ".join(f"'{state.value}'" for state in CallRequest.FINAL_STATES)
+_FINAL_PROGRESS = CallRequest.FINAL_PROGRESS
+_FINAL_STATES = ", ".join(f"'{state.value}'" for state in sorted(CallRequest.FINAL_STATES))
 #: The columns of a CallStatus, and the values that a row gives them. The parameter is the time of
 #: the run.
 _STATUS_COLUMNS = "state, raw_state, source, occurred_at, received_at, duration, price, payload"
@@ -135,7 +135,7 @@ class Merge:
         - ``is_changed`` is 1 where the call must be updated.
         """
         progress = " ".join(
-            f"WHEN '{state.value}' THEN {number}" for state, number in CallRequest.PROGRESS.items()
+            f"WHEN '{state}' THEN {number}" for state, number in CallRequest.PROGRESS.items()
         )
         state, price, duration = (difference.value for difference in CallRequest.Difference)
         cursor.execute(f"""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.limits import subjects
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security import codes
 from django_voicepassword.security.sensitive import sensitive
 
@@ -79,7 +79,7 @@ def check(
     if judged is None:
         verification = get(key)
         check_open(verification)
-        raise TooManyAttempts(seconds_until(verification.expires_at, now))
+        raise TooManyAttempts(seconds_until(verification.expires_at, least=1))
     approved = judged.verification
     if judged.error is not None:
         if isinstance(judged.error, WrongCode):
@@ -154,12 +154,7 @@ def check_open(verification: Verification) -> None:
     if verification.is_expired:
         raise VerificationExpired
     if verification.status == Verification.Status.MAX_ATTEMPTS:
-        raise TooManyAttempts(seconds_until(verification.expires_at, timezone.now()))
-
-
-def seconds_until(moment: datetime, now: datetime) -> int:
-    """Whole seconds, rounded up, at least 1."""
-    return max(ceil((moment - now).total_seconds()), 1)
+        raise TooManyAttempts(seconds_until(verification.expires_at, least=1))
 
 
 def _set_user(verification: Verification, user: Any) -> None:

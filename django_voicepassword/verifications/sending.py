@@ -19,6 +19,7 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.limits import client_ip, subjects
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications import channels, dispatch
 from django_voicepassword.verifications.checking import (
@@ -26,7 +27,6 @@ from django_voicepassword.verifications.checking import (
     check_open,
     database,
     get,
-    seconds_until,
     translate_database_errors,
 )
 from django_voicepassword.verifications.fixed_codes import create_test_call
@@ -119,17 +119,17 @@ def resend(
         dispatch.dispatch(call)
     verification.refresh_from_db()
     if call is None:
-        raise _why_not_sent(verification, now)
+        raise _why_not_sent(verification)
     return verification
 
 
-def _why_not_sent(verification: Verification, now: datetime) -> RateLimited:
+def _why_not_sent(verification: Verification) -> RateLimited:
     """The limit that refused a resend. Raises where the verification cannot go on at all."""
     check_open(verification)
     resend_at = verification.resend_at
     if resend_at is None:
-        return RateLimited("sends", seconds_until(verification.expires_at, now))
-    return RateLimited("resend_after", seconds_until(resend_at, now))
+        return RateLimited("sends", seconds_until(verification.expires_at, least=1))
+    return RateLimited("resend_after", seconds_until(resend_at, least=1))
 
 
 def _ask_host(verification: Verification, channel: str, request: HttpRequest | None) -> None:

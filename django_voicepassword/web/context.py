@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from math import ceil
 
 from django.utils import timezone
 from django.utils.dateformat import time_format
@@ -13,6 +12,7 @@ from django.utils.translation import ngettext
 
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.verifications import channels, messages
 from django_voicepassword.verifications.description import Description
 
@@ -56,6 +56,7 @@ def start_label(channel: str) -> str:
 
 def code_context(description: Description) -> dict[str, object]:
     """Context of the code page that depends on the verification alone."""
+    resend_at = description.resend_at
     return {
         "verification": description,
         "is_open": description.status == Verification.Status.PENDING,
@@ -68,8 +69,8 @@ def code_context(description: Description) -> dict[str, object]:
             for name in settings.CHANNELS
         ],
         "hint": hint_html(description),
-        "resend_in": seconds_until(description.resend_at),
-        "resend_clock": clock_html(description.resend_at),
+        "resend_in": seconds_until(resend_at) if resend_at else None,
+        "resend_clock": clock_html(resend_at),
         "expires_clock": clock_html(description.expires_at),
     }
 
@@ -79,11 +80,6 @@ def hint_html(description: Description) -> str:
     phone = format_html('<strong class="vp-phone">{}</strong>', description.phone)
     before, phone_in_hint, after = description.hint.partition(description.phone)
     return format_html("{}{}{}", before, phone if phone_in_hint else "", after)
-
-
-def seconds_until(moment: datetime | None) -> int | None:
-    """Whole seconds from now, rounded up; 0 for a moment in the past."""
-    return None if moment is None else max(ceil((moment - timezone.now()).total_seconds()), 0)
 
 
 def clock_html(moment: datetime | None) -> str:

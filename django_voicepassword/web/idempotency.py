@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from functools import partial
 
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -15,9 +15,9 @@ from django_voicepassword.models import Verification
 
 #: Seconds for which a second submit of the same form finds the first one. The second may have been
 #: sent before the first was answered, so without its session cookie.
-MEMORY = 60
+CACHE_SECONDS = 60
 #: Seconds for which a second submit waits for the first one, and between two reads of the cache.
-PATIENCE, PAUSE = 10.0, 0.05
+LONGEST_WAIT, PAUSE = 10.0, 0.05
 
 
 def start_once(
@@ -33,41 +33,43 @@ def start_once(
     cache stores the verification's id under a keyed digest for a minute. A cache that stores
     nothing, like the dummy backend, only disables this protection.
     """
-    given: dict[str, Any] = {
-        "purpose": purpose,
-        "channel": channel,
-        "request": request,
-        "user": request.user,
-    }
-    key = _meeting_place(request, number, earlier)
+    start = partial(
+        verifications.start,
+        number,
+        purpose=purpose,
+        channel=channel,
+        request=request,
+        user=request.user,
+    )
+    key = _cache_key(request, number, earlier)
     if key is None:
-        return verifications.start(number, **given)
-    deadline = time.monotonic() + PATIENCE
-    while not cache.add(key, "", MEMORY):
-        found = _found(cache.get(key))
-        if found is not None:
-            return found
+        return start()
+    deadline = time.monotonic() + LONGEST_WAIT
+    while not cache.add(key, "", CACHE_SECONDS):
+        verification = _read(cache.get(key))
+        if verification is not None:
+            return verification
         if time.monotonic() > deadline:
             raise Unavailable("the same form is still at work")
         time.sleep(PAUSE)
     try:
-        verification = verifications.start(number, **given)
+        verification = start()
     except VerificationError:
         # No call was made: the next submit may start one.
         cache.delete(key)
         raise
-    cache.set(key, str(verification.id), MEMORY)
+    cache.set(key, str(verification.id), CACHE_SECONDS)
     return verification
 
 
-def _found(verification_id: str | None) -> Verification | None:
+def _read(verification_id: str | None) -> Verification | None:
     try:
         return verifications.get(verification_id or "")
     except Verification.DoesNotExist:
         return None
 
 
-def _meeting_place(request: HttpRequest, number: str, earlier: Verification | None) -> str | None:
+def _cache_key(request: HttpRequest, number: str, earlier: Verification | None) -> str | None:
     """Return the cache key that all submits of one browser for one number share.
 
     The key changes with ``earlier``, the browser's previous verification. None: the browser sent no
@@ -76,8 +78,8 @@ def _meeting_place(request: HttpRequest, number: str, earlier: Verification | No
     browser = request.META.get("CSRF_COOKIE") or request.session.session_key
     if not browser:
         return None
-    place = f"{browser}:{number}:{earlier.id if earlier else ''}"
+    submits = f"{browser}:{number}:{earlier.id if earlier else ''}"
     digest = salted_hmac(
-        "django_voicepassword.web.idempotency", place, algorithm="sha256"
+        "django_voicepassword.web.idempotency", submits, algorithm="sha256"
     ).hexdigest()
     return f"voicepassword:start:{digest}"

@@ -103,7 +103,7 @@ def test_two_simultaneous_submits_make_one_call(page_client, configure, monkeypa
         connections.close_all()
 
     waiting = threading.Event()
-    monkeypatch.setattr(idempotency, "_found", _set_on_call(idempotency._found, waiting))
+    monkeypatch.setattr(idempotency, "_read", _set_on_call(idempotency._read, waiting))
     first, second = threading.Thread(target=submit), threading.Thread(target=submit)
     first.start()
     assert Gate.entered.wait(10)
@@ -128,7 +128,7 @@ def _set_on_call(function: Any, event: threading.Event) -> Any:
 
 def test_a_submit_does_not_wait_forever_for_the_first_one(page_client, monkeypatch):
     page_client.open("/auth/login/")
-    monkeypatch.setattr(idempotency, "PATIENCE", 0)
+    monkeypatch.setattr(idempotency, "LONGEST_WAIT", 0)
     monkeypatch.setattr(cache, "add", lambda *args, **kwargs: False)
     page = page_client.press("Call me", phone=PHONE)
     assert page_client.status == 503
