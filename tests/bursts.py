@@ -1,5 +1,6 @@
-"""Bursts from several processes at once, against a real database: exactly what is allowed gets
-through.
+"""Bursts of requests from several processes against one database: exactly the limit gets through.
+
+``tests/test_bursts.py`` runs the same bursts on every database.
 
 python -m tests.bursts                                             # SQLite, with plain settings
 python -m tests.bursts postgres://postgres@127.0.0.1:5432/bursts   # an empty database
@@ -21,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PROCESSES, TRIES = 5, 10
 
-#: Each burst: what every process does ``TRIES`` times, and what must come of all of them together.
+#: Title -> (action that every process repeats ``TRIES`` times, expected outcomes of all of them).
 BURSTS: dict[str, tuple[str, dict[str, int]]] = {
     "starts for one number (phone 3/10m)": ("start", {"Verification": 3, "RateLimited": 47}),
     "wrong guesses in one verification (MAX_ATTEMPTS 5)": (
@@ -40,7 +41,7 @@ BURSTS: dict[str, tuple[str, dict[str, int]]] = {
     ),
 }
 
-_WORKER = """
+_WORKER_PROGRAM = """
 import collections, json, sys, django
 from django.conf import settings
 django.setup()
@@ -52,11 +53,11 @@ from django_voicepassword import verifications
 from django_voicepassword.models import LimitCounter
 from django_voicepassword.testing import outbox
 
-usual = settings.VOICEPASSWORD
+default_settings = settings.VOICEPASSWORD
 limits = {"phone": [], "ip": [], "phone_guesses": []}
-keys = {
+settings_of_action = {
     "start": {"LIMITS": {**limits, "phone": ["3/10m"]}},
-    # Only queued: a pretended call costs nothing, and gives back what was reserved.
+    # Only queued: the memory transport costs nothing, and a placed call would release the money.
     "spend": {"LIMITS": limits, "DAILY_BUDGET": Decimal("2.45"), "DISPATCH": "celery"},
     "address": {"LIMITS": {**limits, "ip": ["20/h"]}},
     "resend": {"LIMITS": limits, "RESEND_AFTER": 0},
@@ -67,7 +68,7 @@ if len(sys.argv) > 2:
     connection.settings_dict["NAME"] = sys.argv[2]
 
 
-def prepare(given):
+def prepare():
     call_command("migrate", verbosity=0)
     LimitCounter.objects.all().delete()
     verification = verifications.start("79990000001")
@@ -75,42 +76,46 @@ def prepare(given):
     return {"id": str(verification.id), "code": outbox[-1].code}
 
 
-def repeat(given):
-    settings.VOICEPASSWORD = {**usual, **keys.get(given["what"], {"LIMITS": limits})}
-    wrong = f"{(int(given['code']) + 1) % 10000:04}"
-    action = {
+def repeat(action, times, id, code):
+    settings.VOICEPASSWORD = {
+        **default_settings, **settings_of_action.get(action, {"LIMITS": limits})
+    }
+    wrong_code = f"{(int(code) + 1) % 10000:04}"
+    perform = {
         "start": lambda: verifications.start("79990000002"),
-        "guess": lambda: verifications.check(given["id"], wrong),
-        "resend": lambda: verifications.resend(given["id"]),
-        "approve": lambda: verifications.check(given["id"], given["code"]),
+        "guess": lambda: verifications.check(id, wrong_code),
+        "resend": lambda: verifications.resend(id),
+        "approve": lambda: verifications.check(id, code),
         "spend": lambda: verifications.start(f"7999{next(numbers):07}"),
         "address": lambda: verifications.start(f"7999{next(numbers):07}", request=request),
-    }[given["what"]]
-    told = collections.Counter()
-    for _ in range(given["tries"]):
+    }[action]
+    outcomes = collections.Counter()
+    for _ in range(times):
         try:
-            outcome = action()
+            outcome = perform()
         except Exception as error:
             outcome = error
-        told[type(outcome).__name__] += 1
-    return told
+        outcomes[type(outcome).__name__] += 1
+    return outcomes
 
 
 for line in sys.stdin:
-    given = json.loads(line)
-    print(json.dumps(prepare(given) if given["what"] == "prepare" else repeat(given)), flush=True)
+    arguments = json.loads(line)
+    print(json.dumps(repeat(**arguments) if arguments else prepare()), flush=True)
 """
 
 
 class Bursts:
-    """``with Bursts(address, file) as bursts: bursts.run("start")``; the database is empty at
-    first.
+    """Worker processes on one database: ``with Bursts(address) as bursts: bursts.run("start")``.
+
+    ``address`` is a database URL; if it is empty, ``file`` is the SQLite file. The database must
+    be empty.
     """
 
     def __init__(self, address: str, file: str = "") -> None:
         self._processes = [
             subprocess.Popen(
-                [sys.executable, "-c", _WORKER, str(number), *([file] if file else [])],
+                [sys.executable, "-c", _WORKER_PROGRAM, str(number), *([file] if file else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -131,18 +136,20 @@ class Bursts:
         for process in self._processes:
             process.communicate(timeout=30)
 
-    def run(self, what: str) -> dict[str, int]:
-        """What came of one burst: name of the result or of the error -> how often."""
-        (given,) = self._ask(self._processes[:1], {"what": "prepare"})
-        told: collections.Counter[str] = collections.Counter()
-        for answer in self._ask(self._processes, {"what": what, "tries": TRIES, **given}):
-            told.update(answer)
-        return dict(told)
+    def run(self, action: str) -> dict[str, int]:
+        """Run one burst and return how often each type of result or error came."""
+        (verification,) = self._ask(self._processes[:1], {})
+        outcomes: collections.Counter[str] = collections.Counter()
+        for counts in self._ask(
+            self._processes, {"action": action, "times": TRIES, **verification}
+        ):
+            outcomes.update(counts)
+        return dict(outcomes)
 
-    def _ask(self, processes: list[subprocess.Popen[str]], order: dict[str, Any]) -> list[Any]:
+    def _ask(self, processes: list[subprocess.Popen[str]], arguments: dict[str, Any]) -> list[Any]:
         for process in processes:
             assert process.stdin is not None
-            process.stdin.write(f"{json.dumps(order)}\n")
+            process.stdin.write(f"{json.dumps(arguments)}\n")
             process.stdin.flush()
         answers = []
         for process in processes:
@@ -153,20 +160,18 @@ class Bursts:
 
 def main() -> int:
     address = sys.argv[1] if len(sys.argv) > 1 else ""
-    failed = 0
+    failures = 0
     with tempfile.TemporaryDirectory() as folder:
         file = "" if address else str(Path(folder) / "bursts.sqlite3")
         with Bursts(address, file) as bursts:
-            for title, (what, expected) in BURSTS.items():
-                began = time.monotonic()
-                told = bursts.run(what)
-                seconds = time.monotonic() - began
-                failed += told != expected
-                print(
-                    f"{'exact' if told == expected else 'WRONG':6} {title}: {told} ({seconds:.1f} s)",
-                    flush=True,
-                )
-    return 1 if failed else 0
+            for title, (action, expected) in BURSTS.items():
+                started = time.monotonic()
+                outcomes = bursts.run(action)
+                seconds = time.monotonic() - started
+                verdict = "exact" if outcomes == expected else "WRONG"
+                failures += outcomes != expected
+                print(f"{verdict:6} {title}: {outcomes} ({seconds:.1f} s)", flush=True)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

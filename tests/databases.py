@@ -1,4 +1,4 @@
-"""The database servers of the machine, for tests that make databases of their own."""
+"""Addresses of the local database servers, for tests that create their own databases."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ MARIADB = "mysql://root@127.0.0.1:3306"
 
 
 def execute(server: str, statement: str) -> None:
-    """Run ``CREATE DATABASE …`` or ``DROP DATABASE …``."""
+    """Run ``CREATE DATABASE …`` or ``DROP DATABASE …`` on a server."""
     if server == POSTGRESQL:
         import psycopg
 

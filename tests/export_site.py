@@ -1,4 +1,4 @@
-"""A site whose admin of calls has the export mixed in, and its routes."""
+"""URLconf of a site whose admin of calls exports them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django_voicepassword.admin.calls import CallRequestAdmin
 from django_voicepassword.admin.exporting import ExportMixin
 from django_voicepassword.models import CallRequest
 
-_HAS_IT: Any = issubclass(CallRequestAdmin, ExportMixin)
-_BASES: Any = (CallRequestAdmin,) if _HAS_IT else (ExportMixin, CallRequestAdmin)
+_HAS_EXPORT: Any = issubclass(CallRequestAdmin, ExportMixin)
+_BASES: Any = (CallRequestAdmin,) if _HAS_EXPORT else (ExportMixin, CallRequestAdmin)
 
 site = admin.AdminSite("backoffice")
 site.register(CallRequest, type("ExportedAdmin", _BASES, {}))

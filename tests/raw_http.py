@@ -1,4 +1,4 @@
-"""Requests as they come over a socket, for servers that answer with bytes of a test."""
+"""Read HTTP requests from a socket, for test servers that answer with raw bytes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import socket
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """The whole of one, empty where nobody asks any more. Who closes before that has the answer
-    thrown away on its way.
+    """Return a whole request, or b"" if the client has closed the connection.
+
+    A server that closes the socket while part of the request is unread sends a TCP reset, and
+    the client may lose the response.
     """
     data = b""
     while b"\r\n\r\n" not in data:

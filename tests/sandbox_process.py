@@ -1,4 +1,4 @@
-"""The sandbox as a real process, for tests."""
+"""Run the sandbox as a separate process."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any
 
 
 class SandboxProcess:
-    """``with SandboxProcess() as sandbox: … sandbox.api_url``; options become command line
-    arguments.
+    """A running sandbox and its controls: ``with SandboxProcess() as sandbox: sandbox.calls()``.
+
+    Keyword arguments become command-line options: ``callback_delay=0.1`` is
+    ``--callback-delay=0.1``.
     """
 
     key = "sandbox-key"
@@ -22,7 +24,7 @@ class SandboxProcess:
 
     @classmethod
     def at(cls, url: str) -> SandboxProcess:
-        """The controls of one that runs already, as part of a site."""
+        """Return the controls of a sandbox that already runs, as part of a site."""
         controls = cls()
         controls.url = f"{url}/"
         return controls
@@ -50,8 +52,9 @@ class SandboxProcess:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """VOICEPASSWORD of a project that calls through it; calls are queued, and placed by the
-        test.
+        """VOICEPASSWORD for a project that calls through this sandbox.
+
+        Calls are only queued: the test places them itself.
         """
         return {
             "TRANSPORT": "http",
@@ -63,8 +66,8 @@ class SandboxProcess:
     def ledger(self, number: str = "") -> dict[str, Any]:
         with urllib.request.urlopen(
             f"{self.url}control/ledger.json?number={number}", timeout=10
-        ) as answer:
-            return json.load(answer)
+        ) as response:
+            return json.load(response)
 
     def calls(self, number: str = "") -> list[dict[str, Any]]:
         return self.ledger(number)["calls"]
@@ -90,15 +93,15 @@ class SandboxProcess:
     def wait_for_call(
         self, number: str, channel: str | None = None, timeout: float = 10
     ) -> dict[str, Any]:
-        ends = time.monotonic() + timeout
-        while time.monotonic() < ends:
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
             calls = [call for call in self.calls(number) if channel in (None, call["channel"])]
             if calls:
                 return calls[-1]
             time.sleep(0.05)
-        raise AssertionError("no call came")
+        raise AssertionError(f"no call to {number} within {timeout} s")
 
     def _control(self, name: str, body: dict[str, Any] | None = None) -> None:
         data = json.dumps(body or {}).encode()
-        with urllib.request.urlopen(f"{self.url}control/{name}", data=data, timeout=10) as answer:
-            assert answer.status == 200
+        with urllib.request.urlopen(f"{self.url}control/{name}", data=data, timeout=10) as response:
+            assert response.status == 200

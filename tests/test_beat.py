@@ -1,4 +1,4 @@
-"""The schedule in django-celery-beat: installed once, updated afterwards."""
+"""``voicepassword_beat`` installs the schedule in django-celery-beat, and updates it later."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ settings.configure(
     SECRET_KEY="only-for-the-tests-and-long-enough-for-sha256",
     USE_TZ=True,
     INSTALLED_APPS=[
-        "django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "django_voicepassword", "django_celery_beat"
+        "django.contrib.auth", "django.contrib.contenttypes", "rest_framework",
+        "django_voicepassword", "django_celery_beat",
     ],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
@@ -38,27 +39,27 @@ for task in PeriodicTask.objects.filter(name__startswith="voicepassword").order_
 """
 
 
-def test_it_is_installed_once_and_updated_afterwards() -> None:
-    done = subprocess.run(
+def test_the_schedule_is_installed_once_and_then_updated() -> None:
+    process = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[1],
     )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    assert process.returncode == 0, process.stderr
+    lines = process.stdout.splitlines()
     assert [line.rpartition(" ")[2] for line in lines[:8]] == ["installed"] * 4 + ["updated"] * 4
-    told = [line.split(" ", 2) for line in lines[8:]]
-    assert [task.removeprefix("django_voicepassword.tasks.") for task, _, _ in told] == [
+    tasks = [line.split(" ", 2) for line in lines[8:]]
+    assert [task.removeprefix("django_voicepassword.tasks.") for task, _, _ in tasks] == [
         "check_balance",
         "poll_calls",
         "purge",
         "sync_daily",
     ]
-    assert [enabled for _, enabled, _ in told] == ["True", "True", "False", "True"]
-    assert told[1][2] == "every 15 seconds"
+    assert [enabled for _, enabled, _ in tasks] == ["True", "True", "False", "True"]
+    assert tasks[1][2] == "every 15 seconds"
 
 
-def test_without_the_package_it_says_what_to_do() -> None:
+def test_without_django_celery_beat_the_command_names_the_extra_to_install() -> None:
     with pytest.raises(CommandError, match=r"django-voicepassword\[beat\]"):
         call_command("voicepassword_beat")

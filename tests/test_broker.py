@@ -1,4 +1,4 @@
-"""A broker that is down, silent or back again: the task is handed over, or refused within seconds."""
+"""A task is published or refused within seconds when the broker is down, silent or restarted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from django_voicepassword.calls import broker
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 
-#: What a person may wait for, with room for a slow machine.
-SECONDS = 3 * broker.TIMEOUT + 1.5
+#: How long a person may wait for the answer, with a margin for a slow machine.
+MAX_SECONDS = 3 * broker.TIMEOUT + 1.5
 
 BROKERS = [
     pytest.param(
@@ -34,8 +34,9 @@ BROKERS = [
 
 
 class Proxy:
-    """Stands between us and a broker, to be cut, silenced and restored. ``target`` None: accepts,
-    and is silent.
+    """A TCP proxy before a broker that a test can take down, silence and restore.
+
+    Without a target port it accepts connections and stays silent.
     """
 
     def __init__(self, target: int | None) -> None:
@@ -48,8 +49,8 @@ class Proxy:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def down(self) -> None:
-        """Refuse, and cut what is open."""
-        # shutdown wakes the thread that accepts; close alone leaves it, and the port, as they are.
+        """Refuse new connections and cut the open ones."""
+        # shutdown() wakes the thread in accept(); with close() alone it goes on listening.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._connections:
@@ -61,6 +62,7 @@ class Proxy:
         self._connections.clear()
 
     def up(self) -> None:
+        """Accept connections again, on the same port."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
@@ -94,14 +96,14 @@ def _app(address: str) -> tuple[Celery, Task]:
 
     @app.task(name="test.place", ignore_result=True)
     def place(call_id: int) -> None:
-        """Never run: only its messages are looked at."""
+        """Never executed: the tests only read its messages from the queue."""
 
     return app, place
 
 
 @pytest.fixture(params=BROKERS)
 def behind_a_proxy(request: pytest.FixtureRequest) -> Iterator[tuple[Proxy, Task, str]]:
-    """The proxy before a real broker, a task that goes through it, and the broker's own address."""
+    """A proxy before a real broker, a task that is published through it, and the broker's URL."""
     address, port = request.param
     proxy = Proxy(port)
     app, task = _app(address.format(port=proxy.port))
@@ -114,8 +116,8 @@ def behind_a_proxy(request: pytest.FixtureRequest) -> Iterator[tuple[Proxy, Task
 
 
 def _received(address: str, queue: str) -> list[int]:
-    """The arguments of every message that waits in the queue."""
-    found = []
+    """Take every message from the queue and return its first argument."""
+    arguments = []
     with Connection(address) as connection:
         simple = connection.SimpleQueue(queue)
         while True:
@@ -123,90 +125,96 @@ def _received(address: str, queue: str) -> list[int]:
                 message = simple.get(timeout=0.5)
             except simple.Empty:
                 break
-            found.append(message.payload[0][0])
+            arguments.append(message.payload[0][0])
             message.ack()
         simple.close()
-    return found
+    return arguments
 
 
-def _refused(task: Task) -> float:
-    """How long it took until the broker was given up."""
-    began = time.monotonic()
-    with pytest.raises(Exception):  # noqa: B017 (each broker has errors of its own)
+def _seconds_until_refused(task: Task) -> float:
+    """Publish, and return how long it took until the broker was given up."""
+    started = time.monotonic()
+    with pytest.raises(Exception):  # noqa: B017 (each broker has its own errors)
         broker.publish(task, 1)
-    return time.monotonic() - began
+    return time.monotonic() - started
 
 
-def test_a_task_is_handed_over_through_a_connection_that_died(
+def test_a_task_is_published_after_its_pooled_connection_died(
     behind_a_proxy: tuple[Proxy, Task, str],
 ) -> None:
     proxy, task, direct = behind_a_proxy
     broker.publish(task, 1)
     proxy.down()
-    assert _refused(task) < SECONDS
+    assert _seconds_until_refused(task) < MAX_SECONDS
     proxy.up()
     broker.publish(task, 2)
     proxy.down()
     proxy.up()
-    # The pool still holds the connection that was cut.
+    # The connection pool still holds the connection that was cut.
     broker.publish(task, 3)
     assert _received(direct, task.app.conf.task_default_queue) == [1, 2, 3]
 
 
-def test_a_broker_that_falls_silent_is_given_up(behind_a_proxy: tuple[Proxy, Task, str]) -> None:
+def test_a_broker_that_stops_answering_is_given_up(behind_a_proxy: tuple[Proxy, Task, str]) -> None:
     proxy, task, _ = behind_a_proxy
     broker.publish(task, 1)
     proxy.flows.clear()
-    assert _refused(task) < SECONDS
+    assert _seconds_until_refused(task) < MAX_SECONDS
     proxy.flows.set()
 
 
 @pytest.mark.parametrize(
     "scheme", ["amqp://guest:guest@127.0.0.1:{port}//", "redis://127.0.0.1:{port}/0"]
 )
-def test_a_broker_that_accepts_and_never_speaks_is_given_up(scheme: str) -> None:
+def test_a_broker_that_accepts_and_never_answers_is_given_up(scheme: str) -> None:
     proxy = Proxy(None)
     _, task = _app(scheme.format(port=proxy.port))
-    assert _refused(task) < SECONDS
-    assert _refused(task) < SECONDS
+    assert _seconds_until_refused(task) < MAX_SECONDS
+    assert _seconds_until_refused(task) < MAX_SECONDS
     proxy.down()
 
 
 @pytest.fixture
 def refused_broker() -> Iterator[None]:
-    """The Celery app of the project has a broker that is not there."""
+    """The current Celery app has a broker that refuses connections."""
     proxy = Proxy(None)
     proxy.down()
-    usual = current_app._get_current_object()
+    project_app = current_app._get_current_object()
     app, _ = _app(f"amqp://guest:guest@127.0.0.1:{proxy.port}//")
     app.set_current()
     yield
-    usual.set_current()
+    project_app.set_current()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_caller_is_told_at_once_and_nothing_stays_counted(settings, refused_broker: None) -> None:
+def test_a_start_is_refused_at_once_and_nothing_stays_counted(
+    settings, refused_broker: None
+) -> None:
     settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "DISPATCH": "celery"}
-    began = time.monotonic()
+    started = time.monotonic()
     for _ in range(5):
-        # More often than the limit of sends to one number: a send that never left is given back.
+        # More often than the limit for one number allows: a send that never left is given back.
         with pytest.raises(Unavailable):
             verifications.start("79990000001")
-    assert time.monotonic() - began < SECONDS
+    assert time.monotonic() - started < MAX_SECONDS
     assert set(CallRequest.objects.values_list("state", "error_code")) == {
         ("refused", "broker_unavailable")
     }
     assert set(Verification.objects.values_list("sends", flat=True)) == {0}
-    assert not [row for row in LimitCounter.objects.values_list("events", flat=True) if "[[" in row]
+    assert not [
+        events for events in LimitCounter.objects.values_list("events", flat=True) if "[[" in events
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_api_answers_503_and_says_so(settings, refused_broker: None, client: Client) -> None:
+def test_the_api_and_the_page_answer_503_while_the_broker_is_down(
+    settings, refused_broker: None, client: Client
+) -> None:
     settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "DISPATCH": "celery"}
-    answer = client.post(
+    response = client.post(
         "/api/verifications/", {"phone": "79990000001"}, content_type="application/json"
     )
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
     page = client.post("/auth/login/", {"phone": "79990000001"})
     assert page.status_code == 503
     assert "Try again in a minute" in page.content.decode()

@@ -1,5 +1,6 @@
-"""Bursts from real processes on SQLite, PostgreSQL and MariaDB: see ``bursts.py``, which a person
-can run too.
+"""Bursts from real processes let exactly the limit through, on SQLite, PostgreSQL and MariaDB.
+
+``python -m tests.bursts`` runs them by hand.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.databases import MARIADB, POSTGRESQL, execute
 def bursts(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Bursts]:
-    """Processes on a database of their own."""
+    """Worker processes on a new database."""
     if not request.param:
         with Bursts("", str(tmp_path_factory.mktemp("bursts") / "bursts.sqlite3")) as processes:
             yield processes
@@ -39,6 +40,6 @@ def bursts(
 
 
 @pytest.mark.parametrize("title", BURSTS)
-def test_exactly_what_is_allowed_gets_through(bursts: Bursts, title: str) -> None:
-    what, expected = BURSTS[title]
-    assert bursts.run(what) == expected
+def test_exactly_the_limit_gets_through(bursts: Bursts, title: str) -> None:
+    action, expected = BURSTS[title]
+    assert bursts.run(action) == expected

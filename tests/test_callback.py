@@ -1,4 +1,7 @@
-"""The callback: it records whatever is well-formed, once per row that moves, and approves nothing."""
+"""The callback view records every well-formed report and approves nothing.
+
+A call moves only forward, and the project's signal is sent once for each move.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ SAMPLE = json.loads((Path(__file__).parent / "samples" / "callback.json").read_t
 
 
 class Provider:
-    """Reports one call."""
+    """The provider's side of one call: it posts reports to the callback of the call."""
 
     def __init__(self, call: CallRequest) -> None:
         self.call = call
@@ -39,10 +42,11 @@ class Provider:
         return self.client.post(self.url, data, content_type, **extra)
 
     def report(self, state: str, **values: Any) -> Any:
+        """Post a report with this state, which the view must accept."""
         report = {"id": self.call.provider_id, "number": self.call.phone, "state": state, **values}
-        answer = self.post(report)
-        assert (answer.status_code, answer.json()) == (200, {"result": "ok"})
-        return answer
+        response = self.post(report)
+        assert (response.status_code, response.json()) == (200, {"result": "ok"})
+        return response
 
     @property
     def state(self) -> str:
@@ -64,11 +68,11 @@ def provider(verification: Verification) -> Provider:
     return Provider(verification.calls.get())
 
 
-def test_the_sample_of_the_document_is_kept(provider: Provider) -> None:
+def test_the_sample_in_the_providers_document_is_recorded(provider: Provider) -> None:
     assert provider.post({**SAMPLE, "id": provider.call.provider_id}).status_code == 200
     call = CallRequest.objects.get(pk=provider.call.pk)
     assert (call.state, call.duration, call.price) == ("answered", 1, Decimal("0.35"))
-    # The document names no zone: Moscow is the setting's default.
+    # The provider's document names no time zone; PROVIDER_TIME_ZONE defaults to Moscow.
     assert call.occurred_at == datetime(2020, 2, 2, 12, 18, 48, tzinfo=timezone.utc)
     status = call.statuses.get(source="callback")
     assert (status.state, status.raw_state, status.occurred_at) == (
@@ -103,15 +107,15 @@ def test_the_sample_of_the_document_is_kept(provider: Provider) -> None:
         ('{" state ": " busy "}', "application/json"),
     ],
 )
-def test_json_or_a_form_whatever_the_content_type_says(
+def test_json_and_forms_are_read_whatever_the_content_type_says(
     provider: Provider, body: str, content_type: str
 ) -> None:
-    answer = provider.post(body.encode(), content_type)
-    assert (answer.status_code, answer.json()) == (200, {"result": "ok"})
+    response = provider.post(body.encode(), content_type)
+    assert (response.status_code, response.json()) == (200, {"result": "ok"})
     assert provider.state == "busy"
 
 
-def test_a_report_in_the_query_is_taken(provider: Provider) -> None:
+def test_a_report_in_the_query_string_is_accepted(provider: Provider) -> None:
     assert provider.client.get(f"{provider.url}?state=NO%20ANSWER").status_code == 200
     assert provider.state == "no_answer"
     assert provider.client.get(provider.url).status_code == 405
@@ -138,10 +142,10 @@ def test_a_report_in_the_query_is_taken(provider: Provider) -> None:
         b"a=b&c=d",
     ],
 )
-def test_what_is_no_report_is_400_and_changes_nothing(provider: Provider, body: bytes) -> None:
-    answer = provider.post(body)
-    assert answer.status_code == 400
-    assert set(answer.json()) == {"code", "detail"}
+def test_an_unreadable_body_is_400_and_changes_nothing(provider: Provider, body: bytes) -> None:
+    response = provider.post(body)
+    assert response.status_code == 400
+    assert set(response.json()) == {"code", "detail"}
     assert (provider.state, provider.history) == ("placed", [])
 
 
@@ -168,18 +172,20 @@ def test_what_is_no_report_is_400_and_changes_nothing(provider: Provider, body: 
         {"number": None},
     ],
 )
-def test_odd_values_lose_no_report(provider: Provider, values: dict[str, Any]) -> None:
+def test_a_report_with_malformed_values_is_still_recorded(
+    provider: Provider, values: dict[str, Any]
+) -> None:
     assert provider.post({"state": "BUSY", **values}).status_code == 200
     assert provider.history == ["busy"]
 
 
-def test_64_kib_and_no_more(provider: Provider) -> None:
+def test_a_body_over_64_kib_is_refused(provider: Provider) -> None:
     assert provider.post(b'{"state": "BUSY", "pad": "' + b"x" * 60000 + b'"}').status_code == 200
     too_long = provider.post(b'{"state": "BUSY", "pad": "' + b"x" * 70000 + b'"}')
     assert (too_long.status_code, too_long.json()["code"]) == (400, "too_large")
 
 
-def test_a_bad_token_is_404(provider: Provider) -> None:
+def test_an_invalid_token_is_404(provider: Provider) -> None:
     good = callback_tokens.make_callback_token(provider.call.pk)
     other = callback_tokens.make_callback_token(provider.call.pk + 1)
     for token in (
@@ -195,19 +201,21 @@ def test_a_bad_token_is_404(provider: Provider) -> None:
     assert provider.history == []
 
 
-def test_a_token_of_a_call_that_was_deleted_is_taken(provider: Provider) -> None:
+def test_a_report_of_a_deleted_call_is_accepted(provider: Provider) -> None:
     provider.call.delete()
     assert provider.post({"state": "BUSY"}).json() == {"result": "ok"}
 
 
-def test_a_token_lives_through_a_new_secret_key(provider: Provider, settings: Any) -> None:
+def test_a_token_made_with_an_earlier_secret_key_is_accepted(
+    provider: Provider, settings: Any
+) -> None:
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another-key-that-is-long-enough-for-it"
     provider.report("BUSY")
     assert provider.state == "busy"
 
 
-def test_states_move_only_forward_and_all_is_history(provider: Provider) -> None:
+def test_states_move_only_forward_and_every_report_is_recorded(provider: Provider) -> None:
     for word in ("Дозвон", "NO ANSWER", "NO ANSWER", "ANSWERED", "Дозвон", "TELEPORTED"):
         provider.report(word)
     assert provider.state == "no_answer"
@@ -215,12 +223,12 @@ def test_states_move_only_forward_and_all_is_history(provider: Provider) -> None
     assert provider.call.statuses.filter(raw_state="TELEPORTED").count() == 1
 
 
-def test_a_report_that_names_another_id_moves_nothing(provider: Provider) -> None:
+def test_a_report_with_another_id_moves_no_call(provider: Provider) -> None:
     provider.report("BUSY", id="somebody-else")
     assert (provider.state, provider.history) == ("placed", ["busy"])
 
 
-def test_a_report_may_come_before_the_reply(provider: Provider) -> None:
+def test_a_report_may_arrive_before_the_reply(provider: Provider) -> None:
     CallRequest.objects.filter(pk=provider.call.pk).update(
         state="placing", provider_id="", placed_at=None
     )
@@ -229,28 +237,30 @@ def test_a_report_may_come_before_the_reply(provider: Provider) -> None:
     assert (call.state, call.provider_id) == ("no_answer", "early-1")
 
 
-def test_it_informs_and_never_approves(provider: Provider, verification: Verification) -> None:
+def test_a_report_never_approves_a_verification(
+    provider: Provider, verification: Verification
+) -> None:
     provider.report("ANSWERED", status="approved", code="1234")
     verification.refresh_from_db()
     assert (verification.status, verification.attempts) == ("pending", 0)
 
 
 @pytest.mark.parametrize("same_id", [True, False])
-def test_reports_of_an_sms_come_to_the_callback_of_its_call(
+def test_reports_of_an_sms_arrive_at_the_callback_of_its_call(
     provider: Provider, verification: Verification, configure: Callable[..., None], same_id: bool
 ) -> None:
     configure(RESEND_AFTER=0)
     provider.report("NO ANSWER")
     verifications.resend(verification.id, channel="sms")
-    text = verification.calls.get(channel="sms")
+    sms = verification.calls.get(channel="sms")
     if same_id:
-        CallRequest.objects.filter(pk=text.pk).update(provider_id=provider.call.provider_id)
-        text.refresh_from_db()
+        CallRequest.objects.filter(pk=sms.pk).update(provider_id=provider.call.provider_id)
+        sms.refresh_from_db()
     for word in ("QUEUED", "SEND", "DELIVERED"):
-        provider.report(word, id=text.provider_id)
-    text.refresh_from_db()
-    assert (text.state, provider.state) == ("delivered", "no_answer")
-    assert list(text.statuses.filter(source="callback").values_list("state", flat=True)) == [
+        provider.report(word, id=sms.provider_id)
+    sms.refresh_from_db()
+    assert (sms.state, provider.state) == ("delivered", "no_answer")
+    assert list(sms.statuses.filter(source="callback").values_list("state", flat=True)) == [
         "sms_queued",
         "sms_sent",
         "delivered",
@@ -258,7 +268,7 @@ def test_reports_of_an_sms_come_to_the_callback_of_its_call(
 
 
 @pytest.mark.parametrize("call_is_final", [True, False])
-def test_fail_is_in_both_vocabularies_and_the_id_tells(
+def test_a_fail_report_is_assigned_to_the_call_or_its_sms_by_id(
     provider: Provider,
     verification: Verification,
     configure: Callable[..., None],
@@ -268,31 +278,31 @@ def test_fail_is_in_both_vocabularies_and_the_id_tells(
     if call_is_final:
         provider.report("NO ANSWER")
     verifications.resend(verification.id, channel="sms")
-    text = verification.calls.get(channel="sms")
-    provider.report("FAIL", id=text.provider_id)
-    text.refresh_from_db()
-    assert (text.state, provider.state) == ("failed", "no_answer" if call_is_final else "placed")
+    sms = verification.calls.get(channel="sms")
+    provider.report("FAIL", id=sms.provider_id)
+    sms.refresh_from_db()
+    assert (sms.state, provider.state) == ("failed", "no_answer" if call_is_final else "placed")
 
 
-def test_a_repeated_fail_of_a_call_is_not_the_fail_of_its_text(
+def test_a_repeated_fail_of_a_call_does_not_fail_its_sms(
     provider: Provider, verification: Verification, configure: Callable[..., None]
 ) -> None:
     configure(RESEND_AFTER=0)
     provider.report("FAIL")
     verifications.resend(verification.id, channel="sms")
-    text = verification.calls.get(channel="sms")
-    # Its answer was lost: nobody knows its id.
-    CallRequest.objects.filter(pk=text.pk).update(state="unknown", provider_id="")
+    sms = verification.calls.get(channel="sms")
+    # The response to the SMS request was lost, so its id is unknown.
+    CallRequest.objects.filter(pk=sms.pk).update(state="unknown", provider_id="")
     provider.report("FAIL")
-    text.refresh_from_db()
-    assert (text.state, text.provider_id, provider.history) == ("unknown", "", ["failed", "failed"])
-    # The other way round: the text shares the id of its call.
-    CallRequest.objects.filter(pk=text.pk).update(
+    sms.refresh_from_db()
+    assert (sms.state, sms.provider_id, provider.history) == ("unknown", "", ["failed", "failed"])
+    # Now the SMS has the id of its call.
+    CallRequest.objects.filter(pk=sms.pk).update(
         state="placed", provider_id=provider.call.provider_id
     )
     provider.report("FAIL")
-    text.refresh_from_db()
-    assert text.state == "failed"
+    sms.refresh_from_db()
+    assert sms.state == "failed"
 
 
 @pytest.mark.parametrize(
@@ -308,7 +318,7 @@ def test_a_repeated_fail_of_a_call_is_not_the_fail_of_its_text(
         (["192.0.2.7"], "", 0, "", 404),
     ],
 )
-def test_only_some_networks_may_report(
+def test_only_allowed_networks_may_report(
     provider: Provider,
     configure: Callable[..., None],
     networks: list[str],
@@ -318,40 +328,42 @@ def test_only_some_networks_may_report(
     status: int,
 ) -> None:
     configure(CALLBACK_ALLOWED_IPS=networks, TRUSTED_PROXIES=proxies)
-    answer = provider.post({"state": "BUSY"}, REMOTE_ADDR=address, HTTP_X_FORWARDED_FOR=forwarded)
-    assert answer.status_code == status
+    response = provider.post({"state": "BUSY"}, REMOTE_ADDR=address, HTTP_X_FORWARDED_FOR=forwarded)
+    assert response.status_code == status
 
 
 def test_a_database_that_is_gone_is_503_and_not_500(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(*args: Any, **kwargs: Any) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
         raise DatabaseError("the database is gone")
 
-    monkeypatch.setattr(recording, "record", gone)
+    monkeypatch.setattr(recording, "record", fail)
     assert provider.post({"state": "BUSY"}).status_code == 503
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_project_hears_of_a_state_once_and_a_faulty_receiver_stops_nothing(
+def test_a_state_change_is_signalled_once_and_a_failing_receiver_stops_nothing(
     provider: Provider,
 ) -> None:
-    heard = []
+    received = []
 
-    def hear(call: CallRequest, old_state: str, new_state: str, source: str, **kwargs: Any) -> None:
-        heard.append((call.pk, old_state, new_state, source))
-        raise RuntimeError("a fault of the project")
+    def receive(
+        call: CallRequest, old_state: str, new_state: str, source: str, **kwargs: Any
+    ) -> None:
+        received.append((call.pk, old_state, new_state, source))
+        raise RuntimeError("an error in the project")
 
-    signals.call_state_changed.connect(hear, sender=CallRequest)
+    signals.call_state_changed.connect(receive, sender=CallRequest)
     try:
         provider.report("BUSY")
         provider.report("BUSY")
     finally:
-        signals.call_state_changed.disconnect(hear, sender=CallRequest)
-    assert heard == [(provider.call.pk, "placed", "busy", "callback")]
+        signals.call_state_changed.disconnect(receive, sender=CallRequest)
+    assert received == [(provider.call.pk, "placed", "busy", "callback")]
 
 
-def test_a_callback_costs_few_queries(provider: Provider, django_assert_num_queries: Any) -> None:
+def test_a_callback_takes_four_queries(provider: Provider, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(4):
-        # A savepoint, the move, the history, its end.
+        # SAVEPOINT, UPDATE of the call, INSERT of the status, RELEASE SAVEPOINT.
         provider.report("BUSY")

@@ -1,4 +1,7 @@
-"""The client against answers that no well-behaved provider gives: real sockets, no Django."""
+"""The client against a misbehaving server on a real socket: errors say whether it may have rung.
+
+Neither Django nor a database is used.
+"""
 
 from __future__ import annotations
 
@@ -26,21 +29,23 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.provider.protocol import InvalidRequest
 from tests.raw_http import read_request
-from tests.rows import USUAL
+from tests.daily_row import USUAL_ROW
 
 KEY = "the-secret-key"
 OK = {"result": "ok", "id": "1", "number": "79990000001", "price": "0.35", "code": "1234"}
 
-Answer = Callable[[socket.socket, int], bool]
+Responder = Callable[[socket.socket, int], bool]
 
 
 class Wire:
-    """A server of raw bytes. ``answer(connection, n)`` answers the n-th request; True keeps the
-    connection.
+    """A server that answers with raw bytes.
+
+    ``respond(connection, number)`` answers the request with this number, counted from 1. It
+    returns True to keep the connection open.
     """
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+    def __init__(self, respond: Responder) -> None:
+        self.respond = respond
         self.requests: list[bytes] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -61,7 +66,7 @@ class Wire:
             while request := read_request(connection):
                 self.requests.append(request)
                 try:
-                    if not self.answer(connection, len(self.requests)):
+                    if not self.respond(connection, len(self.requests)):
                         return
                 except OSError:
                     return
@@ -83,24 +88,24 @@ def http(body: bytes, status: str = "200 OK", *headers: str, length: int | None 
 
 @pytest.fixture
 def wire() -> Iterator[Callable[..., Wire]]:
-    """``wire(bytes)`` or ``wire(answer)`` starts a server."""
+    """``wire(data)`` or ``wire(respond)`` starts a server."""
     started: list[Wire] = []
 
-    def start(answer: bytes | Answer, keep: bool = False) -> Wire:
-        if isinstance(answer, bytes):
-            data = answer
+    def start(respond: bytes | Responder, keep: bool = False) -> Wire:
+        if isinstance(respond, bytes):
+            data = respond
 
             def constant(connection: socket.socket, number: int) -> bool:
                 connection.sendall(data)
                 return keep
 
-            answer = constant
-        started.append(Wire(answer))
+            respond = constant
+        started.append(Wire(respond))
         return started[-1]
 
     yield start
-    for one in started:
-        one.close()
+    for server in started:
+        server.close()
 
 
 def client(server: Wire, **options: Any) -> Client:
@@ -108,10 +113,11 @@ def client(server: Wire, **options: Any) -> Client:
 
 
 def call(server: Wire, **options: Any) -> Any:
+    """Send a flash call to the server."""
     return client(server, **options).flash_call("79990000001", code="1234")
 
 
-def test_what_goes_over_the_wire(wire: Callable[..., Wire]) -> None:
+def test_a_request_has_the_key_in_its_header_or_in_its_body(wire: Callable[..., Wire]) -> None:
     server = wire(http(json.dumps(OK).encode()))
     reply = call(server)
     assert (reply.id, reply.price, reply.code) == ("1", Decimal("0.35"), "1234")
@@ -125,13 +131,13 @@ def test_what_goes_over_the_wire(wire: Callable[..., Wire]) -> None:
     assert json.loads(body)["security"] == {"apiKey": KEY}
 
 
-def test_connections_are_kept_and_each_thread_has_its_own(wire: Callable[..., Wire]) -> None:
+def test_connections_are_reused_and_each_thread_has_its_own(wire: Callable[..., Wire]) -> None:
     server = wire(http(json.dumps(OK).encode()), keep=True)
-    ours = client(server)
+    shared = client(server)
     for _ in range(5):
-        ours.flash_call("79990000001", code="1234")
+        shared.flash_call("79990000001", code="1234")
     assert (len(server.requests), server.connections) == (5, 1)
-    thread = threading.Thread(target=ours.flash_call, args=("79990000001", "1234"))
+    thread = threading.Thread(target=shared.flash_call, args=("79990000001", "1234"))
     thread.start()
     thread.join()
     assert server.connections == 2
@@ -139,24 +145,24 @@ def test_connections_are_kept_and_each_thread_has_its_own(wire: Callable[..., Wi
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_fork_shares_no_connection(wire: Callable[..., Wire]) -> None:
+def test_a_forked_process_opens_its_own_connection(wire: Callable[..., Wire]) -> None:
     server = wire(http(json.dumps(OK).encode()), keep=True)
-    ours = client(server)
-    ours.flash_call("79990000001", code="1234")
+    shared = client(server)
+    shared.flash_call("79990000001", code="1234")
     child = os.fork()
     if child == 0:
         try:
-            ours.flash_call("79990000001", code="1234")
+            shared.flash_call("79990000001", code="1234")
             os._exit(0)
         except BaseException:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
-    ours.flash_call("79990000001", code="1234")
+    shared.flash_call("79990000001", code="1234")
     assert (len(server.requests), server.connections) == (3, 2)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed_with_the_key(wire: Callable[..., Wire], status: int) -> None:
+def test_a_redirect_is_not_followed(wire: Callable[..., Wire], status: int) -> None:
     other = wire(http(json.dumps(OK).encode()))
     server = wire(http(b"", f"{status} Elsewhere", f"Location: {other.url}send/"))
     with pytest.raises(UnreadableReply, match=str(status)) as caught:
@@ -194,7 +200,7 @@ def test_a_server_error_may_have_rung_and_is_not_tried_again(
         b"x" * (MAX_ANSWER_BYTES + 1),
     ],
 )
-def test_an_unreadable_answer_may_have_rung(wire: Callable[..., Wire], body: bytes) -> None:
+def test_an_unreadable_response_may_have_rung(wire: Callable[..., Wire], body: bytes) -> None:
     server = wire(http(body))
     with pytest.raises(UnreadableReply) as caught:
         call(server)
@@ -204,7 +210,7 @@ def test_an_unreadable_answer_may_have_rung(wire: Callable[..., Wire], body: byt
         assert secret not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
-def test_an_error_is_read_whatever_its_status(wire: Callable[..., Wire]) -> None:
+def test_a_refusal_is_read_whatever_the_http_status(wire: Callable[..., Wire]) -> None:
     server = wire(
         http(b'{"result": "error", "error_code": "not_enough_money"}', "402 Payment Required")
     )
@@ -214,7 +220,7 @@ def test_an_error_is_read_whatever_its_status(wire: Callable[..., Wire]) -> None
     assert not caught.value.may_have_rung
 
 
-def test_an_answer_cut_at_any_byte_is_never_a_success(wire: Callable[..., Wire]) -> None:
+def test_a_response_cut_at_any_byte_is_never_a_success(wire: Callable[..., Wire]) -> None:
     whole = http(json.dumps(OK).encode())
 
     def cut(connection: socket.socket, number: int) -> bool:
@@ -230,7 +236,7 @@ def test_an_answer_cut_at_any_byte_is_never_a_success(wire: Callable[..., Wire])
     assert call(server).id == "1"
 
 
-def test_a_drip_is_bounded(wire: Callable[..., Wire]) -> None:
+def test_a_response_that_drips_in_times_out(wire: Callable[..., Wire]) -> None:
     def drip(connection: socket.socket, number: int) -> bool:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
         while True:
@@ -238,14 +244,14 @@ def test_a_drip_is_bounded(wire: Callable[..., Wire]) -> None:
             time.sleep(0.2)
 
     server = wire(drip)
-    began = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(Unreachable) as caught:
         call(server)
     assert caught.value.may_have_rung
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - started < 4
 
 
-def test_silence_is_a_timeout_that_may_have_rung(wire: Callable[..., Wire]) -> None:
+def test_a_read_timeout_may_have_rung(wire: Callable[..., Wire]) -> None:
     def silent(connection: socket.socket, number: int) -> bool:
         time.sleep(3)
         return False
@@ -255,17 +261,17 @@ def test_silence_is_a_timeout_that_may_have_rung(wire: Callable[..., Wire]) -> N
     assert caught.value.may_have_rung
 
 
-def test_a_connection_that_died_while_kept_is_made_anew(wire: Callable[..., Wire]) -> None:
+def test_a_kept_connection_that_died_is_replaced(wire: Callable[..., Wire]) -> None:
     server = wire(http(json.dumps(OK).encode()))
-    ours = client(server)
+    shared = client(server)
     for _ in range(3):
-        # The server hangs up after each answer and did not say so.
-        assert ours.flash_call("79990000001", code="1234").id == "1"
+        # The server closes the connection after each answer, without "Connection: close".
+        assert shared.flash_call("79990000001", code="1234").id == "1"
         time.sleep(0.1)
     assert (len(server.requests), server.connections) == (3, 3)
 
 
-def test_plain_text_on_a_tls_address_has_not_rung(wire: Callable[..., Wire]) -> None:
+def test_no_key_is_sent_to_a_server_without_tls(wire: Callable[..., Wire]) -> None:
     server = wire(b"no TLS here")
     secure = Client(KEY, base_url=server.url.replace("http:", "https:"), timeout=(1, 1))
     with pytest.raises(Unreachable) as caught:
@@ -278,14 +284,14 @@ def test_plain_text_on_a_tls_address_has_not_rung(wire: Callable[..., Wire]) -> 
     "address",
     ["http://127.0.0.1:1/", "https://127.0.0.1:1/", "https://name.invalid/"],
 )
-def test_no_connection_has_not_rung(address: str) -> None:
+def test_a_call_without_a_connection_has_not_rung(address: str) -> None:
     with pytest.raises(Unreachable) as caught:
         Client(KEY, base_url=address, timeout=(2, 1)).balance()
     assert not caught.value.may_have_rung
     assert caught.value.__cause__ is None
 
 
-def test_neither_netrc_nor_proxy_variable_sees_the_key(
+def test_netrc_and_proxy_variables_are_ignored(
     wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     proxy = wire(http(json.dumps(OK).encode()))
@@ -300,7 +306,7 @@ def test_neither_netrc_nor_proxy_variable_sees_the_key(
     assert b"Authorization: the-secret-key\r\n" in server.requests[0]
 
 
-def test_a_session_of_the_project_is_used(wire: Callable[..., Wire]) -> None:
+def test_a_session_passed_by_the_project_is_used(wire: Callable[..., Wire]) -> None:
     server = wire(http(json.dumps(OK).encode()))
     with requests.Session() as session:
         session.headers["X-Through"] = "here"
@@ -309,7 +315,7 @@ def test_a_session_of_the_project_is_used(wire: Callable[..., Wire]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("arguments", "named"),
     [
         ({"api_key": ""}, "api_key"),
         ({"api_key": "with\nnewline"}, "api_key"),
@@ -327,11 +333,11 @@ def test_a_session_of_the_project_is_used(wire: Callable[..., Wire]) -> None:
         ({"timeout": (float("inf"), 5)}, "timeout"),
     ],
 )
-def test_a_client_that_cannot_be_made_names_the_argument(given: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigurationError, match=told) as caught:
-        Client(**{"api_key": KEY, **given})
+def test_an_invalid_argument_of_the_client_is_named(arguments: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named) as caught:
+        Client(**{"api_key": KEY, **arguments})
     assert "pass" not in str(caught.value)
-    assert str(given.get("api_key") or "-") not in str(caught.value).replace("api_key", "")
+    assert str(arguments.get("api_key") or "-") not in str(caught.value).replace("api_key", "")
 
 
 @pytest.mark.parametrize(
@@ -355,7 +361,7 @@ def test_a_client_that_cannot_be_made_names_the_argument(given: dict[str, Any], 
         ("daily", {"date": "01.01.2026"}),
     ],
 )
-def test_what_the_provider_would_misread_is_never_sent(
+def test_arguments_that_the_provider_would_misread_are_never_sent(
     wire: Callable[..., Wire], method: str, arguments: dict[str, Any]
 ) -> None:
     server = wire(http(json.dumps(OK).encode()))
@@ -366,10 +372,11 @@ def test_what_the_provider_would_misread_is_never_sent(
 
 
 DAY = datetime.date(2020, 9, 11)
-ROW = {**USUAL, "id": "7"}
+ROW = {**USUAL_ROW, "id": "7"}
 
 
 def day(**values: Any) -> bytes:
+    """The response to a request for the daily statistics."""
     return http(
         json.dumps(
             {"result": "ok", "rows": "1", "data": [ROW], **values}, ensure_ascii=False
@@ -377,7 +384,7 @@ def day(**values: Any) -> bytes:
     )
 
 
-def test_a_day_is_streamed_and_its_bad_rows_are_counted(wire: Callable[..., Wire]) -> None:
+def test_daily_rows_are_streamed_and_bad_rows_are_counted(wire: Callable[..., Wire]) -> None:
     rows = [ROW, "text", None, {}, [1], {**ROW, "id": 8, "price": 0.35}]
     daily = client(wire(day(rows="7", data=rows))).daily(DAY)
     reports = list(daily)
@@ -392,15 +399,15 @@ def test_a_day_is_streamed_and_its_bad_rows_are_counted(wire: Callable[..., Wire
     assert len(daily.unreadable_rows) == 4
 
 
-def test_a_day_of_one_row_may_be_an_object(wire: Callable[..., Wire]) -> None:
+def test_a_single_daily_row_may_be_an_object(wire: Callable[..., Wire]) -> None:
     assert [report.id for report in client(wire(day(data=ROW))).daily(DAY)] == ["7"]
 
 
-def test_a_day_without_calls(wire: Callable[..., Wire]) -> None:
+def test_a_day_without_calls_has_no_rows(wire: Callable[..., Wire]) -> None:
     assert list(client(wire(day(data=[], rows=0))).daily(DAY)) == []
 
 
-def test_a_day_that_is_refused(wire: Callable[..., Wire]) -> None:
+def test_a_refused_request_for_a_day_raises(wire: Callable[..., Wire]) -> None:
     server = wire(http(b'{"result": "error", "error_code": "Date_is_Empty"}'))
     with pytest.raises(ProviderRefused, match="Date_is_Empty"):
         list(client(server).daily(DAY))
@@ -408,9 +415,7 @@ def test_a_day_that_is_refused(wire: Callable[..., Wire]) -> None:
 
 
 @pytest.mark.parametrize("cut", [10, 60, 150, -3])
-def test_a_day_that_breaks_off_is_an_error_after_its_rows(
-    wire: Callable[..., Wire], cut: int
-) -> None:
+def test_a_truncated_day_raises_after_its_rows(wire: Callable[..., Wire], cut: int) -> None:
     whole = day(data=[{**ROW, "id": str(number)} for number in range(50)])
     body = whole.partition(b"\r\n\r\n")[2]
     with pytest.raises(ProviderError) as caught:

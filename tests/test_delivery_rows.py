@@ -1,5 +1,6 @@
-"""What each answer of the provider does to the rows, the budgets and the signals;
-``test_delivery.py`` has it over HTTP.
+"""The rows, budgets and signals after each answer and each report of the provider.
+
+A fake client answers; ``test_delivery.py`` tests the same over HTTP.
 """
 
 from __future__ import annotations
@@ -35,24 +36,24 @@ OK = SendReply(id="77", number=NUMBER, price=Decimal("0.35"))
 
 
 class Provider:
-    """A client of the project's own: it answers as it is told to, and notes what it was asked."""
+    """A client factory that returns or raises ``answer`` and records its requests."""
 
     answer: SendReply | BaseException = OK
-    asked: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+    requests: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
 
     def __getattr__(self, name: str) -> Callable[..., SendReply]:
-        def ask(*args: Any, **kwargs: Any) -> SendReply:
-            self.asked.append((name, args, kwargs))
+        def request(*args: Any, **kwargs: Any) -> SendReply:
+            self.requests.append((name, args, kwargs))
             if isinstance(self.answer, BaseException):
                 raise self.answer
             return self.answer
 
-        return ask
+        return request
 
 
 @pytest.fixture(autouse=True)
 def provider(configure: Callable[..., None]) -> type[Provider]:
-    Provider.answer, Provider.asked = OK, []
+    Provider.answer, Provider.requests = OK, []
     configure(
         TRANSPORT="tests.test_delivery_rows.Provider",
         DISPATCH="celery",
@@ -65,56 +66,58 @@ def provider(configure: Callable[..., None]) -> type[Provider]:
 
 @pytest.fixture
 def moves() -> Iterator[list[tuple[Any, ...]]]:
-    """What the host project is told."""
-    told: list[tuple[Any, ...]] = []
+    """The signals that the host project receives: (call, "placed") or (call, old, new, source)."""
+    received: list[tuple[Any, ...]] = []
 
-    def place(signal: Any, sender: type, call: CallRequest) -> None:
-        told.append((call.pk, "placed"))
+    def receive_placed(signal: Any, sender: type, call: CallRequest) -> None:
+        received.append((call.pk, "placed"))
 
-    def move(
+    def receive_move(
         signal: Any, sender: type, call: CallRequest, old_state: str, new_state: str, source: str
     ) -> None:
-        told.append((call.pk, str(old_state), str(new_state), str(source)))
+        received.append((call.pk, str(old_state), str(new_state), str(source)))
 
-    signals.call_placed.connect(place, sender=CallRequest)
-    signals.call_state_changed.connect(move, sender=CallRequest)
-    yield told
-    signals.call_placed.disconnect(place, sender=CallRequest)
-    signals.call_state_changed.disconnect(move, sender=CallRequest)
+    signals.call_placed.connect(receive_placed, sender=CallRequest)
+    signals.call_state_changed.connect(receive_move, sender=CallRequest)
+    yield received
+    signals.call_placed.disconnect(receive_placed, sender=CallRequest)
+    signals.call_state_changed.disconnect(receive_move, sender=CallRequest)
 
 
 @pytest.fixture
 def place(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[..., float | None]:
-    """Place a call so many seconds after noon, and commit."""
+    """``place(call, seconds)`` places a call so many seconds after noon, and commits."""
 
-    def place(call: CallRequest, seconds: float = 1, **given: Any) -> float | None:
+    def place(call: CallRequest, seconds: float = 1, **options: Any) -> float | None:
         with (
             freeze_time(NOON + timedelta(seconds=seconds)),
             django_capture_on_commit_callbacks(execute=True),
         ):
-            return placing.place(call.pk, **given)
+            return placing.place(call.pk, **options)
 
     return place
 
 
-def start(number: str = NUMBER, **given: Any) -> CallRequest:
+def start(number: str = NUMBER, **options: Any) -> CallRequest:
+    """Start a verification at noon and return its call, which is queued."""
     with freeze_time(NOON):
-        return verifications.start(number, **given).calls.get()
+        return verifications.start(number, **options).calls.get()
 
 
 def fresh(call: CallRequest) -> CallRequest:
+    """Return the call as the database has it now."""
     return CallRequest.objects.select_related("verification").get(pk=call.pk)
 
 
-def alone(**values: Any) -> CallRequest:
-    """A call of no verification."""
+def make_call(**values: Any) -> CallRequest:
+    """Create a call without a verification, or with the one in ``values``."""
     return CallRequest.objects.create(
         **{"phone": NUMBER, "channel": "flashcall", "created_at": NOON, **values}
     )
 
 
-def counted() -> dict[str, Any]:
-    """How many events of each key, or which amount."""
+def counters() -> dict[str, Any]:
+    """Return the number of events of each limit, and the amount of each budget."""
     rows = LimitCounter.objects.exclude(key__startswith="price:")
     return {
         row.key: row.amount if row.key.startswith("budget:") else row.events.count(",1]")
@@ -125,7 +128,9 @@ def counted() -> dict[str, Any]:
 BUDGET, PHONE, PREFIX = "budget:2026-05-01", f"phone:{NUMBER}", "prefix:7999000"
 
 
-def test_what_is_kept_of_a_call_that_was_taken(place: Callable[..., Any], moves: list[Any]) -> None:
+def test_an_accepted_call_is_stored_charged_and_signalled(
+    place: Callable[..., Any], moves: list[Any]
+) -> None:
     call = start()
     assert place(call) is None
     call = fresh(call)
@@ -154,10 +159,10 @@ def test_what_is_kept_of_a_call_that_was_taken(place: Callable[..., Any], moves:
         {"result": "ok", "id": "77", "price": "0.35"},
     )
     assert moves == [(call.pk, "placed"), (call.pk, "placing", "placed", "send")]
-    assert counted() == {BUDGET: Decimal("0.35"), PHONE: 1, PREFIX: 1}
+    assert counters() == {BUDGET: Decimal("0.35"), PHONE: 1, PREFIX: 1}
 
 
-def test_an_answer_without_price_and_settings_without_polling(
+def test_an_answer_without_a_price_keeps_the_reserved_price_and_nothing_is_polled_without_delays(
     provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
 ) -> None:
     configure(
@@ -177,10 +182,10 @@ def test_an_answer_without_price_and_settings_without_polling(
         None,
     )
     assert call.statuses.get().payload == {"result": "ok", "id": "", "price": None}
-    assert counted()[BUDGET] == Decimal("0.35")
+    assert counters()[BUDGET] == Decimal("0.35")
 
 
-def test_a_reply_that_comes_after_a_callback_keeps_its_state(
+def test_a_reply_that_comes_after_a_callback_keeps_the_reported_state(
     provider: type[Provider],
     place: Callable[..., Any],
     moves: list[Any],
@@ -203,7 +208,7 @@ def test_a_reply_that_comes_after_a_callback_keeps_its_state(
 
 
 @pytest.mark.parametrize(
-    ("keys", "channel", "asked"),
+    ("keys", "channel", "request_sent"),
     [
         ({}, "flashcall", ("flash_call", {"code": "CODE"})),
         ({}, "voice", ("voice_call", {"code": "CODE", "repeat": False, "ani": None})),
@@ -225,13 +230,13 @@ def test_a_reply_that_comes_after_a_callback_keeps_its_state(
     ],
 )
 @pytest.mark.parametrize("base", [None, "https://example.org", "https://example.org/"])
-def test_what_the_provider_is_asked(
+def test_each_channel_and_setting_makes_its_request_to_the_provider(
     provider: type[Provider],
     place: Callable[..., Any],
     configure: Callable[..., None],
     keys: dict[str, Any],
     channel: str,
-    asked: tuple[str, dict[str, Any]],
+    request_sent: tuple[str, dict[str, Any]],
     base: str | None,
 ) -> None:
     configure(
@@ -242,30 +247,30 @@ def test_what_the_provider_is_asked(
     )
     call = start(channel=channel)
     place(call)
-    name, given = asked
-    if given.get("code"):
+    name, arguments = request_sent
+    if arguments.get("code"):
         assert call.verification_id is not None
-        given = {**given, "code": codes.make(call.verification_id)}
+        arguments = {**arguments, "code": codes.make(call.verification_id)}
     path = reverse("voicepassword:callback", args=[callback_tokens.make_callback_token(call.pk)])
     address = None if base is None else f"https://example.org{path}"
-    assert provider.asked == [(name, (NUMBER,), {**given, "callback_url": address})]
+    assert provider.requests == [(name, (NUMBER,), {**arguments, "callback_url": address})]
 
 
-def test_without_our_urls_no_callback_is_asked_for(
+def test_no_callback_is_requested_if_the_urls_are_not_included(
     settings: Any, configure: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     configure(CALLBACK_BASE_URL="https://example.org")
     settings.ROOT_URLCONF = "django.contrib.auth.urls"
-    assert placing.callback_url(alone()) is None
+    assert placing.callback_url(make_call()) is None
     assert "no callback is asked for" in caplog.text
 
 
-def test_a_call_of_no_verification_carries_a_code_of_the_provider(
+def test_a_call_without_a_verification_gets_a_code_from_the_provider(
     provider: type[Provider], place: Callable[..., Any]
 ) -> None:
-    call = alone(reserved_price=Decimal("0.30"))
+    call = make_call(reserved_price=Decimal("0.30"))
     place(call)
-    assert provider.asked == [("flash_call", (NUMBER,), {"capacity": 4, "callback_url": None})]
+    assert provider.requests == [("flash_call", (NUMBER,), {"capacity": 4, "callback_url": None})]
     assert (fresh(call).state, fresh(call).error_code, fresh(call).code_digest) == (
         "placed",
         "",
@@ -274,7 +279,7 @@ def test_a_call_of_no_verification_carries_a_code_of_the_provider(
 
 
 @pytest.mark.parametrize(("code", "error_code"), [("4821", ""), (None, "code_missing")])
-def test_a_code_of_the_provider(
+def test_the_providers_code_is_digested_and_a_missing_one_is_an_error(
     provider: type[Provider],
     place: Callable[..., Any],
     configure: Callable[..., None],
@@ -293,7 +298,7 @@ def test_a_code_of_the_provider(
     assert (call.state, call.error_code, call.code_digest) == ("placed", error_code, expected)
 
 
-def test_a_text_repeats_the_newest_call_that_the_provider_took(
+def test_an_sms_repeats_the_newest_call_that_the_provider_accepted(
     provider: type[Provider], place: Callable[..., Any], moves: list[Any]
 ) -> None:
     first = start()
@@ -304,7 +309,7 @@ def test_a_text_repeats_the_newest_call_that_the_provider_took(
         ("", "voice", "placing"),
     ):
         digest = f"digest of {id}"
-        alone(
+        make_call(
             verification=first.verification,
             provider_id=id,
             channel=channel,
@@ -312,31 +317,31 @@ def test_a_text_repeats_the_newest_call_that_the_provider_took(
             code_digest=digest,
             claimed_at=NOON,
         )
-    alone(provider_id="7", channel="voice", state="placed", claimed_at=NOON)
-    text = alone(verification=first.verification, channel="sms")
-    place(text)
-    assert provider.asked == [("sms", ("5",), {})]
-    assert (fresh(text).state, fresh(text).code_digest) == ("placed", "digest of 5")
+    make_call(provider_id="7", channel="voice", state="placed", claimed_at=NOON)
+    sms = make_call(verification=first.verification, channel="sms")
+    place(sms)
+    assert provider.requests == [("sms", ("5",), {})]
+    assert (fresh(sms).state, fresh(sms).code_digest) == ("placed", "digest of 5")
 
 
 @pytest.mark.parametrize("with_verification", [True, False])
-def test_a_text_that_follows_no_call_is_turned_down(
+def test_an_sms_without_an_earlier_call_is_refused(
     provider: type[Provider], place: Callable[..., Any], with_verification: bool
 ) -> None:
     verification = start().verification if with_verification else None
-    text = alone(verification=verification, channel="sms")
-    alone(
+    sms = make_call(verification=verification, channel="sms")
+    make_call(
         verification=verification, provider_id="6", channel="sms", state="placed", claimed_at=NOON
     )
-    assert place(text) is None
-    assert (fresh(text).state, fresh(text).error_code, provider.asked) == (
+    assert place(sms) is None
+    assert (fresh(sms).state, fresh(sms).error_code, provider.requests) == (
         "refused",
         "no_earlier_call",
         [],
     )
 
 
-def test_a_client_that_cannot_be_made_is_told_and_turns_the_call_down(
+def test_an_invalid_transport_raises_and_refuses_the_call(
     place: Callable[..., Any], configure: Callable[..., None], moves: list[Any]
 ) -> None:
     call = start()
@@ -349,7 +354,7 @@ def test_a_client_that_cannot_be_made_is_told_and_turns_the_call_down(
         place(call)
     assert (fresh(call).state, fresh(call).error_code) == ("refused", "misconfigured")
     assert moves == [(call.pk, "placing", "refused", "send")]
-    assert counted() == {BUDGET: 0, PHONE: 0, PREFIX: 0}
+    assert counters() == {BUDGET: 0, PHONE: 0, PREFIX: 0}
 
 
 @pytest.mark.parametrize(
@@ -361,7 +366,7 @@ def test_a_client_that_cannot_be_made_is_told_and_turns_the_call_down(
         (InvalidRequest("ani must be a number"), "misconfigured", True),
     ],
 )
-def test_what_was_refused_rang_nobody(
+def test_a_refused_call_is_stored_and_its_money_given_back(
     provider: type[Provider],
     place: Callable[..., Any],
     moves: list[Any],
@@ -391,41 +396,41 @@ def test_what_was_refused_rang_nobody(
     assert moves == [(call.pk, "placing", "refused", "send")]
     verification = call.verification
     assert verification is not None
-    # Money comes back in any case; the send is counted where the number was at fault, and the next
-    # need not wait.
+    # The money is always given back. The send stays counted if the number was at fault, but the
+    # next send need not wait.
     assert (verification.sends, verification.last_sent_at) == (0 if is_free else 1, None)
-    assert counted() == {BUDGET: 0, PHONE: 0 if is_free else 1, PREFIX: 0 if is_free else 1}
+    assert counters() == {BUDGET: 0, PHONE: 0 if is_free else 1, PREFIX: 0 if is_free else 1}
     assert not limits.is_raised("balance_low")
 
 
-def test_what_is_refused_of_no_verification_gives_its_price_back(
+def test_a_refused_call_without_a_verification_gives_its_price_back(
     provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
 ) -> None:
     limits.reserve({}, NOON, Decimal("0.30")).commit()
     for error in (AccountRefused("User_Disabled"), NumberRefused("Number_Not_Valid")):
         provider.answer = error
-        place(alone(reserved_price=Decimal("0.10")))
-        place(alone())
-    assert counted() == {BUDGET: Decimal("0.10")}
+        place(make_call(reserved_price=Decimal("0.10")))
+        place(make_call())
+    assert counters() == {BUDGET: Decimal("0.10")}
 
 
 @pytest.mark.parametrize(
     ("error_code", "alarms"), [(" Not_Enough_Money ", 1), ("User_Disabled", 0)]
 )
-def test_an_empty_account_is_an_alarm(
+def test_an_empty_account_raises_the_balance_alarm(
     provider: type[Provider],
     place: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
     error_code: str,
     alarms: int,
 ) -> None:
-    raised: list[bool] = []
+    alarms_raised: list[bool] = []
     monkeypatch.setattr(
-        "django_voicepassword.limits.alarms.raise_balance_alarm", lambda: raised.append(True)
+        "django_voicepassword.limits.alarms.raise_balance_alarm", lambda: alarms_raised.append(True)
     )
     provider.answer = AccountRefused(error_code)
     place(start())
-    assert len(raised) == alarms
+    assert len(alarms_raised) == alarms
 
 
 @pytest.mark.parametrize(
@@ -437,7 +442,7 @@ def test_an_empty_account_is_an_alarm(
         (RuntimeError("ours"), "interrupted"),
     ],
 )
-def test_what_may_have_rung_is_unknown_and_stays_counted(
+def test_a_call_that_may_have_rung_is_unknown_and_stays_counted(
     provider: type[Provider],
     place: Callable[..., Any],
     moves: list[Any],
@@ -459,7 +464,7 @@ def test_what_may_have_rung_is_unknown_and_stays_counted(
     )
     assert call.code_digest
     assert moves == [(call.pk, "placing", "unknown", "send")]
-    assert counted() == {BUDGET: Decimal("0.35"), PHONE: 1, PREFIX: 1}
+    assert counters() == {BUDGET: Decimal("0.35"), PHONE: 1, PREFIX: 1}
     assert call.verification is not None
     assert (call.verification.sends, call.verification.last_sent_at) == (1, NOON)
 
@@ -471,7 +476,7 @@ NOT_SENT = Unreachable("refused", may_have_rung=False)
     ("seconds", "wait"),
     [(0, 2.0), (1.5, 2.0), (2.5, 2.5), (59, 59.0), (60, 60.0), (61, 60.0), (239.9, 60.0)],
 )
-def test_a_connection_that_is_refused_is_tried_again_later(
+def test_a_refused_connection_is_retried_later(
     provider: type[Provider],
     place: Callable[..., Any],
     moves: list[Any],
@@ -488,53 +493,53 @@ def test_a_connection_that_is_refused_is_tried_again_later(
         "",
         "",
     )
-    assert (moves, counted()[BUDGET]) == ([], Decimal("0.35"))
+    assert (moves, counters()[BUDGET]) == ([], Decimal("0.35"))
 
 
-@pytest.mark.parametrize(("seconds", "given"), [(240, {}), (250, {}), (0, {"last_try": True})])
-def test_a_try_that_would_come_too_late_is_not_made(
+@pytest.mark.parametrize(("seconds", "options"), [(240, {}), (250, {}), (0, {"last_try": True})])
+def test_a_try_after_the_verification_expires_is_not_made(
     provider: type[Provider],
     place: Callable[..., Any],
     moves: list[Any],
     seconds: float,
-    given: dict[str, Any],
+    options: dict[str, Any],
 ) -> None:
     provider.answer = NOT_SENT
     call = start()
-    assert place(call, seconds, **given) is None
+    assert place(call, seconds, **options) is None
     assert (fresh(call).state, fresh(call).error_code) == ("refused", "unreachable")
     assert moves == [(call.pk, "placing", "refused", "send")]
-    assert counted() == {BUDGET: 0, PHONE: 0, PREFIX: 0}
+    assert counters() == {BUDGET: 0, PHONE: 0, PREFIX: 0}
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(239, 60.0), (240, None)])
-def test_a_call_of_no_verification_is_tried_as_long_as_a_code_lives(
+def test_a_call_without_a_verification_is_retried_for_the_lifetime_of_a_code(
     provider: type[Provider], place: Callable[..., Any], seconds: float, wait: float | None
 ) -> None:
     provider.answer = NOT_SENT
-    assert place(alone(), seconds) == wait
+    assert place(make_call(), seconds) == wait
 
 
-def test_only_a_call_that_is_queued_and_wanted_is_placed(
+def test_an_expired_call_and_a_call_claimed_by_another_worker_are_not_placed(
     provider: type[Provider], place: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = start()
     assert place(late, 300) is None
     assert (fresh(late).state, fresh(late).error_code) == ("refused", "verification_closed")
-    assert counted() == {BUDGET: 0, PHONE: 0, PREFIX: 0}
+    assert counters() == {BUDGET: 0, PHONE: 0, PREFIX: 0}
     busy = start()
     monkeypatch.setattr(CallRequest, "claim", lambda self, digest, now: False)
     assert place(busy) is None
     assert fresh(busy).state == "queued"
     assert not placing.give_up(busy.pk, "broker_unavailable")
-    assert provider.asked == []
+    assert provider.requests == []
 
 
-def test_what_never_reached_a_worker_is_given_up(moves: list[Any]) -> None:
+def test_giving_up_a_queued_call_refuses_it_and_gives_everything_back(moves: list[Any]) -> None:
     call = start(purpose="order")
     assert placing.give_up(call.pk, "broker_unavailable")
     assert (fresh(call).state, fresh(call).error_code) == ("refused", "broker_unavailable")
-    assert counted() == {BUDGET: 0, PHONE: 0, PREFIX: 0}
+    assert counters() == {BUDGET: 0, PHONE: 0, PREFIX: 0}
     assert not placing.give_up(call.pk, "broker_unavailable")
 
 
@@ -548,7 +553,7 @@ def test_what_never_reached_a_worker_is_given_up(moves: list[Any]) -> None:
         (None, "0.50", "0.35", None),
     ],
 )
-def test_the_price_that_is_told_corrects_what_was_reserved(
+def test_the_price_in_the_reply_corrects_the_reserved_price(
     provider: type[Provider],
     place: Callable[..., Any],
     reserved: str | None,
@@ -562,7 +567,7 @@ def test_the_price_that_is_told_corrects_what_was_reserved(
     CallRequest.objects.filter(pk=call.pk).update(reserved_price=reserved and Decimal(reserved))
     provider.answer = SendReply(id="77", price=price and Decimal(price))  # type: ignore[arg-type]
     place(call)
-    assert counted()[BUDGET] == Decimal(budget)
+    assert counters()[BUDGET] == Decimal(budget)
     known = (
         LimitCounter.objects.filter(key="price:flashcall")
         .values_list("amount", "updated_at")
@@ -571,10 +576,11 @@ def test_the_price_that_is_told_corrects_what_was_reserved(
     assert known == (None if expected is None else (Decimal(expected), NOON + timedelta(seconds=1)))
 
 
-def taken(
+def make_placed_call(
     channel: str = "flashcall", state: str = "placed", provider_id: str = "77", **values: Any
 ) -> CallRequest:
-    return alone(
+    """Create a call that the provider accepted at noon."""
+    return make_call(
         channel=channel,
         state=state,
         provider_id=provider_id,
@@ -584,11 +590,11 @@ def taken(
     )
 
 
-def test_a_report_moves_a_call_and_is_kept(
+def test_a_report_moves_a_call_and_is_stored(
     moves: list[Any], django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
-    call = taken(provider_id="")
-    written = {
+    call = make_placed_call(provider_id="")
+    payload = {
         "id": "78",
         "number": NUMBER,
         "state": "BUSY",
@@ -598,22 +604,22 @@ def test_a_report_moves_a_call_and_is_kept(
         "service": "Flash Call",
     }
     with freeze_time(NOON + timedelta(seconds=9)), django_capture_on_commit_callbacks(execute=True):
-        status = recording.record(call.pk, parse_report(written), "poll")
+        status = recording.record(call.pk, parse_report(payload), "poll")
     assert status is not None
     assert status == call.statuses.get()
-    for one in (status, call.statuses.get()):
-        assert (one.state, one.raw_state, one.source, one.duration, one.price) == (
+    for row in (status, call.statuses.get()):
+        assert (row.state, row.raw_state, row.source, row.duration, row.price) == (
             "busy",
             "BUSY",
             "poll",
             5,
             Decimal("0.50"),
         )
-        assert (one.occurred_at, one.received_at) == (
+        assert (row.occurred_at, row.received_at) == (
             NOON + timedelta(seconds=1),
             NOON + timedelta(seconds=9),
         )
-        assert one.payload == {**written, "number": "***01"}
+        assert row.payload == {**payload, "number": "***01"}
     call = fresh(call)
     assert (call.state, call.provider_id, call.service, call.price) == (
         "busy",
@@ -626,8 +632,10 @@ def test_a_report_moves_a_call_and_is_kept(
     assert moves == [(call.pk, "placed", "busy", "poll")]
 
 
-def test_a_report_of_a_step_leaves_the_rest_as_it_was() -> None:
-    call = taken(service="Flash Call", price=Decimal("0.35"), duration=3, occurred_at=NOON)
+def test_a_report_of_an_intermediate_state_leaves_other_fields_alone() -> None:
+    call = make_placed_call(
+        service="Flash Call", price=Decimal("0.35"), duration=3, occurred_at=NOON
+    )
     assert recording.record(call.pk, parse_report({"state": "Дозвон"}), "poll") is not None
     call = fresh(call)
     assert (call.state, call.provider_id, call.service, call.price, call.duration) == (
@@ -641,7 +649,7 @@ def test_a_report_of_a_step_leaves_the_rest_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("channel", "written"),
+    ("channel", "payload"),
     [
         ("flashcall", {"state": "TELEPORTED"}),
         ("flashcall", {"id": "77"}),
@@ -652,41 +660,43 @@ def test_a_report_of_a_step_leaves_the_rest_as_it_was() -> None:
         ("sms", {"state": "FAIL", "service": "Flash Call"}),
     ],
 )
-def test_a_report_that_tells_nothing_of_a_call_is_kept_and_moves_nothing(
+def test_a_report_that_does_not_fit_its_call_is_stored_and_moves_nothing(
     channel: str,
-    written: dict[str, str],
+    payload: dict[str, str],
     moves: list[Any],
     django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
-    call = taken(channel)
+    call = make_placed_call(channel)
     with django_capture_on_commit_callbacks(execute=True):
-        status = recording.record(call.pk, parse_report(written), "poll")
+        status = recording.record(call.pk, parse_report(payload), "poll")
     assert status is not None
     assert (fresh(call).state, call.statuses.count(), moves) == ("placed", 1, [])
-    assert status.raw_state == written.get("state", "")
-    assert status.state == parse_report(written).state or status.state == CallStatus.OTHER
+    assert status.raw_state == payload.get("state", "")
+    assert status.state == parse_report(payload).state or status.state == CallStatus.OTHER
 
 
 @pytest.mark.parametrize(
     ("channel", "word"),
     [("flashcall", "FAIL"), ("sms", "FAIL"), ("sms", "DELIVERED"), ("voice", "BUSY")],
 )
-def test_a_report_that_may_be_of_a_call_moves_it(channel: str, word: str) -> None:
-    call = taken(channel)
+def test_a_report_that_fits_its_call_moves_it(channel: str, word: str) -> None:
+    call = make_placed_call(channel)
     recording.record(call.pk, parse_report({"state": word, "id": "77"}), "poll")
     assert fresh(call).is_final
 
 
-def test_a_number_in_the_place_of_an_id_is_masked_and_no_call_is_none() -> None:
-    call = taken()
-    kept = recording.record(call.pk, parse_report({"id": NUMBER, "state": "BUSY"}), "poll")
-    assert kept is not None
-    assert NUMBER not in str(kept.payload)
+def test_a_number_in_the_place_of_an_id_is_masked_and_an_unknown_call_is_ignored() -> None:
+    call = make_placed_call()
+    status = recording.record(call.pk, parse_report({"id": NUMBER, "state": "BUSY"}), "poll")
+    assert status is not None
+    assert NUMBER not in str(status.payload)
     assert recording.record(123456, Report(state="busy"), "callback") is None
 
 
-def test_a_report_that_another_overtakes_is_judged_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    call = taken()
+def test_a_report_overtaken_by_another_is_applied_to_the_new_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = make_placed_call()
     move_forward = CallRequest.move_forward
     overtaken: list[bool] = []
 
@@ -713,23 +723,23 @@ def verification() -> Verification:
 
 
 @pytest.mark.parametrize(
-    ("state", "texts", "written", "meant"),
+    ("state", "sms_rows", "payload", "target"),
     [
-        # (state and id of each text, oldest first); which row is meant: "call" or the number of the
-        # text.
+        # State of the call; (state, id) of each SMS, oldest first; the report; its target: "call"
+        # or the index of the SMS.
         ("placed", [], {"state": "DELIVERED"}, "call"),
         ("placed", [("queued", "")], {"state": "DELIVERED"}, "call"),
         ("placed", [("refused", "")], {"state": "DELIVERED"}, "call"),
         ("placed", [("placed", "78")], {"state": "DELIVERED"}, 0),
         ("placed", [("placed", "78")], {"state": "BUSY"}, "call"),
         ("placed", [("placed", "78")], {"state": "BUSY", "id": "78"}, "call"),
-        # Several texts: the one that is named, else the newest that is open, else the newest.
+        # Several SMS: the one with the id of the report, else the newest open one, else the newest.
         ("placed", [("placed", "78"), ("placed", "79")], {"state": "DELIVERED"}, 1),
         ("placed", [("placed", "78"), ("delivered", "79")], {"state": "DELIVERED"}, 0),
         ("placed", [("delivered", "78"), ("delivered", "79")], {"state": "DELIVERED"}, 1),
         ("placed", [("delivered", "78"), ("placed", "79")], {"state": "DELIVERED", "id": "78"}, 0),
         ("placed", [("delivered", "78"), ("placed", "79")], {"state": "DELIVERED", "id": "80"}, 1),
-        # FAIL may be of either.
+        # FAIL is a word for calls and for SMS.
         ("placed", [], {"state": "FAIL"}, "call"),
         ("placed", [("placed", "78")], {"state": "FAIL", "id": "78"}, 0),
         ("busy", [("delivered", "78")], {"state": "FAIL", "id": "78"}, 0),
@@ -747,38 +757,42 @@ def verification() -> Verification:
         ("placed", [("placing", "")], {"state": "FAIL"}, "call"),
     ],
 )
-def test_which_row_a_callback_means(
+def test_a_callback_finds_the_call_or_sms_that_it_is_about(
     verification: Verification,
     state: str,
-    texts: list[tuple[str, str]],
-    written: dict[str, str],
-    meant: int | str,
+    sms_rows: list[tuple[str, str]],
+    payload: dict[str, str],
+    target: int | str,
 ) -> None:
-    call = taken(state=state, verification=verification)
-    rows = [taken("sms", text, id, verification=verification) for text, id in texts]
-    # Of somebody else.
-    taken("sms", "placed", "78")
-    taken("voice", "placed", "79", verification=verification)
-    expected = call if meant == "call" else rows[int(meant)]
-    assert matching.find_target_call(call, parse_report(written)) == expected
-    # A poll asks for a call of its own.
-    status = recording.record(call.pk, parse_report(written), "poll")
+    call = make_placed_call(state=state, verification=verification)
+    rows = [
+        make_placed_call("sms", sms_state, id, verification=verification)
+        for sms_state, id in sms_rows
+    ]
+    # Neither an SMS of another person nor another call is a target.
+    make_placed_call("sms", "placed", "78")
+    make_placed_call("voice", "placed", "79", verification=verification)
+    expected = call if target == "call" else rows[int(target)]
+    assert matching.find_target_call(call, parse_report(payload)) == expected
+    # The answer to a poll is always about the polled call.
+    status = recording.record(call.pk, parse_report(payload), "poll")
     assert status is not None
     assert status.call == call
 
 
-def test_a_callback_of_a_text_or_of_no_verification_means_it(verification: Verification) -> None:
-    text = taken("sms", verification=verification)
-    taken("sms", provider_id="78", verification=verification)
-    call = taken(state="busy")
-    for one in (text, call):
-        assert matching.find_target_call(one, parse_report({"state": "FAIL", "id": "78"})) == one
-        assert (
-            matching.find_target_call(one, parse_report({"state": "DELIVERED", "id": "78"})) == one
-        )
+def test_a_callback_of_an_sms_or_without_a_verification_is_about_its_own_call(
+    verification: Verification,
+) -> None:
+    sms = make_placed_call("sms", verification=verification)
+    make_placed_call("sms", provider_id="78", verification=verification)
+    call = make_placed_call(state="busy")
+    for target in (sms, call):
+        for word in ("FAIL", "DELIVERED"):
+            report = parse_report({"state": word, "id": "78"})
+            assert matching.find_target_call(target, report) == target
 
 
-CALLED_BACK = {
+USUAL_CALLBACK = {
     "id": "77",
     "number": NUMBER,
     "state": "BUSY",
@@ -790,14 +804,14 @@ CALLED_BACK = {
 
 
 @pytest.mark.parametrize("is_heard", [False, True])
-def test_the_usual_callback_writes_the_same_unread(
+def test_the_usual_callback_writes_the_same_with_and_without_receivers(
     is_heard: bool, request: pytest.FixtureRequest
 ) -> None:
     if is_heard:
         request.getfixturevalue("moves")
-    call = taken()
+    call = make_placed_call()
     with freeze_time(NOON + timedelta(seconds=9)):
-        status = recording.record(call.pk, parse_report(CALLED_BACK), "callback")
+        status = recording.record(call.pk, parse_report(USUAL_CALLBACK), "callback")
     call = fresh(call)
     assert (call.state, call.provider_id, call.service, call.price) == (
         "busy",
@@ -807,30 +821,31 @@ def test_the_usual_callback_writes_the_same_unread(
     )
     assert (call.duration, call.occurred_at) == (5, NOON + timedelta(seconds=1))
     assert (call.finished_at, call.next_poll_at) == (NOON + timedelta(seconds=9), None)
-    kept = call.statuses.get()
-    assert (kept, kept.state, kept.raw_state, kept.source) == (status, "busy", "BUSY", "callback")
-    assert (kept.duration, kept.price, kept.occurred_at) == (
+    stored = call.statuses.get()
+    assert stored == status
+    assert (stored.state, stored.raw_state, stored.source) == ("busy", "BUSY", "callback")
+    assert (stored.duration, stored.price, stored.occurred_at) == (
         5,
         Decimal("0.50"),
         NOON + timedelta(seconds=1),
     )
-    assert (kept.received_at, kept.payload) == (
+    assert (stored.received_at, stored.payload) == (
         NOON + timedelta(seconds=9),
-        {**CALLED_BACK, "number": "***01"},
+        {**USUAL_CALLBACK, "number": "***01"},
     )
 
 
 def test_the_usual_callback_takes_two_writes(django_assert_num_queries: Any) -> None:
-    call = taken(occurred_at=NOON)
-    written = {name: CALLED_BACK[name] for name in ("id", "number", "state")}
-    # With the savepoint of the test.
+    call = make_placed_call(occurred_at=NOON)
+    payload = {name: USUAL_CALLBACK[name] for name in ("id", "number", "state")}
+    # SAVEPOINT, UPDATE of the call, INSERT of the status, RELEASE SAVEPOINT.
     with django_assert_num_queries(4):
-        recording.record(call.pk, parse_report(written), "callback")
+        recording.record(call.pk, parse_report(payload), "callback")
     assert (fresh(call).state, fresh(call).occurred_at) == ("busy", NOON)
 
 
 @pytest.mark.parametrize(
-    ("row", "written", "state"),
+    ("row", "payload", "state"),
     [
         ({"state": "placing", "provider_id": ""}, {}, "busy"),
         ({"state": "answered"}, {}, "answered"),
@@ -846,11 +861,11 @@ def test_the_usual_callback_takes_two_writes(django_assert_num_queries: Any) -> 
         ({"state": "no_answer"}, {"state": "Дозвон"}, "no_answer"),
     ],
 )
-def test_an_unusual_callback_is_kept_too(
-    row: dict[str, str], written: dict[str, str], state: str
+def test_an_unusual_callback_is_stored_too(
+    row: dict[str, str], payload: dict[str, str], state: str
 ) -> None:
-    call = taken(**row)
-    taken(provider_id="79")
-    status = recording.record(call.pk, parse_report({**CALLED_BACK, **written}), "callback")
+    call = make_placed_call(**row)
+    make_placed_call(provider_id="79")
+    status = recording.record(call.pk, parse_report({**USUAL_CALLBACK, **payload}), "callback")
     assert (fresh(call).state, call.statuses.get()) == (state, status)
     assert CallStatus.objects.count() == 1

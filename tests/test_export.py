@@ -23,7 +23,7 @@ from django_voicepassword.history import export
 from django_voicepassword.history.export import Export
 from django_voicepassword.models import CallRequest
 from tests.api.staff import NOON, PHONE, make, verified
-from tests.formulas import FORMULAS
+from tests.spreadsheet_formulas import FORMULAS
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parent.parent

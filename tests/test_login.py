@@ -18,7 +18,7 @@ from django_voicepassword.backends import PhoneBackend
 from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification, VerifiedPhone
 from django_voicepassword.testing import Sent
-from tests.at_once import at_once
+from tests.concurrency import run_at_once
 
 pytestmark = pytest.mark.django_db
 PHONE = "79990000001"
@@ -120,7 +120,7 @@ def test_two_right_guesses_at_once_create_one_user_and_one_login(
         return lambda: authenticate(None, verification=id, voicepassword_code=codes[id])
 
     tried = [ids[number % 2] for number in range(6)]
-    users_or_errors = at_once([log_in_with(id) for id in tried])
+    users_or_errors = run_at_once([log_in_with(id) for id in tried])
     assert not [result for result in users_or_errors if isinstance(result, Exception)]
     got = list(zip(tried, users_or_errors, strict=True))
     logged_in = [id for id, user in got if user is not None]

@@ -34,7 +34,7 @@ from django_voicepassword.exceptions import (
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 from django_voicepassword.testing import Sent
 from django_voicepassword.verifications import channels
-from tests.at_once import at_once
+from tests.concurrency import run_at_once
 
 PHONE = "+7 999 000-00-01"
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
@@ -124,7 +124,7 @@ def test_the_code_is_nowhere_in_the_database(outbox: list[Sent]) -> None:
 def test_a_burst_of_guesses_gets_exactly_the_allowed_number(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
     wrong = _wrong(outbox[0].code)
-    results = at_once([lambda: verifications.check(verification.id, wrong)] * 20)
+    results = run_at_once([lambda: verifications.check(verification.id, wrong)] * 20)
     assert (
         sorted(type(one).__name__ for one in results)
         == ["TooManyAttempts"] * 15 + ["WrongCode"] * 5
@@ -137,13 +137,13 @@ def test_a_burst_of_guesses_gets_exactly_the_allowed_number(outbox: list[Sent]) 
 def test_two_right_guesses_at_once_approve_once(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
     code = outbox[0].code
-    results = at_once([lambda: verifications.check(verification.id, code)] * 4)
+    results = run_at_once([lambda: verifications.check(verification.id, code)] * 4)
     assert sum(isinstance(one, Verification) for one in results) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_burst_of_starts_rings_exactly_the_allowed_number(outbox: list[Sent]) -> None:
-    results = at_once([lambda: verifications.start(PHONE)] * 20)
+    results = run_at_once([lambda: verifications.start(PHONE)] * 20)
     assert (
         sorted(type(one).__name__ for one in results) == ["RateLimited"] * 17 + ["Verification"] * 3
     )

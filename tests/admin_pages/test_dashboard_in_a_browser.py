@@ -26,7 +26,7 @@ from django_voicepassword.models import (
 )
 from django_voicepassword.statistics import provider_today
 from tests.admin_pages.csp import POLICY
-from tests.visits import Visit, visits
+from tests.browser_visits import Visit, visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 ADDRESS = "/admin/django_voicepassword/dashboard/"

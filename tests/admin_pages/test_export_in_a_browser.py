@@ -21,7 +21,7 @@ from django_voicepassword.history import export, filters
 from tests.admin_pages.csp import POLICY
 from tests.api.staff import make, person
 from tests.export_site import ADDRESS
-from tests.visits import Visit, visits
+from tests.browser_visits import Visit, visits
 
 pytestmark = [
     pytest.mark.browser,

@@ -19,7 +19,7 @@ from django_voicepassword import verifications
 from django_voicepassword.models import CallRequest
 from django_voicepassword.testing import Sent
 from tests.admin_pages.people import staff
-from tests.visits import Visit, visits
+from tests.browser_visits import Visit, visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LIST = "/admin/django_voicepassword/callrequest/"

@@ -103,7 +103,7 @@ CALLS = [
     Guard(
         "2",
         "forgotten: a task that was lost is not handed in again",
-        (f"{BROKERS} -k comes_back_empty", f"{DELIVERY} -k handed_in_again"),
+        (f"{BROKERS} -k comes_back_empty", f"{DELIVERY} -k requeued"),
         (
             (
                 "calls/recovery.py",
@@ -168,7 +168,7 @@ CALLS = [
     Guard(
         "2",
         "broker: a broker that is down is a fault",
-        (f"{BROKERS} -k with_tasks_in_it", "tests/test_broker.py -k told_at_once"),
+        (f"{BROKERS} -k with_tasks_in_it", "tests/test_broker.py -k refused_at_once"),
         (
             (
                 "verifications/dispatch.py",

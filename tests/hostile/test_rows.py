@@ -18,15 +18,15 @@ from django_voicepassword.provider.protocol import (
     row_of,
 )
 from tests.hostile import strategies as hostile
-from tests.rows import USUAL
+from tests.daily_row import USUAL_ROW
 
 SECRET = "theSecretKeyOfTheAccount"
 odd = st.one_of(
     hostile.values,
-    st.sampled_from([*USUAL.values(), SECRET, f"id79990000001x{SECRET}", "+7 999 000-00-01    "]),
+    st.sampled_from([*USUAL_ROW.values(), SECRET, f"id79990000001x{SECRET}", "+7 999 000-00-01    "]),
 )
 rows = st.fixed_dictionaries(
-    {name: st.one_of(st.just(value), st.just(value), odd) for name, value in USUAL.items()},
+    {name: st.one_of(st.just(value), st.just(value), odd) for name, value in USUAL_ROW.items()},
     optional={"more": odd, "code": odd},
 )
 
@@ -57,19 +57,19 @@ def comparable(row: DailyRow | None) -> Any:
 @given(st.lists(rows, min_size=1, max_size=5))
 def test_the_fast_way_reads_what_the_slow_way_reads(many: list[dict[str, Any]]) -> None:
     reader = RowReader(SECRET)
-    for row in [USUAL, *many, *many]:
+    for row in [USUAL_ROW, *many, *many]:
         assert comparable(quickly(reader, row)) == comparable(slowly(row))
 
 
 @hostile.thorough
 @given(
     hostile.values,
-    st.lists(st.tuples(st.sampled_from([*USUAL, "more"]), hostile.values), max_size=4),
+    st.lists(st.tuples(st.sampled_from([*USUAL_ROW, "more"]), hostile.values), max_size=4),
 )
 def test_no_row_raises_anything_else(value: Any, changes: list[tuple[str, Any]]) -> None:
     reader = RowReader(SECRET)
-    reader.read(USUAL)
-    for row in (value, {**USUAL, **dict(changes)}, dict(changes)):
+    reader.read(USUAL_ROW)
+    for row in (value, {**USUAL_ROW, **dict(changes)}, dict(changes)):
         read = quickly(reader, row)
         if read is not None:
             assert (len(read.id), len(read.number), len(read.raw_state), len(read.service)) <= (
@@ -98,7 +98,7 @@ def test_no_row_raises_anything_else(value: Any, changes: list[tuple[str, Any]])
 )
 def test_no_row_keeps_key_code_or_whole_number(name: str, value: str) -> None:
     reader = RowReader(SECRET[:19])
-    for row in (USUAL, {**USUAL, name: value}, {**USUAL, name: value}):
+    for row in (USUAL_ROW, {**USUAL_ROW, name: value}, {**USUAL_ROW, name: value}):
         read = reader.read(row)
         told = f"{read.payload} {read.raw_state} {read.service}"
         for secret in (SECRET[:19], "4821", "7999000", "+7 999 000"):
@@ -108,5 +108,5 @@ def test_no_row_keeps_key_code_or_whole_number(name: str, value: str) -> None:
 def test_what_is_long_is_not_remembered() -> None:
     reader = RowReader()
     for number in range(50):
-        reader.read({**USUAL, "service": f"{number}{'x' * 100_000}"})
+        reader.read({**USUAL_ROW, "service": f"{number}{'x' * 100_000}"})
     assert len(reader._known) == 0

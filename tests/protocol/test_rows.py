@@ -14,14 +14,14 @@ import pytest
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.provider import protocol
 from django_voicepassword.provider.protocol import daily_rows
-from tests.rows import USUAL
+from tests.daily_row import USUAL_ROW
 
-KEPT = {**USUAL, "number": "***01"}
+KEPT = {**USUAL_ROW, "number": "***01"}
 #: The key of an account, as long as a date.
 SECRET = "s" * 20
 
 
-def quickly(row: Any, after: Any = USUAL, secret: str = SECRET) -> protocol.DailyRow:
+def quickly(row: Any, after: Any = USUAL_ROW, secret: str = SECRET) -> protocol.DailyRow:
     """Read a second time what differs in nothing that is remembered."""
     reader = protocol.RowReader(secret)
     reader.read(after)
@@ -30,7 +30,7 @@ def quickly(row: Any, after: Any = USUAL, secret: str = SECRET) -> protocol.Dail
 
 def test_a_row_read_slowly_has_its_date_and_read_quickly_its_text() -> None:
     reader = protocol.RowReader()
-    slow, quick = reader.read(USUAL), reader.read({**USUAL, "id": "a2", "number": "79990000002"})
+    slow, quick = reader.read(USUAL_ROW), reader.read({**USUAL_ROW, "id": "a2", "number": "79990000002"})
     assert slow == protocol.DailyRow(
         id="100001",
         number="79990000001",
@@ -46,7 +46,7 @@ def test_a_row_read_slowly_has_its_date_and_read_quickly_its_text() -> None:
     )
     payload = json.dumps({**KEPT, "id": "a2", "number": "***02"}, ensure_ascii=False)
     assert quick == slow._replace(
-        id="a2", number="79990000002", date=USUAL["date"], payload=payload
+        id="a2", number="79990000002", date=USUAL_ROW["date"], payload=payload
     )
     assert repr(quick) == "<DailyRow a2 voice Успешно>"
 
@@ -62,9 +62,9 @@ def test_a_row_read_slowly_has_its_date_and_read_quickly_its_text() -> None:
     ],
 )
 def test_what_is_usual_is_read_quickly(change: dict[str, str]) -> None:
-    row = quickly({**USUAL, **change})
-    assert row.date == {**USUAL, **change}["date"]
-    assert json.loads(row.payload)["id"] == row.id == {**USUAL, **change}["id"]
+    row = quickly({**USUAL_ROW, **change})
+    assert row.date == {**USUAL_ROW, **change}["date"]
+    assert json.loads(row.payload)["id"] == row.id == {**USUAL_ROW, **change}["id"]
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_what_is_usual_is_read_quickly(change: dict[str, str]) -> None:
     ],
 )
 def test_what_is_odd_is_read_slowly(change: dict[str, Any], id: str, number: str) -> None:
-    row = quickly({**USUAL, **change})
+    row = quickly({**USUAL_ROW, **change})
     assert (row.id, row.number) == (id, number)
     assert not isinstance(row.date, str)
-    assert row == daily_rows.row_of(protocol.parse_report({**USUAL, **change}, SECRET))
+    assert row == daily_rows.row_of(protocol.parse_report({**USUAL_ROW, **change}, SECRET))
 
 
 @pytest.mark.parametrize("change", [{"id": "x79990000001"}, {"id": f"a{SECRET}"}])
 def test_an_odd_id_is_no_leak(change: dict[str, str]) -> None:
-    told = quickly({**USUAL, **change}).payload
+    told = quickly({**USUAL_ROW, **change}).payload
     assert SECRET not in told
     assert "7999000" not in told
 
@@ -101,13 +101,13 @@ def test_an_odd_id_is_no_leak(change: dict[str, str]) -> None:
 @pytest.mark.parametrize("number", ["1" * 16, "1" * 21, "none"])
 def test_what_is_no_number_is_refused_by_either_way(number: str) -> None:
     with pytest.raises(UnreadableReply, match="no number"):
-        quickly({**USUAL, "number": number})
+        quickly({**USUAL_ROW, "number": number})
 
 
 @pytest.mark.parametrize("name", ["duration", "price", "service", "state"])
 def test_what_is_remembered_is_of_these_values_alone(name: str) -> None:
     other = {"duration": "5", "price": "0.70", "service": "Flash Call", "state": "Занято"}[name]
-    first, second = quickly(USUAL), quickly({**USUAL, name: other})
+    first, second = quickly(USUAL_ROW), quickly({**USUAL_ROW, name: other})
     assert isinstance(first.date, str)
     assert isinstance(second.date, datetime)
     assert json.loads(second.payload)[name] == other
@@ -122,7 +122,7 @@ def test_what_is_remembered_is_of_these_values_alone(name: str) -> None:
 
 def test_values_of_64_characters_are_remembered_and_longer_ones_not() -> None:
     for length, is_quick in ((64, True), (65, False)):
-        row = {**USUAL, "service": "v" * length}
+        row = {**USUAL_ROW, "service": "v" * length}
         assert isinstance(quickly(row, row).date, str) == is_quick
 
 
@@ -131,7 +131,7 @@ def test_values_of_64_characters_are_remembered_and_longer_ones_not() -> None:
     [{"duration": 4}, {"price": 0.35}, {"service": None}, {"service": ["x"]}, {"state": "BUSY "}],
 )
 def test_only_text_is_remembered(odd: dict[str, Any]) -> None:
-    row = {**USUAL, **odd}
+    row = {**USUAL_ROW, **odd}
     assert isinstance(quickly(row, row).date, str) == ("state" in odd)
 
 
@@ -139,8 +139,8 @@ def test_a_row_without_a_field_is_not_remembered() -> None:
     reader = protocol.RowReader()
     for name in ("number", "date", "duration", "price", "service"):
         if name != "number":
-            reader.read({key: value for key, value in USUAL.items() if key != name})
-    reader.read({key: value for key, value in USUAL.items() if key != "date"} | {"more": "x"})
+            reader.read({key: value for key, value in USUAL_ROW.items() if key != name})
+    reader.read({key: value for key, value in USUAL_ROW.items() if key != "date"} | {"more": "x"})
     assert reader._known == {}
 
 
@@ -149,7 +149,7 @@ def test_so_many_combinations_are_remembered_and_no_more(monkeypatch: pytest.Mon
     monkeypatch.setattr(daily_rows, "_MOST_KNOWN", 3)
     reader = protocol.RowReader()
     for seconds in range(5):
-        reader.read({**USUAL, "duration": str(seconds)})
+        reader.read({**USUAL_ROW, "duration": str(seconds)})
     assert [key[0] for key in reader._known] == ["0", "1", "2"]
 
 

@@ -23,7 +23,7 @@ from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics
 from django_voicepassword.provider.protocol import parse_callback
 from django_voicepassword.sandbox.magic_numbers import OUTCOMES, outcome_of
 from django_voicepassword.verifications import channels
-from tests.at_once import at_once
+from tests.concurrency import run_at_once
 from tests.sandbox_process import SandboxProcess
 
 #: Calls a day; a person may want more: WEEK_CALLS=2000.
@@ -195,7 +195,7 @@ def test_two_syncs_of_one_day_at_once_do_not_collide(
 ) -> None:
     monkeypatch.setattr("django_voicepassword.statistics.sync.CHUNK", 300)
     sandbox.generate("10.03.2026", 2000)
-    results: list[Any] = at_once([lambda: statistics.sync_day(date(2026, 3, 10))] * 3)
+    results: list[Any] = run_at_once([lambda: statistics.sync_day(date(2026, 3, 10))] * 3)
     assert [type(one).__name__ for one in results] == ["DayReport"] * 3, results
     assert sum(report.written for report in results) == 2000
     assert CallRequest.objects.count() == CallStatus.objects.count() == 2000

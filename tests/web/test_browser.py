@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.testing import outbox
-from tests.visits import Visit, visits
+from tests.browser_visits import Visit, visits
 from tests.web.content_security_policy import POLICY
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -1,4 +1,4 @@
-"""Pages opened in a real browser; whatever it complains of fails the test."""
+"""Open pages in a real browser and fail if a page raises an error or logs a complaint."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def visits(
     complaint: Callable[[Any], list[str]] = lambda message: [],
     session: str = "",
 ) -> Iterator[Visit]:
-    """``visit("/path/", **context)`` opens a page of ``root`` in a new context, at the end none has
-    complained.
+    """Yield a function that opens a page of the site; assert at the end that no page complained.
 
-    ``policy``: the Content-Security-Policy that every page has, None: any; ``complaint`` tells what
-    of a message of the console is one; ``session``: the cookie of who is logged in.
+    The function takes the path and the options of a new browser context. ``root`` is the address
+    of the site. ``policy`` is the Content-Security-Policy that every page must send; None accepts
+    any. ``complaint`` returns the complaints in a console message. ``session`` is the session
+    cookie of the user who is logged in.
     """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
@@ -37,10 +38,10 @@ def visits(
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.extend(complaint(message)))
-        answer = page.goto(f"{root}{path}")
-        assert answer is not None
+        response = page.goto(f"{root}{path}")
+        assert response is not None
         if policy is not None:
-            assert answer.header_value("content-security-policy") == policy
+            assert response.header_value("content-security-policy") == policy
         return page
 
     yield visit

@@ -1,4 +1,4 @@
-"""Texts that one program or another would calculate."""
+"""Texts that some spreadsheet program would evaluate as a formula."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A row of the daily statistics as the provider's document has it, with a number of nobody's."""
+"""A row of the daily statistics as the provider's document shows it, with an unassigned number."""
 
-USUAL = {
+USUAL_ROW = {
     "id": "100001",
     "number": "79990000001",
     "date": "11.09.2020 13:34:39",
