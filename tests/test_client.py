@@ -28,8 +28,8 @@ from django_voicepassword.exceptions import (
     UnreadableReply,
 )
 from django_voicepassword.provider.protocol import InvalidRequest
-from tests.raw_http import read_request
 from tests.daily_row import USUAL_ROW
+from tests.raw_http import read_request
 
 KEY = "the-secret-key"
 OK = {"result": "ok", "id": "1", "number": "79990000001", "price": "0.35", "code": "1234"}

@@ -1,4 +1,4 @@
-"""A stranger who uses up a number's budgets does not lock out the device that proved it before."""
+"""Strangers who use up a number's limits do not lock out a device that proved the number before."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ PHONE = "79990000001"
 LIMITS = {"phone": ["3/h"], "phone_guesses": ["4/d"], "ip": []}
 
 
-def wrong(code: str) -> str:
+def wrong_code(code: str) -> str:
     return f"{(int(code) + 1) % 10000:04}"
 
 
 def known_device(*phones: str) -> Any:
-    """A request of a device that proved ``phones``."""
+    """Return a request from a device that proved these numbers."""
     request = RequestFactory().get("/")
     for phone in phones:
         response = HttpResponse()
@@ -40,26 +40,26 @@ def known_device(*phones: str) -> Any:
     return request
 
 
-def test_strangers_use_up_the_guesses_and_the_holder_still_gets_in(
+def test_a_known_device_can_guess_after_strangers_used_up_the_guesses(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(LIMITS={**LIMITS, "phone": []})
     stranger = verifications.start(PHONE)
     for _ in range(4):
         with pytest.raises(WrongCode):
-            verifications.check(stranger.id, wrong(outbox[-1].code))
-    mine = verifications.start(PHONE)
+            verifications.check(stranger.id, wrong_code(outbox[-1].code))
+    verification = verifications.start(PHONE)
     with pytest.raises(RateLimited, match="phone_guesses"):
-        verifications.check(mine.id, outbox[-1].code)
+        verifications.check(verification.id, outbox[-1].code)
     with pytest.raises(RateLimited):
-        verifications.check(mine.id, outbox[-1].code, request=known_device("79990000002"))
+        verifications.check(verification.id, outbox[-1].code, request=known_device("79990000002"))
     assert (
-        verifications.check(mine.id, outbox[-1].code, request=known_device(PHONE)).status
+        verifications.check(verification.id, outbox[-1].code, request=known_device(PHONE)).status
         == "approved"
     )
 
 
-def test_the_budget_of_a_device_is_small(
+def test_a_known_device_has_five_guesses_of_its_own(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(LIMITS={**LIMITS, "phone": [], "phone_guesses": ["0/d"]})
@@ -69,13 +69,13 @@ def test_the_budget_of_a_device_is_small(
         verification = verifications.start(PHONE)
         for _ in range(4):
             try:
-                verifications.check(verification.id, wrong(outbox[-1].code), request=request)
+                verifications.check(verification.id, wrong_code(outbox[-1].code), request=request)
             except (WrongCode, RateLimited) as error:
                 errors.append(getattr(error, "limit", "wrong"))
     assert errors == ["wrong"] * 5 + ["device_guesses"] * 3
 
 
-def test_strangers_use_up_the_sends_and_the_holder_is_still_called(
+def test_a_known_device_is_called_after_strangers_used_up_the_sends(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(LIMITS=LIMITS)
@@ -102,7 +102,7 @@ def test_other_limits_hold_for_a_known_device_too(
         verifications.start(PHONE, request=known_device(PHONE))
 
 
-def test_what_a_device_paid_is_given_back_to_the_device(
+def test_a_send_that_never_left_is_given_back_to_the_device(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(LIMITS={**LIMITS, "phone": ["0/h"]}, DISPATCH="celery", TRANSPORT="memory")
@@ -114,7 +114,7 @@ def test_what_a_device_paid_is_given_back_to_the_device(
     assert CallRequest.objects.filter(state="refused").count() == 5
 
 
-def test_the_cookie_tells_no_number_and_cannot_be_made(settings: Any) -> None:
+def test_the_cookie_contains_no_number_and_cannot_be_forged(settings: Any) -> None:
     request = known_device(PHONE, "79990000002")
     cookie = request.COOKIES[trusted_devices.COOKIE]
     device, marks = signing.loads(cookie, salt="django_voicepassword.devices")
@@ -135,14 +135,14 @@ def test_the_cookie_tells_no_number_and_cannot_be_made(settings: Any) -> None:
         request.COOKIES[trusted_devices.COOKIE] = forged
         assert trusted_devices.proved(request, PHONE) == ""
     request.COOKIES[trusted_devices.COOKIE] = cookie
-    old, settings.SECRET_KEY = settings.SECRET_KEY, "another-key-that-is-long-enough"
+    earlier_key, settings.SECRET_KEY = settings.SECRET_KEY, "another-key-that-is-long-enough"
     assert trusted_devices.proved(request, PHONE) == ""
-    settings.SECRET_KEY_FALLBACKS = [old]
+    settings.SECRET_KEY_FALLBACKS = [earlier_key]
     assert trusted_devices.proved(request, PHONE) == device
     assert trusted_devices.proved(None, PHONE) == ""
 
 
-def test_a_device_remembers_the_newest_numbers() -> None:
+def test_a_device_remembers_the_five_newest_numbers() -> None:
     phones = [f"7999000000{digit}" for digit in range(7)]
     request = known_device(*phones)
     assert [bool(trusted_devices.proved(request, phone)) for phone in phones] == [
@@ -152,16 +152,16 @@ def test_a_device_remembers_the_newest_numbers() -> None:
     ]
 
 
-def test_a_login_by_the_pages_and_by_the_api_makes_the_device_known(outbox: list[Sent]) -> None:
+def test_a_login_by_page_or_api_makes_the_device_known(outbox: list[Sent]) -> None:
     page_client = PageClient()
     page_client.open("/auth/login/")
     page_client.press("Call me", phone=PHONE)
     assert trusted_devices.COOKIE not in page_client.client.cookies
     page_client.press("Log in", code=outbox[-1].code)
-    program = Client()
-    id = program.post("/api/verifications/", {"phone": PHONE}).json()["id"]
-    program.post("/api/login/", {"verification": id, "code": outbox[-1].code})
-    for client in (page_client.client, program):
+    api_client = Client()
+    id = api_client.post("/api/verifications/", {"phone": PHONE}).json()["id"]
+    api_client.post("/api/login/", {"verification": id, "code": outbox[-1].code})
+    for client in (page_client.client, api_client):
         cookie = client.cookies[trusted_devices.COOKIE]
         assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (
             True,

@@ -1,7 +1,7 @@
-"""README.md and docs/: every sample is executed, and every link leads somewhere.
+"""Every sample in README.md and docs/ is executed, and every link leads somewhere.
 
-How a sample is executed is told by what it is: see ``tests/docs_samples``. One that is nothing
-known fails here. Programs that are not run, and why, are in ``docs_samples.commands.NOT_EXECUTED``.
+The kind of a sample decides how it is executed: see ``tests/docs_samples``. A sample of an unknown
+kind fails. ``docs_samples.commands.NOT_EXECUTED`` lists the programs that are not run, and why.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tests.docs_samples.commands import HANDLERS, NOT_EXECUTED
 from tests.docs_samples.project import make_bare, make_usual
 from tests.docs_samples.walk import STEPS, Walk
 
-#: Kinds that need the project of their page.
+#: Kinds that are executed in order, in the project of their page.
 FOLLOWED = {"files", *STEPS}
-#: Kinds that need no project, beside programs and templates.
+#: Kinds that need no project, besides programs and templates.
 FORMATS: dict[str, Callable[[Sample], None]] = {
     "json": formats.check_json,
     "style": formats.check_style,
@@ -41,11 +41,11 @@ def _kind(sample: Sample) -> str:
         return "unknown"
 
 
-def _params(*wanted: str) -> list[Any]:
-    """The samples of these kinds, named by file and line."""
+def _params(*selected_kinds: str) -> list[Any]:
+    """Return the samples of these kinds as test parameters, named by file and line."""
     params = []
     for sample in all_samples():
-        if _kind(sample) in wanted:
+        if _kind(sample) in selected_kinds:
             marks = [pytest.mark.browser] if _kind(sample) == "script" else []
             marks += [pytest.mark.program("curl")] if "curl" in _programs(sample) else []
             params.append(pytest.param(sample, id=sample.where, marks=marks))
@@ -53,7 +53,7 @@ def _params(*wanted: str) -> list[Any]:
 
 
 def _programs(sample: Sample) -> set[str]:
-    """The programs that a sample of commands runs."""
+    """Return the programs that a sample of shell commands runs."""
     if _kind(sample) != "shell":
         return set()
     return {command.words[0] for command in shell.commands_of(sample)}
@@ -88,7 +88,7 @@ def _follows(item: Any) -> bool:
 @pytest.mark.parametrize(
     "sample", [pytest.param(sample, id=sample.where) for sample in all_samples()]
 )
-def test_a_sample_is_of_a_kind_that_is_executed(sample: Sample) -> None:
+def test_a_sample_is_of_a_known_kind(sample: Sample) -> None:
     kind = kinds.kind_of(sample)
     assert kind in {*FOLLOWED, *FORMATS, "program", "template"}
 
@@ -102,7 +102,7 @@ def test_a_page_can_be_followed(sample: Sample, walks: dict[str, Future[Walk]]) 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("sample", _params("program"))
-def test_a_program_runs(sample: Sample, configure: Callable[..., None]) -> None:
+def test_a_python_sample_runs(sample: Sample, configure: Callable[..., None]) -> None:
     configure(**programs.SETTINGS)
     outbox.clear()
     programs.run(sample)
@@ -110,12 +110,12 @@ def test_a_program_runs(sample: Sample, configure: Callable[..., None]) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("sample", _params("template"))
-def test_a_template_shows_the_page(sample: Sample, tmp_path: Path, settings: Any) -> None:
+def test_a_template_sample_renders_the_page(sample: Sample, tmp_path: Path, settings: Any) -> None:
     formats.check_template(sample, tmp_path, settings)
 
 
 @pytest.mark.parametrize("sample", _params(*FORMATS))
-def test_a_text_is_what_it_says(sample: Sample) -> None:
+def test_a_sample_in_a_format_is_valid(sample: Sample) -> None:
     FORMATS[kinds.kind_of(sample)](sample)
 
 
@@ -124,6 +124,6 @@ def test_links_lead_somewhere(page: str) -> None:
     assert not reference.broken(page)
 
 
-def test_what_is_not_executed_is_told_and_needed() -> None:
+def test_every_program_that_is_not_executed_occurs_in_a_sample() -> None:
     used = {program for sample in all_samples() for program in _programs(sample)}
     assert set(NOT_EXECUTED) <= used & set(HANDLERS)

@@ -1,4 +1,4 @@
-"""What is looked for in the call history, and that no question reads all of it."""
+"""The filters of the call history find the right calls, and no query reads the whole table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("query", "expected"),
     [
         ({}, "abcde"),
         ({"state": "busy"}, "b"),
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.django_db
         ({"page": "7"}, "abcde"),
     ],
 )
-def test_every_filter_by_itself_and_together(wanted: dict[str, str], found: str) -> None:
+def test_filters_alone_and_combined_find_their_calls(query: dict[str, str], expected: str) -> None:
     rows = {
         "a": {},
         "b": {"state": "busy", "error_code": "number_not_valid"},
@@ -56,8 +56,8 @@ def test_every_filter_by_itself_and_together(wanted: dict[str, str], found: str)
     }
     for number, (name, values) in enumerate(rows.items(), start=1):
         make(f"7999000000{number}", provider_id=name, **values)
-    calls = filters.apply_filters(CallRequest.objects.all(), wanted)
-    assert "".join(sorted(calls.values_list("provider_id", flat=True))) == found
+    calls = filters.apply_filters(CallRequest.objects.all(), query)
+    assert "".join(sorted(calls.values_list("provider_id", flat=True))) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_every_filter_by_itself_and_together(wanted: dict[str, str], found: str)
         ("from", "２０２６-03-10"),
     ],
 )
-def test_a_value_that_a_filter_does_not_take_is_told(name: str, value: str) -> None:
+def test_an_invalid_filter_value_is_reported_with_its_name(name: str, value: str) -> None:
     with pytest.raises(filters.InvalidFilter) as caught:
         filters.apply_filters(CallRequest.objects.all(), {name: value})
     assert caught.value.name == name
@@ -86,7 +86,7 @@ def test_a_value_that_a_filter_does_not_take_is_told(name: str, value: str) -> N
 
 
 @pytest.mark.parametrize("zone", ["Europe/Moscow", "America/New_York", "Asia/Kathmandu"])
-def test_days_begin_at_midnight_of_the_reader(zone: str) -> None:
+def test_days_begin_at_midnight_in_the_readers_time_zone(zone: str) -> None:
     midnight = datetime(2026, 3, 10, tzinfo=ZoneInfo(zone))
     second = timedelta(seconds=1)
     moments = {
@@ -98,21 +98,21 @@ def test_days_begin_at_midnight_of_the_reader(zone: str) -> None:
     for name, moment in moments.items():
         make("79990000001", provider_id=name, created_at=moment)
 
-    def found(**wanted: str) -> list[str]:
+    def calls_in(**query: str) -> list[str]:
         with timezone.override(zone):
             calls = filters.apply_filters(
                 CallRequest.objects.all(),
-                {name.rstrip("_"): value for name, value in wanted.items()},
+                {name.rstrip("_"): value for name, value in query.items()},
             )
             return list(calls.order_by("created_at").values_list("provider_id", flat=True))
 
-    assert found(from_="2026-03-10", to="2026-03-10") == ["first", "last"]
-    assert found(from_="2026-03-10") == ["first", "last", "after"]
-    assert found(to="2026-03-10") == ["before", "first", "last"]
-    assert found(from_="2026-03-11", to="2026-03-10") == []
+    assert calls_in(from_="2026-03-10", to="2026-03-10") == ["first", "last"]
+    assert calls_in(from_="2026-03-10") == ["first", "last", "after"]
+    assert calls_in(to="2026-03-10") == ["before", "first", "last"]
+    assert calls_in(from_="2026-03-11", to="2026-03-10") == []
 
 
-def test_a_midnight_that_the_clocks_skip_is_no_fault() -> None:
+def test_a_midnight_skipped_by_daylight_saving_time_is_handled() -> None:
     make("79990000001", created_at=datetime(2018, 11, 4, 12, tzinfo=ZoneInfo("America/Sao_Paulo")))
     with timezone.override("America/Sao_Paulo"):
         assert (
@@ -125,7 +125,7 @@ def test_a_midnight_that_the_clocks_skip_is_no_fault() -> None:
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_what_lies_beyond_a_call_is_told_among_equal_moments(newest_first: bool) -> None:
+def test_the_cursor_separates_calls_of_the_same_moment(newest_first: bool) -> None:
     calls = [
         make("79990000001", created_at=NOON + timedelta(seconds=number // 3)) for number in range(9)
     ]
@@ -133,10 +133,10 @@ def test_what_lies_beyond_a_call_is_told_among_equal_moments(newest_first: bool)
         calls.reverse()
     order = filters.order(newest_first)
     for number, call in enumerate(calls):
-        beyond = filters.after_cursor(
+        later_calls = filters.after_cursor(
             CallRequest.objects.all(), call.created_at, call.pk, newest_first
         )
-        assert list(beyond.order_by(*order)) == calls[number + 1 :]
+        assert list(later_calls.order_by(*order)) == calls[number + 1 :]
 
 
 SEARCHES = [
@@ -170,17 +170,17 @@ SEARCHES = [
 
 
 @pytest.fixture(scope="module")
-def many(django_db_setup: None, django_db_blocker: Any) -> Any:
-    """Some ten thousand calls, a tenth of them with a verification of one of a hundred users."""
+def large_history(django_db_setup: None, django_db_blocker: Any) -> Any:
+    """20,000 calls, a tenth of them with a verification of one of a hundred users."""
     if connection.vendor != "postgresql":
         pytest.skip("the test database is not PostgreSQL")
     with django_db_blocker.unblock():
         _fill(20_000)
         yield SimpleNamespace(rows=20_000)
         with connection.cursor() as cursor:
-            tables = ["callrequest", "verification"]
             cursor.execute(
-                f"TRUNCATE {', '.join(f'django_voicepassword_{one}' for one in tables)}, auth_user CASCADE"
+                "TRUNCATE django_voicepassword_callrequest, django_voicepassword_verification, "
+                "auth_user CASCADE"
             )
 
 
@@ -198,7 +198,7 @@ def _fill(count: int) -> None:
             for number in range(count // 10)
         ]
     )
-    begins = datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC"))
+    first_moment = datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC"))
     CallRequest.objects.bulk_create(
         [
             CallRequest(
@@ -210,8 +210,8 @@ def _fill(count: int) -> None:
                 difference=2 if number % 200 == 0 else 0,
                 provider_id=f"id-{number}" if number % 2 else str(number),
                 verification=verifications[number // 10] if number % 10 == 0 else None,
-                claimed_at=begins,
-                created_at=begins + timedelta(minutes=7 * number),
+                claimed_at=first_moment,
+                created_at=first_moment + timedelta(minutes=7 * number),
             )
             for number in range(count)
         ],
@@ -226,15 +226,17 @@ def _phone(number: int) -> str:
 
 
 @pytest.mark.service("postgresql")
-@pytest.mark.parametrize("wanted", SEARCHES, ids=str)
-def test_no_question_reads_the_whole_history(many: Any, wanted: dict[str, str]) -> None:
-    """Every statement of a page, its keys looked up beforehand included."""
+@pytest.mark.parametrize("query", SEARCHES, ids=str)
+def test_no_query_scans_the_whole_table(large_history: Any, query: dict[str, str]) -> None:
+    """Checks every statement of a page, also those that look up keys first."""
     with CaptureQueriesContext(connection) as captured:
         list(
-            filters.apply_filters(CallRequest.objects.all(), wanted).order_by(*filters.order())[:51]
+            filters.apply_filters(CallRequest.objects.all(), query).order_by(*filters.order())[:51]
         )
     statements = [
-        one["sql"] for one in captured if "django_voicepassword_callrequest" in one["sql"]
+        statement["sql"]
+        for statement in captured
+        if "django_voicepassword_callrequest" in statement["sql"]
     ]
     assert statements
     with connection.cursor() as cursor:
@@ -247,14 +249,14 @@ def test_no_question_reads_the_whole_history(many: Any, wanted: dict[str, str]) 
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "query",
     [{"error": "any"}, {"error": "worker_lost"}, {"differs": "price"}, {"origin": "imported"}],
 )
-def test_what_is_rare_is_read_from_its_own_index(wanted: dict[str, str]) -> None:
+def test_a_filter_for_rare_calls_uses_its_partial_index(query: dict[str, str]) -> None:
     if connection.vendor != "sqlite":
-        pytest.skip("PostgreSQL is asked above; MariaDB has no such indexes")
+        pytest.skip("PostgreSQL has its own test; MariaDB has no partial indexes")
     plan = (
-        filters.apply_filters(CallRequest.objects.all(), wanted)
+        filters.apply_filters(CallRequest.objects.all(), query)
         .order_by(*filters.order())[:51]
         .explain()
     )

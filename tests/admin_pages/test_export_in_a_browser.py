@@ -20,8 +20,8 @@ from pytest_django.live_server_helper import LiveServer
 from django_voicepassword.history import export, filters
 from tests.admin_pages.csp import POLICY
 from tests.api.staff import make, person
-from tests.export_site import ADDRESS
 from tests.browser_visits import Visit, visits
+from tests.export_site import ADDRESS
 
 pytestmark = [
     pytest.mark.browser,

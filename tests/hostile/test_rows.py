@@ -17,13 +17,15 @@ from django_voicepassword.provider.protocol import (
     read_date,
     row_of,
 )
-from tests.hostile import strategies as hostile
 from tests.daily_row import USUAL_ROW
+from tests.hostile import strategies as hostile
 
 SECRET = "theSecretKeyOfTheAccount"
 odd = st.one_of(
     hostile.values,
-    st.sampled_from([*USUAL_ROW.values(), SECRET, f"id79990000001x{SECRET}", "+7 999 000-00-01    "]),
+    st.sampled_from(
+        [*USUAL_ROW.values(), SECRET, f"id79990000001x{SECRET}", "+7 999 000-00-01    "]
+    ),
 )
 rows = st.fixed_dictionaries(
     {name: st.one_of(st.just(value), st.just(value), odd) for name, value in USUAL_ROW.items()},

@@ -30,7 +30,10 @@ def quickly(row: Any, after: Any = USUAL_ROW, secret: str = SECRET) -> protocol.
 
 def test_a_row_read_slowly_has_its_date_and_read_quickly_its_text() -> None:
     reader = protocol.RowReader()
-    slow, quick = reader.read(USUAL_ROW), reader.read({**USUAL_ROW, "id": "a2", "number": "79990000002"})
+    slow, quick = (
+        reader.read(USUAL_ROW),
+        reader.read({**USUAL_ROW, "id": "a2", "number": "79990000002"}),
+    )
     assert slow == protocol.DailyRow(
         id="100001",
         number="79990000001",
