@@ -1,4 +1,4 @@
-"""The call history as a file: read back by the programs that others read it with."""
+"""An exported call history, read back by csv and openpyxl, is complete and safe to open."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def read_csv(calls: Any = None, delimiter: str = ",", **options: Any) -> list[dict[str, str]]:
-    """As Python's csv reads the file."""
+    """Export as CSV and return the rows as Python's csv module reads them."""
     data = b"".join(Export(CallRequest.objects.all() if calls is None else calls, **options).csv())
     return list(
         csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=delimiter)
@@ -38,7 +38,7 @@ def read_csv(calls: Any = None, delimiter: str = ",", **options: Any) -> list[di
 
 
 def read_xlsx(calls: Any = None, **options: Any) -> list[dict[str, Any]]:
-    """As openpyxl reads the file."""
+    """Export as XLSX and return the rows as openpyxl reads them."""
     file = io.BytesIO()
     Export(CallRequest.objects.all() if calls is None else calls, **options).xlsx(file)
     sheet = openpyxl.load_workbook(file).active
@@ -49,8 +49,9 @@ def read_xlsx(calls: Any = None, **options: Any) -> list[dict[str, Any]]:
 READERS = pytest.mark.parametrize("read", [read_csv, read_xlsx])
 
 
-def full(**values: Any) -> CallRequest:
-    given = {
+def complete_call(**values: Any) -> CallRequest:
+    """Create a call that has a value for most columns."""
+    defaults = {
         "price": "0.35",
         "duration": 3,
         "provider_id": "id-1",
@@ -58,13 +59,12 @@ def full(**values: Any) -> CallRequest:
         "placed_at": NOON + timedelta(seconds=1),
         "listed_at": NOON + timedelta(days=1),
         "difference": 3,
-        **values,
     }
-    return verified(**given)
+    return verified(**{**defaults, **values})
 
 
 def test_a_csv_has_every_column_for_english_readers() -> None:
-    full()
+    complete_call()
     (row,) = read_csv()
     assert row == {
         "Created (Europe/Moscow)": "2026-03-10 12:00:00",
@@ -89,8 +89,8 @@ def test_a_csv_has_every_column_for_english_readers() -> None:
     }
 
 
-def test_a_csv_for_russian_readers_has_the_signs_of_their_excel() -> None:
-    full(service="Звонок; «пароль»")
+def test_a_csv_for_russian_readers_has_the_separators_of_their_excel() -> None:
+    complete_call(service="Звонок; «пароль»")
     with translation.override("ru"):
         data = b"".join(Export(CallRequest.objects.all()).csv())
         (row,) = read_csv(delimiter=";")
@@ -103,8 +103,8 @@ def test_a_csv_for_russian_readers_has_the_signs_of_their_excel() -> None:
     )
 
 
-def test_an_xlsx_has_numbers_dates_and_texts_as_such() -> None:
-    full(price="0.3512")
+def test_an_xlsx_has_typed_cells_for_numbers_dates_and_texts() -> None:
+    complete_call(price="0.3512")
     (row,) = read_xlsx()
     assert row["Created (Europe/Moscow)"] == datetime(2026, 3, 10, 12)
     assert (row["Phone"], row["Price"], row["Duration, seconds"]) == ("+7 *** ***-**-67", 0.3512, 3)
@@ -115,7 +115,7 @@ def test_an_xlsx_has_numbers_dates_and_texts_as_such() -> None:
 
 
 @READERS
-def test_a_call_without_a_verification_is_there_too(read: Callable[..., Any]) -> None:
+def test_a_call_without_a_verification_is_exported_too(read: Callable[..., Any]) -> None:
     make(origin="imported")
     (row,) = read()
     assert {
@@ -127,23 +127,22 @@ def test_a_call_without_a_verification_is_there_too(read: Callable[..., Any]) ->
 
 @READERS
 @pytest.mark.parametrize("text", FORMULAS)
-def test_what_others_wrote_is_never_calculated(read: Callable[..., Any], text: str) -> None:
-    """OWASP, CSV injection. The user names himself; the code, the id and the service are the
-    provider's.
-    """
+def test_foreign_text_is_never_a_formula(read: Callable[..., Any], text: str) -> None:
+    """CSV injection (OWASP): users choose their names, the provider chooses the other texts."""
     verified(username=text, error_code=text, service=text, provider_id=text)
     (row,) = read()
     for name in ("User", "Error code", "Service", "Provider id"):
         assert row[name].lstrip("x,; ").startswith("'")
         assert not row[name].startswith(("=", "+", "-", "@", "\t", "\r", " ", "＝"))
-        # At which a program would split that expects the other sign.
-        for sign in ",;":
+        # A program that expects the other delimiter would split the text here.
+        for delimiter in ",;":
             assert all(
-                not part.lstrip().startswith(("=", "+", "-", "@")) for part in row[name].split(sign)
+                not part.lstrip().startswith(("=", "+", "-", "@"))
+                for part in row[name].split(delimiter)
             )
 
 
-def test_a_text_of_an_xlsx_is_a_text_to_excel_also_when_it_is_edited() -> None:
+def test_a_text_cell_of_an_xlsx_stays_text_when_it_is_edited() -> None:
     verified(error_code="=1+1")
     file = io.BytesIO()
     Export(CallRequest.objects.all(), whole_phones=True).xlsx(file)
@@ -162,7 +161,7 @@ def test_a_text_of_an_xlsx_is_a_text_to_excel_also_when_it_is_edited() -> None:
 
 
 @READERS
-def test_a_line_is_a_row_whatever_a_text_holds(read: Callable[..., Any]) -> None:
+def test_each_row_is_one_line_even_if_a_text_has_line_breaks(read: Callable[..., Any]) -> None:
     verified(username='a\r\nb"c;d,e', service="x\ny\u2028z")
     (row,) = read()
     assert (row["User"], row["Service"]) == ('a  b"c;d,e', "x y z")
@@ -170,7 +169,7 @@ def test_a_line_is_a_row_whatever_a_text_holds(read: Callable[..., Any]) -> None
 
 
 @READERS
-def test_numbers_are_masked_unless_they_are_asked_for_whole(read: Callable[..., Any]) -> None:
+def test_numbers_are_masked_unless_whole_phones_is_set(read: Callable[..., Any]) -> None:
     verified(username=PHONE)
     (masked,), (whole,) = read(), read(whole_phones=True)
     assert PHONE not in str(masked)
@@ -181,18 +180,20 @@ def test_numbers_are_masked_unless_they_are_asked_for_whole(read: Callable[..., 
 @pytest.mark.parametrize(
     ("zone", "hour"), [("UTC", 9), ("Europe/Moscow", 12), ("Asia/Vladivostok", 19)]
 )
-def test_times_are_by_the_readers_clock(zone: str, hour: int) -> None:
+def test_times_are_in_the_readers_time_zone(zone: str, hour: int) -> None:
     make()
     with timezone.override(zone):
-        work = Export(CallRequest.objects.all())
-    # A stream is written when the request's zone and language are gone.
+        download = Export(CallRequest.objects.all())
+    # A stream is written after the time zone and language of the request were deactivated.
     with translation.override("ru"):
-        (row,) = csv.DictReader(io.StringIO(b"".join(work.csv()).decode("utf-8-sig"), newline=""))
+        (row,) = csv.DictReader(
+            io.StringIO(b"".join(download.csv()).decode("utf-8-sig"), newline="")
+        )
     assert row[f"Created ({zone})"] == f"2026-03-10 {hour:02}:00:00"
     assert row["State"] == "No answer"
 
 
-def test_times_of_a_site_without_zones_are_as_they_stand(
+def test_times_of_a_site_without_time_zones_are_exported_unchanged(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "CHUNK", 1)
@@ -211,7 +212,7 @@ def test_chunks_make_one_list_newest_first(
 ) -> None:
     monkeypatch.setattr(export, "CHUNK", 4)
     for number in range(count):
-        # Three at a time of one moment.
+        # Three calls at each moment.
         make(provider_id=f"id-{number}", created_at=NOON + timedelta(seconds=number // 3))
     make(provider_id="other", state="busy")
     calls = (
@@ -224,7 +225,9 @@ def test_chunks_make_one_list_newest_first(
     ][::-1]
 
 
-def test_a_call_that_comes_meanwhile_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_added_or_deleted_during_an_export_do_not_break_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(export, "CHUNK", 2)
     for number in range(4):
         make(provider_id=f"id-{number}")
@@ -235,7 +238,7 @@ def test_a_call_that_comes_meanwhile_changes_nothing(monkeypatch: pytest.MonkeyP
     assert b"new" not in b"".join([first, *chunks])
 
 
-def test_the_database_is_asked_once_for_each_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_chunk_takes_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "CHUNK", 10)
     for number in range(25):
         verified(f"user-{number}", provider_id=str(number))
@@ -247,7 +250,9 @@ def test_the_database_is_asked_once_for_each_chunk(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_memory_does_not_grow_with_the_rows(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_does_not_grow_with_the_number_of_rows(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(export, "CHUNK", 100)
     CallRequest.objects.bulk_create(
         CallRequest(
@@ -261,22 +266,23 @@ def test_memory_does_not_grow_with_the_rows(kind: str, monkeypatch: pytest.Monke
     )
 
     def peak(count: int) -> int:
-        newest = CallRequest.objects.order_by("-pk").values_list("pk", flat=True)[count - 1]
-        work = Export(CallRequest.objects.filter(pk__gte=newest))
+        """Return the peak memory of an export of the newest ``count`` calls."""
+        oldest_pk = CallRequest.objects.order_by("-pk").values_list("pk", flat=True)[count - 1]
+        download = Export(CallRequest.objects.filter(pk__gte=oldest_pk))
         tracemalloc.start()
         try:
             with tempfile.TemporaryFile() as file:
-                file.writelines(work.csv()) if kind == "csv" else work.xlsx(file)
+                file.writelines(download.csv()) if kind == "csv" else download.xlsx(file)
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
 
     peak(100)
-    # So many rows held would be some megabytes more.
+    # 3500 more rows in memory would take several megabytes.
     assert peak(4000) - peak(500) < 1_000_000
 
 
-def test_a_sheet_that_would_be_too_long_is_refused_and_leaves_nothing(
+def test_a_sheet_that_is_too_long_is_refused_and_leaves_no_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(export, "MOST_XLSX_ROWS", 5)
@@ -292,25 +298,25 @@ def test_a_sheet_that_would_be_too_long_is_refused_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_a_fault_tells_no_whole_number(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports of faults show the variables of every frame."""
+def test_a_traceback_shows_no_whole_number(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Error reports show the local variables of every frame."""
 
     def broken(*args: Any) -> None:
-        raise RuntimeError("a fault")
+        raise RuntimeError("a bug")
 
     for _ in range(3):
         make()
     monkeypatch.setattr(export, "CHUNK", 2)
     monkeypatch.setattr("django_voicepassword.history.filters.after_cursor", broken)
-    work = Export(CallRequest.objects.all(), whole_phones=True)
+    download = Export(CallRequest.objects.all(), whole_phones=True)
     with pytest.raises(RuntimeError) as caught, tempfile.TemporaryFile() as file:
-        file.writelines(work.csv()) if kind == "csv" else work.xlsx(file)
-    shown = [repr(frame.f_locals) for frame, _line in traceback.walk_tb(caught.tb)]
-    assert len(shown) > 2
-    assert PHONE not in "".join(shown)
+        file.writelines(download.csv()) if kind == "csv" else download.xlsx(file)
+    locals_of_frames = [repr(frame.f_locals) for frame, _line in traceback.walk_tb(caught.tb)]
+    assert len(locals_of_frames) > 2
+    assert PHONE not in "".join(locals_of_frames)
 
 
-def test_without_its_library_xlsx_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_xlsx_is_not_offered_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     assert export.formats() == ["csv", "xlsx"]
     monkeypatch.setattr(export, "find_spec", lambda name: None)
     assert export.formats() == ["csv"]

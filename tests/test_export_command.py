@@ -1,4 +1,4 @@
-"""``voicepassword_export``: what it writes, and that it leaves no half of it."""
+"""``voicepassword_export`` writes the filtered calls, and never leaves a partial file."""
 
 from __future__ import annotations
 
@@ -29,18 +29,22 @@ def run(*arguments: str, **streams: Any) -> str:
 
 
 class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
     def isatty(self) -> bool:
         return True
 
 
 @pytest.mark.parametrize("name", ["calls.csv", "Звонки.XLSX"])
-def test_the_command_writes_what_the_filters_leave(tmp_path: Path, name: str) -> None:
+def test_the_command_writes_the_filtered_calls_readable_by_the_owner_alone(
+    tmp_path: Path, name: str
+) -> None:
     verified(state="busy", channel="voice")
     make(state="busy", created_at=NOON + timedelta(days=1))
     make()
     file = tmp_path / name
-    file.write_text("of before")
-    told = run(
+    file.write_text("earlier export")
+    output = run(
         str(file),
         "--state",
         "busy",
@@ -52,7 +56,7 @@ def test_the_command_writes_what_the_filters_leave(tmp_path: Path, name: str) ->
         "--q",
         "567",
     )
-    assert told == f"{file}: 1 rows\n"
+    assert output == f"{file}: 1 rows\n"
     assert list(tmp_path.iterdir()) == [file]
     assert file.stat().st_mode & 0o077 == 0
     if file.suffix == ".csv":
@@ -62,7 +66,7 @@ def test_the_command_writes_what_the_filters_leave(tmp_path: Path, name: str) ->
         assert openpyxl.load_workbook(file).active.max_row == 2
 
 
-def test_the_command_counts_where_somebody_looks(
+def test_progress_is_shown_on_a_terminal_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "CHUNK", 2)
@@ -76,7 +80,7 @@ def test_the_command_counts_where_somebody_looks(
     assert silent.getvalue() == ""
 
 
-def test_the_command_notes_that_numbers_were_whole(
+def test_an_export_of_whole_numbers_is_logged_in_the_audit_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     make()
@@ -89,7 +93,7 @@ def test_the_command_notes_that_numbers_were_whole(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["calls.txt"], "must end in"),
         (["calls"], "must end in"),
@@ -98,28 +102,30 @@ def test_the_command_notes_that_numbers_were_whole(
         (["no-such-folder/calls.csv"], "No such file"),
     ],
 )
-def test_a_command_that_cannot_be_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str
+def test_a_command_with_invalid_arguments_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=message):
         run(*arguments)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_fault_leaves_the_file_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_leaves_the_earlier_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make()
     file = tmp_path / "calls.csv"
-    file.write_text("of before")
+    file.write_text("earlier export")
 
     def broken(*args: Any) -> None:
-        raise RuntimeError("a fault")
+        raise RuntimeError("a bug")
 
     monkeypatch.setattr("django_voicepassword.history.filters.after_cursor", broken)
     monkeypatch.setattr(export, "CHUNK", 1)
     with pytest.raises(RuntimeError):
         run(str(file))
-    assert (list(tmp_path.iterdir()), file.read_text()) == ([file], "of before")
+    assert (list(tmp_path.iterdir()), file.read_text()) == ([file], "earlier export")
 
 
 PROGRAM = """
@@ -132,22 +138,24 @@ connection.settings_dict["NAME"] = ":memory:"
 call_command("migrate", verbosity=0)
 from django_voicepassword.history import export
 from django_voicepassword.models import CallRequest
-CallRequest.objects.bulk_create(CallRequest(phone="79991234567", channel="voice", state="refused") for _ in range(10))
+CallRequest.objects.bulk_create(
+    CallRequest(phone="79991234567", channel="voice", state="refused") for _ in range(10)
+)
 export.CHUNK = 5
-beyond = export.filters.after_cursor
 
-def slow(*args):
+def block(*args):
     print("ready", flush=True)
     time.sleep(60)
 
-export.filters.after_cursor = slow
+# Called after the first chunk.
+export.filters.after_cursor = block
 call_command("voicepassword_export", sys.argv[1])
 """
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_killed_export_leaves_no_half_file(
+def test_a_killed_export_leaves_no_partial_file(
     tmp_path: Path, number: signal.Signals, kind: str
 ) -> None:
     file = tmp_path / f"calls.{kind}"
@@ -168,5 +176,5 @@ def test_a_killed_export_leaves_no_half_file(
         assert process.wait(20) != 0
     assert not file.exists()
     if number != signal.SIGKILL:
-        # Nobody can clean up behind that: what is left has no name that somebody would open.
+        # SIGKILL cannot be handled: a temporary file remains, under another name.
         assert list(tmp_path.iterdir()) == []
