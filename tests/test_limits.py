@@ -1,4 +1,4 @@
-"""Budgets: exact in every window, also between processes; named, and free where they refuse."""
+"""Limits and budgets are exact in every period, and a refusal names its limit and costs nothing."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ NOW = datetime(2026, 5, 1, 12, 0, tzinfo=timezone.utc)
         ("5/2d", 5, 172800),
     ],
 )
-def test_a_rate(text: str, count: int, seconds: int) -> None:
+def test_a_rate_is_parsed(text: str, count: int, seconds: int) -> None:
     assert limits.parse_rate(text) == limits.Rate(count, seconds)
 
 
 @pytest.mark.parametrize(
     "text", ["", "3", "3/", "/h", "3/0m", "3/w", "-1/h", "3/10 m", "٣/h", "3/h ", "3/hour", "1e3/h"]
 )
-def test_what_is_no_rate_says_the_form(text: str) -> None:
+def test_an_invalid_rate_raises_an_error_with_the_format(text: str) -> None:
     with pytest.raises(ValueError, match='write "N/Pu"'):
         limits.parse_rate(text)
 
 
 def attempt(at: float, **subjects: str) -> int:
-    """0 where it was counted, else the seconds to wait."""
+    """Count an event so many seconds after ``NOW``; return 0, or the seconds to wait if refused."""
     try:
         limits.reserve(subjects or {"phone": "79990000001"}, NOW + timedelta(seconds=at)).commit()
     except RateLimited as error:
@@ -59,13 +59,13 @@ def attempt(at: float, **subjects: str) -> int:
 
 
 @pytest.mark.django_db
-def test_no_window_has_an_edge(configure: Callable[..., None]) -> None:
+def test_the_period_slides_without_an_edge(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["2/10s"]})
     assert [attempt(at) for at in (9, 9.5, 10.5, 18.9, 19, 19.2, 19.5)] == [0, 0, 9, 1, 0, 1, 0]
 
 
 @pytest.mark.django_db
-def test_several_rates_hold_together_and_the_longest_wait_is_told(
+def test_several_rates_hold_together_and_the_longest_wait_is_reported(
     configure: Callable[..., None],
 ) -> None:
     configure(LIMITS={"phone": ["1/10s", "2/h"]})
@@ -73,7 +73,7 @@ def test_several_rates_hold_together_and_the_longest_wait_is_told(
 
 
 @pytest.mark.django_db
-def test_a_refusal_costs_nothing_anywhere(configure: Callable[..., None]) -> None:
+def test_a_refusal_counts_for_no_limit(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["1/h"], "ip": ["2/h"]})
     assert attempt(0, phone="1", ip="192.0.2.1") == 0
     for _ in range(5):
@@ -85,7 +85,7 @@ def test_a_refusal_costs_nothing_anywhere(configure: Callable[..., None]) -> Non
 
 
 @pytest.mark.django_db
-def test_what_is_given_back_may_be_taken_again(configure: Callable[..., None]) -> None:
+def test_released_events_and_money_can_be_used_again(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["2/h"]}, DAILY_BUDGET=Decimal(1))
     subjects = {"phone": "79990000001"}
     for _ in range(3):
@@ -94,12 +94,12 @@ def test_what_is_given_back_may_be_taken_again(configure: Callable[..., None]) -
     limits.reserve(subjects, NOW, Decimal("0.60")).commit()
     with pytest.raises(BudgetExhausted) as caught:
         limits.reserve({"phone": "79990000002"}, NOW, Decimal("0.60")).commit()
-    # Moscow's midnight.
+    # Seconds until midnight in Moscow.
     assert caught.value.retry_after == 9 * 3600
 
 
 @pytest.mark.django_db
-def test_the_budget_is_of_the_day_of_the_provider(configure: Callable[..., None]) -> None:
+def test_the_budget_is_renewed_at_the_providers_midnight(configure: Callable[..., None]) -> None:
     configure(DAILY_BUDGET=Decimal("0.35"), LIMITS={})
     evening = datetime(2026, 5, 1, 20, 59, tzinfo=timezone.utc)
     limits.reserve({}, evening, Decimal("0.35")).commit()
@@ -109,7 +109,7 @@ def test_the_budget_is_of_the_day_of_the_provider(configure: Callable[..., None]
 
 
 @pytest.mark.django_db
-def test_a_clock_that_steps_back_opens_nothing(configure: Callable[..., None]) -> None:
+def test_a_clock_that_steps_back_frees_no_limit(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["1/h"]})
     assert attempt(0) == 0
     assert attempt(-3600) > 0
@@ -117,7 +117,7 @@ def test_a_clock_that_steps_back_opens_nothing(configure: Callable[..., None]) -
 
 
 @pytest.mark.django_db
-def test_a_great_rate_keeps_few_entries(configure: Callable[..., None]) -> None:
+def test_a_rate_of_many_events_stores_few_entries(configure: Callable[..., None]) -> None:
     configure(LIMITS={"site": ["1000/h"]})
     counted = sum(attempt(at, site="") == 0 for at in range(0, 3600, 3))
     assert counted == 1000
@@ -125,7 +125,7 @@ def test_a_great_rate_keeps_few_entries(configure: Callable[..., None]) -> None:
 
 
 @pytest.mark.django_db
-def test_one_statement_locks_and_one_writes(
+def test_a_reservation_locks_in_one_statement_and_writes_in_one(
     configure: Callable[..., None], django_assert_num_queries: Any
 ) -> None:
     configure(
@@ -195,7 +195,7 @@ def test_a_right_guess_is_not_counted_against_the_number(
 
 
 @pytest.mark.django_db
-def test_what_is_old_is_purged_and_prices_stay() -> None:
+def test_old_counters_are_purged_and_prices_stay() -> None:
     limits.note_price("sms", Decimal("4.00"), NOW)
     attempt(0)
     assert limits.purge(NOW + timedelta(days=1)) == 1
@@ -207,22 +207,22 @@ def test_what_is_old_is_purged_and_prices_stay() -> None:
     seconds=st.integers(min_value=1, max_value=20),
     gaps=st.lists(st.floats(min_value=0, max_value=10), max_size=40),
 )
-def test_no_period_ever_holds_more_than_its_events(
+def test_no_period_ever_contains_more_events_than_its_rate(
     count: int, seconds: int, gaps: list[float]
 ) -> None:
-    """The rule itself, against a plain list of moments."""
-    rate, live, taken, at = limits.Rate(count, seconds), [], [], 0
+    """The rule, checked against a plain list of all counted moments."""
+    rate, live, counted, at = limits.Rate(count, seconds), [], [], 0
     for gap in gaps:
         at += int(gap * 1000)
         live = rates.live_events(live, rate, at)
         if rates.seconds_to_wait(live, rate, at) == 0:
             live = rates.add_event(live, rate, at)
-            taken.append(at)
-        within = [one for one in taken if one > at - seconds * 1000]
-        assert len(within) <= count
+            counted.append(at)
+        within_period = [moment for moment in counted if moment > at - seconds * 1000]
+        assert len(within_period) <= count
 
 
-def test_a_rate_of_many_events_keeps_their_times_to_a_hundredth_of_its_period() -> None:
+def test_a_rate_of_many_events_rounds_times_to_a_hundredth_of_its_period() -> None:
     resolutions = [limits.Rate(count, 600).resolution for count in (1, 100, 101, 100_000)]
     assert resolutions == [0, 0, 6000, 6000]
     with pytest.raises(FrozenInstanceError):
@@ -231,7 +231,7 @@ def test_a_rate_of_many_events_keeps_their_times_to_a_hundredth_of_its_period() 
         limits.Reservation([], NOW).now = NOW  # type: ignore[misc]
 
 
-def test_which_budgets_a_send_draws_on() -> None:
+def test_the_limits_that_a_send_counts_for() -> None:
     phone = "79991234567"
     assert limits.send_subjects(phone, None) == {"prefix": "7999123", "site": "", "phone": phone}
     assert limits.send_subjects(phone, "192.0.2.1") == {
@@ -255,7 +255,9 @@ def milliseconds(at: float) -> int:
 
 
 @pytest.mark.django_db
-def test_what_is_kept_of_an_event(configure: Callable[..., None]) -> None:
+def test_events_are_stored_per_rate_and_expired_ones_are_deleted(
+    configure: Callable[..., None],
+) -> None:
     configure(LIMITS={"phone": ["3/10m", "5/h"]})
     assert attempt(0) == attempt(1.5) == 0
     row = LimitCounter.objects.get()
@@ -266,7 +268,7 @@ def test_what_is_kept_of_an_event(configure: Callable[..., None]) -> None:
         NOW + timedelta(seconds=1.5),
     )
     assert row.events == f'{{"3/10m":{both},"5/h":{both}}}'
-    # A rate that the settings no longer have is forgotten, and what does not count any more.
+    # Rates that were removed from the settings and expired events are deleted.
     configure(LIMITS={"phone": ["3/10m"]})
     assert attempt(601) == 0
     assert events() == {"3/10m": [[milliseconds(1.5), 1], [milliseconds(601), 1]]}
@@ -287,22 +289,22 @@ def test_the_limit_with_the_longest_wait_is_named(configure: Callable[..., None]
 
 
 @pytest.mark.django_db
-def test_a_rate_of_none_allows_none(configure: Callable[..., None]) -> None:
+def test_a_rate_of_zero_allows_nothing(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["0/20m"]})
     assert attempt(0) == 1200
 
 
 @pytest.mark.django_db
-def test_waits_are_whole_seconds_and_enough(configure: Callable[..., None]) -> None:
+def test_a_wait_is_rounded_up_to_whole_seconds(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["2/10s"]})
     assert [attempt(at) for at in (0, 3.999)] == [0, 0]
     assert [attempt(at) for at in (4, 4.001, 9.001, 9.999)] == [6, 6, 1, 1]
-    # To the millisecond.
+    # Exact to the millisecond.
     assert [attempt(at) for at in (10, 10.001, 13.998, 13.999)] == [0, 4, 1, 0]
 
 
 @pytest.mark.django_db
-def test_events_that_are_kept_as_one_count_from_the_last(configure: Callable[..., None]) -> None:
+def test_events_stored_as_one_count_from_the_last_of_them(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["200/1000s"]})
     for at in (0, 9.999, 19.998, 29.998):
         assert attempt(at) == 0
@@ -311,7 +313,7 @@ def test_events_that_are_kept_as_one_count_from_the_last(configure: Callable[...
     assert events()["200/1000s"] == [[milliseconds(19.998), 3], [milliseconds(35), 2]]
     wait = rates.seconds_to_wait([[0, 150], [10_000, 50]], limits.Rate(200, 1000), 20_000)
     assert wait == 980
-    # Where three more are over, the second group must go as well.
+    # With three more events the second group must expire as well.
     assert rates.seconds_to_wait([[0, 150], [10_000, 53]], limits.Rate(50, 1000), 20_000) == 990
     assert rates.seconds_to_wait([[0, 1], [10_000, 1]], limits.Rate(1, 1000), 20_000) == 990
     assert rates.seconds_to_wait([[0, 1]], limits.Rate(1, 10_000), 5_000_000) == 5000
@@ -319,17 +321,19 @@ def test_events_that_are_kept_as_one_count_from_the_last(configure: Callable[...
 
 
 @pytest.mark.django_db
-def test_one_of_several_events_kept_as_one_is_given_back(configure: Callable[..., None]) -> None:
+def test_one_of_several_events_stored_as_one_can_be_released(
+    configure: Callable[..., None],
+) -> None:
     configure(LIMITS={"phone": ["200/1000s"]})
     subjects = {"phone": "79990000001"}
     for at in (0, 5, 20, 40):
         assert attempt(at) == 0
-    # It was counted at 0 and is kept at 5.
+    # The event at 0 is stored together with the one at 5, under the time 5.
     limits.release(subjects, NOW)
     assert events()["200/1000s"] == [[milliseconds(at), 1] for at in (5, 20, 40)]
     limits.release(subjects, NOW + timedelta(seconds=20))
     assert events()["200/1000s"] == [[milliseconds(at), 1] for at in (5, 40)]
-    # What is kept nowhere any more is not taken from another.
+    # An event that is not stored takes nothing from another one.
     limits.release(subjects, NOW + timedelta(seconds=41))
     assert events()["200/1000s"] == [[milliseconds(at), 1] for at in (5, 40)]
 
@@ -355,7 +359,7 @@ def test_clocks_of_servers_may_differ_by_a_minute(
 
 
 @pytest.mark.django_db
-def test_what_has_no_limit_costs_no_query(
+def test_without_limits_no_query_is_made(
     configure: Callable[..., None], django_assert_num_queries: Any
 ) -> None:
     configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=None)
@@ -373,7 +377,7 @@ def test_what_has_no_limit_costs_no_query(
 @pytest.mark.parametrize(
     ("budget", "price", "amount"), [(None, Decimal(1), None), (5, None, None), (5, Decimal(1), 1)]
 )
-def test_a_price_counts_where_there_is_a_budget(
+def test_a_price_counts_only_if_there_is_a_budget(
     configure: Callable[..., None], budget: Any, price: Decimal | None, amount: int | None
 ) -> None:
     configure(LIMITS={"phone": ["3/h"]}, DAILY_BUDGET=budget)
@@ -405,7 +409,7 @@ def test_the_money_of_a_day_is_exact(configure: Callable[..., None]) -> None:
     ("hour", "minute", "second", "wait"),
     [(0, 0, 0, 21 * 3600), (20, 59, 59, 1), (20, 59, 58.5, 2), (21, 0, 0, 24 * 3600)],
 )
-def test_an_empty_budget_is_full_at_the_providers_midnight(
+def test_an_exhausted_budget_names_the_seconds_to_the_providers_midnight(
     configure: Callable[..., None], hour: int, minute: int, second: float, wait: int
 ) -> None:
     configure(LIMITS={}, DAILY_BUDGET=Decimal(0))
@@ -419,7 +423,7 @@ def test_an_empty_budget_is_full_at_the_providers_midnight(
 
 
 @pytest.mark.django_db
-def test_without_time_zones_an_empty_budget_is_full_at_the_providers_midnight_too(
+def test_without_use_tz_an_exhausted_budget_names_the_seconds_too(
     configure: Callable[..., None], settings: Any
 ) -> None:
     settings.USE_TZ = False
@@ -433,7 +437,7 @@ def test_without_time_zones_an_empty_budget_is_full_at_the_providers_midnight_to
 
 
 @pytest.mark.django_db
-def test_a_price_is_what_was_paid_last() -> None:
+def test_the_expected_price_is_the_last_paid_price() -> None:
     assert [limits.expected_price(channel) for channel in ("flashcall", "voice", "sms")] == [
         Decimal("0.35"),
         Decimal("0.35"),
@@ -450,18 +454,18 @@ def test_a_price_is_what_was_paid_last() -> None:
 
 
 @pytest.mark.django_db
-def test_support_opens_the_budgets_of_one_number(configure: Callable[..., None]) -> None:
+def test_unblock_removes_the_counters_of_one_number(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["1/h"], "phone_guesses": ["1/h"], "ip": ["2/h"]})
     for phone in ("79990000001", "79990000002"):
         limits.reserve({"phone": phone, "phone_guesses": phone, "ip": "192.0.2.1"}, NOW).commit()
     assert limits.unblock("79990000003") == 0
     assert limits.unblock("79990000001") == 2
-    left = {"phone:79990000002", "phone_guesses:79990000002", "ip:192.0.2.1"}
-    assert set(LimitCounter.objects.values_list("key", flat=True)) == left
+    remaining = {"phone:79990000002", "phone_guesses:79990000002", "ip:192.0.2.1"}
+    assert set(LimitCounter.objects.values_list("key", flat=True)) == remaining
 
 
 @pytest.mark.django_db
-def test_support_sees_what_is_used(configure: Callable[..., None]) -> None:
+def test_usage_lists_the_used_limits_of_one_number(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["3/10m", "200/d"], "phone_guesses": ["5/d"], "ip": ["9/h"]})
     assert limits.usage("79990000001", NOW) == []
     for at in (0, 1, 500):
@@ -469,7 +473,7 @@ def test_support_sees_what_is_used(configure: Callable[..., None]) -> None:
             {"phone": "79990000001", "ip": "79990000001"}, NOW + timedelta(seconds=at)
         ).commit()
     limits.reserve({"phone_guesses": "79990000001"}, NOW).commit()
-    # The second one is ten minutes old to the millisecond, and counts no more.
+    # The second event is exactly ten minutes old and no longer counts.
     later = NOW + timedelta(seconds=601)
     expected = [("phone 3/10m", 1, 3), ("phone 200/d", 3, 200), ("phone_guesses 5/d", 1, 5)]
     assert limits.usage("79990000001", later) == expected
@@ -479,10 +483,10 @@ def test_support_sees_what_is_used(configure: Callable[..., None]) -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_in_use_is_not_purged(configure: Callable[..., None]) -> None:
+def test_counters_in_use_are_not_purged(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["1/d"]})
     assert attempt(0) == 0
-    # A refusal is a use too; its transaction is rolled back where it is told.
+    # release() renews the time of its row, so the row is in use.
     assert attempt(0, phone="79990000002") == 0
     limits.release({"phone": "79990000002"}, NOW)
     limits.raise_alarm("balance")
@@ -495,9 +499,9 @@ def test_what_is_in_use_is_not_purged(configure: Callable[..., None]) -> None:
     }
 
 
-def test_the_longest_period(configure: Callable[..., None]) -> None:
+def test_the_longest_period_is_that_of_any_rate(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["3/10m"], "ip": []})
-    # That of the devices.
+    # The limits for known devices are per day.
     assert limits.longest_period() == timedelta(days=1)
     configure(LIMITS={"phone": ["3/10m", "9/30d"], "ip": ["1/h"]})
     assert limits.longest_period() == timedelta(days=30)
@@ -515,7 +519,7 @@ def test_an_alarm_is_raised_once_until_it_is_cleared() -> None:
 
 
 @pytest.mark.django_db
-def test_what_is_held_has_a_row(django_assert_num_queries: Any) -> None:
+def test_a_lock_creates_its_row_once(django_assert_num_queries: Any) -> None:
     for _ in range(2):
         limits.lock("statistics:2026-05-01")
     assert list(LimitCounter.objects.values_list("key", "events", "amount")) == [
@@ -524,10 +528,10 @@ def test_what_is_held_has_a_row(django_assert_num_queries: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_a_database_that_cannot_return_what_it_wrote_is_asked(
+def test_limits_are_exact_on_a_database_without_returning(
     configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
-    """As MariaDB does it, here on any."""
+    """The path for MariaDB, tested on any database."""
     monkeypatch.setattr(type(connection.features), "can_return_rows_from_bulk_insert", False)
     configure(LIMITS={"phone": ["2/h"], "ip": ["9/h"]}, DAILY_BUDGET=Decimal(1))
     limits.reserve({"phone": "79990000002"}, NOW).commit()
@@ -536,17 +540,17 @@ def test_a_database_that_cannot_return_what_it_wrote_is_asked(
     assert [attempt(at) for at in (1, 2)] == [0, 3598]
     assert LimitCounter.objects.get(key="budget:2026-05-01").amount == Decimal("0.35")
     assert events("ip:192.0.2.1") == {"9/h": [[milliseconds(0), 1]]}
-    # Of nobody else.
+    # The release changes no other row.
     limits.release({"phone": "79990000001"}, NOW)
     assert events() == {"2/h": [[milliseconds(1), 1]]}
     assert events("phone:79990000002") == {"2/h": [[milliseconds(0), 1]]}
 
 
-def test_every_limit_has_a_default() -> None:
+def test_the_names_of_the_limits_are_those_of_the_default_setting() -> None:
     assert tuple(DEFAULTS["LIMITS"]) == limits.NAMES
     assert list(reservations.DEVICE_LIMITS) == ["device_sends", "device_guesses"]
 
 
-def test_one_rate_that_is_ahead_is_enough() -> None:
+def test_one_rate_with_events_in_the_future_is_enough_for_is_ahead() -> None:
     assert rates.is_ahead({"1/h": [], "2/h": [[5, 1]], "3/h": [[5, 1], [60_011, 1]]}, 10)
     assert not rates.is_ahead({"1/h": [], "3/h": [[5, 1], [60_010, 1]]}, 10)

@@ -1,6 +1,4 @@
-"""The load of ``benchmarks.logins``, a small one: whole logins through real processes, after which
-every book agrees.
-"""
+"""``benchmarks.logins`` with a small load: no login is lost or doubled, and all records agree."""
 
 from __future__ import annotations
 
@@ -16,13 +14,13 @@ pytestmark = pytest.mark.program("redis-server", "initdb", "postgres", "pg_ctl",
 
 
 def test_logins_under_load_are_neither_lost_nor_doubled() -> None:
-    words = ["--web=2", "--workers=2", "--clients=6", "--warm-up=4", "--seconds=4"]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.logins", *words],
+    options = ["--web=2", "--workers=2", "--clients=6", "--warm-up=4", "--seconds=4"]
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.logins", *options],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=180,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "none lost, none doubled, every book agrees" in done.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "none lost, none doubled, every book agrees" in process.stdout

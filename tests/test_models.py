@@ -1,4 +1,4 @@
-"""What the database itself refuses, and the indexes that the lists need."""
+"""The database refuses invalid rows, and every list and lookup has an index."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.django_db
 
 def verification(**values: Any) -> Verification:
     now = timezone.now()
-    given = {
+    defaults = {
         "phone": "79990000001",
         "purpose": "login",
         "created_at": now,
         "expires_at": now + timedelta(minutes=5),
     }
-    return Verification.objects.create(**{**given, **values})
+    return Verification.objects.create(**{**defaults, **values})
 
 
 def call(**values: Any) -> CallRequest:
@@ -46,13 +46,13 @@ def call(**values: Any) -> CallRequest:
         (call, {"state": "lost"}),
         (call, {"origin": "other"}),
         (call, {"price": Decimal("-0.01")}),
-        # Nothing is with the provider that nobody claimed.
+        # A call that no worker claimed cannot be with the provider.
         (call, {"state": "placing"}),
         (call, {"state": "placed"}),
         (call, {"state": "unknown"}),
     ],
 )
-def test_the_database_refuses(make: Any, values: dict[str, Any]) -> None:
+def test_the_database_refuses_an_invalid_row(make: Any, values: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         make(**values)
 
@@ -85,7 +85,7 @@ def test_a_number_has_one_user() -> None:
         VerifiedPhone.objects.create(user=users[1], phone="")
 
 
-def test_a_status_has_a_source_that_is_known() -> None:
+def test_a_status_must_have_a_known_source() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         CallStatus.objects.create(call=call(), state="busy", source="rumour")
 
@@ -109,7 +109,7 @@ def test_a_status_has_a_source_that_is_known() -> None:
 )
 def test_every_list_and_lookup_has_an_index(query: Any) -> None:
     if connection.vendor != "sqlite":
-        pytest.skip("told by the planner of SQLite, which knows no statistics")
+        pytest.skip("only the plans of SQLite are independent of statistics")
     plan = query().explain()
     assert "USING" in plan
     assert "INDEX" in plan
@@ -117,17 +117,17 @@ def test_every_list_and_lookup_has_an_index(query: Any) -> None:
     assert "TEMP B-TREE" not in plan
 
 
-def test_no_repr_and_no_str_shows_a_number_a_code_or_an_id() -> None:
+def test_repr_and_str_show_no_number_code_or_id() -> None:
     row = verification()
     rows = [row, call(verification=row, code_digest="a" * 64), VerifiedPhone(phone=row.phone)]
-    for one in rows:
-        for text in (repr(one), str(one)):
+    for model in rows:
+        for text in (repr(model), str(model)):
             assert "9990000001" not in text
             assert str(row.id) not in text
             assert "aaaa" not in text
 
 
-def test_the_models_have_no_migration_to_make() -> None:
+def test_no_migration_is_missing() -> None:
     out = StringIO()
     call_command("makemigrations", "django_voicepassword", check=True, dry_run=True, stdout=out)
     assert "No changes" in out.getvalue()

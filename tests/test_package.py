@@ -1,4 +1,4 @@
-"""What is built has everything in it, and works away from the sources."""
+"""The wheel and the sdist are complete, and the wheel works without the repository."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-#: One of each kind that a project would miss.
+#: One file of each kind.
 PARTS = [
     "py.typed",
     "migrations/0001_initial.py",
@@ -35,7 +35,7 @@ PARTS = [
     "locale/ru/LC_MESSAGES/django.po",
 ]
 
-#: The extras that are no tools of our own.
+#: The extras for projects that use the package; the others are for its development.
 FOR_PROJECTS = ("example", "beat", "health", "xlsx", "openapi", "jwt")
 
 PROGRAM = """
@@ -44,7 +44,10 @@ from django.conf import settings
 
 settings.configure(
     SECRET_KEY="only-for-the-tests",
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "django_voicepassword"],
+    INSTALLED_APPS=[
+        "django.contrib.auth", "django.contrib.contenttypes", "rest_framework",
+        "django_voicepassword",
+    ],
     AUTHENTICATION_BACKENDS=["django_voicepassword.backends.PhoneBackend"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
@@ -60,17 +63,18 @@ call_command("check")
 call_command("migrate", verbosity=0)
 get_template("voicepassword/login.html")
 verification = verifications.start("+7 999 000-00-01")
-print(verifications.check(verification.id, outbox[-1].code).status, django.__file__, verifications.__file__)
+approved = verifications.check(verification.id, outbox[-1].code)
+print(approved.status, django.__file__, verifications.__file__)
 """
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the sdist, and the wheel that was built from it."""
+    """The folder with the sdist and the wheel built from it."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
     return folder
 
 
@@ -86,7 +90,10 @@ def test_a_part_is_in_the_wheel_and_in_the_sdist(built: Path, part: str) -> None
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is not a clone of the repository")
 @pytest.mark.program("git")
 def test_the_sdist_has_every_file_of_the_repository(built: Path) -> None:
-    """MANIFEST.in is written by hand. ``safe.directory`` lets git read a clone of another user."""
+    """MANIFEST.in is maintained by hand.
+
+    ``safe.directory`` lets git read a clone that belongs to another user.
+    """
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     tracked = {name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()}
@@ -98,8 +105,8 @@ def test_the_sdist_has_every_file_of_the_repository(built: Path) -> None:
 
 
 @pytest.mark.usefixtures("built")
-def test_a_version_that_the_changelog_does_not_begin_with_is_not_built(tmp_path: Path) -> None:
-    """Without the new section the same sources are built: see the fixture."""
+def test_a_version_that_is_not_the_first_in_the_changelog_is_not_built(tmp_path: Path) -> None:
+    """The ``built`` fixture shows that the same sources are built without the new section."""
     for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "django_voicepassword").mkdir()
@@ -109,12 +116,12 @@ def test_a_version_that_the_changelog_does_not_begin_with_is_not_built(tmp_path:
         changelog.replace("## ", "## 99.0.0 (not released)\n\n## ", 1), "utf-8"
     )
     command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode != 0
-    assert "CHANGELOG.md begins with 99.0.0" in done.stdout + done.stderr
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode != 0
+    assert "CHANGELOG.md begins with 99.0.0" in process.stdout + process.stderr
 
 
-def test_nothing_of_the_tests_is_installed(built: Path) -> None:
+def test_no_test_is_installed(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
@@ -122,25 +129,25 @@ def test_nothing_of_the_tests_is_installed(built: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"django_voicepassword"}
 
 
-def test_what_is_installed_proves_a_number(built: Path, tmp_path: Path) -> None:
+def test_an_installed_wheel_verifies_a_number(built: Path, tmp_path: Path) -> None:
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path), "DJANGO_SETTINGS_MODULE": ""},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    words = done.stdout.split()
-    assert words[-3] == "approved"
-    assert words[-1].startswith(str(tmp_path))
+    assert process.returncode == 0, process.stderr
+    output_words = process.stdout.split()
+    assert output_words[-3] == "approved"
+    assert output_words[-1].startswith(str(tmp_path))
 
 
-def test_the_oldest_versions_are_those_that_are_allowed() -> None:
-    """What tox tests as the oldest is what setup.cfg lets somebody install."""
+def test_the_oldest_tested_versions_are_the_lower_bounds() -> None:
+    """The versions in tests/oldest.txt, which tox tests, are the lower bounds in setup.cfg."""
     parser = ConfigParser()
     parser.read(ROOT / "setup.cfg", "utf-8")
     extras = parser["options.extras_require"]

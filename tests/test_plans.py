@@ -1,6 +1,4 @@
-"""On PostgreSQL a row that is named by its key is found by its key, also in the burst behind a
-quiet night.
-"""
+"""PostgreSQL finds a row by its primary key, even with statistics from before a burst."""
 
 from __future__ import annotations
 
@@ -26,7 +24,7 @@ QUIET, BURST = 20_000, 3_000
 
 
 def add(count: int, status: str, state: str) -> None:
-    """Verifications with a call each."""
+    """Create verifications with one call each."""
     now = timezone.now()
     verifications = [
         Verification(
@@ -54,7 +52,7 @@ def add(count: int, status: str, state: str) -> None:
 
 @pytest.fixture
 def burst() -> CallRequest:
-    """The planner last saw nothing that waits; now much does."""
+    """The newest call of a burst; at the last ANALYZE no row was pending or queued."""
     add(QUIET, "approved", "no_answer")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -79,11 +77,13 @@ def approve(call: CallRequest) -> Any:
 
 
 @pytest.mark.parametrize("step", [claim, count_guess, count_send, approve])
-def test_a_row_is_found_by_its_key(burst: CallRequest, step: Callable[[CallRequest], Any]) -> None:
-    with CaptureQueriesContext(connection) as seen:
+def test_an_update_of_a_row_uses_the_primary_key(
+    burst: CallRequest, step: Callable[[CallRequest], Any]
+) -> None:
+    with CaptureQueriesContext(connection) as captured:
         assert step(burst)
     (update,) = [
-        query["sql"] for query in seen.captured_queries if query["sql"].startswith("UPDATE")
+        query["sql"] for query in captured.captured_queries if query["sql"].startswith("UPDATE")
     ]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {update}")

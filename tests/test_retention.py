@@ -1,4 +1,4 @@
-"""What is old goes, or keeps its figures without its number; what is open stays."""
+"""Old rows are deleted or masked, depending on RETENTION; open calls and verifications stay."""
 
 from __future__ import annotations
 
@@ -27,62 +27,64 @@ pytestmark = pytest.mark.django_db
 PHONE = "79991234567"
 
 
-def history(days: float, lifetime: timedelta = timedelta(minutes=5), **values: Any) -> CallRequest:
+def old_call(days: float, lifetime: timedelta = timedelta(minutes=5), **values: Any) -> CallRequest:
+    """Create a call with a verification and a status, all so many days old."""
     at = timezone.now() - timedelta(days=days)
     verification = Verification.objects.create(
         phone=PHONE, purpose="login", created_at=at, expires_at=at + lifetime, ip="192.0.2.1"
     )
-    given = {
+    defaults = {
         "phone": PHONE,
         "channel": "flashcall",
         "state": "busy",
         "created_at": at,
         "claimed_at": at,
-        **values,
     }
-    call = CallRequest.objects.create(verification=verification, price=Decimal("0.35"), **given)
+    call = CallRequest.objects.create(
+        verification=verification, price=Decimal("0.35"), **{**defaults, **values}
+    )
     CallStatus.objects.create(
         call=call, state="busy", source="callback", payload={"number": "***67"}
     )
     return call
 
 
-def test_without_a_number_of_days_history_is_kept() -> None:
-    history(1000)
+def test_without_retention_days_nothing_is_deleted() -> None:
+    old_call(1000)
     assert retention.purge() == 0
     assert CallRequest.objects.count() == 1
 
 
-def test_what_is_old_is_deleted_in_batches(
+def test_old_rows_are_deleted_in_batches(
     configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(RETENTION_DAYS=30)
     monkeypatch.setattr(retention, "BATCH", 4)
     for _ in range(10):
-        history(31)
-    young = history(29)
-    told: list[int] = []
-    assert retention.purge(progress=told.append) == 20
-    assert told == [4, 8, 10, 14, 18, 20]
+        old_call(31)
+    young = old_call(29)
+    deleted: list[int] = []
+    assert retention.purge(progress=deleted.append) == 20
+    assert deleted == [4, 8, 10, 14, 18, 20]
     assert list(CallRequest.objects.all()) == [young]
     assert list(Verification.objects.all()) == [young.verification]
     assert CallStatus.objects.count() == 1
     assert retention.purge() == 0
 
 
-def test_what_is_open_stays(configure: Callable[..., None]) -> None:
+def test_open_calls_and_verifications_stay(configure: Callable[..., None]) -> None:
     configure(RETENTION_DAYS=1)
-    kept = [
-        history(2, state="queued", claimed_at=None),
-        history(2, state="placing"),
-        history(2, lifetime=timedelta(days=9)),
+    open_calls = [
+        old_call(2, state="queued", claimed_at=None),
+        old_call(2, state="placing"),
+        old_call(2, lifetime=timedelta(days=9)),
     ]
     retention.purge()
-    assert set(CallRequest.objects.all()) == set(kept)
-    assert {call.verification for call in kept} == set(Verification.objects.all())
+    assert set(CallRequest.objects.all()) == set(open_calls)
+    assert {call.verification for call in open_calls} == set(Verification.objects.all())
 
 
-def test_the_newest_balance_and_the_days_stay(configure: Callable[..., None]) -> None:
+def test_the_newest_balance_and_the_daily_statistics_stay(configure: Callable[..., None]) -> None:
     configure(RETENTION_DAYS=30)
     old = timezone.now() - timedelta(days=99)
     for _ in range(3):
@@ -93,9 +95,11 @@ def test_the_newest_balance_and_the_days_stay(configure: Callable[..., None]) ->
 
 
 @pytest.mark.parametrize("again", [0, 2])
-def test_numbers_are_masked_and_figures_stay(configure: Callable[..., None], again: int) -> None:
+def test_masking_hides_numbers_and_keeps_figures(
+    configure: Callable[..., None], again: int
+) -> None:
     configure(RETENTION_DAYS=30, RETENTION="mask")
-    old, young = history(31), history(29)
+    old, young = old_call(31), old_call(29)
     imported = CallRequest.objects.create(
         phone="12025550123",
         channel="voice",
@@ -120,7 +124,9 @@ def test_numbers_are_masked_and_figures_stay(configure: Callable[..., None], aga
     assert masking.mask(imported.phone)
 
 
-def test_counters_go_when_no_rate_reaches_back_to_them(configure: Callable[..., None]) -> None:
+def test_counters_are_deleted_when_no_rate_reaches_back_to_them(
+    configure: Callable[..., None],
+) -> None:
     configure(LIMITS={"phone": ["10/30d"]})
     limits.reserve({"phone": PHONE}, timezone.now()).commit()
     limits.raise_alarm("balance_low")
@@ -135,7 +141,7 @@ def test_counters_go_when_no_rate_reaches_back_to_them(configure: Callable[..., 
     ) == ["alarm", "price"]
 
 
-def test_counters_go_in_batches(
+def test_counters_are_deleted_in_batches(
     monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     now = timezone.now()
@@ -143,7 +149,7 @@ def test_counters_go_in_batches(
         LimitCounter(key=f"ip:{number}", updated_at=now) for number in range(7)
     )
     monkeypatch.setattr(counters, "PURGE_BATCH", 3)
-    # Three times keys and rows, and once no keys.
+    # Three batches, each a SELECT of keys and a DELETE, and a last SELECT that finds none.
     with django_assert_num_queries(7):
         assert limits.purge(now + timedelta(seconds=1)) == 7
     assert not LimitCounter.objects.exists()

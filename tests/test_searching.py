@@ -1,4 +1,4 @@
-"""What a person means by a text, and what none of them finds."""
+"""A search text finds calls by number, id or user, and nonsense finds nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def phones_of(text: str) -> list[str]:
 
 @pytest.fixture
 def numbers() -> list[str]:
-    made = [
+    phones = [
         "79991234567",
         "79990004567",
         "79990014567",
@@ -35,13 +35,13 @@ def numbers() -> list[str]:
         "380501234567",
         "12025550123",
     ]
-    for phone in made:
+    for phone in phones:
         make(phone, provider_id=f"id-{phone[-3:]}")
-    return made
+    return phones
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("67", ["380501234567", "79990000067", "79990004567", "79990014567", "79991234567"]),
         ("99", ["79990000099"]),
@@ -57,8 +57,8 @@ def numbers() -> list[str]:
         ("4568", []),
     ],
 )
-def test_an_ending_of_a_number_finds_it(numbers: list[str], text: str, found: list[str]) -> None:
-    assert phones_of(text) == found
+def test_an_ending_of_a_number_finds_it(numbers: list[str], text: str, expected: list[str]) -> None:
+    assert phones_of(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,20 +71,20 @@ def test_an_ending_of_a_number_finds_it(numbers: list[str], text: str, found: li
         " 8-999-123-45-67 ",
         "+7\u00a0999\u00a0123\u201145\u201167",
         "+7.999.123.45.67",
-        # As it stands in an exported file, where it may not begin with a plus.
+        # As in an exported file, where a leading plus would make it a formula.
         "'+79991234567",
     ],
 )
-def test_a_whole_number_in_any_spelling_finds_it_alone(numbers: list[str], text: str) -> None:
+def test_a_whole_number_in_any_spelling_finds_only_itself(numbers: list[str], text: str) -> None:
     assert phones_of(text) == ["79991234567"]
 
 
-def test_a_number_of_another_country_is_found(numbers: list[str]) -> None:
+def test_a_foreign_number_is_found(numbers: list[str]) -> None:
     assert phones_of("+1 202 555 0123") == ["12025550123"]
     assert phones_of("380501234567") == ["380501234567"]
 
 
-def test_a_number_that_is_none_is_found_as_it_was_imported() -> None:
+def test_an_invalid_imported_number_is_found() -> None:
     make("000000000012")
     assert phones_of("000000000012") == ["000000000012"]
 
@@ -92,7 +92,7 @@ def test_a_number_that_is_none_is_found_as_it_was_imported() -> None:
 @pytest.mark.parametrize(
     "masked", ["+7 *** ***-**-67", mask_number("79990000067"), "+380 ********67"]
 )
-def test_a_masked_number_finds_what_it_may_be(numbers: list[str], masked: str) -> None:
+def test_a_masked_number_finds_every_number_that_it_may_be(numbers: list[str], masked: str) -> None:
     assert phones_of(masked) == [
         "380501234567",
         "79990000067",
@@ -103,30 +103,30 @@ def test_a_masked_number_finds_what_it_may_be(numbers: list[str], masked: str) -
 
 
 @pytest.mark.parametrize("id", ["2f0c9-A", "1234", "777", "5", "a" * 63])
-def test_an_id_of_the_providers_finds_the_call_and_its_sms(id: str) -> None:
+def test_an_id_of_the_provider_finds_the_call_and_its_sms(id: str) -> None:
     for channel in ("flashcall", "sms"):
         make("79990000001", provider_id=id, channel=channel)
     make("79990000002", provider_id=f"{id}0")
     assert phones_of(f" {id} ") == ["79990000001"] * 2
 
 
-def test_an_id_is_not_found_by_more_than_itself() -> None:
+def test_an_id_is_not_found_by_a_longer_text() -> None:
     make("79990000001", provider_id="a" * 64)
     assert phones_of("a" * 65) == []
 
 
-def test_a_users_name_or_its_beginning_finds_the_calls() -> None:
+def test_a_user_name_or_its_beginning_finds_the_calls() -> None:
     for number, name in enumerate(["anna", "Анна Каренина", "bob_1", "bobx1"]):
         verified(name, f"7999000000{number}")
     assert phones_of("anna") == ["79990000000"]
     assert phones_of("Анна К") == ["79990000001"]
-    # A joker of LIKE is a letter like any other.
+    # The wildcards of LIKE are ordinary characters.
     assert phones_of("bob_1") == ["79990000002"]
     assert phones_of("%") == []
     assert phones_of("na") == []
 
 
-def test_an_id_of_a_verification_finds_its_calls() -> None:
+def test_a_verification_id_finds_its_calls() -> None:
     call = verified("anna")
     make("79990000002")
     assert phones_of(str(call.verification_id)) == [call.phone]
@@ -153,7 +153,7 @@ def test_an_id_of_a_verification_finds_its_calls() -> None:
         "{0}",
     ],
 )
-def test_nonsense_finds_nothing_and_is_no_fault(text: str) -> None:
+def test_nonsense_finds_nothing_and_raises_nothing(text: str) -> None:
     make("79990000001")
     assert phones_of(text) == []
     assert not filters.apply_filters(CallRequest.objects.all(), {"q": text, "error": text}).exists()
@@ -164,12 +164,12 @@ def test_nonsense_finds_nothing_and_is_no_fault(text: str) -> None:
         assert list(find(rows.objects.all(), text)) == []  # type: ignore[operator]
 
 
-def test_what_is_unprintable_is_passed_over(numbers: list[str]) -> None:
+def test_unprintable_characters_are_ignored(numbers: list[str]) -> None:
     assert phones_of("\x0004567\ud800") == ["79990004567"]
     assert len(phones_of("   ")) == len(numbers)
 
 
-def test_verifications_and_proved_numbers_are_found_too() -> None:
+def test_verifications_and_verified_phones_are_found_too() -> None:
     call = verified("anna", "79990000099")
     VerifiedPhone.objects.create(user=call.verification.user, phone=call.phone)
     for text in ("99", "8 999 000-00-99", "ann", "+7 *** ***-**-99", str(call.verification_id)):
@@ -190,13 +190,13 @@ COLLATIONS = {
 }
 
 
-def test_an_ending_is_found_whatever_the_database_sorts_by(numbers: list[str]) -> None:
-    """In the order of most languages a colon comes before the digits."""
+def test_an_ending_is_found_in_every_collation(numbers: list[str]) -> None:
+    """In most collations a colon sorts before the digits; in ASCII it sorts after them."""
     for ending in ("99", "09", "567"):
         bounds: Any = search._by_digits(ending).children
-        wanted = {name.replace("phone_ending", "sorted"): value for name, value in bounds}
+        conditions = {name.replace("phone_ending", "sorted"): value for name, value in bounds}
         for collation in COLLATIONS[connection.vendor]:
             calls = CallRequest.objects.annotate(sorted=Collate("phone_ending", collation)).filter(
-                **wanted
+                **conditions
             )
             assert sorted(calls.values_list("phone", flat=True)) == phones_of(ending) != []

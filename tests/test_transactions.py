@@ -1,4 +1,4 @@
-"""What is begun anew, what is written again, and what a database that is away is told as."""
+"""Transactions and writes are retried, and an unavailable database raises Unavailable."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from django_voicepassword import transactions
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import LimitCounter
 
-AWAY = [OperationalError, InterfaceError]
-outside = pytest.mark.django_db(transaction=True)
+UNAVAILABLE = [OperationalError, InterfaceError]
+outside_transaction = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Nobody waits; how long it would have been."""
+    """The lengths of the pauses; time.sleep() returns at once."""
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
     return pauses
@@ -32,7 +32,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """By which name the connection was let go."""
+    """The names of the methods that closed the connection."""
     closed: list[str] = []
     for name in ("close", "close_if_unusable_or_obsolete"):
         monkeypatch.setattr(connections["default"], name, lambda name=name: closed.append(name))
@@ -40,7 +40,7 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class Work:
-    """Writes a row and fails; the last time it does not fail."""
+    """Writes a row and raises the error, so many times; the next time it succeeds."""
 
     def __init__(self, failures: int, error: type[Exception]) -> None:
         self.failures, self.error = failures, error
@@ -58,10 +58,10 @@ def keys() -> list[str]:
     return list(LimitCounter.objects.order_by("key").values_list("key", flat=True))
 
 
-@outside
-@pytest.mark.parametrize("error", AWAY)
+@outside_transaction
+@pytest.mark.parametrize("error", UNAVAILABLE)
 @pytest.mark.parametrize("failures", range(5))
-def test_a_transaction_is_begun_anew_as_a_whole(
+def test_a_transaction_is_retried_as_a_whole(
     pauses: list[float], closed: list[str], failures: int, error: type[Exception]
 ) -> None:
     assert transactions.atomic_with_retry(Work(failures, error("gone")), "default") == "done"
@@ -70,10 +70,10 @@ def test_a_transaction_is_begun_anew_as_a_whole(
     assert closed == ["close_if_unusable_or_obsolete"] * failures
 
 
-@outside
-@pytest.mark.parametrize("error", AWAY)
+@outside_transaction
+@pytest.mark.parametrize("error", UNAVAILABLE)
 @pytest.mark.parametrize("failures", range(5))
-def test_a_result_is_written_again(
+def test_a_write_is_retried(
     pauses: list[float], closed: list[str], failures: int, error: type[Exception]
 ) -> None:
     assert transactions.retry_write(Work(failures, error("gone")), "default") == "done"
@@ -81,9 +81,9 @@ def test_a_result_is_written_again(
     assert closed == ["close"] * failures
 
 
-@outside
+@outside_transaction
 @pytest.mark.parametrize("run", [transactions.atomic_with_retry, transactions.retry_write])
-def test_the_fifth_failure_is_the_last_and_others_are_not_tried_again(
+def test_the_fifth_failure_is_final_and_other_errors_are_not_retried(
     pauses: list[float], closed: list[str], run: Callable[..., Any]
 ) -> None:
     work = Work(9, OperationalError("gone"))
@@ -101,7 +101,7 @@ def test_the_fifth_failure_is_the_last_and_others_are_not_tried_again(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("run", [transactions.atomic_with_retry, transactions.retry_write])
-def test_within_a_transaction_of_the_project_only_the_project_begins_anew(
+def test_nothing_is_retried_inside_a_transaction_of_the_project(
     pauses: list[float], closed: list[str], run: Callable[..., Any]
 ) -> None:
     work = Work(1, OperationalError("gone"))
@@ -111,15 +111,16 @@ def test_within_a_transaction_of_the_project_only_the_project_begins_anew(
 
 
 def frames_of(error: BaseException) -> list[FrameType]:
+    """Return the stack frames that the traceback of an error refers to."""
     return [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
 
 
-@outside
-def test_what_is_written_again_is_forgotten_meanwhile(
+@outside_transaction
+def test_a_failed_write_leaves_no_number_in_its_frames(
     pauses: list[float], closed: list[str]
 ) -> None:
-    gone = OperationalError("gone")
-    failures = [gone]
+    error = OperationalError("gone")
+    failures = [error]
 
     def write() -> None:
         number = "79990000002"
@@ -128,7 +129,7 @@ def test_what_is_written_again_is_forgotten_meanwhile(
         assert number
 
     transactions.retry_write(write, "default")
-    assert "79990000002" not in str([frame.f_locals for frame in frames_of(gone)])
+    assert "79990000002" not in str([frame.f_locals for frame in frames_of(error)])
 
 
 @transactions.translate_database_errors(lambda: "default")
@@ -139,18 +140,18 @@ def read(error: Exception | None = None, number: str = "79990000001") -> str:
     return number
 
 
-@outside
-@pytest.mark.parametrize("error", AWAY)
-def test_a_database_that_is_away_is_told_and_forgets_what_it_was_given(
+@outside_transaction
+@pytest.mark.parametrize("error", UNAVAILABLE)
+def test_an_unavailable_database_raises_unavailable_and_leaves_no_number_in_its_frames(
     caplog: pytest.LogCaptureFixture, error: type[Exception]
 ) -> None:
-    gone = error("gone")
+    failure = error("gone")
     assert (read.__name__, read.__doc__, read(number="1")) == ("read", "Reads.", "1")
     with caplog.at_level(logging.ERROR), pytest.raises(Unavailable) as caught:
-        read(gone, "79990000002")
-    assert caught.value.__cause__ is gone
-    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [gone]
-    frames = frames_of(gone)
+        read(failure, "79990000002")
+    assert caught.value.__cause__ is failure
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [failure]
+    frames = frames_of(failure)
     assert [frame.f_code.co_name for frame in frames] == ["tell", "read"]
     assert "79990000002" not in str([frame.f_locals for frame in frames])
     with pytest.raises(ValueError, match="ours"):
@@ -158,13 +159,13 @@ def test_a_database_that_is_away_is_told_and_forgets_what_it_was_given(
 
 
 @pytest.mark.django_db
-def test_within_a_transaction_of_the_project_the_error_stays_the_databases() -> None:
-    for error in AWAY:
+def test_inside_a_transaction_of_the_project_the_database_error_is_raised() -> None:
+    for error in UNAVAILABLE:
         with pytest.raises(error), transaction.atomic():
             read(error("gone"))
 
 
-def test_a_view_is_in_no_transaction_of_any_database(
+def test_non_atomic_requests_exempts_a_view_on_every_database(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactions, "connections", ["default", "other"])
