@@ -1,4 +1,4 @@
-"""The front door: counted before it is tried, also in a burst, on every database."""
+"""Starting, resending, checking and proving; every attempt is counted before it is made."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PHONE = "+7 999 000-00-01"
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
 
 
-def _wrong(code: str) -> str:
+def wrong_code(code: str) -> str:
     return f"{(int(code) + 1) % 10000:04}"
 
 
@@ -65,19 +65,19 @@ def test_the_right_code_approves_once(outbox: list[Sent]) -> None:
 
 
 @pytest.mark.django_db
-def test_guesses_run_out_and_the_right_code_comes_too_late(outbox: list[Sent]) -> None:
+def test_the_right_code_is_refused_after_the_last_guess(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
     code = outbox[0].code
     for left in (4, 3, 2, 1, 0):
         with pytest.raises(WrongCode) as caught:
-            verifications.check(verification.id, _wrong(code))
+            verifications.check(verification.id, wrong_code(code))
         assert caught.value.attempts_left == left
     with pytest.raises(TooManyAttempts):
         verifications.check(verification.id, code)
 
 
 @pytest.mark.django_db
-def test_spellings_of_a_number_share_one_budget(outbox: list[Sent]) -> None:
+def test_all_spellings_of_a_number_share_its_limits(outbox: list[Sent]) -> None:
     for spelling in ("8 (999) 000-00-01", "+7 999 000 00 01", "79990000001"):
         verifications.start(spelling)
     with pytest.raises(RateLimited) as caught:
@@ -101,7 +101,7 @@ def test_a_number_that_cannot_be_called_costs_nothing(
 
 
 @pytest.mark.django_db
-def test_an_sms_cannot_be_first_and_repeats_the_code_later(outbox: list[Sent], settings) -> None:
+def test_an_sms_cannot_be_the_first_send_and_repeats_the_code(outbox: list[Sent], settings) -> None:
     settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "RESEND_AFTER": 0}
     with pytest.raises(ChannelUnavailable):
         verifications.start(PHONE, channel="sms")
@@ -115,18 +115,18 @@ def test_an_sms_cannot_be_first_and_repeats_the_code_later(outbox: list[Sent], s
 def test_the_code_is_nowhere_in_the_database(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
     call = verification.calls.get()
-    kept = f"{verification.__dict__} {call.__dict__} {[status.__dict__ for status in call.statuses.all()]}"
-    assert f"'{outbox[0].code}'" not in kept
+    rows = [verification, call, *call.statuses.all()]
+    assert f"'{outbox[0].code}'" not in str([row.__dict__ for row in rows])
     assert len(call.code_digest) == 64
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_burst_of_guesses_gets_exactly_the_allowed_number(outbox: list[Sent]) -> None:
+def test_a_burst_of_guesses_is_cut_at_exactly_the_limit(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
-    wrong = _wrong(outbox[0].code)
+    wrong = wrong_code(outbox[0].code)
     results = run_at_once([lambda: verifications.check(verification.id, wrong)] * 20)
     assert (
-        sorted(type(one).__name__ for one in results)
+        sorted(type(result).__name__ for result in results)
         == ["TooManyAttempts"] * 15 + ["WrongCode"] * 5
     )
     verification.refresh_from_db()
@@ -138,68 +138,70 @@ def test_two_right_guesses_at_once_approve_once(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
     code = outbox[0].code
     results = run_at_once([lambda: verifications.check(verification.id, code)] * 4)
-    assert sum(isinstance(one, Verification) for one in results) == 1
+    assert sum(isinstance(result, Verification) for result in results) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_burst_of_starts_rings_exactly_the_allowed_number(outbox: list[Sent]) -> None:
     results = run_at_once([lambda: verifications.start(PHONE)] * 20)
     assert (
-        sorted(type(one).__name__ for one in results) == ["RateLimited"] * 17 + ["Verification"] * 3
+        sorted(type(result).__name__ for result in results)
+        == ["RateLimited"] * 17 + ["Verification"] * 3
     )
     assert len(outbox) == CallRequest.objects.count() == 3, connection.vendor
 
 
 def after(seconds: float) -> Any:
+    """Freeze the time so many seconds after noon."""
     return freeze_time(NOON + timedelta(seconds=seconds))
 
 
 @pytest.fixture
-def heard() -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """What the host project is told, with the name of the signal."""
-    heard: list[tuple[str, dict[str, Any]]] = []
+def received_signals() -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """The signals that the host project receives: (name, arguments)."""
+    received: list[tuple[str, dict[str, Any]]] = []
 
-    def hear_of(name: str) -> Callable[..., None]:
-        return lambda signal, sender, **values: heard.append((name, values))
+    def receiver_of(name: str) -> Callable[..., None]:
+        return lambda signal, sender, **arguments: received.append((name, arguments))
 
-    receivers = {name: hear_of(name) for name in ("phone_verified", "verification_failed")}
+    receivers = {name: receiver_of(name) for name in ("phone_verified", "verification_failed")}
     for name, receiver in receivers.items():
         getattr(signals, name).connect(receiver, sender=Verification)
-    yield heard
+    yield received
     for name, receiver in receivers.items():
         getattr(signals, name).disconnect(receiver, sender=Verification)
 
 
-#: What BEFORE_SEND was asked.
-asked: list[tuple[Any, ...]] = []
+#: The arguments of each call of ``before_send``.
+before_send_calls: list[tuple[Any, ...]] = []
 
 
-def before_send(*given: Any) -> None:
-    asked.append(given)
-    if given[0].purpose == "refused":
+def before_send(*arguments: Any) -> None:
+    before_send_calls.append(arguments)
+    if arguments[0].purpose == "refused":
         raise Refused("not now")
 
 
 @pytest.mark.django_db
-def test_what_is_opened(outbox: list[Sent]) -> None:
+def test_start_stores_the_verification_and_its_call(outbox: list[Sent]) -> None:
     user = get_user_model().objects.create(username="someone")
     request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1")
     with after(0):
         verification = verifications.start(PHONE, "order", "voice", request, user)
-    for one in (verification, Verification.objects.get()):
-        assert (one.phone, one.purpose, one.status, one.sends, one.attempts) == (
+    for row in (verification, Verification.objects.get()):
+        assert (row.phone, row.purpose, row.status, row.sends, row.attempts) == (
             "79990000001",
             "order",
             "pending",
             1,
             0,
         )
-        assert (one.created_at, one.last_sent_at, one.expires_at) == (
+        assert (row.created_at, row.last_sent_at, row.expires_at) == (
             NOON,
             NOON,
             NOON + timedelta(seconds=300),
         )
-        assert (one.user, one.ip, one.approved_at) == (user, "192.0.2.1", None)
+        assert (row.user, row.ip, row.approved_at) == (user, "192.0.2.1", None)
     call = CallRequest.objects.get()
     assert (call.phone, call.channel, call.created_at, call.device) == (
         "79990000001",
@@ -218,9 +220,7 @@ def test_what_is_opened(outbox: list[Sent]) -> None:
 
 
 @pytest.mark.django_db
-def test_the_price_that_was_reserved_is_kept(
-    outbox: list[Sent], configure: Callable[..., None]
-) -> None:
+def test_the_reserved_price_is_stored(outbox: list[Sent], configure: Callable[..., None]) -> None:
     configure(DAILY_BUDGET=Decimal(10), RESEND_AFTER=0)
     verification = verifications.start(PHONE)
     verifications.resend(verification.id, channel="sms")
@@ -232,7 +232,7 @@ def test_the_price_that_was_reserved_is_kept(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("channel", [None, "flashcall", "voice"])
-def test_a_number_for_tests_rings_nobody_and_costs_nothing(
+def test_a_test_number_makes_no_call_and_counts_for_no_limit(
     outbox: list[Sent], configure: Callable[..., None], channel: str | None
 ) -> None:
     configure(
@@ -275,16 +275,19 @@ def test_a_number_for_tests_rings_nobody_and_costs_nothing(
 
 
 @pytest.mark.django_db
-def test_the_project_is_asked_before_each_send(
+def test_before_send_is_called_before_each_send_and_may_refuse_it(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(BEFORE_SEND="tests.test_verifications.before_send", RESEND_AFTER=0)
-    asked.clear()
+    before_send_calls.clear()
     request = RequestFactory().get("/")
     verification = verifications.start(PHONE, request=request)
     verifications.resend(verification.id, request=request)
-    assert [given[1:] for given in asked] == [("flashcall", request), ("voice", request)]
-    assert {given[0].id for given in asked} == {verification.id}
+    assert [arguments[1:] for arguments in before_send_calls] == [
+        ("flashcall", request),
+        ("voice", request),
+    ]
+    assert {arguments[0].id for arguments in before_send_calls} == {verification.id}
     with pytest.raises(Refused):
         verifications.start(PHONE, purpose="refused")
     assert (len(outbox), Verification.objects.count()) == (2, 1)
@@ -294,7 +297,7 @@ def test_the_project_is_asked_before_each_send(
 
 
 @pytest.mark.django_db
-def test_a_resend_takes_the_next_channel_and_waits(outbox: list[Sent]) -> None:
+def test_a_resend_uses_the_next_channel_after_the_wait(outbox: list[Sent]) -> None:
     with after(0):
         verification = verifications.start(PHONE)
     with after(59.5), pytest.raises(RateLimited) as caught:
@@ -321,7 +324,7 @@ def test_a_resend_takes_the_next_channel_and_waits(outbox: list[Sent]) -> None:
 
 
 @pytest.mark.django_db
-def test_a_resend_that_a_limit_refuses_is_not_counted(
+def test_a_resend_refused_by_a_limit_is_not_counted(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(LIMITS={"phone": ["1/d"]}, RESEND_AFTER=0)
@@ -351,21 +354,21 @@ def close(verification: Verification, status: str) -> None:
         ("pending", 301, VerificationExpired),
     ],
 )
-def test_what_is_over_tells_why(
+def test_a_closed_verification_raises_the_reason(
     outbox: list[Sent], status: str, seconds: float, error: type[VerificationError]
 ) -> None:
     with after(0):
         verification = verifications.start(PHONE)
     close(verification, status)
     code = outbox[0].code
-    deeds: list[Callable[[], object]] = [
+    actions: list[Callable[[], object]] = [
         lambda: verifications.check(verification.id, code),
         lambda: verifications.check(verification.id, ""),
         lambda: verifications.resend(verification.id),
     ]
-    for deed in deeds:
+    for action in actions:
         with after(seconds), pytest.raises(error) as caught:
-            deed()
+            action()
         if isinstance(caught.value, TooManyAttempts):
             assert caught.value.retry_after == 1
     verification.refresh_from_db()
@@ -373,7 +376,7 @@ def test_what_is_over_tells_why(
 
 
 @pytest.mark.django_db
-def test_the_last_moment_of_a_code(outbox: list[Sent]) -> None:
+def test_a_code_is_valid_until_its_verification_expires(outbox: list[Sent]) -> None:
     with after(0):
         verification = verifications.start(PHONE)
     with after(299.999):
@@ -385,33 +388,35 @@ def test_the_last_moment_of_a_code(outbox: list[Sent]) -> None:
 
 
 @pytest.mark.django_db
-def test_nothing_typed_costs_nothing(outbox: list[Sent], heard: list[Any]) -> None:
+def test_an_empty_guess_is_not_counted(outbox: list[Sent], received_signals: list[Any]) -> None:
     verification = verifications.start(PHONE)
     for typed in ("", " - ", None):
         with pytest.raises(WrongCode) as caught:
             verifications.check(verification.id, typed)  # type: ignore[arg-type]
         assert caught.value.attempts_left == 5
     verification.refresh_from_db()
-    assert (verification.attempts, heard) == (0, [])
+    assert (verification.attempts, received_signals) == (0, [])
 
 
 @pytest.mark.django_db
-def test_the_last_wrong_guess_closes(outbox: list[Sent], configure: Callable[..., None]) -> None:
+def test_the_last_wrong_guess_closes_the_verification(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
     configure(MAX_ATTEMPTS=2)
     with after(0):
         verification = verifications.start(PHONE)
     for left, status in ((1, "pending"), (0, "max_attempts")):
         with after(10), pytest.raises(WrongCode) as caught:
-            verifications.check(verification.id, _wrong(outbox[0].code))
+            verifications.check(verification.id, wrong_code(outbox[0].code))
         verification.refresh_from_db()
         assert (caught.value.attempts_left, verification.status) == (left, status)
     with after(10), pytest.raises(TooManyAttempts) as late:
         verifications.check(verification.id, outbox[0].code)
     assert late.value.retry_after == 290
-    # Fewer are allowed now than were made.
+    # MAX_ATTEMPTS was lowered below the number of guesses made.
     configure(MAX_ATTEMPTS=1)
     assert verification.attempts_left == 0
-    # Nobody closed it, and none is left.
+    # No guess is left, but the row was not closed.
     close(verification, "pending")
     with after(20), pytest.raises(TooManyAttempts) as late:
         verifications.check(verification.id, outbox[0].code)
@@ -423,7 +428,7 @@ def test_the_last_wrong_guess_closes(outbox: list[Sent], configure: Callable[...
     ("state", "counts"),
     [("queued", False), ("refused", False), ("unknown", True), ("placing", True)],
 )
-def test_only_a_code_that_may_have_rung_counts(
+def test_only_the_code_of_a_call_that_may_have_rung_is_accepted(
     outbox: list[Sent], state: str, counts: bool
 ) -> None:
     verification = verifications.start(PHONE)
@@ -436,7 +441,7 @@ def test_only_a_code_that_may_have_rung_counts(
 
 
 @pytest.mark.django_db
-def test_a_code_for_another_purpose_is_refused_and_the_guess_is_counted(outbox: list[Sent]) -> None:
+def test_a_code_for_another_purpose_is_refused_and_counted_as_a_guess(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE, purpose="order")
     with pytest.raises(Refused):
         verifications.check(verification.id, outbox[0].code, purpose="login")
@@ -456,44 +461,46 @@ def test_a_code_for_another_purpose_is_refused_and_the_guess_is_counted(outbox: 
         ("expired", VerificationExpired),
     ],
 )
-def test_a_right_guess_that_another_was_faster_than(
+def test_a_right_guess_that_loses_a_race_is_refused(
     outbox: list[Sent],
-    heard: list[Any],
+    received_signals: list[Any],
     monkeypatch: pytest.MonkeyPatch,
     status: str,
     error: type[VerificationError],
 ) -> None:
-    """Between the guess and the approval, somebody else's commit."""
+    """Another request commits between the check of the code and the approval."""
     with after(0):
         verification = verifications.start(PHONE)
 
-    def lose(one: Verification, now: datetime) -> bool:
-        close(one, status)
+    def lose_race(self: Verification, now: datetime) -> bool:
+        close(self, status)
         if status == "expired":
             ended = now - timedelta(seconds=1)
-            Verification.objects.filter(id=one.id).update(expires_at=ended)
+            Verification.objects.filter(id=self.id).update(expires_at=ended)
         return False
 
-    monkeypatch.setattr(Verification, "approve", lose)
+    monkeypatch.setattr(Verification, "approve", lose_race)
     with after(10), pytest.raises(error):
         verifications.check(verification.id, outbox[0].code)
-    assert heard == []
+    assert received_signals == []
 
 
 @pytest.mark.django_db
-def test_the_project_hears_of_guesses(
-    outbox: list[Sent], heard: list[Any], django_capture_on_commit_callbacks: Callable[..., Any]
+def test_guesses_send_signals(
+    outbox: list[Sent],
+    received_signals: list[Any],
+    django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
     user = get_user_model().objects.create(username="someone")
     request = RequestFactory().get("/")
     verification = verifications.start(PHONE)
     with django_capture_on_commit_callbacks(execute=True), pytest.raises(WrongCode):
-        verifications.check(verification.id, _wrong(outbox[0].code), request)
+        verifications.check(verification.id, wrong_code(outbox[0].code), request)
     with django_capture_on_commit_callbacks(execute=True):
         approved = verifications.check(
-            verification.id, outbox[0].code, request, find_user=lambda one: user
+            verification.id, outbox[0].code, request, find_user=lambda verification: user
         )
-    assert heard == [
+    assert received_signals == [
         ("verification_failed", {"verification": verification, "user": None, "request": request}),
         ("phone_verified", {"verification": verification, "user": user, "request": request}),
     ]
@@ -501,8 +508,10 @@ def test_the_project_hears_of_guesses(
 
 
 @pytest.mark.django_db
-def test_a_user_who_is_refused_has_proved_the_number_none_the_less(
-    outbox: list[Sent], heard: list[Any], django_capture_on_commit_callbacks: Callable[..., Any]
+def test_a_refused_user_has_still_proved_the_number(
+    outbox: list[Sent],
+    received_signals: list[Any],
+    django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
     def refuse(verification: Verification) -> None:
         assert verification.status == "approved"
@@ -513,22 +522,26 @@ def test_a_user_who_is_refused_has_proved_the_number_none_the_less(
         verifications.check(verification.id, outbox[0].code, find_user=refuse)
     verification.refresh_from_db()
     assert (verification.status, verification.user) == ("approved", None)
-    assert [name for name, _ in heard] == ["phone_verified"]
+    assert [name for name, _ in received_signals] == ["phone_verified"]
 
 
 @pytest.mark.django_db
-def test_whose_number_it_is(outbox: list[Sent]) -> None:
-    one, other = (get_user_model().objects.create(username=name) for name in ("one", "other"))
-    for found, user in ((None, one), (one, one), (other, other)):
-        verification = verifications.start(PHONE, user=one)
-        outcome = verifications.check(
-            verification.id, outbox[-1].code, find_user=lambda verification, found=found: found
+def test_the_owner_of_the_number_replaces_the_user_who_started(outbox: list[Sent]) -> None:
+    starter, owner = (
+        get_user_model().objects.create(username=name) for name in ("starter", "owner")
+    )
+    for owner_found, expected in ((None, starter), (starter, starter), (owner, owner)):
+        verification = verifications.start(PHONE, user=starter)
+        approved = verifications.check(
+            verification.id,
+            outbox[-1].code,
+            find_user=lambda verification, user=owner_found: user,
         )
-        assert outcome.user == Verification.objects.get(id=verification.id).user == user
+        assert approved.user == Verification.objects.get(id=verification.id).user == expected
 
 
 @pytest.mark.django_db
-def test_nothing_is_called_for_what_was_canceled(outbox: list[Sent]) -> None:
+def test_a_canceled_verification_accepts_no_code(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
     assert verifications.cancel(str(verification.id)).status == "canceled"
     assert Verification.objects.get().status == "canceled"
@@ -538,21 +551,21 @@ def test_nothing_is_called_for_what_was_canceled(outbox: list[Sent]) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("id", [UUID(int=0), str(uuid4()), "no id", "", None, 5, "\ud800"])
-def test_an_id_of_nothing(id: Any) -> None:
-    deeds: list[Callable[[], object]] = [
+def test_an_unknown_id_raises_does_not_exist(id: Any) -> None:
+    actions: list[Callable[[], object]] = [
         lambda: verifications.get(id),
         lambda: verifications.resend(id),
         lambda: verifications.cancel(id),
         lambda: verifications.check(id, "1234"),
         lambda: verifications.check(id, ""),
     ]
-    for deed in deeds:
+    for action in actions:
         with pytest.raises(Verification.DoesNotExist):
-            deed()
+            action()
 
 
 @pytest.mark.django_db
-def test_a_proof_is_of_what_is_approved_and_still_there(outbox: list[Sent]) -> None:
+def test_a_proof_needs_an_approved_verification_that_still_exists(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE)
     with pytest.raises(InvalidProof, match="only an approved"):
         verifications.make_proof(verification)
@@ -604,7 +617,7 @@ def call(channel: str, provider_id: str = "") -> CallRequest:
             ["sms"],
             ["flashcall", "voice", "sms"],
         ),
-        # A text repeats the code of a call, not of a text.
+        # An SMS repeats the code of a call, not of another SMS.
         (["flashcall", "sms"], [call("sms", "2")], ["flashcall"], ["flashcall"]),
         (
             ["flashcall", "voice"],
@@ -616,7 +629,7 @@ def call(channel: str, provider_id: str = "") -> CallRequest:
         (["sms"], [], [], []),
     ],
 )
-def test_which_channel_is_next(
+def test_the_next_and_the_possible_channels(
     configure: Callable[..., None],
     allowed: list[str],
     calls: list[CallRequest],
@@ -634,30 +647,31 @@ def test_which_channel_is_next(
         if channel in possible:
             assert channels.choose(channel, calls) == channel
         else:
-            told = (
+            message = (
                 "repeats the code of a call"
                 if channel in allowed
                 else f"must be one of {', '.join(allowed)}$"
             )
-            with pytest.raises(ChannelUnavailable, match=told):
+            with pytest.raises(ChannelUnavailable, match=message):
                 channels.choose(channel, calls)
 
 
-def first_in_transaction(work: Callable[[], object]) -> str:
-    """The first word of what follows the beginning of a transaction."""
-    with CaptureQueriesContext(connection) as seen:
-        work()
-    statements = [query["sql"] for query in seen.captured_queries]
-    begin = next(place for place, sql in enumerate(statements) if sql.startswith("SAVEPOINT"))
+def first_in_transaction(action: Callable[[], object]) -> str:
+    """Return the SQL verb of the first statement in the transaction that ``action`` opens."""
+    with CaptureQueriesContext(connection) as captured:
+        action()
+    statements = [query["sql"] for query in captured.captured_queries]
+    begin = next(index for index, sql in enumerate(statements) if sql.startswith("SAVEPOINT"))
     return statements[begin + 1].split()[0]
 
 
 @pytest.mark.django_db
-def test_a_transaction_begins_with_a_write(
+def test_every_transaction_begins_with_a_write(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
-    """One that begins with a read cannot wait for a writer on SQLite: it is told that the database
-    is locked.
+    """On SQLite a transaction that begins with a read cannot wait for another writer.
+
+    It fails with "database is locked".
     """
     configure(DAILY_BUDGET=Decimal(10), RESEND_AFTER=0)
     assert first_in_transaction(lambda: verifications.start(PHONE)) == "INSERT"
@@ -670,11 +684,11 @@ def test_a_transaction_begins_with_a_write(
 
 
 @pytest.mark.django_db
-def test_a_proof_tells_of_its_own_verification(outbox: list[Sent]) -> None:
+def test_a_proof_names_its_own_verification(outbox: list[Sent]) -> None:
     started = [verifications.start(number) for number in ("79990000001", "79990000002")]
     proofs = [
-        verifications.make_proof(verifications.check(one.id, sent.code))
-        for one, sent in zip(started, outbox, strict=True)
+        verifications.make_proof(verifications.check(verification.id, sent.code))
+        for verification, sent in zip(started, outbox, strict=True)
     ]
     assert [verifications.read_proof(proof).phone for proof in proofs] == [
         "79990000001",
