@@ -1,4 +1,4 @@
-"""The balance: kept, told once when it is low, and how long it will do."""
+"""The balance is stored, a low one is signalled once, and the forecast says how long it lasts."""
 
 from __future__ import annotations
 
@@ -37,43 +37,47 @@ def use(configure: Callable[..., None], sandbox: SandboxProcess, **keys: Any) ->
 
 @pytest.fixture
 def alarms() -> Iterator[list[tuple[Any, ...]]]:
-    heard: list[tuple[Any, ...]] = []
+    """The arguments of each ``balance_low`` signal: (balance, currency, threshold)."""
+    received: list[tuple[Any, ...]] = []
 
-    def hear(balance: Any, currency: str, threshold: Any, **kwargs: Any) -> None:
-        heard.append((balance, currency, threshold))
+    def receive(balance: Any, currency: str, threshold: Any, **kwargs: Any) -> None:
+        received.append((balance, currency, threshold))
 
-    signals.balance_low.connect(hear)
-    yield heard
-    signals.balance_low.disconnect(hear)
+    signals.balance_low.connect(receive)
+    yield received
+    signals.balance_low.disconnect(receive)
 
 
-def read(sandbox: SandboxProcess, *balances: str) -> None:
+def read_balances(sandbox: SandboxProcess, *balances: str) -> None:
+    """Read each of these balances from the sandbox."""
     for balance in balances:
         sandbox.set_balance(balance)
         statistics.read_balance()
 
 
-def test_a_fall_is_told_once_not_each_hour(sandbox: SandboxProcess, alarms: list[Any]) -> None:
-    read(sandbox, "500.00", "100.00", "90.00", "0.00")
+def test_a_low_balance_is_signalled_once_until_it_recovers(
+    sandbox: SandboxProcess, alarms: list[Any]
+) -> None:
+    read_balances(sandbox, "500.00", "100.00", "90.00", "0.00")
     assert alarms == [(Decimal("100.00"), "Rub", Decimal("100"))]
-    read(sandbox, "100.01", "99.00", "98.00")
+    read_balances(sandbox, "100.01", "99.00", "98.00")
     assert [alarm[0] for alarm in alarms] == [Decimal("100.00"), Decimal("99.00")]
-    assert [str(one) for one in BalanceReading.objects.order_by("pk")[:2]] == [
+    assert [str(reading) for reading in BalanceReading.objects.order_by("pk")[:2]] == [
         "500.00 Rub",
         "100.00 Rub",
     ]
     assert BalanceReading.objects.count() == 7
 
 
-def test_without_a_threshold_nothing_is_told(
+def test_without_a_threshold_nothing_is_signalled(
     sandbox: SandboxProcess, alarms: list[Any], configure: Callable[..., None]
 ) -> None:
     use(configure, sandbox, LOW_BALANCE=None)
-    read(sandbox, "1.00", "0.00")
+    read_balances(sandbox, "1.00", "0.00")
     assert alarms == []
 
 
-def test_a_send_that_is_refused_for_money_is_the_same_alarm(
+def test_a_send_refused_for_lack_of_money_raises_the_same_alarm(
     sandbox: SandboxProcess, alarms: list[Any]
 ) -> None:
     sandbox.set_balance("0.10")
@@ -81,11 +85,11 @@ def test_a_send_that_is_refused_for_money_is_the_same_alarm(
         placing.place(verifications.start(number).calls.get().pk)
     statistics.read_balance()
     assert alarms == [(None, "", Decimal("100"))]
-    read(sandbox, "500.00", "50.00")
+    read_balances(sandbox, "500.00", "50.00")
     assert len(alarms) == 2
 
 
-def test_a_refused_key_is_an_error_and_keeps_no_reading(
+def test_a_refused_key_raises_and_stores_no_reading(
     sandbox: SandboxProcess, configure: Callable[..., None]
 ) -> None:
     use(configure, sandbox, API_KEY="wrong")
@@ -94,18 +98,20 @@ def test_a_refused_key_is_an_error_and_keeps_no_reading(
     assert not BalanceReading.objects.exists()
 
 
-def test_the_forecast_goes_by_the_last_full_days() -> None:
+def test_the_forecast_uses_the_last_seven_full_days() -> None:
     today = date(2026, 3, 10)
     assert statistics.forecast(today) is None
     BalanceReading.objects.create(balance=Decimal("100.00"), currency="Rub")
-    told = statistics.forecast(today)
-    assert told is not None
-    assert told.ends_on is None
-    for ago, price in ((0, "999"), (1, "10"), (2, "20"), (3, "30"), (8, "999")):
-        DailyStatistics.objects.create(date=today - timedelta(days=ago), total_price=Decimal(price))
-    told = statistics.forecast(today)
-    assert told is not None
-    assert (told.balance, told.spend_per_day, told.ends_on) == (
+    forecast = statistics.forecast(today)
+    assert forecast is not None
+    assert forecast.ends_on is None
+    for days_ago, price in ((0, "999"), (1, "10"), (2, "20"), (3, "30"), (8, "999")):
+        DailyStatistics.objects.create(
+            date=today - timedelta(days=days_ago), total_price=Decimal(price)
+        )
+    forecast = statistics.forecast(today)
+    assert forecast is not None
+    assert (forecast.balance, forecast.spend_per_day, forecast.ends_on) == (
         Decimal("100.00"),
         Decimal("20.00"),
         date(2026, 3, 15),

@@ -1,4 +1,4 @@
-"""A day of the provider agreed with ours."""
+"""The sync of a day makes our calls agree with the provider's daily statistics."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ ANSWER: dict[str, Any] = {}
 
 
 class Response:
+    """An HTTP response with this body."""
+
     def __init__(self, body: bytes) -> None:
         self.raw = io.BytesIO(body)
 
@@ -56,8 +58,8 @@ class Provider:
 
 
 @pytest.fixture(autouse=True)
-def tell(configure: Callable[..., None]) -> Callable[..., None]:
-    """``tell(row, row)``: what the provider lists."""
+def provider_lists(configure: Callable[..., None]) -> Callable[..., None]:
+    """``provider_lists(row, row)`` sets the rows that the provider lists for the day."""
     configure(TRANSPORT=f"{__name__}.Provider")
 
     def change(*rows: Any, **head: Any) -> None:
@@ -68,9 +70,9 @@ def tell(configure: Callable[..., None]) -> Callable[..., None]:
     return change
 
 
-def ours(**values: Any) -> CallRequest:
-    """A call of ours that was placed at noon."""
-    given: dict[str, Any] = {
+def make_call(**values: Any) -> CallRequest:
+    """Create a call that the app placed at noon."""
+    defaults: dict[str, Any] = {
         "phone": "79990000001",
         "channel": "flashcall",
         "state": "placed",
@@ -80,26 +82,28 @@ def ours(**values: Any) -> CallRequest:
         "claimed_at": NOON,
         "placed_at": NOON,
     }
-    return CallRequest.objects.create(**{**given, **values})
+    return CallRequest.objects.create(**{**defaults, **values})
 
 
 def sync_day() -> statistics.DayReport:
     return statistics.sync_day(DAY)
 
 
-def figures(day: DailyStatistics) -> tuple[int, ...]:
+def counts(day: DailyStatistics) -> tuple[int, ...]:
+    """Return the numbers of rows, matched, imported, mismatched and missing calls."""
     return (day.rows, day.matched, day.imported, day.mismatched, day.missing)
 
 
 def history(call: CallRequest) -> list[tuple[str, str]]:
+    """Return the source and the state of each status of the call."""
     return list(call.statuses.order_by("id").values_list("source", "state"))
 
 
-def test_a_call_of_ours_is_matched_and_moved(tell: Callable[..., None]) -> None:
-    call = ours(next_poll_at=NOON)
-    tell(ROW)
+def test_a_call_of_the_app_is_matched_and_moved(provider_lists: Callable[..., None]) -> None:
+    call = make_call(next_poll_at=NOON)
+    provider_lists(ROW)
     day = sync_day().statistics
-    assert figures(day) == (1, 1, 0, 0, 0)
+    assert counts(day) == (1, 1, 0, 0, 0)
     assert (day.total_price, day.counts) == (Decimal("0.35"), {"flashcall": {"answered": 1}})
     call.refresh_from_db()
     assert (call.state, call.duration, call.service, call.difference) == (
@@ -108,7 +112,7 @@ def test_a_call_of_ours_is_matched_and_moved(tell: Callable[..., None]) -> None:
         "Voice Password",
         0,
     )
-    # Noon in Moscow and five seconds.
+    # Five seconds after noon in Moscow.
     assert call.occurred_at == NOON + timedelta(seconds=5)
     assert (call.next_poll_at, call.listed_at is not None, call.finished_at is not None) == (
         None,
@@ -124,21 +128,21 @@ def test_a_call_of_ours_is_matched_and_moved(tell: Callable[..., None]) -> None:
     assert status.payload == {**ROW, "number": "***01"}
 
 
-def test_a_second_run_writes_only_what_changed(tell: Callable[..., None]) -> None:
-    call, other = ours(), ours(provider_id="1001", phone="79990000002")
+def test_a_second_sync_writes_only_changes(provider_lists: Callable[..., None]) -> None:
+    call, other = make_call(), make_call(provider_id="1001", phone="79990000002")
     rows = [
         ROW,
         {**ROW, "id": "1001", "state": "Дозвон"},
         {**ROW, "id": "7", "number": "79990000003"},
     ]
-    tell(*rows)
+    provider_lists(*rows)
     first = sync_day()
     second = sync_day()
     assert (first.written, second.written) == (3, 0)
-    assert figures(first.statistics) == figures(second.statistics) == (3, 2, 1, 0, 0)
+    assert counts(first.statistics) == counts(second.statistics) == (3, 2, 1, 0, 0)
     assert DailyStatistics.objects.count() == 1
     rows[1]["state"] = "Занято"
-    tell(*rows)
+    provider_lists(*rows)
     third = sync_day()
     assert third.written == 1
     assert history(other) == [("daily", "dialing"), ("daily", "busy")]
@@ -147,20 +151,20 @@ def test_a_second_run_writes_only_what_changed(tell: Callable[..., None]) -> Non
     assert (imported.origin, len(history(imported))) == ("imported", 1)
 
 
-def test_what_the_app_did_not_send_is_imported(tell: Callable[..., None]) -> None:
-    tell(
+def test_calls_that_the_app_did_not_send_are_imported(provider_lists: Callable[..., None]) -> None:
+    provider_lists(
         {**ROW, "service": "Flash Call"},
         {**ROW, "id": "1001", "service": "SMS", "state": "Доставлено", "price": "3.30"},
     )
-    assert figures(sync_day().statistics) == (2, 0, 2, 0, 0)
-    call, text = CallRequest.objects.order_by("provider_id")
+    assert counts(sync_day().statistics) == (2, 0, 2, 0, 0)
+    call, sms = CallRequest.objects.order_by("provider_id")
     assert (call.origin, call.channel, call.state, call.price) == (
         "imported",
         "flashcall",
         "answered",
         Decimal("0.35"),
     )
-    assert (text.channel, text.state, text.price) == ("sms", "delivered", Decimal("3.30"))
+    assert (sms.channel, sms.state, sms.price) == ("sms", "delivered", Decimal("3.30"))
     assert call.created_at == call.placed_at == call.finished_at == NOON + timedelta(seconds=5)
     assert (call.verification, call.code_digest) == (None, "")
 
@@ -177,60 +181,66 @@ def test_what_the_app_did_not_send_is_imported(tell: Callable[..., None]) -> Non
         ({"state": "unknown", "error_code": "no_reply"}, []),
     ],
 )
-def test_differences_are_noted_the_providers_figure_wins_and_both_are_history(
-    tell: Callable[..., None], values: dict[str, Any], differences: list[str]
+def test_on_a_difference_the_providers_value_wins_and_both_stay_in_the_history(
+    provider_lists: Callable[..., None], values: dict[str, Any], differences: list[str]
 ) -> None:
-    call = ours(**values)
+    call = make_call(**values)
     CallStatus.objects.create(
         call=call, state=call.state, price=call.price, duration=call.duration, source="callback"
     )
-    tell(ROW)
+    provider_lists(ROW)
     for _ in range(2):
-        assert figures(sync_day().statistics) == (1, 1, 0, int(bool(differences)), 0)
+        assert counts(sync_day().statistics) == (1, 1, 0, int(bool(differences)), 0)
     call.refresh_from_db()
     assert (call.state, call.price, call.duration) == ("answered", Decimal("0.35"), 4)
     assert call.differences == differences
-    kept = list(call.statuses.order_by("id").values_list("source", "state", "price", "duration"))
-    assert kept[1:] == [("daily", "answered", Decimal("0.35"), 4)]
+    statuses = list(
+        call.statuses.order_by("id").values_list("source", "state", "price", "duration")
+    )
+    assert statuses[1:] == [("daily", "answered", Decimal("0.35"), 4)]
 
 
-def test_a_call_and_its_sms_may_share_one_id(tell: Callable[..., None]) -> None:
-    call, text = ours(), ours(channel="sms", price=Decimal("3.30"))
-    tell(
+def test_a_call_and_its_sms_may_have_the_same_id(provider_lists: Callable[..., None]) -> None:
+    call, sms = make_call(), make_call(channel="sms", price=Decimal("3.30"))
+    provider_lists(
         ROW,
         {**ROW, "service": "SMS", "state": "Не доставлено", "price": "3.30", "duration": "00:00"},
     )
-    assert figures(sync_day().statistics) == (2, 2, 0, 0, 0)
+    assert counts(sync_day().statistics) == (2, 2, 0, 0, 0)
     call.refresh_from_db()
-    text.refresh_from_db()
-    assert (call.state, text.state) == ("answered", "not_delivered")
+    sms.refresh_from_db()
+    assert (call.state, sms.state) == ("answered", "not_delivered")
 
 
-def test_an_unknown_call_is_found_by_number_time_and_channel(tell: Callable[..., None]) -> None:
-    lost = ours(provider_id="", state="unknown", error_code="no_reply", price=None)
-    far = ours(
+def test_an_unknown_call_is_found_by_number_time_and_channel(
+    provider_lists: Callable[..., None],
+) -> None:
+    lost = make_call(provider_id="", state="unknown", error_code="no_reply", price=None)
+    far = make_call(
         provider_id="", state="unknown", claimed_at=NOON - timedelta(hours=2), error_code="no_reply"
     )
-    text = ours(provider_id="", state="unknown", channel="sms", error_code="no_reply")
-    tell(ROW)
-    assert figures(sync_day().statistics) == (1, 1, 0, 0, 2)
+    sms = make_call(provider_id="", state="unknown", channel="sms", error_code="no_reply")
+    provider_lists(ROW)
+    assert counts(sync_day().statistics) == (1, 1, 0, 0, 2)
     lost.refresh_from_db()
     assert (lost.provider_id, lost.state, lost.error_code) == (
         "1000",
         "answered",
         "matched_by_time",
     )
-    for other in (far, text):
+    for other in (far, sms):
         other.refresh_from_db()
         assert (other.provider_id, other.error_code) == ("", "no_reply")
     assert sync_day().written == 0
 
 
-def test_two_unknown_calls_of_a_number_take_the_nearest_rows(tell: Callable[..., None]) -> None:
-    first = ours(provider_id="", state="unknown")
-    second = ours(provider_id="", state="unknown", claimed_at=NOON + timedelta(seconds=60))
-    known = ours(provider_id="5", claimed_at=NOON + timedelta(seconds=62))
-    tell(
+def test_two_unknown_calls_of_a_number_match_the_nearest_rows(
+    provider_lists: Callable[..., None],
+) -> None:
+    first = make_call(provider_id="", state="unknown")
+    second = make_call(provider_id="", state="unknown", claimed_at=NOON + timedelta(seconds=60))
+    known = make_call(provider_id="5", claimed_at=NOON + timedelta(seconds=62))
+    provider_lists(
         {**ROW, "id": "5", "date": "10.03.2026 12:01:02"},
         {**ROW, "id": "6", "date": "10.03.2026 12:01:01"},
         {**ROW, "id": "7", "date": "10.03.2026 12:00:01"},
@@ -241,20 +251,22 @@ def test_two_unknown_calls_of_a_number_take_the_nearest_rows(tell: Callable[...,
         assert call.provider_id == id
 
 
-def test_what_the_provider_does_not_list_is_missing(tell: Callable[..., None]) -> None:
-    ours()
-    ours(provider_id="1001")
-    ours(provider_id="", state="unknown", phone="79990000005")
-    ours(provider_id="", state="refused")
-    ours(provider_id="", state="queued", claimed_at=None)
-    ours(provider_id="test", state="answered", service="test number")
-    ours(provider_id="1002", created_at=NOON - timedelta(days=1))
-    tell(ROW)
+def test_calls_that_the_provider_does_not_list_are_missing(
+    provider_lists: Callable[..., None],
+) -> None:
+    make_call()
+    make_call(provider_id="1001")
+    make_call(provider_id="", state="unknown", phone="79990000005")
+    make_call(provider_id="", state="refused")
+    make_call(provider_id="", state="queued", claimed_at=None)
+    make_call(provider_id="test", state="answered", service="test number")
+    make_call(provider_id="1002", created_at=NOON - timedelta(days=1))
+    provider_lists(ROW)
     assert sync_day().statistics.missing == 2
 
 
-def test_rows_that_cannot_be_read_are_counted_kept_and_told(
-    tell: Callable[..., None], caplog: pytest.LogCaptureFixture
+def test_unreadable_rows_are_counted_stored_and_logged(
+    provider_lists: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = [
         {},
@@ -264,7 +276,7 @@ def test_rows_that_cannot_be_read_are_counted_kept_and_told(
         {**ROW, "number": ""},
         {**ROW, "id": "1", "state": "", "service": ""},
     ]
-    tell(*bad, ROW, rows="99")
+    provider_lists(*bad, ROW, rows="99")
     with caplog.at_level(logging.WARNING):
         day = sync_day().statistics
     assert (day.rows, day.imported, day.unreadable, day.told_rows) == (1, 1, 6, 99)
@@ -294,9 +306,13 @@ def test_rows_that_cannot_be_read_are_counted_kept_and_told(
         {"more": "79990000001"},
     ],
 )
-def test_an_odd_row_is_kept(tell: Callable[..., None], odd: dict[str, Any]) -> None:
-    # The usual rows around it: what repeats is remembered.
-    tell({**ROW, "id": "1"}, {**ROW, **odd}, {**ROW, "id": "2"}, {**ROW, **odd, "id": "3"})
+def test_a_row_with_malformed_values_is_stored(
+    provider_lists: Callable[..., None], odd: dict[str, Any]
+) -> None:
+    # Usual rows before and after it, because the reader caches repeated values.
+    provider_lists(
+        {**ROW, "id": "1"}, {**ROW, **odd}, {**ROW, "id": "2"}, {**ROW, **odd, "id": "3"}
+    )
     for _ in range(2):
         assert sync_day().statistics.rows == 4
     assert CallRequest.objects.count() == 4
@@ -307,67 +323,69 @@ def test_an_odd_row_is_kept(tell: Callable[..., None], odd: dict[str, Any]) -> N
         assert (call.state, call.statuses.get().raw_state) == ("placed", "TELEPORTED")
 
 
-def test_a_row_that_comes_twice_is_one_call(tell: Callable[..., None]) -> None:
-    tell(ROW, {**ROW, "state": "Занято"})
+def test_a_row_listed_twice_is_one_call(provider_lists: Callable[..., None]) -> None:
+    provider_lists(ROW, {**ROW, "state": "Занято"})
     sync_day()
     assert CallRequest.objects.get().state == "busy"
 
 
-def test_a_day_goes_through_in_chunks(
-    tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_a_day_is_merged_in_chunks(
+    provider_lists: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sync, "CHUNK", 7)
-    told = []
-    tell(*({**ROW, "id": str(number), "number": f"7999{number:07}"} for number in range(50)))
-    day = statistics.sync_day(DAY, progress=told.append).statistics
-    assert figures(day) == (50, 0, 50, 0, 0)
+    progress = []
+    provider_lists(
+        *({**ROW, "id": str(number), "number": f"7999{number:07}"} for number in range(50))
+    )
+    day = statistics.sync_day(DAY, progress=progress.append).statistics
+    assert counts(day) == (50, 0, 50, 0, 0)
     assert day.total_price == Decimal("17.50")
-    assert told == [*range(7, 50, 7), 50]
+    assert progress == [*range(7, 50, 7), 50]
 
 
-def test_a_failure_keeps_the_old_figures_and_what_was_merged(
-    tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_a_failed_sync_keeps_the_old_figures_and_the_merged_calls(
+    provider_lists: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sync, "CHUNK", 5)
-    tell(*({**ROW, "id": str(number)} for number in range(10)))
+    provider_lists(*({**ROW, "id": str(number)} for number in range(10)))
     before = sync_day().statistics
-    tell(*({**ROW, "id": str(number)} for number in range(20)), result="maybe")
+    provider_lists(*({**ROW, "id": str(number)} for number in range(20)), result="maybe")
     with pytest.raises(UnreadableReply):
         sync_day()
-    assert figures(DailyStatistics.objects.get()) == figures(before)
+    assert counts(DailyStatistics.objects.get()) == counts(before)
     assert CallRequest.objects.count() == 20
-    tell(*({**ROW, "id": str(number)} for number in range(20)))
+    provider_lists(*({**ROW, "id": str(number)} for number in range(20)))
     again = sync_day()
     assert (again.statistics.rows, again.written) == (20, 0)
-    tell(result="error", error_code="Date_is_Empty")
+    provider_lists(result="error", error_code="Date_is_Empty")
     with pytest.raises(ProviderError):
         sync_day()
 
 
-def test_the_project_hears_of_the_day(tell: Callable[..., None]) -> None:
-    heard = []
+def test_a_sync_sends_a_signal(provider_lists: Callable[..., None]) -> None:
+    received = []
 
-    def hear(statistics: DailyStatistics, **kwargs: Any) -> None:
-        heard.append(statistics.date)
+    def receive(statistics: DailyStatistics, **kwargs: Any) -> None:
+        received.append(statistics.date)
 
-    signals.daily_synced.connect(hear)
+    signals.daily_synced.connect(receive)
     try:
         sync_day()
     finally:
-        signals.daily_synced.disconnect(hear)
-    assert heard == [DAY]
+        signals.daily_synced.disconnect(receive)
+    assert received == [DAY]
 
 
 @pytest.mark.parametrize("use_tz", [True, False])
-def test_the_day_is_the_providers_in_either_use_of_zones(
-    tell: Callable[..., None], settings: Any, use_tz: bool
+def test_the_day_is_in_the_providers_time_zone_with_and_without_use_tz(
+    provider_lists: Callable[..., None], settings: Any, use_tz: bool
 ) -> None:
     settings.USE_TZ = use_tz
     settings.TIME_ZONE = "Asia/Vladivostok"
-    ends = datetime(2026, 3, 10, 20, 59, 59, tzinfo=timezone.utc)
-    late = ends if use_tz else django_timezone.make_naive(ends)
-    call = ours(created_at=late, claimed_at=late, placed_at=late, provider_id="9")
-    missed = ours(
+    last_second = datetime(2026, 3, 10, 20, 59, 59, tzinfo=timezone.utc)
+    late = last_second if use_tz else django_timezone.make_naive(last_second)
+    call = make_call(created_at=late, claimed_at=late, placed_at=late, provider_id="9")
+    missed = make_call(
         provider_id="",
         state="unknown",
         created_at=late,
@@ -375,16 +393,16 @@ def test_the_day_is_the_providers_in_either_use_of_zones(
         placed_at=late,
         phone="79990000009",
     )
-    tell(
+    provider_lists(
         {**ROW, "id": "9", "date": "10.03.2026 23:59:59"},
         {**ROW, "id": "10", "number": "79990000009", "date": "11.03.2026 00:00:01"},
     )
-    assert figures(sync_day().statistics) == (2, 2, 0, 0, 0)
+    assert counts(sync_day().statistics) == (2, 2, 0, 0, 0)
     call.refresh_from_db()
     missed.refresh_from_db()
     assert call.occurred_at == late
     assert missed.provider_id == "10"
-    tell()
+    provider_lists()
     CallRequest.objects.update(listed_at=None)
     assert sync_day().statistics.missing == 2
 
@@ -395,23 +413,21 @@ def sandbox() -> Iterator[SandboxProcess]:
         yield process
 
 
-def test_a_young_row_of_somebody_else_is_left_to_the_next_run(
+def test_a_young_unknown_row_is_left_to_the_next_sync(
     sandbox: SandboxProcess, configure: Callable[..., None]
 ) -> None:
-    """The reply to a request of ours may be on its way: imported now, the call would be there
-    twice.
-    """
+    """The reply to our request may still be on its way; an import now would double the call."""
     configure(TRANSPORT="http", API_KEY=sandbox.key, API_URL=sandbox.api_url)
     sandbox.reset()
     Client(sandbox.key, base_url=sandbox.api_url).flash_call("79990000001", code="1234")
     today = sync.provider_today()
-    assert figures(statistics.sync_day(today).statistics) == (1, 0, 0, 0, 0)
+    assert counts(statistics.sync_day(today).statistics) == (1, 0, 0, 0, 0)
     assert not CallRequest.objects.exists()
     sandbox.age()
-    assert figures(statistics.sync_day(today - timedelta(days=1)).statistics) == (1, 0, 1, 0, 0)
+    assert counts(statistics.sync_day(today - timedelta(days=1)).statistics) == (1, 0, 1, 0, 0)
 
 
-def test_a_day_of_the_sandbox_agrees_with_ours(
+def test_a_day_of_the_sandbox_agrees_with_our_calls(
     sandbox: SandboxProcess, configure: Callable[..., None]
 ) -> None:
     configure(
@@ -434,12 +450,12 @@ def test_a_day_of_the_sandbox_agrees_with_ours(
             break
         time.sleep(0.05)
     day = statistics.sync_day(sync.provider_today()).statistics
-    assert figures(day) == (5, 5, 0, 0, 0)
+    assert counts(day) == (5, 5, 0, 0, 0)
     states = dict(CallRequest.objects.values_list("phone", "state").exclude(channel="sms"))
     assert states == {
         "79990000101": "answered",
         "79990000103": "busy",
-        # Its answer was dropped.
+        # The sandbox dropped the reply to this call.
         "79990000303": "no_answer",
         "79990000201": "refused",
         "79990000102": "no_answer",
@@ -448,13 +464,13 @@ def test_a_day_of_the_sandbox_agrees_with_ours(
     assert day.total_price == Decimal("4.70")
 
 
-def test_a_chunk_that_broke_does_not_break_the_next_run(
-    tell: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_a_failed_chunk_is_rolled_back_and_merged_by_the_next_sync(
+    provider_lists: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell(ROW)
+    provider_lists(ROW)
     with monkeypatch.context() as patch:
         patch.setattr(Merge, "_add_to_totals", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             sync_day()
-    assert figures(sync_day().statistics) == (1, 0, 1, 0, 0)
+    assert counts(sync_day().statistics) == (1, 0, 1, 0, 0)
     assert CallStatus.objects.count() == CallRequest.objects.count() == 1

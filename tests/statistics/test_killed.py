@@ -1,4 +1,4 @@
-"""A sync that is killed in the middle of a day loses nothing and is run again."""
+"""A sync that is killed in the middle of a day is completed by the next one."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ connection.settings_dict["NAME"] = file
 settings.VOICEPASSWORD = {"TRANSPORT": "http", "API_KEY": "sandbox-key", "API_URL": address}
 sync.CHUNK = int(chunk)
 call_command("migrate", verbosity=0)
-report = statistics.sync_day(datetime.date(2026, 3, 10), progress=lambda rows: print(rows, flush=True))
+report = statistics.sync_day(
+    datetime.date(2026, 3, 10), progress=lambda rows: print(rows, flush=True)
+)
 calls, statuses = CallRequest.objects.count(), CallStatus.objects.count()
-print("end", report.written, calls, statuses, report.statistics.rows, report.statistics.total_price)
+day = report.statistics
+print("end", report.written, calls, statuses, day.rows, day.total_price)
 """
 
 
-def _start(file: Path, address: str, chunk: int) -> subprocess.Popen[str]:
+def _start_sync(file: Path, address: str, chunk: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(file), address, str(chunk)],
         stdout=subprocess.PIPE,
@@ -41,19 +44,19 @@ def _start(file: Path, address: str, chunk: int) -> subprocess.Popen[str]:
     )
 
 
-def test_a_sync_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_killed_sync_is_completed_by_the_next_one(tmp_path: Path) -> None:
     with SandboxProcess() as sandbox:
         sandbox.generate("10.03.2026", ROWS)
         file = tmp_path / "killed.sqlite3"
-        with _start(file, sandbox.api_url, 200) as first:
+        with _start_sync(file, sandbox.api_url, 200) as first:
             assert first.stdout is not None
             while int(first.stdout.readline()) < 2000:
                 pass
             first.kill()
-        with _start(file, sandbox.api_url, 5000) as second:
+        with _start_sync(file, sandbox.api_url, 5000) as second:
             output, _ = second.communicate(timeout=60)
     word, written, calls, statuses, rows, price = output.splitlines()[-1].split()
     assert word == "end"
-    # Something was there already, and nothing was written twice.
+    # The second sync found the rows of the first one and wrote none of them twice.
     assert 0 < int(written) <= ROWS - 2000
     assert (int(calls), int(statuses), int(rows), price) == (ROWS, ROWS, ROWS, "7000.0000")
