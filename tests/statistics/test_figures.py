@@ -1,13 +1,13 @@
-"""The figures of the pages, beside what a person would count by hand."""
+"""The figures of the dashboard equal a count by hand, and cost a fixed number of queries."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from statistics import median_low
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -28,6 +28,7 @@ from django_voicepassword.statistics.figures import Figures, bucket_of
 pytestmark = pytest.mark.django_db
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAY = date(2026, 3, 10)
+Key = TypeVar("Key", int, str)
 STATES = [
     "answered",
     "no_answer",
@@ -40,6 +41,18 @@ STATES = [
     "refused",
     "queued",
 ]
+#: State of a call -> the figure that counts it; any other state is "waiting".
+FIGURE_OF_STATE = {
+    "answered": "answered",
+    "no_answer": "unanswered",
+    "busy": "unanswered",
+    "canceled": "unanswered",
+    "failed": "failed",
+    "unknown": "unknown",
+    "refused": "refused",
+}
+WITHOUT_PRICE = ("refused", "queued", "unknown")
+PRICES = {"flashcall": Decimal("0.35"), "voice": Decimal("0.35"), "sms": Decimal("3.30")}
 
 
 def at(hour: int, minute: int = 0, day: date = DAY, zone: ZoneInfo = MOSCOW) -> datetime:
@@ -49,6 +62,7 @@ def at(hour: int, minute: int = 0, day: date = DAY, zone: ZoneInfo = MOSCOW) -> 
 def verified(
     moment: datetime, phone: str = "79991234567", approved_after: int | None = None, **values: Any
 ) -> Verification:
+    """Create a verification, approved so many seconds later or still pending."""
     approved_at = None if approved_after is None else moment + timedelta(seconds=approved_after)
     return Verification.objects.create(
         phone=phone,
@@ -63,7 +77,8 @@ def verified(
 def called(
     moment: datetime, verification: Verification | None = None, **values: Any
 ) -> CallRequest:
-    given: dict[str, Any] = {
+    """Create a call that was placed at that moment."""
+    defaults: dict[str, Any] = {
         "verification": verification,
         "phone": verification.phone if verification else "79991234567",
         "channel": "flashcall",
@@ -73,83 +88,102 @@ def called(
         "claimed_at": moment,
         "placed_at": moment,
     }
-    return CallRequest.objects.create(**{**given, **values})
+    return CallRequest.objects.create(**{**defaults, **values})
 
 
 def day_of(channel: str = "", day: date = DAY) -> Figures:
+    """Count a day and return its figures for a channel, or for all of them."""
     return aggregation.count(day).days[channel]
 
 
-def test_a_day_counted_by_the_database_is_what_one_counts_by_hand() -> None:
-    chance = random.Random(7)
-    by_hand: dict[Any, Figures] = {}
-    took: dict[str, list[int]] = {"": [], "flashcall": [], "voice": [], "sms": []}
+def calls_of_all_channels(figures: Mapping[tuple[str, Key], Figures]) -> dict[Key, int]:
+    """Return the number of calls for each hour or prefix, all channels together."""
+    return {key: row.calls for (channel, key), row in figures.items() if not channel}
 
-    def rows(channel: str, hour: int, phone: str) -> list[Figures]:
-        keys = [(channel,), (channel, hour), (channel, phone[:4])]
-        return [by_hand.setdefault(key, Figures()) for key in keys]
 
-    for _ in range(150):
-        began = at(chance.randrange(24), chance.randrange(60))
-        phone = f"79{chance.choice(['00', '16', '99'])}{chance.randrange(10**7):07}"
-        verification = verified(began, phone, chance.choice([None, 20, 45, 100, 290]))
-        channels = ["flashcall", "voice", "sms"][: chance.choice([1, 1, 2, 3])]
-        sent = []
-        for number, channel in enumerate(channels):
-            moment = began + timedelta(seconds=60 * number)
-            if moment >= at(0, day=DAY + timedelta(days=1)):
-                continue
+class ExpectedFigures:
+    """A day counted call by call in Python, for comparison with the count of the database."""
+
+    def __init__(self) -> None:
+        #: (channel,), (channel, hour) or (channel, prefix) -> figures; channel "" is all of them.
+        self.figures: dict[Any, Figures] = {}
+        #: Channel -> seconds from the call to the code, of each approval.
+        self.seconds: dict[str, list[int]] = {"": [], "flashcall": [], "voice": [], "sms": []}
+
+    def add(self, channel: str, moment: datetime, phone: str, **counts: Any) -> None:
+        """Add counts to the day, the hour and the prefix of a channel."""
+        for key in ((channel,), (channel, moment.hour), (channel, phone[:4])):
+            self.figures.setdefault(key, Figures()).add(**counts)
+
+    def add_call(self, verification: Verification, call: CallRequest) -> None:
+        if call.state == "queued":
+            return
+        outcome = FIGURE_OF_STATE.get(call.state, "waiting")
+        cost = call.price or Decimal(0)
+        for channel in (call.channel, ""):
+            counts = {"calls": call.state != "refused", "cost": cost, outcome: 1}
+            self.add(channel, call.created_at, call.phone, **counts)
+        if call.state != "refused":
+            self.add(call.channel, verification.created_at, call.phone, started=1)
+
+    def add_verification(self, verification: Verification, calls: list[CallRequest]) -> None:
+        """Add a verification and its calls, oldest first."""
+        for call in calls:
+            self.add_call(verification, call)
+        began, phone, approved_at = (
+            verification.created_at,
+            verification.phone,
+            verification.approved_at,
+        )
+        self.add("", began, phone, started=1, approved=approved_at is not None)
+        if approved_at is None:
+            return
+        sent = [call for call in calls if call.state not in ("queued", "refused")]
+        before_the_code = [call for call in sent if call.created_at <= approved_at]
+        if before_the_code:
+            last = before_the_code[-1]
+            self.add(last.channel, began, phone, approved=1)
+            for channel in (last.channel, ""):
+                self.seconds[channel].append(int((approved_at - last.created_at).total_seconds()))
+
+
+def random_verification(chance: random.Random) -> tuple[Verification, list[CallRequest]]:
+    """Create a verification of ``DAY`` with one to three calls, without those of the next day."""
+    began = at(chance.randrange(24), chance.randrange(60))
+    phone = f"79{chance.choice(['00', '16', '99'])}{chance.randrange(10**7):07}"
+    verification = verified(began, phone, chance.choice([None, 20, 45, 100, 290]))
+    calls = []
+    for number, channel in enumerate(["flashcall", "voice", "sms"][: chance.choice([1, 1, 2, 3])]):
+        moment = began + timedelta(seconds=60 * number)
+        if moment < at(0, day=DAY + timedelta(days=1)):
             state = chance.choice(STATES)
-            price = (
-                None
-                if state in ("refused", "queued", "unknown")
-                else Decimal("3.30" if channel == "sms" else "0.35")
-            )
-            called(moment, verification, channel=channel, state=state, price=price)
-            if state == "queued":
-                continue
-            for figures in rows(channel, moment.hour, phone) + rows("", moment.hour, phone):
-                figures.add(calls=state != "refused", cost=price or Decimal(0))
-                name = {
-                    "no_answer": "unanswered",
-                    "busy": "unanswered",
-                    "canceled": "unanswered",
-                }.get(state, state)
-                figures.add(**{name if name in vars(figures) else "waiting": 1})
-            if state != "refused":
-                sent.append((channel, moment))
-                for figures in rows(channel, began.hour, phone):
-                    figures.add(started=1)
-        for figures in rows("", began.hour, phone):
-            figures.add(started=1, approved=verification.approved_at is not None)
-        heard = [
-            one for one in sent if verification.approved_at and one[1] <= verification.approved_at
-        ]
-        if heard:
-            channel, moment = heard[-1]
-            assert verification.approved_at is not None
-            seconds = int((verification.approved_at - moment).total_seconds())
-            took[channel].append(seconds)
-            took[""].append(seconds)
-            for figures in rows(channel, began.hour, phone):
-                figures.add(approved=1)
+            price = None if state in WITHOUT_PRICE else PRICES[channel]
+            calls.append(called(moment, verification, channel=channel, state=state, price=price))
+    return verification, calls
+
+
+def without_seconds(figures: Figures) -> dict[str, Any]:
+    return {name: value for name, value in vars(figures).items() if name != "seconds"}
+
+
+def test_a_day_counted_by_the_database_equals_a_count_in_python() -> None:
+    chance = random.Random(7)
+    expected = ExpectedFigures()
+    for _ in range(150):
+        expected.add_verification(*random_verification(chance))
     counted = aggregation.count(DAY)
-    found = {(channel,): one for channel, one in counted.days.items()}
-    found |= dict(counted.hours)  # type: ignore[misc]
-    found |= dict(counted.prefixes)  # type: ignore[misc]
-    assert found.keys() == by_hand.keys()
-    for key, figures in found.items():
-        told = {name: value for name, value in vars(figures).items() if name != "seconds"}
-        assert told == {
-            name: value for name, value in vars(by_hand[key]).items() if name != "seconds"
-        }, key
-    assert took["voice"]
-    for channel, seconds_taken in took.items():
-        if seconds_taken:
-            assert counted.days[channel].median_seconds == bucket_of(median_low(seconds_taken))
+    figures: dict[Any, Figures] = {(channel,): day for channel, day in counted.days.items()}
+    figures |= {**counted.hours, **counted.prefixes}
+    assert figures.keys() == expected.figures.keys()
+    for key in figures:
+        assert without_seconds(figures[key]) == without_seconds(expected.figures[key]), key
+    assert expected.seconds["voice"]
+    for channel, seconds in expected.seconds.items():
+        if seconds:
+            assert counted.days[channel].median_seconds == bucket_of(median_low(seconds))
 
 
-def test_the_rates() -> None:
+def test_rates_and_the_cost_per_approval() -> None:
     for number in range(4):
         verification = verified(at(12), approved_after=10 if number else None)
         called(at(12), verification, state="answered" if number == 1 else "no_answer")
@@ -165,7 +199,7 @@ def test_an_approval_belongs_to_the_last_call_before_the_code() -> None:
     verification = verified(at(12), approved_after=90)
     called(at(12), verification)
     called(at(12, 1), verification, channel="voice", state="answered")
-    # Refused, and rung after the code was typed: neither brought it.
+    # A refused SMS and one sent after the code was typed: neither brought the code.
     called(at(12, 1), verification, channel="sms", state="refused", price=None)
     called(at(12, 2), verification, channel="sms", state="delivered")
     counted = aggregation.count(DAY).days
@@ -184,7 +218,7 @@ def test_an_approval_belongs_to_the_last_call_before_the_code() -> None:
     assert counted["voice"].seconds == counted[""].seconds == {30: 1}
 
 
-def test_test_numbers_and_what_never_left_are_no_calls(configure: Callable[..., None]) -> None:
+def test_test_numbers_and_queued_calls_are_not_counted(configure: Callable[..., None]) -> None:
     configure(TEST_NUMBERS={"79990000001": "1234"})
     with freeze_time(at(12)):
         verification = verifications.start("79990000001")
@@ -195,34 +229,26 @@ def test_test_numbers_and_what_never_left_are_no_calls(configure: Callable[..., 
     assert (day_of().calls, day_of().refused) == (0, 1)
 
 
-def test_days_and_hours_are_the_providers(configure: Callable[..., None]) -> None:
+def test_days_and_hours_are_in_the_providers_time_zone(configure: Callable[..., None]) -> None:
     called(at(23, 59, DAY - timedelta(days=1)))
     called(at(0))
     called(at(23, 59))
     called(at(0, 0, DAY + timedelta(days=1)))
-    assert {
-        hour: one.calls
-        for (channel, hour), one in aggregation.count(DAY).hours.items()
-        if not channel
-    } == {0: 1, 23: 1}
-    # Where clocks change: the hour that comes twice is one, and the day has all of its calls.
+    assert calls_of_all_channels(aggregation.count(DAY).hours) == {0: 1, 23: 1}
+    # When daylight saving time ends, the repeated hour counts as one hour.
     zone = ZoneInfo("Europe/Berlin")
     configure(PROVIDER_TIME_ZONE="Europe/Berlin")
     autumn = date(2026, 10, 25)
     for fold in (0, 1):
         called(datetime(2026, 10, 25, 2, 30, tzinfo=zone, fold=fold))
     called(at(23, 30, autumn, zone))
-    hours = aggregation.count(autumn).hours
-    assert {hour: one.calls for (channel, hour), one in hours.items() if not channel} == {
-        2: 2,
-        23: 1,
-    }
+    assert calls_of_all_channels(aggregation.count(autumn).hours) == {2: 2, 23: 1}
 
 
-def test_without_time_zones_the_days_are_the_providers_too(settings: Any) -> None:
+def test_without_use_tz_days_are_in_the_providers_time_zone_too(settings: Any) -> None:
     settings.USE_TZ = False
     settings.TIME_ZONE = "UTC"
-    # 21:30 on a server in UTC is half past midnight in Moscow.
+    # 21:30 in UTC is 00:30 of the next day in Moscow.
     naive = datetime(2026, 3, 9, 21, 30)
     verification = verified(naive, approved_after=12)
     called(naive, verification)
@@ -237,42 +263,38 @@ def test_without_time_zones_the_days_are_the_providers_too(settings: Any) -> Non
     assert DayFigures.objects.get(channel="").calls == 1
 
 
-def test_prefixes_are_blocks_of_operators() -> None:
+def test_prefixes_are_number_blocks_of_operators() -> None:
     for phone in ("79991234567", "79161234567", "380671234567", "7999123****"):
         called(at(12), phone=phone)
     prefixes = aggregation.count(DAY).prefixes
-    assert {prefix: one.calls for (channel, prefix), one in prefixes.items() if not channel} == {
-        "7999": 2,
-        "7916": 1,
-        "38067": 1,
-    }
+    assert calls_of_all_channels(prefixes) == {"7999": 2, "7916": 1, "38067": 1}
 
 
-def test_counting_again_changes_nothing_and_what_changed_is_counted_anew() -> None:
+def test_counting_again_replaces_the_stored_figures() -> None:
     call = called(at(12), verified(at(12), approved_after=12), state="placed")
     statistics.refresh_figures(DAY)
 
-    def kept() -> list[Any]:
-        left_out = ("id", "counted_at")
+    def stored_rows() -> list[Any]:
+        excluded = ("id", "counted_at")
         models = (DayFigures, HourFigures, PrefixFigures)
         rows = [
             row for model in models for row in model._default_manager.order_by("channel").values()
         ]
         return [
-            {name: value for name, value in row.items() if name not in left_out} for row in rows
+            {name: value for name, value in row.items() if name not in excluded} for row in rows
         ]
 
-    first = kept()
+    first = stored_rows()
     assert len(first) == 6
     statistics.refresh_figures(DAY)
-    assert kept() == first
+    assert stored_rows() == first
     CallRequest.objects.filter(pk=call.pk).update(state="answered")
     statistics.refresh_figures(DAY)
     day = DayFigures.objects.get(channel="flashcall")
     assert (day.waiting, day.answered, day.approved, day.seconds) == (0, 1, 1, {"12": 1})
 
 
-def test_who_counted_earlier_does_not_overwrite_who_counted_later(
+def test_an_earlier_count_does_not_overwrite_a_later_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     called(at(12))
@@ -284,9 +306,9 @@ def test_who_counted_earlier_does_not_overwrite_who_counted_later(
     assert DayFigures.objects.get(channel="").calls == 1
 
 
-@pytest.mark.parametrize(("retention", "kept"), [("delete", 1), ("mask", 0)])
-def test_what_was_purged_stays_counted(
-    configure: Callable[..., None], retention: str, kept: int
+@pytest.mark.parametrize(("retention", "calls"), [("delete", 1), ("mask", 0)])
+def test_the_figures_of_a_purged_day_stay(
+    configure: Callable[..., None], retention: str, calls: int
 ) -> None:
     called(at(12))
     with freeze_time(at(13)):
@@ -294,12 +316,12 @@ def test_what_was_purged_stays_counted(
     CallRequest.objects.all().delete()
     configure(RETENTION_DAYS=30, RETENTION=retention)
     with freeze_time(at(12) + timedelta(days=40)):
-        # Masking keeps every call: there the day may be counted anew.
+        # Masking deletes no call, so the day can be counted again.
         assert statistics.refresh_figures(DAY) is (retention == "mask")
-        assert DayFigures.objects.get(channel="").calls == kept
+        assert DayFigures.objects.get(channel="").calls == calls
 
 
-def test_days_that_nobody_counted_are_made_up_for() -> None:
+def test_missing_days_are_counted_later() -> None:
     called(at(12))
     called(at(12, day=DAY + timedelta(days=2)))
     today = DAY + timedelta(days=4)
@@ -311,7 +333,7 @@ def test_days_that_nobody_counted_are_made_up_for() -> None:
     ) == [1, 0, 1, 0]
 
 
-def test_the_beat_task_counts_also_where_the_provider_is_down(
+def test_the_daily_task_counts_even_if_the_provider_is_unreachable(
     configure: Callable[..., None],
 ) -> None:
     configure(TRANSPORT="http", API_KEY="key", API_URL="http://127.0.0.1:9/", TIMEOUT=(0.2, 0.2))
@@ -325,29 +347,31 @@ def test_a_day_costs_a_fixed_number_of_queries(django_assert_num_queries: Any) -
     for calls in (1, 20):
         for number in range(calls):
             called(at(12, number), verified(at(12, number), approved_after=12), channel="voice")
-        # Four that count, the lock, what was kept, and for each of three tables a DELETE and an
-        # INSERT; the savepoint.
+        # Four that count, SAVEPOINT and its release, the lock, the stored row, and a DELETE and an
+        # INSERT for each of three tables.
         with django_assert_num_queries(14):
             statistics.refresh_figures(DAY)
 
 
-@freeze_time(at(15, 30))
-def test_a_period_is_read_and_today_is_counted_live(django_assert_num_queries: Any) -> None:
+def add_a_week_of_calls() -> None:
+    """Three calls today, two yesterday and one a week ago, counted; then one more today."""
     for days_ago, calls in ((0, 3), (1, 2), (7, 1)):
         for number in range(calls):
             moment = at(15, number) - timedelta(days=days_ago)
-            called(
-                moment,
-                verified(moment, approved_after=20),
-                channel="voice" if number else "flashcall",
-            )
+            channel = "voice" if number else "flashcall"
+            called(moment, verified(moment, approved_after=20), channel=channel)
     statistics.fill_figures()
     called(at(15, 29))
+
+
+@freeze_time(at(15, 30))
+def test_a_period_is_read_and_today_is_counted_live(django_assert_num_queries: Any) -> None:
+    add_a_week_of_calls()
     period = reading.Period(DAY - timedelta(days=7), DAY)
-    # The days, and of today when it was counted, and the four that count.
+    # The stored days, the time of today's last count, and the four that count.
     with django_assert_num_queries(6):
         days = period.by_day()
-    assert [(day, one.calls) for day, one in days if one.calls] == [
+    assert [(day, figures.calls) for day, figures in days if figures.calls] == [
         (DAY - timedelta(days=7), 1),
         (DAY - timedelta(days=1), 2),
         (DAY, 4),
@@ -355,24 +379,29 @@ def test_a_period_is_read_and_today_is_counted_live(django_assert_num_queries: A
     assert len(days) == 8
     with django_assert_num_queries(3):
         channels, hours, prefixes = period.by_channel(), period.by_hour(), period.by_prefix()
-    assert {name: (one.calls, one.approved) for name, one in channels.items()} == {
+    assert {name: (figures.calls, figures.approved) for name, figures in channels.items()} == {
         "": (7, 6),
         "flashcall": (4, 3),
         "voice": (3, 3),
         "sms": (0, 0),
     }
     assert (channels[""].median_seconds, channels[""].cost) == (20, Decimal("2.45"))
-    # Tuesdays and a Monday.
-    assert {key: one.calls for key, one in hours.items()} == {(1, 15): 5, (0, 15): 2}
-    assert {prefix: one.calls for prefix, one in prefixes.items()} == {"7999": 7}
+    # Two Tuesdays and a Monday, all at 15 o'clock.
+    assert {key: figures.calls for key, figures in hours.items()} == {(1, 15): 5, (0, 15): 2}
+    assert {prefix: figures.calls for prefix, figures in prefixes.items()} == {"7999": 7}
+
+
+@freeze_time(at(15, 30))
+def test_a_period_is_read_for_one_channel() -> None:
+    add_a_week_of_calls()
     voice = reading.Period(DAY - timedelta(days=7), DAY - timedelta(days=1), "voice")
-    assert sum(one.calls for _, one in voice.by_day()) == 1
+    assert sum(figures.calls for _, figures in voice.by_day()) == 1
     assert (voice.by_hour().keys(), voice.by_prefix()["7999"].calls) == ({(0, 15)}, 1)
     assert reading.oldest_day() == DAY - timedelta(days=7)
 
 
 @freeze_time(at(15, 30))
-def test_the_same_time_of_an_earlier_day() -> None:
+def test_figures_until_the_same_time_of_an_earlier_day() -> None:
     yesterday = DAY - timedelta(days=1)
     for hour, minute in ((9, 0), (15, 29), (15, 31), (20, 0)):
         called(at(hour, minute, yesterday))
@@ -387,7 +416,7 @@ def test_the_same_time_of_an_earlier_day() -> None:
     assert reading.until(now, 1, "voice").calls == 0
 
 
-def test_of_a_day_that_was_counted_only_the_last_hours_are_counted_anew(
+def test_only_the_last_hours_of_a_counted_day_are_counted_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     chance = random.Random(3)
@@ -397,15 +426,14 @@ def test_of_a_day_that_was_counted_only_the_last_hours_are_counted_anew(
         called(moment, verification, channel=chance.choice(["flashcall", "voice"]), state="placed")
     with freeze_time(at(14, 17)):
         statistics.refresh_figures(DAY)
-    # Since then: the calls of the last two hours have ended, one of the morning was corrected by
-    # nobody.
+    # After that count the calls since 13:00 end. Earlier ones stay as they are.
     CallRequest.objects.filter(created_at__gte=at(13)).update(state="no_answer")
     now = at(15, 30)
     whole = aggregation.count(DAY, ends=now)
     read = reading.today(now)
     assert read.days == whole.days
     assert read.hours == whole.hours
-    # Prefixes stand as they were counted.
+    # Prefixes stay as they were stored; only days and hours are updated.
     assert read.prefixes["", "7999"].calls == aggregation.count(DAY, ends=at(15)).days[""].calls
     bounds = []
     monkeypatch.setattr(

@@ -1,5 +1,6 @@
-"""A week of traffic in which everything that can be lost is lost, and two syncs at once: the books
-agree to the kopeck.
+"""After a week of lost tasks, replies and callbacks our calls and prices agree with the provider's.
+
+Concurrent syncs of one day agree too.
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ from django_voicepassword.verifications import channels
 from tests.concurrency import run_at_once
 from tests.sandbox_process import SandboxProcess
 
-#: Calls a day; a person may want more: WEEK_CALLS=2000.
+#: Verifications a day. The environment variable WEEK_CALLS sets another number.
 CALLS = int(os.environ.get("WEEK_CALLS", "40"))
-#: Nothing that only takes time.
-SLOW = {"slow", "silent"}
+#: Replies that only take time.
+SLOW_REPLIES = {"slow", "silent"}
 NUMBERS = [
-    number for number, one in OUTCOMES.items() if one.reply not in SLOW and one.callbacks != "late"
+    number
+    for number, outcome in OUTCOMES.items()
+    if outcome.reply not in SLOW_REPLIES and outcome.callbacks != "late"
 ]
 STATES = {
     "ANSWERED": "answered",
@@ -63,11 +66,11 @@ def sandbox(process: SandboxProcess, configure: Callable[..., None]) -> SandboxP
     return process
 
 
-def traffic(chance: random.Random) -> int:
-    """One day: calls of every outcome, some followed by another try; workers die before and after
-    asking.
+def make_traffic(chance: random.Random) -> int:
+    """Make a day of calls with every outcome, some followed by a resend.
 
-    How many were claimed by a worker that died before it asked.
+    Some workers die before or after they send the request. Returns how many calls were claimed by
+    a worker that died before.
     """
     never_sent = 0
     for _ in range(CALLS):
@@ -76,12 +79,12 @@ def traffic(chance: random.Random) -> int:
             call = verification.calls.order_by("-id").first()
             assert call is not None
             if chance.random() < 0.05:
-                # A worker died between the claim and the request: nothing rang.
+                # The worker dies between the claim and the request: no phone rings.
                 never_sent += call.claim("", timezone.now())
             else:
                 placing.place(call.pk)
                 if chance.random() < 0.05:
-                    # It died before the reply was written.
+                    # The worker dies before it writes the reply.
                     CallRequest.objects.filter(pk=call.pk, state="placed").update(
                         state="placing",
                         provider_id="",
@@ -93,15 +96,15 @@ def traffic(chance: random.Random) -> int:
             usable = channels.following(list(verification.calls.order_by("id")))
             if verification.is_open and usable:
                 verifications.resend(verification.id, channel=chance.choice(usable))
-        # What is still queued is lost with its queue: nothing rang.
+        # The queue is lost with the tasks that are still in it: no phone rings.
         CallRequest.objects.filter(state="queued").update(
             state="refused", error_code="broker_unavailable"
         )
     return never_sent
 
 
-def hear(sandbox: SandboxProcess, chance: random.Random) -> None:
-    """A third of the callbacks come, doubled and in any order."""
+def deliver_callbacks(sandbox: SandboxProcess, chance: random.Random) -> None:
+    """Deliver a third of the callbacks, each twice."""
     for row in sandbox.calls():
         if chance.random() < 0.33 and row["state"] in STATES:
             call = CallRequest.objects.filter(provider_id=row["id"]).first()
@@ -113,15 +116,15 @@ def hear(sandbox: SandboxProcess, chance: random.Random) -> None:
                     recording.record(call.pk, report, CallStatus.Source.CALLBACK)
 
 
-def settle(sandbox: SandboxProcess) -> None:
-    ends = time.monotonic() + 30
+def wait_for_final_states(sandbox: SandboxProcess) -> None:
+    deadline = time.monotonic() + 30
     while any(row["state"] in ("DIALING", "QUEUED", "SEND") for row in sandbox.calls()):
-        assert time.monotonic() < ends
+        assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def grow_older(sandbox: SandboxProcess) -> None:
-    """A day passes, for the provider and for us."""
+    """Let a day pass, for the provider and for the app."""
     sandbox.age()
     day = timedelta(days=1)
     names = ["created_at", "claimed_at", "placed_at", "finished_at", "occurred_at", "next_poll_at"]
@@ -130,57 +133,76 @@ def grow_older(sandbox: SandboxProcess) -> None:
     DailyStatistics.objects.all().delete()
 
 
-@pytest.mark.django_db
-def test_a_week_of_losses_and_the_books_agree(sandbox: SandboxProcess) -> None:
-    chance = random.Random(20260310)
+def run_week(sandbox: SandboxProcess, chance: random.Random) -> int:
+    """Seven days of traffic; return how many calls no worker sent although it claimed them."""
     never_sent = 0
     for _ in range(7):
-        never_sent += traffic(chance)
-        settle(sandbox)
-        hear(sandbox, chance)
-        # Workers that died are noticed; what nobody reported is asked for, some of it.
+        never_sent += make_traffic(chance)
+        wait_for_final_states(sandbox)
+        deliver_callbacks(sandbox, chance)
+        # The workers that died are noticed, and on some days missing reports are polled.
         recovery.lose_abandoned(timezone.now() + timedelta(hours=1))
         if chance.random() < 0.5:
             polling.poll_due(timezone.now() + timedelta(seconds=20))
         grow_older(sandbox)
-    today = statistics.provider_today()
-    days = [statistics.sync_day(today - timedelta(days=ago)).statistics for ago in range(9)]
+    return never_sent
 
-    rang = sandbox.calls()
-    assert len(rang) > CALLS * 4
-    kept = {
-        (call.provider_id, call.channel == "sms"): call
-        for call in CallRequest.objects.exclude(provider_id="")
-    }
-    assert len(kept) == CallRequest.objects.exclude(provider_id="").count()
-    for row in rang:
-        call = kept.pop((row["id"], row["channel"] == "sms"))
-        told = STATES.get(row["state"])
+
+def assert_every_ring_has_its_call(ledger: list[dict[str, Any]]) -> None:
+    """Each row of the provider's ledger has one call of the app, and each id one row."""
+    identified = CallRequest.objects.exclude(provider_id="")
+    calls = {(call.provider_id, call.channel == "sms"): call for call in identified}
+    assert len(calls) == identified.count()
+    for row in ledger:
+        call = calls.pop((row["id"], row["channel"] == "sms"))
         assert (call.phone, call.price) == (row["number"], Decimal(row["price"]))
         assert call.origin == "app"
-        if told is not None:
-            assert call.state == told or call.difference or _was_contradicted(row), (
-                row,
-                call.state,
-            )
-    # Nothing that we hold an id for did not ring.
-    assert kept == {}
-    # SQLite adds up in binary.
+        assert_state_agrees(call, row)
+    # No call has an id that is not in the ledger.
+    assert calls == {}
+
+
+def assert_state_agrees(call: CallRequest, row: dict[str, Any]) -> None:
+    expected = STATES.get(row["state"])
+    if expected is not None:
+        assert call.state == expected or call.difference or _was_contradicted(row), (
+            row,
+            call.state,
+        )
+
+
+def assert_totals_agree(
+    ledger: list[dict[str, Any]], days: list[DailyStatistics], never_sent: int
+) -> None:
+    # SQLite adds decimals as binary floats.
     spent = CallRequest.objects.aggregate(total=Sum("price"))["total"].quantize(Decimal("0.01"))
-    assert (
-        spent == sum(Decimal(row["price"]) for row in rang) == sum(day.total_price for day in days)
-    )
-    assert sum(day.matched for day in days) == len(rang)
+    assert spent == sum(Decimal(row["price"]) for row in ledger)
+    assert spent == sum(day.total_price for day in days)
+    assert sum(day.matched for day in days) == len(ledger)
     assert sum(day.imported for day in days) == 0
-    # What a dying worker never sent is all that the provider does not list.
-    assert never_sent > 0
+    # The provider lists every call except those that a dying worker never sent.
     assert sum(day.missing for day in days) == never_sent
+
+
+@pytest.mark.django_db
+def test_after_a_week_of_losses_every_call_and_kopeck_agrees(sandbox: SandboxProcess) -> None:
+    never_sent = run_week(sandbox, random.Random(20260310))
+    today = statistics.provider_today()
+    days = [statistics.sync_day(today - timedelta(days=ago)).statistics for ago in range(9)]
+    ledger = sandbox.calls()
+    assert len(ledger) > CALLS * 4
+    assert_every_ring_has_its_call(ledger)
+    assert never_sent > 0
+    assert_totals_agree(ledger, days, never_sent)
     assert CallRequest.objects.filter(state="unknown", provider_id="").count() == never_sent
     assert not CallRequest.objects.filter(state__in=["queued", "placing"]).exists()
 
 
 def _was_contradicted(row: dict[str, Any]) -> bool:
-    """The provider told two final states: the first stays until its statistics say otherwise."""
+    """Return whether the provider reports two final states for this call.
+
+    The first stays until the daily statistics say otherwise.
+    """
     return (
         len(
             [state for state in outcome_of(row["number"], row["channel"]).states if state in STATES]
@@ -190,13 +212,13 @@ def _was_contradicted(row: dict[str, Any]) -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_syncs_of_one_day_at_once_do_not_collide(
+def test_concurrent_syncs_of_one_day_write_each_row_once(
     sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("django_voicepassword.statistics.sync.CHUNK", 300)
     sandbox.generate("10.03.2026", 2000)
     results: list[Any] = run_at_once([lambda: statistics.sync_day(date(2026, 3, 10))] * 3)
-    assert [type(one).__name__ for one in results] == ["DayReport"] * 3, results
+    assert [type(result).__name__ for result in results] == ["DayReport"] * 3, results
     assert sum(report.written for report in results) == 2000
     assert CallRequest.objects.count() == CallStatus.objects.count() == 2000
     day = DailyStatistics.objects.get()
