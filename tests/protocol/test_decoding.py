@@ -1,4 +1,4 @@
-"""Bytes to JSON, and the guard that looks at them first, wherever a chunk ends."""
+"""JSON is decoded with numbers as text, and the guard limits depth and digits across chunks."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ from django_voicepassword.provider.protocol.json_decoder import (
         (b"9" * 5000, "9" * 5000),
     ],
 )
-def test_numbers_stay_text(body: bytes, value: object) -> None:
+def test_numbers_are_decoded_as_text(body: bytes, value: object) -> None:
     assert decode_json(body) == value
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"nope", b'"\xff"', b"NaN", b"[-Infinity]", b"[" * 100_000, b"{}{}"]
 )
-def test_what_is_no_json_is_unreadable(body: bytes) -> None:
+def test_invalid_json_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableReply, match="not JSON") as caught:
         decode_json(body)
-    # What could not be read is not carried along.
+    # The decoding error, which holds the document, is not shown.
     assert caught.value.__suppress_context__
 
 
 def passes(*chunks: bytes) -> bool:
+    """Return whether the guard accepts a document in these chunks."""
     guard = JsonGuard()
     try:
         for chunk in chunks:
@@ -52,7 +53,7 @@ def passes(*chunks: bytes) -> bool:
 
 
 def nested(depth: int, inside: bytes = b"1") -> bytes:
-    """Lists and objects in each other, with what confuses a reader of brackets beside each."""
+    """Return nested lists and objects, with brackets and quotes in strings at each level."""
     start = (b'{"[[{\\"[": ', b'["]]", "\\\\", "", ')
     end = (b', "]\\\\\\"}}": "\\\\"}', b', "[{"]')
     opened = b"".join(start[level % 2] for level in range(depth))
@@ -63,9 +64,7 @@ def nested(depth: int, inside: bytes = b"1") -> bytes:
 @pytest.mark.parametrize(
     ("depth", "is_flat"), [(1, True), (2, True), (49, True), (50, True), (201, False), (202, False)]
 )
-def test_so_many_brackets_in_brackets_and_no_more_wherever_it_is_cut(
-    depth: int, is_flat: bool
-) -> None:
+def test_the_depth_is_limited_wherever_the_document_is_cut(depth: int, is_flat: bool) -> None:
     text = nested(depth)
     json.loads(text)
     assert passes(text) == is_flat
@@ -74,7 +73,7 @@ def test_so_many_brackets_in_brackets_and_no_more_wherever_it_is_cut(
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
-def test_brackets_that_stay_open_are_counted_exactly(size: int) -> None:
+def test_open_brackets_are_counted_exactly(size: int) -> None:
     assert MOST_DEPTH == 50
     for depth, is_flat in ((49, True), (50, True), (51, False)):
         text = nested(depth, b"1" * 20)
@@ -82,14 +81,14 @@ def test_brackets_that_stay_open_are_counted_exactly(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 1000])
-def test_brackets_beside_each_other_are_as_many_as_they_like(size: int) -> None:
+def test_sibling_brackets_are_not_limited(size: int) -> None:
     text = b"[" + b",".join([nested(49), b"{}", b'"["', b'{"a": []}', nested(3)] * 20) + b"]"
     json.loads(text)
     assert passes(*(text[at : at + size] for at in range(0, len(text), size)))
 
 
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
-def test_brackets_that_close_in_the_same_chunk_count_while_they_are_open(
+def test_brackets_closed_in_the_same_chunk_count_while_they_are_open(
     opening: bytes, closing: bytes
 ) -> None:
     assert passes(opening * 50 + closing * 50)
@@ -101,7 +100,7 @@ def test_brackets_that_close_in_the_same_chunk_count_while_they_are_open(
 
 
 @pytest.mark.parametrize("digit", [b"0", b"1", b"5", b"9"])
-def test_so_many_digits_and_no_more(digit: bytes) -> None:
+def test_the_number_of_digits_is_limited(digit: bytes) -> None:
     assert MOST_DIGITS == 1000
     assert passes(b"[" + digit * 1000 + b"]")
     assert passes(b"[" + digit * 1000 + b"," + digit * 1000 + b"]")

@@ -1,6 +1,4 @@
-"""What is kept of the provider's text, to the letter; ``tests/hostile/test_masking.py`` searches
-for what slips through.
-"""
+"""The exact result of masking; ``tests/hostile/test_masking.py`` searches for leaks."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ NUMBER = "79990000001"
         ("a\u00a0b", "a b"),
     ],
 )
-def test_a_text_that_every_database_takes(text: str, clean: str) -> None:
+def test_clean_text_removes_what_a_database_refuses(text: str, clean: str) -> None:
     assert masking.clean_text(text) == clean
 
 
@@ -39,7 +37,7 @@ def test_a_text_that_every_database_takes(text: str, clean: str) -> None:
         ("", "***"),
     ],
 )
-def test_a_number_keeps_two_digits(number: str, masked: str) -> None:
+def test_a_masked_number_keeps_two_digits(number: str, masked: str) -> None:
     assert masking.mask_number(number) == masked
 
 
@@ -49,7 +47,7 @@ def test_a_number_keeps_two_digits(number: str, masked: str) -> None:
         (f"call to {NUMBER} failed", "call to *********01 failed"),
         ("+7 (999) 000-00-01", "*********01"),
         ("7___9999999999", "*********99"),
-        # Four between two digits are too many for one number.
+        # Digits with four characters between them belong to two numbers.
         ("123456789    012345678", "123456789    012345678"),
         ("123456789", "123456789"),
         ("1234567890", "********90"),
@@ -59,7 +57,7 @@ def test_a_number_keeps_two_digits(number: str, masked: str) -> None:
         (None, "None"),
     ],
 )
-def test_a_text_without_secrets_and_numbers(text: object, masked: str) -> None:
+def test_secrets_and_numbers_in_a_text_are_masked(text: object, masked: str) -> None:
     assert masking.mask_text(text, "k-e-y", None, "", "k-e-y-2") == masked
 
 
@@ -70,7 +68,7 @@ def test_a_text_is_cut_after_it_is_masked() -> None:
     assert masking.mask_words("abcdef", length=3) == "abc"
 
 
-def test_words_have_no_code() -> None:
+def test_a_code_among_words_is_masked() -> None:
     assert (
         masking.mask_words(f"code 1234, of 123 and {NUMBER}: s3cret", "s3cret")
         == "code ***, of 123 and *********01: ***"
@@ -78,7 +76,7 @@ def test_words_have_no_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "kept"),
+    ("key", "value", "expected"),
     [
         ("code", "1234", "***"),
         ("Sent Code", 12, "***"),
@@ -123,12 +121,12 @@ def test_words_have_no_code() -> None:
         ("pin 4821", "1", "1"),
     ],
 )
-def test_one_value_of_a_payload(key: str, value: Any, kept: Any) -> None:
+def test_a_value_of_a_payload_is_masked_by_its_key(key: str, value: Any, expected: Any) -> None:
     masked = masking.mask_payload({key: value}, "s3cret", None)
-    assert list(masked.values()) == [kept]
+    assert list(masked.values()) == [expected]
 
 
-def test_a_name_is_masked_and_cut_too() -> None:
+def test_a_key_of_a_payload_is_masked_and_cut_too() -> None:
     assert masking.mask_payload({"k" * 100: 1, "pin 4821": 2, "my s3cret": 3, 5: 4}, "s3cret") == {
         "k" * 64: "1",
         "pin ***": "2",
@@ -138,29 +136,31 @@ def test_a_name_is_masked_and_cut_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "id", "kept"),
+    ("number", "id", "expected"),
     [
         (NUMBER, NUMBER, "***"),
         (NUMBER, f"x{NUMBER}", "***"),
         ("+7 999 000-00-01", f"{NUMBER}5", "***"),
         (NUMBER, "9990000001", "9990000001"),
         ("1234567", "12345678", "***"),
-        # What is so short is no number of a person.
+        # Six digits are too few for a phone number.
         ("123456", "1234567", "1234567"),
         ("", "1234567", "1234567"),
     ],
 )
 @pytest.mark.parametrize("name", ["number", " NUMBER "])
-def test_an_id_is_kept_unless_it_is_the_number(name: str, number: str, id: str, kept: str) -> None:
-    assert masking.mask_payload({"id": id, name: number})["id"] == kept
+def test_an_id_is_kept_unless_it_contains_the_number(
+    name: str, number: str, id: str, expected: str
+) -> None:
+    assert masking.mask_payload({"id": id, name: number})["id"] == expected
 
 
-def test_thirty_values_are_kept_and_no_more() -> None:
+def test_at_most_thirty_values_of_a_payload_are_kept() -> None:
     assert list(masking.mask_payload({f"{number}": number for number in range(40)})) == [
         f"{number}" for number in range(30)
     ]
 
 
-def test_a_secret_within_another_does_not_save_the_other() -> None:
+def test_a_secret_inside_another_secret_does_not_protect_the_other() -> None:
     assert masking.mask_text("it is abcd", "cd", "abcd") == "it is ***"
     assert masking.mask_text("it is abcd", "abcd", "cd") == "it is ***"

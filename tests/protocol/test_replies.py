@@ -1,4 +1,4 @@
-"""Answers: what is read of them, and what is refused."""
+"""Replies of the provider are parsed within bounds, and refusals and unreadable replies raise."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from django_voicepassword.exceptions import AccountRefused, ProviderRefused, Unr
 from django_voicepassword.provider import protocol
 
 
-def answer(**values: Any) -> bytes:
+def reply_body(**values: Any) -> bytes:
     return json.dumps({"result": "ok", **values}).encode()
 
 
-def test_an_answer_may_have_nothing_but_ok() -> None:
+def test_a_reply_may_consist_of_ok_alone() -> None:
     assert protocol.parse_send(b'{" Result ": " OK "}') == protocol.SendReply(id="")
 
 
-def test_what_is_read_is_bounded() -> None:
-    reply = protocol.parse_send(answer(id="i" * 70, number="7" * 30, price="0,35", code="1234"))
+def test_values_are_cut_to_their_length() -> None:
+    reply = protocol.parse_send(reply_body(id="i" * 70, number="7" * 30, price="0,35", code="1234"))
     assert reply == protocol.SendReply("i" * 64, "7" * 20, Decimal("0.35"), "1234")
     assert repr(reply) == f"SendReply(id='{'i' * 64}', price=Decimal('0.35'))"
 
 
-def test_what_was_read_stays_as_it_was() -> None:
+def test_parsed_values_are_immutable() -> None:
     for value, name in (
         (protocol.SendReply("1"), "id"),
         (protocol.Balance(Decimal(1), "Rub"), "amount"),
@@ -57,31 +57,37 @@ def test_what_was_read_stays_as_it_was() -> None:
         ({}, None),
     ],
 )
-def test_the_code_of_the_provider(values: dict[str, Any], code: str | None) -> None:
-    assert protocol.parse_send(answer(**values)).code == code
+def test_the_providers_code_is_read_from_code_or_message(
+    values: dict[str, Any], code: str | None
+) -> None:
+    assert protocol.parse_send(reply_body(**values)).code == code
 
 
-def test_a_balance_needs_an_amount_and_no_currency() -> None:
-    assert protocol.parse_balance(answer(balance="-1.5")) == protocol.Balance(Decimal("-1.50"), "")
-    assert protocol.parse_balance(answer(balance=1, currency="R" * 20)).currency == "R" * 16
+def test_a_balance_needs_an_amount_but_no_currency() -> None:
+    assert protocol.parse_balance(reply_body(balance="-1.5")) == protocol.Balance(
+        Decimal("-1.50"), ""
+    )
+    assert protocol.parse_balance(reply_body(balance=1, currency="R" * 20)).currency == "R" * 16
     for values in ({}, {"balance": None}, {"balance": "much"}):
         with pytest.raises(UnreadableReply, match="no balance"):
-            protocol.parse_balance(answer(**values))
+            protocol.parse_balance(reply_body(**values))
 
 
-def test_a_state_is_an_object_or_a_list_of_one() -> None:
+def test_a_state_is_an_object_or_a_list_of_one_object() -> None:
     report = {"id": "12", "state": "BUSY"}
-    assert protocol.parse_state(answer(data=report)) == protocol.parse_state(answer(data=[report]))
+    assert protocol.parse_state(reply_body(data=report)) == protocol.parse_state(
+        reply_body(data=[report])
+    )
     for data in ([], [report, report], [[report]], None, "BUSY"):
         with pytest.raises(UnreadableReply):
-            protocol.parse_state(answer(data=data))
+            protocol.parse_state(reply_body(data=data))
 
 
 @pytest.mark.parametrize(
     "body",
     [b"[]", b'"ok"', b"{}", b'{"result": "okay"}', b'{"result": null}', b'{"result": "errors"}'],
 )
-def test_an_answer_without_a_result_is_unreadable(body: bytes) -> None:
+def test_a_reply_without_a_result_is_unreadable(body: bytes) -> None:
     for parse in (
         protocol.parse_object,
         protocol.parse_send,
@@ -93,7 +99,7 @@ def test_an_answer_without_a_result_is_unreadable(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "error_code"),
     [
         ("User_Disabled", "User_Disabled"),
         (5, "5"),
@@ -104,7 +110,7 @@ def test_an_answer_without_a_result_is_unreadable(body: bytes) -> None:
         ("bad s3cret", "bad ***"),
     ],
 )
-def test_a_refusal_names_its_error(code: Any, told: str) -> None:
+def test_a_refusal_has_the_error_code(code: Any, error_code: str) -> None:
     body = json.dumps({"Result": "ERROR", "Error_Code": code}).encode()
     for parse in (
         protocol.parse_object,
@@ -114,12 +120,14 @@ def test_a_refusal_names_its_error(code: Any, told: str) -> None:
     ):
         with pytest.raises(ProviderRefused) as caught:
             parse(body, "s3cret")
-        assert caught.value.error_code == told
-        assert isinstance(caught.value, AccountRefused) == (told == "User_Disabled")
+        assert caught.value.error_code == error_code
+        assert isinstance(caught.value, AccountRefused) == (error_code == "User_Disabled")
 
 
-def test_the_secrets_of_a_state_are_masked() -> None:
-    report = protocol.parse_state(answer(data={"state": "BUSY s3cret", "note": "s3cret"}), "s3cret")
+def test_secrets_in_a_state_are_masked() -> None:
+    report = protocol.parse_state(
+        reply_body(data={"state": "BUSY s3cret", "note": "s3cret"}), "s3cret"
+    )
     assert (report.raw_state, dict(report.raw)) == (
         "BUSY ***",
         {"state": "BUSY ***", "note": "***"},

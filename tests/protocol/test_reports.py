@@ -1,4 +1,4 @@
-"""Reports: which fields are read, how much of them, and the forms of a callback."""
+"""Reports are parsed within bounds and masked, from every format in which a callback may come."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def part(name: str, value: bytes) -> bytes:
     return f'Content-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + value
 
 
-def test_every_field_is_read() -> None:
+def test_every_field_is_parsed() -> None:
     payload = {
         "ID": "12",
         "Number": "+7 999 000-00-01",
@@ -48,31 +48,31 @@ def test_every_field_is_read() -> None:
     assert dict(report.raw) == {**payload, "Number": "***01", "price": "0.35"}
     assert NUMBER not in repr(report)
     assert "raw=" not in repr(report)
-    # What is kept beside is not what it says.
+    # Equality ignores the stored payload.
     assert report == protocol.parse_report({**payload, "note": "x"})
 
 
 @pytest.mark.parametrize("key", ["id", "number", "state", "duration", "price", "date", "service"])
-def test_one_field_is_a_report(key: str) -> None:
-    read = protocol.parse_report({key: "5", "note": "x"})
-    assert read.raw
+def test_one_known_field_is_enough(key: str) -> None:
+    report = protocol.parse_report({key: "5", "note": "x"})
+    assert report.raw
     with pytest.raises(UnreadableReply, match="at least one of"):
         protocol.parse_report({key: "", "note": "x"})
 
 
-def test_nothing_is_read_into_what_is_absent() -> None:
+def test_absent_and_invalid_fields_are_none() -> None:
     report = protocol.parse_report({"duration": "x", "number": "none"})
     assert report == protocol.Report()
     assert protocol.Report() == protocol.Report(None, None, None, None, None, None, None, None, {})
 
 
 @pytest.mark.parametrize("payload", [None, "BUSY", 5, [], [{"state": "BUSY"}]])
-def test_what_is_no_object_is_no_report(payload: Any) -> None:
+def test_a_report_must_be_an_object(payload: Any) -> None:
     with pytest.raises(UnreadableReply, match="must be a JSON object"):
         protocol.parse_report(payload)
 
 
-def test_values_are_bounded() -> None:
+def test_values_are_cut_to_their_length() -> None:
     report = protocol.parse_report(
         {"id": "i" * 70, "number": "7" * 30, "state": "s" * 70, "service": "v" * 70}
     )
@@ -80,7 +80,7 @@ def test_values_are_bounded() -> None:
     assert (report.state, report.raw_state, report.service) == ("other", "s" * 64, "v" * 64)
 
 
-def test_words_repeat_neither_number_nor_secret_nor_code() -> None:
+def test_state_and_service_show_no_number_secret_or_code() -> None:
     report = protocol.parse_report(
         {
             "number": "999 0001",
@@ -94,8 +94,8 @@ def test_words_repeat_neither_number_nor_secret_nor_code() -> None:
     assert (report.raw_state, report.service) == ("BUSY *** *** ***", "Flash *** *** ***")
     assert report.raw["note"] == "***"
     # A mask may be longer than what it hides.
-    read = protocol.parse_report({"number": "1", "state": "1" * 40, "service": "1" * 40})
-    assert (read.raw_state, read.service) == ("*" * 64, "*" * 64)
+    report = protocol.parse_report({"number": "1", "state": "1" * 40, "service": "1" * 40})
+    assert (report.raw_state, report.service) == ("*" * 64, "*" * 64)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_words_repeat_neither_number_nor_secret_nor_code() -> None:
         ),
     ],
 )
-def test_a_callback_in_any_form(body: bytes, content_type: str) -> None:
+def test_a_callback_is_parsed_in_every_format(body: bytes, content_type: str) -> None:
     report = protocol.parse_callback(body, content_type)
     assert (report.id, report.state) == ("12", "busy")
 
@@ -135,7 +135,7 @@ def test_a_callback_in_any_form(body: bytes, content_type: str) -> None:
     "body",
     [b'{"state": "BUSY s3cret"}', b"state=BUSY+s3cret", multipart(part("state", b"BUSY s3cret"))],
 )
-def test_the_secrets_of_a_callback_are_masked(body: bytes) -> None:
+def test_secrets_in_a_callback_are_masked(body: bytes) -> None:
     content_type = "multipart/form-data; boundary=x" if body.startswith(b"--") else ""
     assert protocol.parse_callback(body, content_type, "s3cret").raw_state == "BUSY ***"
 
@@ -158,19 +158,19 @@ def test_the_secrets_of_a_callback_are_masked(body: bytes) -> None:
         (multipart(part("state", b"BUSY")), f"multipart/form-data; a={'b' * 400}; boundary=x"),
     ],
 )
-def test_what_cannot_be_read_as_a_callback(body: bytes, content_type: str) -> None:
+def test_an_invalid_callback_is_unreadable(body: bytes, content_type: str) -> None:
     with pytest.raises(UnreadableReply) as caught:
         protocol.parse_callback(body, content_type)
     assert caught.value.__cause__ is None
 
 
-def test_fifty_fields_are_read() -> None:
+def test_fifty_fields_are_accepted() -> None:
     assert protocol.parse_callback(b"&".join([b"a=1"] * 49) + b"&state=BUSY").state == "busy"
     body = multipart(*[part("a", b"1")] * 49, part("state", b"BUSY"))
     assert protocol.parse_callback(body, "multipart/form-data; boundary=x").state == "busy"
 
 
-def test_a_callback_has_64_kib_at_most() -> None:
+def test_a_callback_is_limited_to_64_kib() -> None:
     assert protocol.MAX_CALLBACK_BYTES == 64 * 1024
     body = b"state=BUSY&a=" + b"x" * (65536 - 13)
     assert protocol.parse_callback(body).state == "busy"
@@ -178,7 +178,7 @@ def test_a_callback_has_64_kib_at_most() -> None:
         protocol.parse_callback(body + b"x")
 
 
-def test_a_multipart_body_has_a_thousand_lines_at_most() -> None:
+def test_a_multipart_body_is_limited_to_a_thousand_lines() -> None:
     head = part("state", b"BUSY")
     lines = len(multipart(head).splitlines())
     body = multipart(head, part("note", b"\r\n" * (1000 - lines - 4)))
@@ -188,11 +188,11 @@ def test_a_multipart_body_has_a_thousand_lines_at_most() -> None:
         protocol.parse_callback(body + b"\r\n", "multipart/form-data; boundary=x")
 
 
-def test_whatever_the_parser_of_multipart_raises_is_an_unreadable_report(
+def test_any_error_of_the_multipart_parser_is_an_unreadable_report(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(*args: Any) -> None:
-        raise LookupError("a charset that is none")
+        raise LookupError("unknown charset")
 
     monkeypatch.setattr(reports.BytesParser, "parsebytes", broken)
     with pytest.raises(UnreadableReply):

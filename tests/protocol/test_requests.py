@@ -1,4 +1,4 @@
-"""Requests at their bounds: what the provider would misread is refused with what to do."""
+"""Requests are encoded at the bounds of their values, and invalid values name what is needed."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def test_a_number_is_sent_as_digits(number: str) -> None:
 @pytest.mark.parametrize(
     "number", ["1" * 10, "1" * 16, "++79990000001", "7999000000x", "", None, 79990000001, "٧" * 11]
 )
-def test_what_is_no_number_is_refused(number: Any) -> None:
+def test_an_invalid_number_is_refused(number: Any) -> None:
     for encode in (requests.encode_flash_call, requests.encode_voice_call):
         with pytest.raises(requests.InvalidRequest, match=r"^number must be"):
             encode(number)
 
 
 @pytest.mark.parametrize("capacity", [4, 5, 10])
-def test_a_capacity(capacity: int) -> None:
+def test_a_capacity_is_sent_as_text(capacity: int) -> None:
     assert requests.encode_flash_call(NUMBER, capacity=capacity)["capacity"] == str(capacity)
 
 
 @pytest.mark.parametrize("capacity", [0, 3, 11, True, "4", 4.0])
-def test_what_is_no_capacity_is_refused(capacity: Any) -> None:
+def test_an_invalid_capacity_is_refused(capacity: Any) -> None:
     with pytest.raises(requests.InvalidRequest, match="from 4 to 10"):
         requests.encode_flash_call(NUMBER, capacity=capacity)
 
 
-def test_a_voice_call_says_it_twice_only_where_it_is_asked_to() -> None:
+def test_a_voice_call_repeats_the_code_only_on_request() -> None:
     assert requests.encode_voice_call(NUMBER, code="0042")["voice"] == {"code": "0042"}
     assert requests.encode_voice_call(NUMBER, code="0042", repeat=True)["voice"] == {
         "code": "0042",
@@ -53,19 +53,19 @@ def test_a_voice_call_says_it_twice_only_where_it_is_asked_to() -> None:
 @pytest.mark.parametrize(
     ("id", "sent"), [("12", "12"), (12, "12"), (0, "0"), (" 12\n", "12"), ("x" * 64, "x" * 64)]
 )
-def test_an_id(id: Any, sent: str) -> None:
+def test_an_id_is_sent_as_stripped_text(id: Any, sent: str) -> None:
     assert requests.encode_state(id) == {"request": "state", "id": sent}
     assert requests.encode_sms(id) == {"sms": {"id": sent}}
 
 
 @pytest.mark.parametrize("id", ["", " ", "x" * 65, "1\x002", True, None, 1.5, ["12"]])
-def test_what_is_no_id_is_refused(id: Any) -> None:
+def test_an_invalid_id_is_refused(id: Any) -> None:
     for encode in (requests.encode_state, requests.encode_sms):
         with pytest.raises(requests.InvalidRequest, match="an id is needed"):
             encode(id)
 
 
-def test_a_day() -> None:
+def test_a_date_is_sent_as_dd_mm_yyyy() -> None:
     assert requests.encode_daily(datetime.date(5, 1, 2)) == {
         "request": "daily",
         "date": "02.01.0005",
@@ -84,13 +84,13 @@ def test_a_day() -> None:
         f"http://a.org/{'x' * 1987}",
     ],
 )
-def test_an_address_of_a_callback(url: str) -> None:
+def test_a_callback_url_is_sent_unchanged(url: str) -> None:
     assert requests.encode_flash_call(NUMBER, callback_url=url)["callback_url"] == url
     assert requests.encode_voice_call(NUMBER, callback_url=url)["callback_url"] == url
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("", "without spaces"),
         ("http://example.org/ a", "without spaces"),
@@ -104,13 +104,13 @@ def test_an_address_of_a_callback(url: str) -> None:
         ("http://[::1/", "without a user name"),
     ],
 )
-def test_what_is_no_address_is_refused(url: Any, told: str) -> None:
+def test_an_invalid_callback_url_is_refused(url: Any, message: str) -> None:
     for encode in (requests.encode_flash_call, requests.encode_voice_call):
-        with pytest.raises(requests.InvalidRequest, match=told):
+        with pytest.raises(requests.InvalidRequest, match=message):
             encode(NUMBER, callback_url=url)
 
 
-def test_no_refusal_repeats_a_code() -> None:
+def test_no_error_message_contains_the_code() -> None:
     for refused in ({"code": "12345"}, {"code": "1234", "capacity": 4}):
         with pytest.raises(requests.InvalidRequest) as caught:
             requests.encode_flash_call(NUMBER, **refused)  # type: ignore[arg-type]

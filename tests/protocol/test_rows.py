@@ -1,5 +1,6 @@
-"""Rows of a day: what each way of reading them keeps; ``tests/hostile/test_rows.py`` compares the
-two ways.
+"""Daily rows are read the same quickly, from cached values, and slowly, with a full parse.
+
+``tests/hostile/test_rows.py`` compares the two on random rows.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from django_voicepassword.provider import protocol
 from django_voicepassword.provider.protocol import daily_rows
 from tests.daily_row import USUAL_ROW
 
-KEPT = {**USUAL_ROW, "number": "***01"}
-#: The key of an account, as long as a date.
+STORED_ROW = {**USUAL_ROW, "number": "***01"}
+#: An API key as long as a date.
 SECRET = "s" * 20
 
 
-def quickly(row: Any, after: Any = USUAL_ROW, secret: str = SECRET) -> protocol.DailyRow:
-    """Read a second time what differs in nothing that is remembered."""
+def read_after(row: Any, earlier: Any = USUAL_ROW, secret: str = SECRET) -> protocol.DailyRow:
+    """Read a row after another one, from whose values the reader builds its cache."""
     reader = protocol.RowReader(secret)
-    reader.read(after)
+    reader.read(earlier)
     return reader.read(row)
 
 
-def test_a_row_read_slowly_has_its_date_and_read_quickly_its_text() -> None:
+def test_a_row_read_quickly_equals_a_row_read_slowly_but_for_its_date() -> None:
     reader = protocol.RowReader()
     slow, quick = (
         reader.read(USUAL_ROW),
@@ -45,9 +46,9 @@ def test_a_row_read_slowly_has_its_date_and_read_quickly_its_text() -> None:
         duration=4,
         price=Decimal("0.35"),
         service="Voice Password",
-        payload=json.dumps(KEPT, ensure_ascii=False),
+        payload=json.dumps(STORED_ROW, ensure_ascii=False),
     )
-    payload = json.dumps({**KEPT, "id": "a2", "number": "***02"}, ensure_ascii=False)
+    payload = json.dumps({**STORED_ROW, "id": "a2", "number": "***02"}, ensure_ascii=False)
     assert quick == slow._replace(
         id="a2", number="79990000002", date=USUAL_ROW["date"], payload=payload
     )
@@ -64,8 +65,8 @@ def test_a_row_read_slowly_has_its_date_and_read_quickly_its_text() -> None:
         {"date": "2020-09-11 13:34:39"},
     ],
 )
-def test_what_is_usual_is_read_quickly(change: dict[str, str]) -> None:
-    row = quickly({**USUAL_ROW, **change})
+def test_a_usual_row_is_read_quickly(change: dict[str, str]) -> None:
+    row = read_after({**USUAL_ROW, **change})
     assert row.date == {**USUAL_ROW, **change}["date"]
     assert json.loads(row.payload)["id"] == row.id == {**USUAL_ROW, **change}["id"]
 
@@ -87,58 +88,58 @@ def test_what_is_usual_is_read_quickly(change: dict[str, str]) -> None:
         ({"note": "x"}, "100001", "79990000001"),
     ],
 )
-def test_what_is_odd_is_read_slowly(change: dict[str, Any], id: str, number: str) -> None:
-    row = quickly({**USUAL_ROW, **change})
+def test_an_unusual_row_is_read_slowly(change: dict[str, Any], id: str, number: str) -> None:
+    row = read_after({**USUAL_ROW, **change})
     assert (row.id, row.number) == (id, number)
     assert not isinstance(row.date, str)
     assert row == daily_rows.row_of(protocol.parse_report({**USUAL_ROW, **change}, SECRET))
 
 
 @pytest.mark.parametrize("change", [{"id": "x79990000001"}, {"id": f"a{SECRET}"}])
-def test_an_odd_id_is_no_leak(change: dict[str, str]) -> None:
-    told = quickly({**USUAL_ROW, **change}).payload
-    assert SECRET not in told
-    assert "7999000" not in told
+def test_an_unusual_id_leaks_no_secret_or_number(change: dict[str, str]) -> None:
+    payload = read_after({**USUAL_ROW, **change}).payload
+    assert SECRET not in payload
+    assert "7999000" not in payload
 
 
 @pytest.mark.parametrize("number", ["1" * 16, "1" * 21, "none"])
-def test_what_is_no_number_is_refused_by_either_way(number: str) -> None:
+def test_an_invalid_number_is_refused_either_way(number: str) -> None:
     with pytest.raises(UnreadableReply, match="no number"):
-        quickly({**USUAL_ROW, "number": number})
+        read_after({**USUAL_ROW, "number": number})
 
 
 @pytest.mark.parametrize("name", ["duration", "price", "service", "state"])
-def test_what_is_remembered_is_of_these_values_alone(name: str) -> None:
+def test_the_cache_is_used_only_for_exactly_equal_values(name: str) -> None:
     other = {"duration": "5", "price": "0.70", "service": "Flash Call", "state": "Занято"}[name]
-    first, second = quickly(USUAL_ROW), quickly({**USUAL_ROW, name: other})
+    first, second = read_after(USUAL_ROW), read_after({**USUAL_ROW, name: other})
     assert isinstance(first.date, str)
     assert isinstance(second.date, datetime)
     assert json.loads(second.payload)[name] == other
-    read = {
+    values = {
         "duration": second.duration,
         "price": second.price,
         "service": second.service,
         "state": second.raw_state,
     }
-    assert str(read[name]) == other
+    assert str(values[name]) == other
 
 
-def test_values_of_64_characters_are_remembered_and_longer_ones_not() -> None:
+def test_values_of_up_to_64_characters_are_cached() -> None:
     for length, is_quick in ((64, True), (65, False)):
         row = {**USUAL_ROW, "service": "v" * length}
-        assert isinstance(quickly(row, row).date, str) == is_quick
+        assert isinstance(read_after(row, row).date, str) == is_quick
 
 
 @pytest.mark.parametrize(
     "odd",
     [{"duration": 4}, {"price": 0.35}, {"service": None}, {"service": ["x"]}, {"state": "BUSY "}],
 )
-def test_only_text_is_remembered(odd: dict[str, Any]) -> None:
+def test_only_text_values_are_cached(odd: dict[str, Any]) -> None:
     row = {**USUAL_ROW, **odd}
-    assert isinstance(quickly(row, row).date, str) == ("state" in odd)
+    assert isinstance(read_after(row, row).date, str) == ("state" in odd)
 
 
-def test_a_row_without_a_field_is_not_remembered() -> None:
+def test_a_row_without_a_field_is_not_cached() -> None:
     reader = protocol.RowReader()
     for name in ("number", "date", "duration", "price", "service"):
         if name != "number":
@@ -147,7 +148,7 @@ def test_a_row_without_a_field_is_not_remembered() -> None:
     assert reader._known == {}
 
 
-def test_so_many_combinations_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_cached_combinations_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert daily_rows._MOST_KNOWN == 50_000
     monkeypatch.setattr(daily_rows, "_MOST_KNOWN", 3)
     reader = protocol.RowReader()
@@ -157,7 +158,7 @@ def test_so_many_combinations_are_remembered_and_no_more(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("report", "told"),
+    ("report", "message"),
     [
         ({"number": "79990000001", "state": "BUSY"}, "no id"),
         ({"id": "1", "state": "BUSY", "number": "1" * 16}, "no number"),
@@ -167,10 +168,12 @@ def test_so_many_combinations_are_remembered_and_no_more(monkeypatch: pytest.Mon
         ({"id": "1", "number": "79990000001", "state": "FAIL"}, "neither state nor service"),
     ],
 )
-def test_what_cannot_be_kept(report: dict[str, str], told: str) -> None:
-    with pytest.raises(UnreadableReply, match=told):
+def test_a_row_without_id_number_or_state_is_unreadable(
+    report: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UnreadableReply, match=message):
         protocol.row_of(protocol.parse_report(report))
-    with pytest.raises(UnreadableReply, match=told):
+    with pytest.raises(UnreadableReply, match=message):
         protocol.RowReader().read(report)
 
 
@@ -184,7 +187,7 @@ def test_what_cannot_be_kept(report: dict[str, str], told: str) -> None:
         ({"service": "Flash Call", "state": "Telepathy"}, False, "flashcall", None),
     ],
 )
-def test_what_was_sold(
+def test_the_channel_follows_from_state_and_service(
     values: dict[str, str], is_sms: bool, channel: str, state: str | None
 ) -> None:
     row = protocol.row_of(protocol.parse_report({"id": "1", "number": "1" * 15, **values}))
@@ -192,13 +195,13 @@ def test_what_was_sold(
     assert (row.raw_state, row.service) == (values.get("state", ""), values.get("service", ""))
 
 
-def test_a_report_of_our_own_keeps_its_number_masked() -> None:
+def test_a_report_made_by_hand_has_a_masked_payload() -> None:
     row = protocol.row_of(
         protocol.Report(id="1", number="79990000001", state="busy", raw_state="BUSY")
     )
     assert json.loads(row.payload) == {"id": "1", "number": "*********01"}
 
 
-def test_a_row_that_lacks_fields_is_read() -> None:
+def test_a_row_with_missing_fields_is_read() -> None:
     row = protocol.RowReader().read({"id": "1", "number": "79990000001", "state": "BUSY"})
     assert (row.id, row.number, row.state, row.price) == ("1", "79990000001", "busy", None)

@@ -1,4 +1,4 @@
-"""Every sample of the provider's document, slips included."""
+"""Every sample in the provider's document, including its mistakes."""
 
 from __future__ import annotations
 
@@ -41,44 +41,44 @@ def sample(name: str) -> bytes:
         ("state", protocol.encode_state("12345")),
     ],
 )
-def test_a_request_is_written_as_in_the_document(name: str, body: dict[str, Any]) -> None:
+def test_a_request_is_encoded_as_in_the_document(name: str, body: dict[str, Any]) -> None:
     assert body == json.loads(sample(f"request_{name}"))
 
 
-def test_the_date_of_daily_is_written_dd_mm_yyyy() -> None:
+def test_the_date_of_a_daily_request_is_dd_mm_yyyy() -> None:
     assert protocol.encode_daily(datetime(2020, 9, 1).date()) == {
         "request": "daily",
         "date": "01.09.2020",
     }
 
 
-def test_the_reply_to_a_call() -> None:
+def test_the_reply_to_a_call_is_parsed() -> None:
     reply = protocol.parse_send(sample("reply_send"))
     assert (reply.id, reply.number, reply.price) == ("1234", NUMBER, Decimal("0.35"))
-    # XXXX stands for a code and is none.
+    # The placeholder XXXX is not a code.
     assert reply.code is None
 
 
-def test_the_reply_to_an_sms_has_a_space_in_its_key_and_cyrillic_letters_for_a_code() -> None:
+def test_the_reply_to_an_sms_is_parsed_despite_a_space_in_a_key_and_cyrillic_letters() -> None:
     reply = protocol.parse_send(sample("reply_sms"))
     assert (reply.id, reply.price, reply.code) == ("1234", Decimal("3.30"), None)
-    told = sample("reply_sms").decode().replace("ХХХХ", "0042").encode()
-    assert protocol.parse_send(told).code == "0042"
+    with_code = sample("reply_sms").decode().replace("ХХХХ", "0042").encode()
+    assert protocol.parse_send(with_code).code == "0042"
 
 
-def test_an_error_may_be_a_description() -> None:
+def test_the_error_code_may_be_a_description() -> None:
     with pytest.raises(ProviderRefused) as caught:
         protocol.parse_send(sample("reply_error"))
     assert caught.value.error_code == "Описание ошибки"
 
 
-def test_the_balance() -> None:
+def test_the_balance_is_parsed() -> None:
     assert protocol.parse_balance(sample("reply_balance")) == protocol.Balance(
         Decimal("999.00"), "Rub"
     )
 
 
-def test_the_state_of_a_call() -> None:
+def test_the_state_of_a_call_is_parsed() -> None:
     report = protocol.parse_state(sample("reply_state"))
     assert report == protocol.Report(
         id="12345",
@@ -92,12 +92,12 @@ def test_the_state_of_a_call() -> None:
     )
 
 
-def test_the_rows_of_a_day() -> None:
+def test_the_rows_of_a_day_are_parsed() -> None:
     rows = [protocol.parse_report(row) for row in json.loads(sample("reply_daily"))["data"]]
     assert [(row.state, row.duration) for row in rows] == [("answered", 4), ("busy", 0)]
 
 
-def test_a_callback() -> None:
+def test_a_callback_is_parsed_and_masked() -> None:
     report = protocol.parse_callback(sample("callback"))
     assert (report.id, report.state, report.duration) == ("1234", "answered", 1)
     assert report.date == datetime(2020, 2, 2, 15, 18, 48)
@@ -125,7 +125,7 @@ def test_a_callback() -> None:
         ("Telepathy", "other"),
     ],
 )
-def test_a_word_of_theirs_is_one_of_ours(word: str, state: str) -> None:
+def test_a_word_of_the_provider_maps_to_a_state(word: str, state: str) -> None:
     report = protocol.parse_report({"state": word})
     assert (report.state, report.raw_state) == (state, word)
 
@@ -146,7 +146,7 @@ def test_a_word_of_theirs_is_one_of_ours(word: str, state: str) -> None:
         b"x" * 65537,
     ],
 )
-def test_what_is_no_report_is_unreadable(body: bytes) -> None:
+def test_an_invalid_callback_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableReply):
         protocol.parse_callback(body)
 
@@ -154,7 +154,7 @@ def test_what_is_no_report_is_unreadable(body: bytes) -> None:
 @pytest.mark.parametrize(
     "body", [b"id=1234&state=BUSY", b'\xef\xbb\xbf {"id": 1234, " State ": "busy"}']
 )
-def test_forms_numbers_and_strange_keys_are_read(body: bytes) -> None:
+def test_forms_numbers_and_unusual_keys_are_read(body: bytes) -> None:
     report = protocol.parse_callback(body, "text/plain")
     assert (report.id, report.state) == ("1234", "busy")
 
@@ -184,12 +184,12 @@ def test_a_capacity_has_no_meaning_beside_a_code() -> None:
 
 
 @pytest.mark.parametrize("ani", ["", "abc", "7495"])
-def test_an_ani_that_is_no_number_is_refused(ani: str) -> None:
+def test_an_ani_that_is_not_a_number_is_refused(ani: str) -> None:
     with pytest.raises(protocol.InvalidRequest, match="ani must be"):
         protocol.encode_voice_call(NUMBER, ani=ani)
 
 
-def test_what_an_error_echoes_is_masked() -> None:
+def test_secrets_and_numbers_in_an_error_are_masked() -> None:
     body = json.dumps(
         {"result": "error", "error_code": f"bad key s3cret for +7 999 999-99-99 {NUMBER}"}
     ).encode()

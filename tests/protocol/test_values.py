@@ -1,4 +1,4 @@
-"""Single values at their bounds: the last one that is read, and the first one that is not."""
+"""Single fields at their bounds: the last accepted value and the first rejected one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_keys_are_stripped_and_casefolded() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "\x00", True, False, {}, [], {"a": 1}, ["a"]])
-def test_what_is_no_text_is_none(value: Any) -> None:
+def test_a_value_that_is_not_text_is_none(value: Any) -> None:
     assert fields.read_text(value, 10) is None
 
 
@@ -30,7 +30,7 @@ def test_what_is_no_text_is_none(value: Any) -> None:
         (" " * 10 + "abc", "ab"),
     ],
 )
-def test_a_text_is_cut_and_so_is_what_stands_before_it(value: Any, text: str) -> None:
+def test_a_text_is_cut_and_leading_blanks_are_limited(value: Any, text: str) -> None:
     assert fields.read_text(value, 3) == text
 
 
@@ -45,13 +45,13 @@ def test_a_text_is_cut_and_so_is_what_stands_before_it(value: Any, text: str) ->
         ("0.12346", "0.1235"),
         ("99999999", "99999999.00"),
         ("99999999.9999", "99999999.9999"),
-        # Rounded, it would be one digit more than the database holds.
+        # Rounded, it would have one digit more than the database column.
         ("99999999.99999", "None"),
         ("100000000", "None"),
         ("-1", "None"),
         ("1 000", "None"),
         ("1e3", "None"),
-        # Blanks around it are many at most; cut behind the first digit, it would be another price.
+        # Blanks around a price are limited: cut after the first digit, the price would change.
         (f"0.35{' ' * 92}", "0.35"),
         (f"1{' ' * 95}2", "None"),
         ("٣", "None"),
@@ -59,7 +59,7 @@ def test_a_text_is_cut_and_so_is_what_stands_before_it(value: Any, text: str) ->
         (None, "None"),
     ],
 )
-def test_a_price(value: Any, price: str) -> None:
+def test_a_price_is_read_within_its_bounds(value: Any, price: str) -> None:
     assert str(fields.read_price(value)) == price
 
 
@@ -75,7 +75,7 @@ def test_a_price(value: Any, price: str) -> None:
         ("9999999999.9999", "9999999999.9999"),
         ("9999999999.99999", "None"),
         ("-9999999999.99999", "None"),
-        # Grouped as widely as can be.
+        # The longest accepted grouping.
         ("1 2 3 4 5 6 7 8 9 0 . 1 2 3 4 60", "1234567890.1235"),
         (f"1{' ' * 31}2", "None"),
         (f"1{' ' * 140}2", "None"),
@@ -85,7 +85,7 @@ def test_a_price(value: Any, price: str) -> None:
         (None, "None"),
     ],
 )
-def test_a_balance(value: Any, amount: str) -> None:
+def test_a_balance_is_read_within_its_bounds(value: Any, amount: str) -> None:
     assert str(fields.read_amount(value)) == amount
 
 
@@ -109,7 +109,7 @@ def test_a_balance(value: Any, amount: str) -> None:
         (None, None),
     ],
 )
-def test_a_duration(value: Any, seconds: int | None) -> None:
+def test_a_duration_is_read_within_its_bounds(value: Any, seconds: int | None) -> None:
     assert fields.read_duration(value) == seconds
 
 
@@ -126,5 +126,5 @@ def test_a_duration(value: Any, seconds: int | None) -> None:
         (None, None),
     ],
 )
-def test_a_date(value: Any, date: datetime | None) -> None:
+def test_a_date_is_read_in_its_formats(value: Any, date: datetime | None) -> None:
     assert fields.read_date(value) == date

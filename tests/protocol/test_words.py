@@ -1,4 +1,4 @@
-"""Every word of the document, and what tells a call from an SMS."""
+"""Every word in the provider's document maps to a state, and to a call or an SMS."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from django_voicepassword.provider.protocol import vocabulary
         ("Отправлено", "sms_sent", "sms"),
         (" Доставлено ", "delivered", "sms"),
         ("Не  доставлено", "not_delivered", "sms"),
-        # In both tables: only what was sold tells.
+        # Words for calls and for SMS: only the service decides.
         ("FAIL", "failed", None),
         ("Ошибка", "failed", None),
         ("Telepathy", "other", None),
         ("", "other", None),
     ],
 )
-def test_a_word_tells_the_state_and_the_kind(word: str, state: str, kind: str | None) -> None:
+def test_a_word_gives_the_state_and_the_kind(word: str, state: str, kind: str | None) -> None:
     assert vocabulary.read_state(word) == state
     assert vocabulary.kind_of(word, None) == vocabulary.kind_of(word, "") == kind
-    # The word is surer than what was sold.
+    # The word takes precedence over the service.
     assert vocabulary.kind_of(word, "SMS") == (kind or "sms")
     assert vocabulary.kind_of(word, "Voice Password") == (kind or "call")
 
@@ -55,7 +55,7 @@ def test_a_word_tells_the_state_and_the_kind(word: str, state: str, kind: str | 
 @pytest.mark.parametrize(
     "word", sorted(vocabulary.CALL_STATES.keys() & vocabulary.SMS_STATES.keys())
 )
-def test_a_word_for_both_means_the_same_of_both(word: str) -> None:
+def test_a_word_for_calls_and_sms_means_the_same_for_both(word: str) -> None:
     assert vocabulary.CALL_STATES[word] == vocabulary.SMS_STATES[word]
 
 
@@ -70,7 +70,7 @@ def test_a_word_for_both_means_the_same_of_both(word: str) -> None:
         (None, None),
     ],
 )
-def test_without_a_word_the_service_tells(service: str | None, kind: str | None) -> None:
+def test_without_a_word_the_service_gives_the_kind(service: str | None, kind: str | None) -> None:
     assert vocabulary.kind_of(None, service) == kind
 
 
@@ -86,7 +86,9 @@ def test_without_a_word_the_service_tells(service: str | None, kind: str | None)
         ("call", None, "voice"),
     ],
 )
-def test_the_channel_of_what_was_sold(kind: str, service: str | None, channel: str) -> None:
+def test_the_channel_follows_from_kind_and_service(
+    kind: str, service: str | None, channel: str
+) -> None:
     assert vocabulary.channel_of(kind, service) == channel
 
 
@@ -108,7 +110,7 @@ def test_the_channel_of_what_was_sold(kind: str, service: str | None, channel: s
         ("Something else", ProviderRefused),
     ],
 )
-def test_an_error_code_says_who_must_act(code: str, error: type[ProviderRefused]) -> None:
+def test_the_error_class_says_who_must_act(code: str, error: type[ProviderRefused]) -> None:
     for written in (code, f" {code.lower()} ", code.upper()):
         refusal = vocabulary.refusal(written)
         assert type(refusal) is error

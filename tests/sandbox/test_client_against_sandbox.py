@@ -1,4 +1,4 @@
-"""Our client and the imitated provider, each typed from the document, over real HTTP."""
+"""The client and the sandbox, each written from the provider's document, agree over real HTTP."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ def client(sandbox: SandboxProcess, request: pytest.FixtureRequest) -> Client:
     return Client(sandbox.key, base_url=sandbox.api_url, auth=request.param, timeout=(1, 2))
 
 
-def test_a_flash_call_with_our_code_shows_it_as_its_last_digits(
-    client: Client, sandbox: SandboxProcess
-) -> None:
+def test_a_flash_call_ends_with_our_code(client: Client, sandbox: SandboxProcess) -> None:
     reply = client.flash_call("79990000000", code="0123")
     assert (reply.code, reply.price) == ("0123", Decimal("0.35"))
     (call,) = sandbox.calls("79990000000")
@@ -43,7 +41,7 @@ def test_a_flash_call_with_our_code_shows_it_as_its_last_digits(
     assert call["from"].endswith("0123")
 
 
-def test_a_flash_call_with_six_digits_of_the_provider(
+def test_a_flash_call_may_have_six_digits_of_the_provider(
     client: Client, sandbox: SandboxProcess
 ) -> None:
     reply = client.flash_call("79990000000", capacity=6)
@@ -61,7 +59,7 @@ def test_a_voice_call_repeats_our_code_from_our_number(
     assert call["from"] == "74959999999"
 
 
-def test_an_empty_voice_section_means_the_code_of_the_provider(
+def test_an_empty_voice_section_requests_a_code_of_the_provider(
     client: Client, sandbox: SandboxProcess
 ) -> None:
     reply = client.voice_call("79990000000")
@@ -69,12 +67,10 @@ def test_an_empty_voice_section_means_the_code_of_the_provider(
     assert (call["channel"], call["code"]) == ("voice", reply.code)
 
 
-def test_an_sms_repeats_the_code_of_the_call_that_it_names(
-    client: Client, sandbox: SandboxProcess
-) -> None:
+def test_an_sms_repeats_the_code_of_its_call(client: Client, sandbox: SandboxProcess) -> None:
     call = client.flash_call("79990000000", code="0042")
-    text = client.sms(call.id)
-    assert (text.code, text.price) == ("0042", Decimal("3.30"))
+    sms = client.sms(call.id)
+    assert (sms.code, sms.price) == ("0042", Decimal("3.30"))
     assert sandbox.calls()[-1]["text"] == "Ваш код: 0042"
 
 
@@ -85,11 +81,11 @@ def test_the_balance_falls_by_each_price(client: Client, sandbox: SandboxProcess
     assert before.currency == "Rub"
 
 
-def test_state_and_daily_tell_the_same_of_a_call(client: Client) -> None:
+def test_state_and_daily_agree_about_a_call(client: Client) -> None:
     reply = client.flash_call("79990000103", code="1234")
-    ends = time.monotonic() + 5
+    deadline = time.monotonic() + 5
     while (report := client.state(reply.id)).state != "busy":
-        assert time.monotonic() < ends
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     moscow = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=3)))
     daily = client.daily(moscow.date())
@@ -109,7 +105,7 @@ def test_state_and_daily_tell_the_same_of_a_call(client: Client) -> None:
         ("79990000211", ProviderRefused),
     ],
 )
-def test_a_refusal_says_who_must_act(
+def test_the_class_of_a_refusal_says_who_must_act(
     client: Client, number: str, error: type[ProviderRefused]
 ) -> None:
     with pytest.raises(ProviderRefused) as caught:
@@ -128,7 +124,7 @@ def test_a_refusal_says_who_must_act(
         ("79990000306", UnreadableReply),
     ],
 )
-def test_an_answer_that_is_lost_may_have_rung(
+def test_a_call_with_a_lost_reply_may_have_rung(
     client: Client, sandbox: SandboxProcess, number: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error) as caught:
@@ -144,11 +140,11 @@ def test_a_refused_connection_has_not_rung() -> None:
     assert not caught.value.may_have_rung
 
 
-def test_a_wrong_key_is_for_the_owner(sandbox: SandboxProcess) -> None:
+def test_a_wrong_key_is_an_account_error(sandbox: SandboxProcess) -> None:
     with pytest.raises(AccountRefused):
         Client("another-key", base_url=sandbox.api_url).balance()
 
 
-def test_an_unknown_id_is_told(client: Client) -> None:
+def test_an_unknown_id_is_refused(client: Client) -> None:
     with pytest.raises(RequestRefused, match="ID_Not_Found"):
         client.state("1")

@@ -1,4 +1,4 @@
-"""The wire of the sandbox as the provider's document has it, asked without our client."""
+"""The sandbox answers as the provider's document says, asked without our client."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ def sandbox(process: SandboxProcess) -> SandboxProcess:
     return process
 
 
-class Reports:
-    """Takes callbacks; answers with ``statuses`` in their order, then 200."""
+class CallbackServer:
+    """Receives callbacks; answers with each of ``statuses`` in turn, then with 200."""
 
     def __init__(self) -> None:
-        self.came: list[dict[str, str]] = []
-        self.kinds: list[str] = []
+        self.received: list[dict[str, str]] = []
+        self.content_types: list[str] = []
         self.statuses: list[int] = []
-        reports = self
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers["Content-Length"]))
-                kind = self.headers["Content-Type"]
-                reports.kinds.append(kind)
-                is_form = kind.startswith("application/x-www-form")
-                reports.came.append(
-                    dict(urllib.parse.parse_qsl(raw.decode())) if is_form else json.loads(raw)
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                content_type = self.headers["Content-Type"]
+                server.content_types.append(content_type)
+                is_form = content_type.startswith("application/x-www-form")
+                server.received.append(
+                    dict(urllib.parse.parse_qsl(body.decode())) if is_form else json.loads(body)
                 )
-                self.send_response(reports.statuses.pop(0) if reports.statuses else 200)
+                self.send_response(server.statuses.pop(0) if server.statuses else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -63,31 +63,34 @@ class Reports:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/callback/"
 
-    def wait_for(self, count: int, patience: float = 10) -> list[str]:
-        """The states that came, once there are ``count`` of them."""
-        ends = time.monotonic() + patience
-        while len(self.came) < count:
-            assert time.monotonic() < ends, self.came
+    def wait_for(self, count: int, timeout: float = 10) -> list[str]:
+        """Wait for ``count`` callbacks and return their states."""
+        deadline = time.monotonic() + timeout
+        while len(self.received) < count:
+            assert time.monotonic() < deadline, self.received
             time.sleep(0.02)
-        # One more than expected would come at once.
+        # An unexpected one would follow at once.
         time.sleep(0.3)
-        return [report["state"] for report in self.came]
+        return [report["state"] for report in self.received]
 
 
 @pytest.fixture
-def reports() -> Iterator[Reports]:
-    taker = Reports()
-    thread = threading.Thread(target=taker.server.serve_forever, kwargs={"poll_interval": 0.05})
+def callbacks() -> Iterator[CallbackServer]:
+    callback_server = CallbackServer()
+    thread = threading.Thread(
+        target=callback_server.server.serve_forever, kwargs={"poll_interval": 0.05}
+    )
     thread.start()
-    yield taker
-    taker.server.shutdown()
+    yield callback_server
+    callback_server.server.shutdown()
     thread.join()
-    taker.server.server_close()
+    callback_server.server.server_close()
 
 
 def ask(
     sandbox: SandboxProcess, address: str, body: Any, key: str | None = "sandbox-key"
 ) -> dict[str, Any]:
+    """Send a request to the API and return the JSON of the response."""
     status, text = raw(
         sandbox,
         "POST",
@@ -106,13 +109,14 @@ def raw(
     body: Any = None,
     headers: dict[str, str] | None = None,
 ) -> tuple[int, str]:
+    """Send any request and return the status and the body of the response."""
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(sandbox.url).netloc, timeout=20)
     data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
     connection.request(method, path, data, headers or {})
-    answer = connection.getresponse()
-    text = answer.read().decode()
+    response = connection.getresponse()
+    text = response.read().decode()
     connection.close()
-    return answer.status, text
+    return response.status, text
 
 
 @pytest.mark.parametrize(
@@ -130,11 +134,11 @@ def raw(
             "voice",
             4,
         ),
-        # Seen: what is not understood becomes a flash call, and is paid.
+        # Seen at the provider: a form that it does not understand becomes a paid flash call.
         ({"number": "79990000001", "sms": {}}, "flashcall", 4),
     ],
 )
-def test_each_form_of_a_send(
+def test_every_form_of_a_send_makes_its_call(
     sandbox: SandboxProcess, body: dict[str, Any], channel: str, length: int
 ) -> None:
     reply = ask(sandbox, "send", body)
@@ -149,7 +153,7 @@ def test_each_form_of_a_send(
     assert (call["channel"], call["code"], call["id"]) == (channel, reply["code"], reply["id"])
 
 
-def test_an_sms_answers_with_the_slip_of_the_document(sandbox: SandboxProcess) -> None:
+def test_the_reply_to_an_sms_has_the_mistake_of_the_document(sandbox: SandboxProcess) -> None:
     call = ask(sandbox, "send", {"number": "79990000001", "flashcall": {"code": "0042"}})
     reply = ask(sandbox, "send", {"sms": {"id": call["id"]}})
     assert reply[" message"] == "Ваш код: 0042"
@@ -182,7 +186,7 @@ def test_an_sms_may_have_the_id_of_its_call(sandbox: SandboxProcess) -> None:
         ("get", {"request": "weather"}, "unknown_request"),
     ],
 )
-def test_what_is_wrong_is_refused_and_costs_nothing(
+def test_an_invalid_request_is_refused_and_costs_nothing(
     sandbox: SandboxProcess, address: str, body: Any, code: str
 ) -> None:
     assert ask(sandbox, address, body) == {"result": "error", "error_code": code}
@@ -191,7 +195,7 @@ def test_what_is_wrong_is_refused_and_costs_nothing(
     assert [request["result"] for request in ledger["requests"]] == [code]
 
 
-def test_every_error_number_answers_its_error(sandbox: SandboxProcess) -> None:
+def test_every_magic_number_for_an_error_is_refused_with_it(sandbox: SandboxProcess) -> None:
     for number, outcome in OUTCOMES.items():
         if outcome.reply.startswith("error:"):
             code = outcome.reply.removeprefix("error:")
@@ -203,7 +207,7 @@ def test_every_error_number_answers_its_error(sandbox: SandboxProcess) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "Bearer sandbox-key"])
-def test_a_wrong_key_opens_nothing(sandbox: SandboxProcess, key: str | None) -> None:
+def test_a_wrong_key_is_refused(sandbox: SandboxProcess, key: str | None) -> None:
     answer = ask(sandbox, "get", {"request": "balance"}, key)
     assert answer == {"result": "error", "error_code": "authorisation_failed"}
 
@@ -215,14 +219,14 @@ def test_the_key_may_be_in_the_body(sandbox: SandboxProcess) -> None:
     assert answer == {"result": "ok", "balance": "1000.00", "currency": "Rub"}
 
 
-def test_the_balance_falls_to_not_enough_money(sandbox: SandboxProcess) -> None:
+def test_a_call_that_the_balance_does_not_cover_is_refused(sandbox: SandboxProcess) -> None:
     sandbox.set_balance("0.40")
     assert ask(sandbox, "send", {"number": "79990000001"})["result"] == "ok"
     assert ask(sandbox, "send", {"number": "79990000001"})["error_code"] == "not_enough_money"
     assert sandbox.ledger()["balance"] == "0.05"
 
 
-def test_a_day_and_a_state_have_the_russian_words(sandbox: SandboxProcess) -> None:
+def test_daily_and_state_have_russian_words(sandbox: SandboxProcess) -> None:
     call = ask(sandbox, "send", {"number": "79990000103"})
     time.sleep(0.5)
     row = ask(sandbox, "get", {"request": "state", "id": call["id"]})["data"]
@@ -237,14 +241,14 @@ def test_a_day_and_a_state_have_the_russian_words(sandbox: SandboxProcess) -> No
     assert ask(sandbox, "get", {"request": "daily", "date": "01.01.2020"})["data"] == []
 
 
-def test_a_day_may_be_made_up_and_a_call_a_day_older(sandbox: SandboxProcess) -> None:
+def test_a_day_can_be_generated_and_calls_can_be_aged(sandbox: SandboxProcess) -> None:
     ask(sandbox, "send", {"number": "79990000001"})
     row = ask(sandbox, "get", {"request": "state", "id": sandbox.calls()[0]["id"]})["data"]
     today = row["date"].split()[0]
     sandbox.generate(today, 2500)
     day = ask(sandbox, "get", {"request": "daily", "date": today})
     assert (day["rows"], len(day["data"]), day["data"][0]["id"]) == ("2501", 2501, row["id"])
-    assert len({one["id"] for one in day["data"]}) == 2501
+    assert len({row["id"] for row in day["data"]}) == 2501
     assert set(day["data"][-1]) == set(row)
     sandbox.age()
     assert len(ask(sandbox, "get", {"request": "daily", "date": today})["data"]) == 2500
@@ -261,15 +265,15 @@ def test_a_day_may_be_made_up_and_a_call_a_day_older(sandbox: SandboxProcess) ->
         ("79990000406", ["NO ANSWER", "DIALING"]),
     ],
 )
-def test_the_callbacks_of_a_call(
-    sandbox: SandboxProcess, reports: Reports, number: str, states: list[str]
+def test_the_callbacks_of_a_call_follow_its_magic_number(
+    sandbox: SandboxProcess, callbacks: CallbackServer, number: str, states: list[str]
 ) -> None:
-    call = ask(sandbox, "send", {"number": number, "callback_url": reports.url})
-    assert reports.wait_for(len(states)) == states
-    for report in reports.came:
+    call = ask(sandbox, "send", {"number": number, "callback_url": callbacks.url})
+    assert callbacks.wait_for(len(states)) == states
+    for report in callbacks.received:
         assert set(report) == {"id", "number", "duration", "state", "price", "date"}
         assert (report["id"], report["number"]) == (call["id"], number)
-    assert ("form" in "".join(reports.kinds)) is (number == "79990000405")
+    assert ("form" in "".join(callbacks.content_types)) is (number == "79990000405")
 
 
 @pytest.mark.parametrize(
@@ -280,29 +284,31 @@ def test_the_callbacks_of_a_call(
         ("79990000406", ["DELIVERED", "SEND", "QUEUED"]),
     ],
 )
-def test_the_callbacks_of_an_sms_go_to_its_call(
-    sandbox: SandboxProcess, reports: Reports, number: str, states: list[str]
+def test_the_callbacks_of_an_sms_go_to_the_callback_of_its_call(
+    sandbox: SandboxProcess, callbacks: CallbackServer, number: str, states: list[str]
 ) -> None:
-    call = ask(sandbox, "send", {"number": number, "callback_url": reports.url})
-    reports.wait_for(2 if number.endswith("406") else 1)
-    reports.came.clear()
+    call = ask(sandbox, "send", {"number": number, "callback_url": callbacks.url})
+    callbacks.wait_for(2 if number.endswith("406") else 1)
+    callbacks.received.clear()
     text = ask(sandbox, "send", {"sms": {"id": call["id"]}})
-    assert reports.wait_for(3) == states
-    assert {report["id"] for report in reports.came} == {text["id"]}
+    assert callbacks.wait_for(3) == states
+    assert {report["id"] for report in callbacks.received} == {text["id"]}
 
 
-def test_a_callback_comes_before_the_answer(sandbox: SandboxProcess, reports: Reports) -> None:
-    ask(sandbox, "send", {"number": "79990000403", "callback_url": reports.url})
-    assert len(reports.came) == 1
-
-
-def test_a_callback_that_was_not_taken_comes_again(
-    sandbox: SandboxProcess, reports: Reports
+def test_a_callback_may_come_before_the_reply(
+    sandbox: SandboxProcess, callbacks: CallbackServer
 ) -> None:
-    reports.statuses = [500]
-    ask(sandbox, "send", {"number": "79990000001", "callback_url": reports.url})
-    assert reports.wait_for(2) == ["NO ANSWER", "NO ANSWER"]
-    assert [one["status"] for one in sandbox.ledger()["callbacks"]] == [500, 200]
+    ask(sandbox, "send", {"number": "79990000403", "callback_url": callbacks.url})
+    assert len(callbacks.received) == 1
+
+
+def test_a_callback_that_failed_is_repeated(
+    sandbox: SandboxProcess, callbacks: CallbackServer
+) -> None:
+    callbacks.statuses = [500]
+    ask(sandbox, "send", {"number": "79990000001", "callback_url": callbacks.url})
+    assert callbacks.wait_for(2) == ["NO ANSWER", "NO ANSWER"]
+    assert [callback["status"] for callback in sandbox.ledger()["callbacks"]] == [500, 200]
 
 
 @pytest.mark.parametrize(
@@ -319,21 +325,23 @@ def test_a_callback_that_was_not_taken_comes_again(
         ("POST", "/api/voice-password/send/", b"x" * 70000, 413),
     ],
 )
-def test_a_slip_is_told(
+def test_an_invalid_http_request_has_an_error_status(
     sandbox: SandboxProcess, method: str, path: str, body: Any, status: int
 ) -> None:
     assert raw(sandbox, method, path, body)[0] == status
     assert sandbox.ledger()["balance"] == "1000.00"
 
 
-def test_no_page_reaches_the_controls(sandbox: SandboxProcess) -> None:
+def test_a_page_of_another_origin_cannot_use_the_controls(sandbox: SandboxProcess) -> None:
     assert raw(sandbox, "POST", "/control/reset", {}, {"Origin": "https://evil.example"})[0] == 403
 
 
 @pytest.mark.parametrize(
     "spelling", ["79990000001", "8 (999) 000-00-01", "+7 999 000 00 01", "9990000001"]
 )
-def test_the_phone_shows_one_number_in_any_spelling(sandbox: SandboxProcess, spelling: str) -> None:
+def test_the_phone_page_finds_a_number_in_any_spelling(
+    sandbox: SandboxProcess, spelling: str
+) -> None:
     for number in ("79990000001", "79990000002"):
         ask(sandbox, "send", {"number": number, "flashcall": {"code": "0042"}})
     _, page = raw(sandbox, "GET", f"/phone/?{urllib.parse.urlencode({'number': spelling})}")
@@ -342,7 +350,7 @@ def test_the_phone_shows_one_number_in_any_spelling(sandbox: SandboxProcess, spe
     assert re.search(r"<mark[^>]*>0042</mark>", page)
 
 
-def test_the_phone_escapes_what_was_sent(sandbox: SandboxProcess) -> None:
+def test_the_phone_page_escapes_input(sandbox: SandboxProcess) -> None:
     _, page = raw(sandbox, "GET", "/phone/?number=%22%3E%3Cscript%3E")
     assert "<script>" not in page
     ask(sandbox, "send", {"number": "<b>79990000001"})
@@ -350,7 +358,7 @@ def test_the_phone_escapes_what_was_sent(sandbox: SandboxProcess) -> None:
     assert "<b>" not in page
 
 
-def test_every_magic_number_is_on_the_front_page_and_in_the_document(
+def test_every_magic_number_is_on_the_front_page_and_in_the_documentation(
     sandbox: SandboxProcess,
 ) -> None:
     _, page = raw(sandbox, "GET", "/")
@@ -362,27 +370,27 @@ def test_every_magic_number_is_on_the_front_page_and_in_the_document(
     assert set(re.findall(r"^\| (\d{11}) ", document, re.MULTILINE)) == set(OUTCOMES)
 
 
-def test_every_option_is_in_the_document() -> None:
-    told = subprocess.run(
+def test_every_option_is_in_the_documentation() -> None:
+    process = subprocess.run(
         [sys.executable, "-m", "django_voicepassword.sandbox", "--help"],
         capture_output=True,
         text=True,
         check=True,
     )
-    options = set(re.findall(r"--[a-z-]+", told.stdout)) - {"--help"}
+    options = set(re.findall(r"--[a-z-]+", process.stdout)) - {"--help"}
     assert options == set(
         re.findall(r"^\| `(--[a-z-]+)`", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     )
 
 
-def test_it_warns_off_loopback_and_says_when_the_port_is_taken(sandbox: SandboxProcess) -> None:
+def test_it_warns_about_other_interfaces_and_reports_a_used_port(sandbox: SandboxProcess) -> None:
     port = urllib.parse.urlsplit(sandbox.url).port
     command = [sys.executable, "-m", "django_voicepassword.sandbox"]
-    taken = subprocess.run(
+    process = subprocess.run(
         [*command, f"--port={port}"], capture_output=True, text=True, check=False
     )
-    assert taken.returncode == 2
-    assert "choose another --port" in taken.stderr
+    assert process.returncode == 2
+    assert "choose another --port" in process.stderr
     with subprocess.Popen(
         [*command, "--port=0", "--host=0.0.0.0"], stdout=subprocess.PIPE, text=True
     ) as open_to_all:
