@@ -133,7 +133,7 @@ CALLS = [
         "sync: the daily statistics look for no lost call",
         (
             "tests/statistics/test_week.py -k losses",
-            "tests/statistics/test_days.py -k unknown_call",
+            "tests/statistics/test_daily_sync.py -k unknown_call",
         ),
         (("statistics/lost_calls.py", "    if not lost:\n        return\n", "    return\n"),),
     ),
