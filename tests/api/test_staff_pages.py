@@ -201,7 +201,7 @@ def test_a_cursor_that_cannot_be_read_is_told(api: StaffApi, cursor: str) -> Non
 def test_a_late_page_is_found_in_the_index(api: StaffApi) -> None:
     """Not by walking to it: the moment bounds the range."""
     if connection.vendor != "sqlite":
-        pytest.skip("the plans of PostgreSQL are asked in test_history")
+        pytest.skip("the plans of PostgreSQL are asked in test_history_filters")
     for number in range(3):
         make(created_at=NOON + timedelta(seconds=number))
     link = api.get("calls/", page_size=1).body["next"]

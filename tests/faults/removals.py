@@ -16,7 +16,7 @@ PROVIDERS, CALLBACKS, DISK = (
     "tests/faults/test_callbacks.py",
     "tests/faults/test_disk.py",
 )
-DELIVERY = "tests/test_delivery.py"
+DELIVERY = "tests/test_calls_over_http.py"
 
 _CLAIM = "            [self.State.QUEUED], state=self.State.PLACING, claimed_at=now"
 _STATE = "if call is None or call.state != CallRequest.State.QUEUED:"

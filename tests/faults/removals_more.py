@@ -7,7 +7,7 @@ from tests.faults.guards import Guard
 CLOCK, PROVIDERS, DELIVERY = (
     "tests/faults/test_clock.py",
     "tests/faults/test_providers.py",
-    "tests/test_delivery.py",
+    "tests/test_calls_over_http.py",
 )
 STEP = "tests/faults/test_clock_of_processes.py"
 PAGES, CLIENT = "tests/web/test_promises.py", "tests/test_client.py"

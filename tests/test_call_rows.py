@@ -1,6 +1,6 @@
 """The rows, budgets and signals after each answer and each report of the provider.
 
-A fake client answers; ``test_delivery.py`` tests the same over HTTP.
+A fake client answers; ``test_calls_over_http.py`` tests the same over HTTP.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Provider:
 def provider(configure: Callable[..., None]) -> type[Provider]:
     Provider.answer, Provider.requests = OK, []
     configure(
-        TRANSPORT="tests.test_delivery_rows.Provider",
+        TRANSPORT="tests.test_call_rows.Provider",
         DISPATCH="celery",
         LIMITS={"phone": ["9/d"], "ip": [], "prefix": ["9/d"]},
         DAILY_BUDGET=Decimal(10),
@@ -166,7 +166,7 @@ def test_an_answer_without_a_price_keeps_the_reserved_price_and_nothing_is_polle
     provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
 ) -> None:
     configure(
-        TRANSPORT="tests.test_delivery_rows.Provider",
+        TRANSPORT="tests.test_call_rows.Provider",
         DISPATCH="celery",
         DAILY_BUDGET=Decimal(10),
         POLL_DELAYS=[],
@@ -240,7 +240,7 @@ def test_each_channel_and_setting_makes_its_request_to_the_provider(
     base: str | None,
 ) -> None:
     configure(
-        TRANSPORT="tests.test_delivery_rows.Provider",
+        TRANSPORT="tests.test_call_rows.Provider",
         DISPATCH="celery",
         CALLBACK_BASE_URL=base,
         **keys,
@@ -286,9 +286,7 @@ def test_the_providers_code_is_digested_and_a_missing_one_is_an_error(
     code: str | None,
     error_code: str,
 ) -> None:
-    configure(
-        TRANSPORT="tests.test_delivery_rows.Provider", DISPATCH="celery", CODE_SOURCE="service"
-    )
+    configure(TRANSPORT="tests.test_call_rows.Provider", DISPATCH="celery", CODE_SOURCE="service")
     provider.answer = SendReply(id="77", code=code)
     call = start()
     place(call)
