@@ -65,11 +65,11 @@ def claim(call: CallRequest) -> Any:
 
 
 def count_guess(call: CallRequest) -> Any:
-    return Verification.count_guess(call.verification.id, 5, timezone.now())  # type: ignore[union-attr]
+    return Verification.count_guess(call.verification.id, timezone.now())  # type: ignore[union-attr]
 
 
 def count_send(call: CallRequest) -> Any:
-    return Verification.count_send(call.verification.id, 5, 60, timezone.now())  # type: ignore[union-attr]
+    return Verification.count_send(call.verification.id, timezone.now())  # type: ignore[union-attr]
 
 
 def approve(call: CallRequest) -> Any:
