@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -46,32 +47,49 @@ def faults(
     """Describe each fault. ``lines``: results of the subscribers; ``before``: events that the limit
     ``site`` had counted before the run.
     """
-    found = [f"a subscriber got an error: {line['error']}" for line in lines if "error" in line]
     logins = {line["verification"]: line for line in lines if "ended" in line}
     started = {line["verification"] for line in lines if "verification" in line}
     rows = list(database.execute(CALLS, [since]))
+    return [
+        *(f"a subscriber got an error: {line['error']}" for line in lines if "error" in line),
+        *_counts(rows, started, ledger),
+        *_rows(rows, logins, ledger),
+        *_users(database, since, len(logins)),
+        *_limits(database, limits, len(started), before),
+    ]
+
+
+def _counts(rows: list[Any], started: set[str], ledger: dict[str, Any]) -> Iterator[str]:
+    """Check that each verification has one row, and each number one call."""
     rung = Counter(call["number"] for call in ledger["calls"])
-    ids = {call["id"]: call["number"] for call in ledger["calls"]}
-    found += [f"{count} calls for one number" for count in rung.values() if count != 1]
+    yield from (f"{count} calls for one number" for count in rung.values() if count != 1)
     if len(rows) != len(started) or {row[0] for row in rows} != started:
-        found.append(f"{len(started)} verifications were started, {len(rows)} calls are stored")
+        yield f"{len(started)} verifications were started, {len(rows)} calls are stored"
     if len(ledger["calls"]) != len(rows):
-        found.append(f"{len(rows)} calls are stored, {len(ledger['calls'])} rang")
+        yield f"{len(rows)} calls are stored, {len(ledger['calls'])} rang"
+
+
+def _rows(
+    rows: list[Any], logins: dict[str, dict[str, Any]], ledger: dict[str, Any]
+) -> Iterator[str]:
+    """Check that each row says what its subscriber and the provider say."""
+    numbers = {call["id"]: call["number"] for call in ledger["calls"]}
     for key, phone, status, user, state, provider_id, sources in rows:
         login = logins.get(key)
-        seen = (status, user, phone) if login else (None, None, phone)
-        wanted = ("approved", login["user"], login["number"]) if login else (None, None, phone)
-        if seen != wanted:
-            found.append(f"a verification is {status}, but its subscriber got another answer")
+        if login and (status, user, phone) != ("approved", login["user"], login["number"]):
+            yield f"a verification is {status}, but its subscriber got another answer"
         if state != "no_answer" or sorted((sources or "").split(",")) != ["callback", "send"]:
-            found.append(f"a call is {state}, reported by {sources}")
-        if ids.get(provider_id) != phone:
-            found.append("the ledger has another number for the id of a call")
+            yield f"a call is {state}, reported by {sources}"
+        if numbers.get(provider_id) != phone:
+            yield "the ledger has another number for the id of a call"
+
+
+def _users(database: psycopg.Connection[Any], since: datetime, logins: int) -> Iterator[str]:
+    """Check that each login made one user with one number and one session."""
     users = database.execute(USERS, [since]).fetchone()
     sessions = database.execute("SELECT count(*) FROM django_session").fetchone()
-    if users != (len(logins), len(logins)) or sessions != (len(logins),):
-        found.append(f"{len(logins)} logins, {users} phones and users, {sessions} sessions")
-    return [*found, *_limits(database, limits, len(started), before)]
+    if users != (logins, logins) or sessions != (logins,):
+        yield f"{logins} logins, {users} phones and users, {sessions} sessions"
 
 
 def _limits(

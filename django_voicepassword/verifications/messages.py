@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from django_voicepassword.exceptions import (
     BudgetExhausted,
@@ -108,37 +108,43 @@ def _flash_call_hint(call: CallRequest, phone: str) -> str:
     ) % {"phone": phone, "digits": digits}
 
 
+#: Error -> what is wrong and what to do next, where the error carries nothing to say as well.
+_ERROR_TEXTS: dict[type[VerificationError], str] = {
+    InvalidPhone: gettext_noop("This is not a phone number. Enter it like +7 999 123-45-67."),
+    PrefixNotAllowed: gettext_noop(
+        "We cannot call numbers of this country or operator. Enter another number."
+    ),
+    ChannelUnavailable: gettext_noop("This way is not available now. Choose another one."),
+    Refused: gettext_noop("This number cannot be used here."),
+    VerificationClosed: gettext_noop("This code was used already. Start again to get a new one."),
+    VerificationExpired: gettext_noop("The time is over. Start again to get a new code."),
+    TooManyAttempts: gettext_noop("No attempts are left. Start again to get a new code."),
+    BudgetExhausted: gettext_noop(
+        "Calls are not available today. Try again tomorrow or log in another way."
+    ),
+    InvalidProof: gettext_noop("The confirmation of the number is not valid. Confirm it again."),
+    VerificationError: gettext_noop("Calls are not available right now. Try again in a minute."),
+}
+
+
 def error_text(error: VerificationError) -> str:
     """What is wrong and what to do next, in the active language."""
-    if isinstance(error, InvalidPhone):
-        return _("This is not a phone number. Enter it like +7 999 123-45-67.")
-    if isinstance(error, PrefixNotAllowed):
-        return _("We cannot call numbers of this country or operator. Enter another number.")
     if isinstance(error, WrongCode):
-        if error.attempts_left == 0:
-            return _("Wrong code, and no attempts are left. Start again to get a new code.")
-        return ngettext(
-            "Wrong code. %(left)d attempt is left.",
-            "Wrong code. %(left)d attempts are left.",
-            error.attempts_left,
-        ) % {"left": error.attempts_left}
-    if isinstance(error, ChannelUnavailable):
-        return _("This way is not available now. Choose another one.")
-    if isinstance(error, Refused):
-        return _("This number cannot be used here.")
-    if isinstance(error, VerificationClosed):
-        return _("This code was used already. Start again to get a new one.")
-    if isinstance(error, VerificationExpired):
-        return _("The time is over. Start again to get a new code.")
+        return _wrong_code_text(error.attempts_left)
     if isinstance(error, RateLimited):
         return _("Too many tries. Try again in %(wait)s.") % {"wait": duration(error.retry_after)}
-    if isinstance(error, TooManyAttempts):
-        return _("No attempts are left. Start again to get a new code.")
-    if isinstance(error, BudgetExhausted):
-        return _("Calls are not available today. Try again tomorrow or log in another way.")
-    if isinstance(error, InvalidProof):
-        return _("The confirmation of the number is not valid. Confirm it again.")
-    return _("Calls are not available right now. Try again in a minute.")
+    # VerificationError comes last, and every error is one.
+    return next(_(text) for kind, text in _ERROR_TEXTS.items() if isinstance(error, kind))
+
+
+def _wrong_code_text(attempts_left: int) -> str:
+    if attempts_left == 0:
+        return _("Wrong code, and no attempts are left. Start again to get a new code.")
+    return ngettext(
+        "Wrong code. %(left)d attempt is left.",
+        "Wrong code. %(left)d attempts are left.",
+        attempts_left,
+    ) % {"left": attempts_left}
 
 
 def error_body(error: VerificationError) -> dict[str, Any]:
