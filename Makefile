@@ -2,16 +2,24 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Caches of bytecode halve the time that pytest and every process of a test need to start.
+unexport PYTHONDONTWRITEBYTECODE
+# How many processes run the tests; 0: only pytest's own, for --pdb. Many tests wait for processes
+# and servers, so there are more than processors.
+TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# The files keep their order: tests/conftest.py puts those first that take longest.
+PARALLEL = --numprocesses=$(TEST_PROCESSES) --dist=loadgroup --no-loadscope-reorder
 
 help:
 	@echo "make demo        a site with phone login, a worker, beat and the sandbox; Ctrl-C ends all"
 	@echo "make smoke       the same by itself: every way of a code is tried, with a transcript"
 	@echo "make demo-data   200,000 made-up calls into the demo's history; or CALLS=… DAYS=… SEED=… YES=1"
-	@echo "make test        install what the tests need into $(VENV) and run them"
+	@echo "make test        install what the tests need into $(VENV) and run them, in $(TEST_PROCESSES) processes; or TEST_PROCESSES=… PYTEST_ARGS=…"
+	@echo "make fast        lint, and the tests that need no process, service or browser: within a minute"
 	@echo "make matrix      the tests on every Python and Django that are here, and on the oldest versions of all; or ENVS=…"
 	@echo "make coverage    how much of the package the tests reach, branches too; at least 95 %"
 	@echo "make benchmarks  what the app costs beside floors of the same run; or ARGS=…"
-	@echo "make lint        ruff and mypy"
+	@echo "make lint        ruff, its format and mypy"
 	@echo "make docs        the documentation as a site, in build/docs"
 	@echo "make audit       bandit, and pip-audit where its advisories can be reached"
 	@echo "make dist        wheel and sdist, checked, in dist"
@@ -48,11 +56,18 @@ $(VENV)/for-docs: $(VENV)/pip-is-new setup.cfg pyproject.toml
 	@touch $@
 
 test: $(VENV)/for-test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+
+# mypy and the tests at the same time.
+fast: $(VENV)/for-test
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
+
+unit: $(VENV)/for-test
+	$(BIN)/python -m pytest -q -m "not (slow or processes or service or browser or program)" $(PARALLEL) $(PYTEST_ARGS)
 
 # What only PostgreSQL and MariaDB do is reached with their address in DATABASE_URL; --cov-append adds it.
 coverage: $(VENV)/for-test
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered --cov-fail-under=95 $(PYTEST_ARGS)
 
 demo: $(VENV)/for-demo
 	@$(BIN)/python example_project/demo.py
@@ -70,6 +85,7 @@ smoke: $(VENV)/for-demo
 
 lint: $(VENV)/for-test
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 $(VENV)/for-matrix: $(VENV)/pip-is-new setup.cfg pyproject.toml
@@ -77,9 +93,11 @@ $(VENV)/for-matrix: $(VENV)/pip-is-new setup.cfg pyproject.toml
 	@touch $@
 
 # Where pyenv has interpreters, they are found too.
+# Two environments at a time.
+matrix: TEST_PROCESSES = 2
 matrix: $(VENV)/for-matrix
 	PATH="$$(printf '%s:' $(wildcard $(HOME)/.pyenv/versions/*/bin))$$PATH" \
-		$(BIN)/tox run-parallel --parallel 2 --parallel-no-spinner $(if $(ENVS),-e $(ENVS)) -- -q $(PYTEST_ARGS)
+		$(BIN)/tox run-parallel --parallel 2 --parallel-no-spinner $(if $(ENVS),-e $(ENVS)) -- $(PARALLEL) -q $(PYTEST_ARGS)
 
 $(VENV)/for-audit: $(VENV)/pip-is-new setup.cfg pyproject.toml
 	@$(call install,audit,the audit)
@@ -125,4 +143,4 @@ sbom: dist
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .tox
 
-.PHONY: help demo demo-data smoke test coverage matrix benchmarks docs lint audit dist sbom clean
+.PHONY: help demo demo-data smoke test fast unit coverage matrix benchmarks docs lint audit dist sbom clean

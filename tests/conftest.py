@@ -1,11 +1,18 @@
-"""What every test may use, and the rule for services: skipped on a user's machine, failed in CI."""
+"""Fixtures for every test, and the rules of a run.
+
+- A test whose service or program is missing is skipped, and fails in CI.
+- A test that starts a process must have a marker that says so: ``make fast`` deselects it.
+- ``--database-only`` selects the tests that use the test database.
+- In parallel runs the tests of a file stay together, and files with slow tests start first.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +69,107 @@ def _missing(item: pytest.Item) -> str | None:
             if find_program(program) is None:
                 return f"{program} is not installed"
     return None
+
+
+#: Markers of tests that need more than this process.
+OUTSIDE = ("processes", "service", "browser", "program")
+#: Fixtures that start a process: the tests that use them get the marker.
+PROCESS_FIXTURES = {"built", "place", "process", "sandbox", "schema", "spare", "walks"}
+#: Fixtures that set up the test database. Without them or the marker pytest-django blocks it.
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
+_STARTS_PROCESS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system")
+#: The test that runs without one of the markers above; None between tests.
+_unmarked: str | None = None
+
+
+def _forbid_processes(event: str, arguments: tuple[Any, ...]) -> None:
+    if _unmarked is not None and event in _STARTS_PROCESS:
+        pytest.fail(
+            f"{_unmarked} starts a process ({event}): mark it with pytest.mark.processes",
+            pytrace=False,
+        )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-only",
+        action="store_true",
+        help="run only the tests that use the test database, for runs on other databases",
+    )
+
+
+def pytest_configure() -> None:
+    sys.addaudithook(_forbid_processes)
+
+
+def _is_outside(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in OUTSIDE)
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("django_db") or _fixtures(item) & DATABASE_FIXTURES)
+
+
+def _set_id(item: Any, nodeid: str) -> None:
+    """xdist 3.8 does it for its own groups in a way that pytest 9.2 does not notice."""
+    if hasattr(item, "_id"):
+        item._id = type(item._id).parse(nodeid)
+    else:
+        item._nodeid = nodeid
+
+
+# First: the markers are there when ``-m`` selects by them.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seen = set()
+    for item in items:
+        if _fixtures(item) & PROCESS_FIXTURES:
+            item.add_marker("processes")
+        # schemathesis leaves the operation out of the id; xdist runs one test for each id.
+        if not item.nodeid.endswith(f"::{item.name}"):
+            _set_id(item, f"{item.nodeid.rpartition('::')[0]}::{item.name}")
+        if item.nodeid in seen:
+            raise pytest.UsageError(f"two tests have the id {item.nodeid}")
+        seen.add(item.nodeid)
+        group = item.get_closest_marker("group")
+        if group and hasattr(config, "workerinput"):
+            _set_id(item, f"{item.nodeid}@{group.args[0]}")
+    if config.getoption("--database-only"):
+        config.hook.pytest_deselected(items=[item for item in items if not _uses_database(item)])
+        items[:] = [item for item in items if _uses_database(item)]
+    if config.getoption("dist", "no") != "no" or hasattr(config, "workerinput"):
+        # The longest first, so that no process waits at the end for one that started late.
+        items.sort(key=lambda item: not (_is_outside(item) or item.get_closest_marker("slow")))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """``--dist loadgroup``, where the tests of a file stay together: they share fixtures.
+
+    Only the marker ``group`` separates them.
+    """
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByFile(LoadGroupScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            group = super()._split_scope(nodeid)
+            return nodeid.partition("::")[0] if group == nodeid else group
+
+    return ByFile(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    global _unmarked
+    _unmarked = None if _is_outside(item) else item.nodeid
+    try:
+        return (yield)
+    finally:
+        _unmarked = None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

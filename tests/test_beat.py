@@ -39,6 +39,7 @@ for task in PeriodicTask.objects.filter(name__startswith="voicepassword").order_
 """
 
 
+@pytest.mark.processes
 def test_the_schedule_is_installed_once_and_then_updated() -> None:
     process = subprocess.run(
         [sys.executable, "-c", PROGRAM],

@@ -13,13 +13,23 @@ import pytest
 from tests.bursts import BURSTS, Bursts
 from tests.databases import MARIADB, POSTGRESQL, execute
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(
     scope="module",
     params=[
         pytest.param("", id="sqlite"),
-        pytest.param(POSTGRESQL, id="postgresql", marks=pytest.mark.service("postgresql")),
-        pytest.param(MARIADB, id="mariadb", marks=pytest.mark.service("mariadb")),
+        pytest.param(
+            POSTGRESQL,
+            id="postgresql",
+            marks=[pytest.mark.service("postgresql"), pytest.mark.group("bursts-postgresql")],
+        ),
+        pytest.param(
+            MARIADB,
+            id="mariadb",
+            marks=[pytest.mark.service("mariadb"), pytest.mark.group("bursts-mariadb")],
+        ),
     ],
 )
 def bursts(

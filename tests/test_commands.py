@@ -140,6 +140,7 @@ def test_poll_corrects_times_after_the_clock_stepped_back(outbox: list[Sent]) ->
     assert verification.expires_at < timezone.now() + timedelta(minutes=6)
 
 
+@pytest.mark.processes
 def test_the_sandbox_runs_as_a_command_without_a_database(tmp_path: Path) -> None:
     command = [
         sys.executable,

@@ -6,9 +6,8 @@ kind fails. ``docs_samples.commands.NOT_EXECUTED`` lists the programs that are n
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +47,11 @@ def _params(*selected_kinds: str) -> list[Any]:
         if _kind(sample) in selected_kinds:
             marks = [pytest.mark.browser] if _kind(sample) == "script" else []
             marks += [pytest.mark.program("curl")] if "curl" in _programs(sample) else []
+            if _kind(sample) in FOLLOWED:
+                # Other pages are followed at the same time.
+                marks += [pytest.mark.group(sample.page)]
+            if _kind(sample) == "program" and programs.starts_process(sample):
+                marks += [pytest.mark.processes]
             params.append(pytest.param(sample, id=sample.where, marks=marks))
     return params
 
@@ -59,30 +63,18 @@ def _programs(sample: Sample) -> set[str]:
     return {command.words[0] for command in shell.commands_of(sample)}
 
 
-@pytest.fixture(scope="module")
-def walks(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Walk]]]:
-    """Page -> the page as it was followed, once for all of its samples; two pages at a time, the
-    longest first.
-    """
+@pytest.fixture(scope="session")
+def walks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Walk]:
+    """Page -> the page as it was followed, once for all of its samples."""
     folder = tmp_path_factory.mktemp("docs")
     bare = make_bare(folder / "bare")
     usual = make_usual(folder / "usual", bare)
-    followed = [
-        item.callspec.params["sample"].page for item in request.session.items if _follows(item)
-    ]
-    with ThreadPoolExecutor(2) as pool:
-        yield {
-            page: pool.submit(
-                lambda page: Walk(page, folder / page.replace("/", "-"), bare, usual).go(), page
-            )
-            for page, _count in Counter(followed).most_common()
-        }
 
+    @cache
+    def follow(page: str) -> Walk:
+        return Walk(page, folder / page.replace("/", "-"), bare, usual).go()
 
-def _follows(item: Any) -> bool:
-    return getattr(item, "originalname", "") == "test_a_page_can_be_followed"
+    return follow
 
 
 @pytest.mark.parametrize(
@@ -94,8 +86,8 @@ def test_a_sample_is_of_a_known_kind(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("sample", _params(*FOLLOWED))
-def test_a_page_can_be_followed(sample: Sample, walks: dict[str, Future[Walk]]) -> None:
-    outcome = walks[sample.page].result().outcomes.get(sample.line)
+def test_a_page_can_be_followed(sample: Sample, walks: Callable[[str], Walk]) -> None:
+    outcome = walks(sample.page).outcomes.get(sample.line)
     if outcome is not None:
         raise sample.fail(str(outcome)) from outcome
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import django
 from django.conf import settings
@@ -137,6 +139,7 @@ print("done")
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.processes
 def test_all_is_kept_in_the_database_that_the_router_names() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

@@ -249,6 +249,7 @@ def test_each_chunk_takes_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "TEMP B-TREE" not in plan
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_memory_does_not_grow_with_the_number_of_rows(
     kind: str, monkeypatch: pytest.MonkeyPatch

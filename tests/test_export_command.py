@@ -155,6 +155,7 @@ call_command("voicepassword_export", sys.argv[1])
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.processes
 def test_a_killed_export_leaves_no_partial_file(
     tmp_path: Path, number: signal.Signals, kind: str
 ) -> None:

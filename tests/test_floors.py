@@ -114,6 +114,7 @@ def test_only_apps_imports_contrib() -> None:
     assert importers <= {"apps"}
 
 
+@pytest.mark.processes
 def _defines(statement: ast.stmt) -> bool:
     """Return whether a statement is neither a docstring nor an import nor ``__all__ = …``."""
     if isinstance(statement, ast.Assign):

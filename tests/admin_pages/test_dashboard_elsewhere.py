@@ -50,6 +50,7 @@ for address in ("/admin/", "/admin/django_voicepassword/"):
 """
 
 
+@pytest.mark.processes
 def test_under_django_unfold() -> None:
     pytest.importorskip("unfold")
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT)

@@ -162,6 +162,7 @@ def test_staff_answers_match_the_schema(schema: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.processes
 def test_the_projects_throttles_and_versioning_apply() -> None:
     """In a separate process, because DRF reads these settings once."""
     framework = {

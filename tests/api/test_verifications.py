@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.contrib.auth import SESSION_KEY, get_user_model
@@ -215,7 +214,7 @@ def test_a_code_may_be_a_json_number(
     assert outbox == []
 
 
-@pytest.mark.parametrize("id", ["1", str(uuid4()), "x" * 200, "%00", "٣"])
+@pytest.mark.parametrize("id", ["1", "6f1c2a9e-3b57-4d80-9e42-c7a5d0b81f36", "x" * 200, "%00", "٣"])
 def test_an_unknown_id_is_404(api: Api, id: str) -> None:
     for answer in (
         api.get(f"verifications/{id}/"),

@@ -31,9 +31,22 @@ from tests.sandbox_process import SandboxProcess
 SETTINGS = {"TRANSPORT": "memory", "RESEND_AFTER": 0}
 
 
+def starts_process(sample: Sample) -> bool:
+    """Whether it runs in a process of its own or needs a sandbox."""
+    return _runs_apart(sample) or _needs_sandbox(sample)
+
+
+def _runs_apart(sample: Sample) -> bool:
+    return "sentry_sdk" in sample.text
+
+
+def _needs_sandbox(sample: Sample) -> bool:
+    return "django_voicepassword.client" in sample.text
+
+
 def run(sample: Sample) -> None:
     """Run it; what it raises names the line of the page."""
-    if "sentry_sdk" in sample.text:
+    if _runs_apart(sample):
         _run_apart(sample)
         return
     with _from_a_sandbox(sample):
@@ -97,7 +110,7 @@ def _verification(is_approved: bool) -> Verification:
 @contextmanager
 def _from_a_sandbox(sample: Sample) -> Iterator[None]:
     """A sample that makes a client of its own would ask the provider: here it asks a sandbox."""
-    if "django_voicepassword.client" not in sample.text:
+    if not _needs_sandbox(sample):
         yield
         return
     with SandboxProcess() as sandbox, pytest.MonkeyPatch.context() as patch:

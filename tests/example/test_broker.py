@@ -8,6 +8,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.processes
+
 EXAMPLE = Path(__file__).parent.parent.parent / "example_project"
 EACH = 150
 

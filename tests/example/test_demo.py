@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
+pytestmark = pytest.mark.processes
+
 EXAMPLE = Path(__file__).parent.parent.parent / "example_project"
 
 needs_proc = pytest.mark.skipif(

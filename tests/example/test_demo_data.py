@@ -284,6 +284,11 @@ for model in (CallRequest, CallStatus, DailyStatistics, BalanceReading):
 """
 
 
+@pytest.fixture(scope="module")
+def history_in_sqlite(place: Place) -> list[str]:
+    return place.manage("shell", "--command", PROGRAM).splitlines()
+
+
 @pytest.mark.parametrize(
     "server",
     [
@@ -291,7 +296,9 @@ for model in (CallRequest, CallStatus, DailyStatistics, BalanceReading):
         pytest.param(MARIADB, id="mariadb", marks=pytest.mark.service("mariadb")),
     ],
 )
-def test_other_databases_are_told_the_same(place: Place, server: str, tmp_path: Path) -> None:
+def test_other_databases_are_told_the_same(
+    history_in_sqlite: list[str], server: str, tmp_path: Path
+) -> None:
     name = f"voicepassword_demo_data_{uuid.uuid4().hex[:8]}"
     execute(server, f"CREATE DATABASE {name}")
     try:
@@ -302,9 +309,10 @@ def test_other_databases_are_told_the_same(place: Place, server: str, tmp_path: 
         other.manage("demo_data", "--calls=50", "--days=1")
     finally:
         execute(server, f"DROP DATABASE {name}")
-    assert told.splitlines() == place.manage("shell", "--command", PROGRAM).splitlines()
+    assert told.splitlines() == history_in_sqlite
 
 
+@pytest.mark.processes
 def test_it_refuses_where_it_would_do_harm(tmp_path: Path) -> None:
     place = Place(tmp_path)
     small = ["--calls=50", "--days=1", "--seed=1"]

@@ -233,6 +233,7 @@ def test_no_bytes_for_an_answer_do_harm(serve: Callable[[Any], Wire]) -> None:
     ],
 )
 @pytest.mark.parametrize("place", ["row", "value", "after", "before"])
+@pytest.mark.processes
 def test_a_day_of_odd_numbers_and_deep_brackets_kills_no_worker(value: str, place: str) -> None:
     """In a process of its own, with little memory: an integer of 5,000 digits kills ijson's C code
     and all around it.

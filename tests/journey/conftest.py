@@ -29,6 +29,15 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In parallel runs each site is a group of its own."""
+    for item in items:
+        if "servers" in getattr(item, "fixturenames", ()):
+            servers = item.name.partition("[")[2].rstrip("]")
+            item.add_marker(pytest.mark.group(f"{item.path.stem}-{servers}"))
+
+
 SERVERS = [
     pytest.param(("", ""), id="embedded"),
     pytest.param(

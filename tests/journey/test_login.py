@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import requests
 from processes import Site
 
 from tests.sandbox_process import SandboxProcess
+
+pytestmark = pytest.mark.processes
 
 
 def until(found: Callable[[], Any], timeout: float = 20) -> Any:

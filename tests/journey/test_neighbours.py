@@ -14,6 +14,8 @@ from processes import Site, free_port
 from tests.journey.conftest import RABBITMQ, forget
 from tests.sandbox_process import SandboxProcess
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def queues() -> Iterator[list[str]]:

@@ -370,6 +370,7 @@ def test_every_magic_number_is_on_the_front_page_and_in_the_documentation(
     assert set(re.findall(r"^\| (\d{11}) ", document, re.MULTILINE)) == set(OUTCOMES)
 
 
+@pytest.mark.processes
 def test_every_option_is_in_the_documentation() -> None:
     process = subprocess.run(
         [sys.executable, "-m", "django_voicepassword.sandbox", "--help"],

@@ -15,7 +15,7 @@ import pytest
 from processes import Site, free_port
 
 from django_voicepassword import verifications
-from django_voicepassword.models import Verification
+from django_voicepassword.models import LimitCounter, Verification
 from django_voicepassword.security import codes
 from tests.sandbox_process import SandboxProcess
 from tests.secrets.evidence import APART, Piece, left_behind
@@ -92,7 +92,14 @@ def production(settings: Any, configure: Callable[..., None]) -> None:
 def verification(production: None, db: None, monkeypatch: pytest.MonkeyPatch) -> Verification:
     """One whose call waits in the queue."""
     monkeypatch.setattr("django_voicepassword.calls.broker.publish", lambda *args: None)
-    return verifications.start(WRITTEN)
+    verification = verifications.start(WRITTEN)
+    while codes.make(verification.id) < "3000":
+        # A line number in a traceback could be mistaken for this code: take another verification.
+        verification.calls.all().delete()
+        verification.delete()
+        LimitCounter.objects.all().delete()
+        verification = verifications.start(WRITTEN)
+    return verification
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from tests.secrets.evidence import LIMIT_KEYS, files_with, found
 from tests.secrets.journey import PAGES
 from tests.secrets.traces import forms
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.mark.parametrize(
     "kind", ["log", "console", "broker", "result", "mail", "database", "answer"]

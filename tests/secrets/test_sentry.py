@@ -14,6 +14,8 @@ import pytest
 from tests.secrets.faults import GUESS, KEY, PHONE
 from tests.secrets.traces import Known
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parent.parent.parent
 
 

@@ -17,7 +17,7 @@ from django.core.signals import got_request_exception
 from django.utils.log import AdminEmailHandler
 
 #: The tests themselves know everything; whoever runs them is not looked at either.
-_OURS = ("/tests/secrets/", "/_pytest/", "/pluggy/")
+_OURS = ("/tests/secrets/", "/_pytest/", "/pluggy/", "/xdist/", "/execnet/")
 
 
 def told(error: BaseException) -> str:

@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.sandbox_process import SandboxProcess
+
+pytestmark = pytest.mark.processes
 
 ROWS = 20_000
 PROGRAM = """

@@ -27,6 +27,8 @@ from django_voicepassword.verifications import channels
 from tests.concurrency import run_at_once
 from tests.sandbox_process import SandboxProcess
 
+pytestmark = pytest.mark.processes
+
 #: Verifications a day. The environment variable WEEK_CALLS sets another number.
 CALLS = int(os.environ.get("WEEK_CALLS", "40"))
 #: Replies that only take time.
