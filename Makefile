@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 # How many processes run the tests; 0: only pytest's own, for --pdb. Many tests wait for processes
 # and servers, so there are more than processors.
-TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
+TEST_PROCESSES ?= $(shell expr $(PROCESSORS) + 1)
 # The files keep their order: tests/conftest.py puts those first that take longest.
 PARALLEL = --numprocesses=$(TEST_PROCESSES) --dist=loadgroup --no-loadscope-reorder
 
@@ -62,8 +63,10 @@ test: $(VENV)/for-test
 fast: $(VENV)/for-test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
 
+# These tests do not wait. All of tests/hostile is slow; to import it would take seconds too.
+unit: TEST_PROCESSES = $(PROCESSORS)
 unit: $(VENV)/for-test
-	$(BIN)/python -m pytest -q -m "not (slow or processes or service or browser or program)" $(PARALLEL) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q --ignore=tests/hostile -m "not (slow or processes or service or browser or program)" $(PARALLEL) $(PYTEST_ARGS)
 
 # What only PostgreSQL and MariaDB do is reached with their address in DATABASE_URL; --cov-append adds it.
 coverage: $(VENV)/for-test

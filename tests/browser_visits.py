@@ -32,7 +32,7 @@ def visits(
     def visit(path: str, **options: Any) -> Page:
         context = browser.new_context(**options)
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         if session:
             context.add_cookies([{"name": "sessionid", "value": session, "url": root}])
         page = context.new_page()

@@ -210,7 +210,10 @@ def chromium() -> Path:
 @pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Any]:
     """A Chromium for the tests of one module (playwright's ``Browser``)."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    # Other tests run at the same time.
+    expect.set_options(timeout=30_000)
 
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright's own event loop runs in this thread: Django must not take it for an async

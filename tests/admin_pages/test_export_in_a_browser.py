@@ -81,7 +81,7 @@ def told(page: Page) -> Any:
 
 def test_a_download_tells_how_far_it_is(visit: Visit, slow: None) -> None:
     page = visit()
-    with page.expect_download(timeout=20_000) as download:
+    with page.expect_download(timeout=30_000) as download:
         page.get_by_role("button", name="Download").click()
         expect(told(page)).to_have_text("The file is being prepared…")
         expect(page.get_by_role("progressbar")).to_be_visible()
