@@ -29,6 +29,7 @@ from django_voicepassword.models import (
     Verification,
     VerifiedPhone,
 )
+from django_voicepassword.security import mask
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "example_project"))
 from demo_data.tables import Table
@@ -159,7 +160,7 @@ def _statuses(keys: list[int], calls: list[CallRequest]) -> Iterator[CallStatus]
             price=call.price,
             payload={
                 "id": call.provider_id,
-                "number": f"*********{call.phone[-2:]}",
+                "number": mask(call.phone),
                 "state": call.state.upper(),
             },
         )

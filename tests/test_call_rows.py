@@ -617,7 +617,7 @@ def test_a_report_moves_a_call_and_is_stored(
             NOON + timedelta(seconds=1),
             NOON + timedelta(seconds=9),
         )
-        assert row.payload == {**payload, "number": "***01"}
+        assert row.payload == {**payload, "number": "+7 *** ***-**-01"}
     call = fresh(call)
     assert (call.state, call.provider_id, call.service, call.price) == (
         "busy",
@@ -829,7 +829,7 @@ def test_the_usual_callback_writes_the_same_with_and_without_receivers(
     )
     assert (stored.received_at, stored.payload) == (
         NOON + timedelta(seconds=9),
-        {**USUAL_CALLBACK, "number": "***01"},
+        {**USUAL_CALLBACK, "number": "+7 *** ***-**-01"},
     )
 
 

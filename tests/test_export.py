@@ -173,7 +173,7 @@ def test_numbers_are_masked_unless_whole_phones_is_set(read: Callable[..., Any])
     verified(username=PHONE)
     (masked,), (whole,) = read(), read(whole_phones=True)
     assert PHONE not in str(masked)
-    assert (masked["Phone"].lstrip("'"), masked["User"]) == ("+7 *** ***-**-67", "*********67")
+    assert {masked["Phone"].lstrip("'"), masked["User"].lstrip("'")} == {"+7 *** ***-**-67"}
     assert (whole["Phone"].lstrip("'"), whole["User"]) == (f"+{PHONE}", PHONE)
 
 

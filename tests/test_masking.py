@@ -29,28 +29,49 @@ def test_clean_text_removes_what_a_database_refuses(text: str, clean: str) -> No
 @pytest.mark.parametrize(
     ("number", "masked"),
     [
-        (NUMBER, "*********01"),
-        ("+7 999 000-00-01", "*********01"),
-        ("123456", "****56"),
-        ("12345", "***45"),
+        (NUMBER, "+7 *** ***-**-01"),
+        ("+7 999 000-00-01", "+7 *** ***-**-01"),
+        ("77011234567", "+7 *** ***-**-67"),
+        # No number has this code of an operator: eleven digits after 7 are not looked up.
+        ("70000000001", "+7 *** ***-**-01"),
+        ("380671234567", "+380 *******67"),
+        ("+1 202-555-0123", "+1 ********23"),
+        ("2908123", "+290 ***23"),
+        # No valid number in international form: neither a country code nor the length is shown.
+        ("9990000001", "***01"),
+        ("8 999 000-00-01", "***01"),
+        ("790000000012", "***12"),
+        ("1234567890", "***90"),
+        ("1" * 16, "***11"),
+        ("123456", "***56"),
         ("1", "***1"),
-        ("", "***"),
+        ("seven", "***"),
+        ("7nine567890", "***90"),
+        ("", ""),
+        # What RETENTION "mask" leaves has the country code alone.
+        ("7999123****", "+7 *** ***-**-**"),
+        ("1202555****", "+1 **********"),
+        ("99912****", "*****"),
     ],
 )
 def test_a_masked_number_keeps_two_digits(number: str, masked: str) -> None:
-    assert masking.mask_number(number) == masked
+    assert masking.mask(number) == masked
+    assert masking.mask(masked) == masked
+    assert masking.mask_words(masked) == masked
 
 
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
-        (f"call to {NUMBER} failed", "call to *********01 failed"),
-        ("+7 (999) 000-00-01", "*********01"),
-        ("7___9999999999", "*********99"),
+        (f"call to {NUMBER} failed", "call to +7 *** ***-**-01 failed"),
+        ("+7 (999) 000-00-01", "+7 *** ***-**-01"),
+        ("7___9999999999", "+7 *** ***-**-99"),
         # Digits with four characters between them belong to two numbers.
         ("123456789    012345678", "123456789    012345678"),
         ("123456789", "123456789"),
-        ("1234567890", "********90"),
+        (f"+380671234567, {NUMBER}.", "***01."),
+        ("+380671234567: failed", "+380 *******67: failed"),
+        ("1234567890", "***90"),
         ("the key k-e-y!", "the key ***!"),
         ("k-e-y-2 and k-e-y", "*** and ***"),
         (5, "5"),
@@ -63,7 +84,8 @@ def test_secrets_and_numbers_in_a_text_are_masked(text: object, masked: str) -> 
 
 def test_a_text_is_cut_after_it_is_masked() -> None:
     assert masking.mask_text("x" * 300) == "x" * 200
-    assert masking.mask_text("x" * 195 + NUMBER) == "x" * 195 + "*****"
+    assert masking.mask_text("x" * 195 + NUMBER) == "x" * 195 + "+7 **"
+    assert masking.mask_text("x" * 197 + NUMBER) == "x" * 197 + "+7"
     assert masking.mask_text("abcdef", length=3) == "abc"
     assert masking.mask_words("abcdef", length=3) == "abc"
 
@@ -71,7 +93,7 @@ def test_a_text_is_cut_after_it_is_masked() -> None:
 def test_a_code_among_words_is_masked() -> None:
     assert (
         masking.mask_words(f"code 1234, of 123 and {NUMBER}: s3cret", "s3cret")
-        == "code ***, of 123 and *********01: ***"
+        == "code ***, of 123 and +7 *** ***-**-01: ***"
     )
 
 
@@ -94,9 +116,13 @@ def test_a_code_among_words_is_masked() -> None:
         ("note", "hello s3cret", "hello ***"),
         ("number", {"a": 1}, "***"),
         ("number", [NUMBER], "***"),
-        ("number", NUMBER, "***01"),
-        ("number", "123456789", "*******89"),
-        ("number", "x" * 62 + "123", "***12"),
+        ("number", NUMBER, "+7 *** ***-**-01"),
+        ("number", int(NUMBER), "+7 *** ***-**-01"),
+        ("number", f"call {NUMBER}", "+7 *** ***-**-01"),
+        ("number", "123456789", "***89"),
+        ("number", "x" * 300 + "123", "***23"),
+        ("number", f"{NUMBER}s3cret", "***"),
+        ("number", "", "***"),
         ("number", "s3cret", "***"),
         ("id", "1234567890", "1234567890"),
         ("id", 12, "12"),
@@ -108,7 +134,8 @@ def test_a_code_among_words_is_masked() -> None:
         ("date", "2020-02-02T15:18:48", "2020-02-02T15:18:48"),
         ("date", "02.02.2020", "02.02.***"),
         ("date", f"11.09.2020 13:34:39{' ' * 45}", "11.09.2020 13:34:39"),
-        ("other", "2020-02-02 15:18:48", "************48"),
+        ("date", f"11.09.2020 13:34:39{' ' * 45}{NUMBER}", f"***39{' ' * 45}+7 *** ***-**-01"),
+        ("other", "2020-02-02 15:18:48", "***48"),
         ("price", "12345", "12345"),
         ("duration", 12345, "12345"),
         ("rows", 12345, "12345"),

@@ -44,7 +44,7 @@ def old_call(days: float, lifetime: timedelta = timedelta(minutes=5), **values: 
         verification=verification, price=Decimal("0.35"), **{**defaults, **values}
     )
     CallStatus.objects.create(
-        call=call, state="busy", source="callback", payload={"number": "***67"}
+        call=call, state="busy", source="callback", payload={"number": "+7 *** ***-**-67"}
     )
     return call
 

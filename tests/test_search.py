@@ -11,7 +11,7 @@ from django.db.models.functions import Collate
 
 from django_voicepassword.history import filters, search
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
-from django_voicepassword.security.masking import mask_number
+from django_voicepassword.security.masking import mask
 from tests.api.staff import make, verified
 
 pytestmark = pytest.mark.django_db
@@ -89,9 +89,7 @@ def test_an_invalid_imported_number_is_found() -> None:
     assert phones_of("000000000012") == ["000000000012"]
 
 
-@pytest.mark.parametrize(
-    "masked", ["+7 *** ***-**-67", mask_number("79990000067"), "+380 ********67"]
-)
+@pytest.mark.parametrize("masked", ["***67", mask("79990000067"), "+380 *******67"])
 def test_a_masked_number_finds_every_number_that_it_may_be(numbers: list[str], masked: str) -> None:
     assert phones_of(masked) == [
         "380501234567",

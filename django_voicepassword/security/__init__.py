@@ -4,7 +4,7 @@ This face needs no Django. The modules ``codes``, ``callback_tokens``, ``trusted
 ``sensitive`` do: import them by name.
 """
 
-from django_voicepassword.security.masking import mask, mask_number, mask_payload, mask_text
+from django_voicepassword.security.masking import mask, mask_payload, mask_text
 from django_voicepassword.security.tracebacks import Secret, forget, forgetful, forgetful_rows
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "forgetful",
     "forgetful_rows",
     "mask",
-    "mask_number",
     "mask_payload",
     "mask_text",
 ]

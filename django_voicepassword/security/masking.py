@@ -1,130 +1,157 @@
-"""What of the provider's text may be kept or logged: everything but keys, codes and whole numbers."""
+"""Removes secrets from the provider's text before it is stored, logged or shown.
+
+Secrets are API keys, codes and whole phone numbers. ``mask`` has the only spelling of a masked
+number. (RETENTION "mask" cuts the stored numbers themselves: see ``history.retention``.)
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import phonenumbers
 
-#: Longest text that is kept of one value, and how many values of one payload.
+#: The longest text that is kept of one value, and how many values are kept of one payload.
 MAX_TEXT, MAX_KEYS = 200, 30
 
 _HIDDEN = "***"
+_RUSSIAN = "+7 *** ***-**-"
+# A key that contains one of these words has a value that is never kept.
 _SECRET_KEYS = ("code", "message", "apikey", "security", "authorization")
+# Their values may have four digits and more without being a code.
 _KNOWN_KEYS = ("price", "duration", "rows", "balance", "currency", "result")
-#: The provider's own, in which there is nothing to mask.
+#: The provider's usual keys, which need no masking themselves.
 _PLAIN_KEYS = frozenset({"id", "number", "state", "date", "service", *_KNOWN_KEYS})
-# Ten digits and more, whatever people put between them, are a phone number.
+# Ten or more digits are a phone number, with up to three other characters between two of them.
 _NUMBER = re.compile(r"\+?\d(?:[\W_]{0,3}\d){9,}")
-# What may be a code, where nobody needs so many digits.
+# May be a code, in a text that has no reason to contain so many digits.
 _CODE = re.compile(r"\d{4,}")
-#: The forms of a date, which has as many digits as a number.
+# What mask() returns.
+_MASKED = re.compile(r"(?:\+7 \*{3} \*{3}-\*\*-|\+\d{1,3} \*{3,}|\*{3,})(?:\d\d?|\*\*)?")
+# A number whose last four digits RETENTION "mask" has removed.
+_RETAINED = re.compile(r"\d+\*{4}")
+_MAX_PHONE = 15
+#: The forms of a date, which has as many digits as a phone number.
 DATE = re.compile(r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", re.ASCII)
 
 
+def mask(phone: str) -> str:
+    """Hide all of a phone number but its country code and last two digits: ``+7 *** ***-**-67``.
+
+    Other countries have their code and one star for each hidden digit: ``+380 *******67``. Text
+    that is no valid number shows no country code and not its length: ``***67``. A number that
+    RETENTION "mask" has cut (``7999123****``) shows the country code alone. The empty text and a
+    number that is masked already are returned unchanged.
+    """
+    if len(phone) == 11 and phone[0] == "7" and phone.isdecimal():
+        # Nearly every number. Parsing it would make the daily sync many times slower.
+        return f"{_RUSSIAN}{phone[-2:]}"
+    if not phone or _MASKED.fullmatch(phone):
+        return phone
+    digits = _digits(phone)
+    ending = digits[-2:]
+    if _RETAINED.fullmatch(phone):
+        digits, ending = f"{digits}0000", "**"
+    country = _country_code(digits)
+    if country == "7":
+        return f"{_RUSSIAN}{ending}"
+    if country:
+        return f"+{country} {'*' * max(len(digits) - len(country) - 2, 3)}{ending}"
+    return f"{_HIDDEN}{ending}"
+
+
+def _country_code(digits: str) -> str:
+    """The country code of a valid number in international form; "" for any other digits."""
+    if len(digits) == 11 and digits[0] == "7":
+        return "7"
+    if len(digits) > _MAX_PHONE:
+        return ""
+    try:
+        number = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException:
+        return ""
+    return str(number.country_code) if phonenumbers.is_valid_number(number) else ""
+
+
 def clean_text(text: str) -> str:
-    """Text that every database takes: no NUL, no lone surrogates, no control characters, one line."""
+    """Make text that every database accepts: one line, no control characters, no lone surrogates."""
     if text.isprintable():
-        # Nearly every text: a walk through its characters takes twenty times as long.
+        # Nearly every text; checking each character below takes twenty times as long.
         return text.strip()
     text = text.encode("utf-8", "replace").decode("utf-8")
     return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
 def mask_text(text: object, *secrets: str | None, length: int = MAX_TEXT) -> str:
-    """``text`` without the ``secrets`` and without whole phone numbers, at most ``length``
-    characters.
-    """
+    """Remove ``secrets`` from ``text``, mask phone numbers, and cut the text to ``length``."""
     masked = str(text)
+    # The longest first: a secret may be a part of another one.
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         masked = masked.replace(secret, _HIDDEN)
-    # Cut before the work, with room for a number that begins inside: nobody makes us search a
-    # megabyte.
-    masked = _NUMBER.sub(lambda match: mask_number(match[0]), clean_text(masked[: length + 4096]))
-    return masked[:length]
+    # Cut before the search, so that nobody can make us search a megabyte. The additional length
+    # leaves room for a number that begins within ``length``.
+    masked = _NUMBER.sub(lambda match: mask(match[0]), clean_text(masked[: length + 4096]))
+    return masked[:length].rstrip()
 
 
 def mask_words(text: object, *secrets: str | None, length: int = MAX_TEXT) -> str:
-    """The same for words of the provider's that may hold a code which nobody here knows."""
+    """Do what ``mask_text`` does, and hide every four digits or more: they may be a code.
+
+    The provider's text may hold a code that it made itself and that this site does not know.
+    """
     return _CODE.sub(_HIDDEN, mask_text(text, *secrets, length=length))
 
 
-def mask_number(number: str) -> str:
-    """Only the last two digits: ``*********67``."""
-    digits = _digits(number)
-    return "*" * max(len(digits) - 2, 3) + digits[-2:]
-
-
-def mask_payload(payload: Mapping[Any, Any], *secrets: str | None) -> dict[str, Any]:
-    """A flat copy of an object of the provider's, bounded and safe to keep: ``{"id": "1234",
-    "number": "***67"}``.
+def mask_payload(
+    payload: Mapping[str, object], *secrets: str | None
+) -> dict[str, str | bool | None]:
+    """A flat copy of a JSON object from the provider, bounded in size and without secrets:
+    ``{"id": "1234", "number": "+7 *** ***-**-67"}``.
     """
-    kept: dict[str, Any] = {}
     items = list(payload.items())[:MAX_KEYS]
-    own = next(
-        (
-            _digits(str(value)[:64])
-            for name, value in items
-            if str(name)[:64].strip().casefold() == "number"
-        ),
-        "",
-    )
+    own_number = next((_digits(str(value)[:64]) for name, value in items if _is_number(name)), "")
+    masked = {}
     for name, value in items:
         key = name if name in _PLAIN_KEYS else mask_words(name, *secrets, length=64)
-        kept[key] = _mask_value(key.strip().casefold(), value, own, secrets)
-    return kept
+        masked[key] = _mask_value(key.strip().casefold(), value, own_number, secrets)
+    return masked
 
 
-def _mask_value(key: str, value: Any, own: str, secrets: tuple[str | None, ...]) -> Any:
+def _is_number(name: object) -> bool:
+    return str(name)[:64].strip().casefold() == "number"
+
+
+def _mask_value(
+    key: str, value: object, own_number: str, secrets: Sequence[str | None]
+) -> str | bool | None:
     if any(word in key for word in _SECRET_KEYS) and key != "error_code":
         return _HIDDEN
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (dict, list)):
         return _HIDDEN if key == "number" else f"({type(value).__name__} of {len(value)})"
+    text = str(value)
     if key == "number":
-        return mask_number(mask_text(value, *secrets, length=64))
+        return _HIDDEN if _has_secret(text, secrets) else mask(text) or _HIDDEN
     if key == "id":
-        return _mask_id(value, own, secrets)
-    if key == "date" and DATE.fullmatch(str(value)[:64].strip()):
-        return str(value).strip()
+        return _mask_id(text, own_number, secrets)
+    if key == "date" and DATE.fullmatch(text.strip()):
+        return text.strip()
     return (
-        mask_text(value, *secrets, length=64) if key in _KNOWN_KEYS else mask_words(value, *secrets)
+        mask_text(text, *secrets, length=64) if key in _KNOWN_KEYS else mask_words(text, *secrets)
     )
 
 
-def _mask_id(value: Any, own: str, secrets: tuple[str | None, ...]) -> str:
-    """An id of ten digits is no phone number, unless it is the one of its call."""
-    text = clean_text(str(value)[:64])
-    is_telling = len(own) > 6 and own in _digits(text)
-    return (
-        _HIDDEN
-        if is_telling or any(secret and secret in str(value) for secret in secrets)
-        else text
-    )
+def _mask_id(value: str, own_number: str, secrets: Sequence[str | None]) -> str:
+    """Keep an id, even of ten digits or more, unless it contains the number of its own call."""
+    text = clean_text(value[:64])
+    has_number = len(own_number) > 6 and own_number in _digits(text)
+    return _HIDDEN if has_number or _has_secret(value, secrets) else text
+
+
+def _has_secret(text: str, secrets: Sequence[str | None]) -> bool:
+    return any(secret and secret in text for secret in secrets)
 
 
 def _digits(text: str) -> str:
     return "".join(filter(str.isdigit, text))
-
-
-def mask(phone: str) -> str:
-    """``79991234567`` as a person may see it: ``+7 *** ***-**-67``; other countries keep code and
-    last two digits.
-    """
-    if not phone:
-        return ""
-    if len(phone) == 11 and phone.startswith("7"):
-        return f"+7 *** ***-**-{phone[-2:]}"
-    country, hidden = _split_country(phone)
-    return f"+{country} {'*' * max(len(hidden) - 2, 3)}{phone[-2:]}"
-
-
-def _split_country(phone: str) -> tuple[str, str]:
-    try:
-        country = str(phonenumbers.parse(f"+{phone}").country_code)
-    except phonenumbers.NumberParseException:
-        country = ""
-    return country, phone[len(country) :]

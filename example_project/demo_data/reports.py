@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django_voicepassword.models import CallRequest, CallStatus
+from django_voicepassword.security import mask
 
 PRICES = {"flashcall": Decimal("0.35"), "voice": Decimal("0.35"), "sms": Decimal("3.30")}
 SERVICES = {"flashcall": "Flash Call", "voice": "Voice Password", "sms": "SMS"}
@@ -68,7 +69,7 @@ class Told:
         word = WORDS[self.state][0]
         payload = {
             "id": self.id,
-            "number": f"***{self.phone[-2:]}",
+            "number": mask(self.phone),
             "duration": str(self.seconds),
             "state": word,
             "price": f"{self.price:.2f}",
@@ -86,7 +87,7 @@ class Told:
         word = WORDS[self.state][1]
         payload = {
             "id": self.id,
-            "number": f"***{self.phone[-2:]}",
+            "number": mask(self.phone),
             "date": self.date.strftime("%d.%m.%Y %H:%M:%S"),
             "duration": f"{self.seconds // 60:02}:{self.seconds % 60:02}",
             "price": f"{self.price:.2f}",

@@ -208,7 +208,7 @@ def test_a_call_tells_everything_that_was_reported_of_it(api: StaffApi) -> None:
             state=state,
             raw_state="WORD",
             price="0.35",
-            payload={"id": "1", "number": "***67"},
+            payload={"id": "1", "number": "+7 *** ***-**-67"},
         )
     answer = api.get(f"calls/{call.pk}/")
     assert list(answer.body) == [*FIELDS, "statuses"]
@@ -229,7 +229,10 @@ def test_a_call_tells_everything_that_was_reported_of_it(api: StaffApi) -> None:
         "payload",
     ]
     assert list(told[0]) == names
-    assert (told[0]["price"], told[0]["payload"]) == ("0.3500", {"id": "1", "number": "***67"})
+    assert (told[0]["price"], told[0]["payload"]) == (
+        "0.3500",
+        {"id": "1", "number": "+7 *** ***-**-67"},
+    )
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ _COUNT = 'update(attempts=F("attempts") + 1)'
 _COUNT_READ = 'update(attempts=cls.objects.get(id=verification_id).attempts + (__import__("time").sleep(0.02) or 1))'
 _NON_ATOMIC = "        view = transaction.non_atomic_requests(using=alias)(view)\n"
 _CLOSE = "objects.filter(self._is_pending(), id=self.id)"
-_NUMBER = "_NUMBER.sub(lambda match: mask_number(match[0]), clean_text(masked[: length + 4096]))"
+_NUMBER = "_NUMBER.sub(lambda match: mask(match[0]), clean_text(masked[: length + 4096]))"
 _SENSITIVE = """    return cast(
         Function, forgetful(sensitive_variables()(function), unless=lambda: django_settings.DEBUG)
     )
@@ -271,7 +271,7 @@ COUNTS = [
         (
             (
                 "security/masking.py",
-                '        return f"+7 *** ***-**-{phone[-2:]}"\n',
+                '        return f"{_RUSSIAN}{phone[-2:]}"\n',
                 "        return phone\n",
             ),
         ),

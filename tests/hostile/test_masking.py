@@ -163,3 +163,30 @@ def test_a_megabyte_is_masked_in_a_moment(text: str) -> None:
     # Quadratic work would take hours.
     assert time.process_time() - began < 10
     assert (len(told), len(json.dumps(kept))) < (201, 20_000)
+
+
+@hostile.thorough
+@given(st.one_of(hostile.texts, around, hostile.phones), st.lists(hostile.phones, max_size=3))
+def test_masked_text_is_masked_again_without_a_change(text: str, numbers: list[str]) -> None:
+    for mask in (masking.mask_text, masking.mask_words):
+        masked = mask(" ".join([text, *numbers]))
+        assert mask(masked) == masked
+    assert masking.mask(masking.mask(text)) == masking.mask(text)
+
+
+@hostile.thorough
+@given(hostile.objects, hostile.phones)
+def test_a_masked_payload_is_masked_again_without_a_change(
+    payload: dict[str, Any], number: str
+) -> None:
+    masked = security.mask_payload({"number": number, **payload})
+    assert security.mask_payload(masked) == masked
+
+
+@hostile.thorough
+@given(st.one_of(hostile.texts, st.from_regex(r"\A[+]?[0-9 *()-]{1,30}\Z")))
+def test_a_masked_number_shows_a_country_code_and_two_digits_at_most(text: str) -> None:
+    masked = masking.mask(text)
+    country, _, ending = masked.partition(" ") if masked.startswith("+") else ("", "", masked)
+    assert len(digits(country)) <= 3
+    assert len(digits(ending)) <= 2

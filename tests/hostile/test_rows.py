@@ -111,4 +111,4 @@ def test_what_is_long_is_not_remembered() -> None:
     reader = RowReader()
     for number in range(50):
         reader.read({**USUAL_ROW, "service": f"{number}{'x' * 100_000}"})
-    assert len(reader._known) == 0
+    assert len(reader._cache) == 0

@@ -17,7 +17,7 @@ from django_voicepassword.provider import protocol
 from django_voicepassword.provider.protocol import daily_rows
 from tests.daily_row import USUAL_ROW
 
-STORED_ROW = {**USUAL_ROW, "number": "***01"}
+STORED_ROW = {**USUAL_ROW, "number": "+7 *** ***-**-01"}
 #: An API key as long as a date.
 SECRET = "s" * 20
 
@@ -48,7 +48,7 @@ def test_a_row_read_quickly_equals_a_row_read_slowly_but_for_its_date() -> None:
         service="Voice Password",
         payload=json.dumps(STORED_ROW, ensure_ascii=False),
     )
-    payload = json.dumps({**STORED_ROW, "id": "a2", "number": "***02"}, ensure_ascii=False)
+    payload = json.dumps({**STORED_ROW, "id": "a2", "number": "+7 *** ***-**-02"}, ensure_ascii=False)
     assert quick == slow._replace(
         id="a2", number="79990000002", date=USUAL_ROW["date"], payload=payload
     )
@@ -145,16 +145,16 @@ def test_a_row_without_a_field_is_not_cached() -> None:
         if name != "number":
             reader.read({key: value for key, value in USUAL_ROW.items() if key != name})
     reader.read({key: value for key, value in USUAL_ROW.items() if key != "date"} | {"more": "x"})
-    assert reader._known == {}
+    assert reader._cache == {}
 
 
 def test_the_number_of_cached_combinations_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert daily_rows._MOST_KNOWN == 50_000
-    monkeypatch.setattr(daily_rows, "_MOST_KNOWN", 3)
+    assert daily_rows.MAX_CACHED == 50_000
+    monkeypatch.setattr(daily_rows, "MAX_CACHED", 3)
     reader = protocol.RowReader()
     for seconds in range(5):
         reader.read({**USUAL_ROW, "duration": str(seconds)})
-    assert [key[0] for key in reader._known] == ["0", "1", "2"]
+    assert [key[0] for key in reader._cache] == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_report_made_by_hand_has_a_masked_payload() -> None:
     row = protocol.row_of(
         protocol.Report(id="1", number="79990000001", state="busy", raw_state="BUSY")
     )
-    assert json.loads(row.payload) == {"id": "1", "number": "*********01"}
+    assert json.loads(row.payload) == {"id": "1", "number": "+7 *** ***-**-01"}
 
 
 def test_a_row_with_missing_fields_is_read() -> None:

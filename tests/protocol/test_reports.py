@@ -45,7 +45,7 @@ def test_every_field_is_parsed() -> None:
         "Voice Password",
     )
     assert report.kind == "call"
-    assert dict(report.raw) == {**payload, "Number": "***01", "price": "0.35"}
+    assert dict(report.raw) == {**payload, "Number": "+7 *** ***-**-01", "price": "0.35"}
     assert NUMBER not in repr(report)
     assert "raw=" not in repr(report)
     # Equality ignores the stored payload.

@@ -125,7 +125,7 @@ def test_a_call_of_the_app_is_matched_and_moved(provider_lists: Callable[..., No
         "Успешно",
         call.occurred_at,
     )
-    assert status.payload == {**ROW, "number": "***01"}
+    assert status.payload == {**ROW, "number": "+7 *** ***-**-01"}
 
 
 def test_a_second_sync_writes_only_changes(provider_lists: Callable[..., None]) -> None:

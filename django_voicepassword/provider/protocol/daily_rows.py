@@ -1,36 +1,43 @@
-"""Rows of daily statistics, quickly: a day may have a million of them, and nearly everything in
-them repeats.
+"""Fast reading of the rows of daily statistics.
 
-A row becomes a lean tuple instead of a Report; what is odd goes the long way round, through
-``parse_report``.
+A day may have a million rows, and nearly all values in them repeat. A row in the usual form becomes
+a tuple directly. Any other row is parsed by ``parse_report``, with the same result.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.provider.protocol import vocabulary
 from django_voicepassword.provider.protocol.reports import Report, parse_report
-from django_voicepassword.security.masking import DATE, mask_number
+from django_voicepassword.security.masking import DATE, mask
 
-#: Combinations of state, service, price and duration that are remembered, and characters of each
-#: value.
-_MOST_KNOWN, _LONGEST_KNOWN = 50_000, 64
+#: How many combinations of duration, price, service and state are cached, and how long each value
+#: may be.
+MAX_CACHED, MAX_CACHED_LENGTH = 50_000, 64
 
 _KEYS = ("id", "number", "date", "duration", "price", "service", "state")
-_usual = itemgetter(*_KEYS)
-_repeated = itemgetter("duration", "price", "service", "state")
+_repeating = itemgetter(*_KEYS[3:])
+_all = itemgetter(*_KEYS)
+# An id, a number and a date with a space between them, all of it safe in JSON text.
+_USUAL_FORM = re.compile(rf"[0-9A-Za-z]{{1,64}} [0-9]{{10,15}} (?:{DATE.pattern})", re.ASCII)
+
+#: The fields of a DailyRow from ``is_sms`` to ``service``.
+_Parsed = tuple[bool, str, str | None, str, int | None, Decimal | None, str]
 
 
 class DailyRow(NamedTuple):
-    """One row: the provider's figures of one call or SMS. ``date`` is naive, in the provider's
-    zone; None: absent.
+    """The provider's figures of one call or SMS. None: absent.
+
+    ``date`` is in the provider's zone: a naive datetime, or text in the form dd.mm.yyyy hh:mm:ss
+    that may still be no valid date.
     """
 
     id: str
@@ -51,67 +58,65 @@ class DailyRow(NamedTuple):
 
 
 class RowReader:
-    """Reads the rows of one day, its ``secret`` masked; what repeats in them is read once."""
+    """Reads the rows of one day and masks ``secret`` in them. Values that repeat are parsed once."""
 
     def __init__(self, secret: str = "") -> None:  # "": none  # nosec B107
         self._secret = secret or "\0"
-        self._known: dict[Any, tuple[Any, ...]] = {}
+        # (duration, price, service, state) -> the fields, and the end of the payload's JSON text.
+        self._cache: dict[tuple[str, ...], tuple[_Parsed, str]] = {}
 
-    def read(self, values: Any) -> DailyRow:
-        """One row. Raises UnreadableReply for what cannot be kept: no id, no number, neither a call
-        nor an SMS.
+    def read(self, values: object) -> DailyRow:
+        """Read one row.
 
-        ``date`` of a row of the usual form is text as the provider wrote it, dd.mm.yyyy hh:mm:ss,
-        not yet judged.
+        Raises UnreadableReply for a row without an id or a number, and for a row that is neither a
+        call nor an SMS.
         """
+        if not isinstance(values, dict):
+            return self._read_slowly(values)
         try:
-            id, number, date, duration, price, service, state = _usual(values)
-            known = self._known.get((duration, price, service, state))
+            id, number, date, duration, price, service, state = _all(values)
+            cached = self._cache.get((duration, price, service, state))
             is_usual = (
-                known is not None
+                cached is not None
                 and len(values) == 7
-                and id.isalnum()
-                and id.isascii()
-                and len(id) <= 64
-                and number.isdigit()
-                and number.isascii()
-                and 10 <= len(number) <= 15
                 and number not in id
                 and self._secret not in id
-                and DATE.fullmatch(date) is not None
+                and self._secret not in number
+                and _USUAL_FORM.fullmatch(" ".join((id, number, date))) is not None
             )
-        except (KeyError, TypeError, AttributeError):
-            is_usual, known = False, None
-        if not is_usual or known is None:
+        except (KeyError, TypeError):
+            is_usual, cached = False, None
+        if not is_usual or cached is None:
             return self._read_slowly(values)
-        is_sms, channel, word, raw, seconds, amount, sold, rest = known
-        payload = f'{{"id": "{id}", "number": "***{number[-2:]}", "date": "{date}", {rest}'
-        return DailyRow(
-            id, number, date, is_sms, channel, word, raw, seconds, amount, sold, payload
-        )
+        parsed, json_end = cached
+        payload = f'{{"id": "{id}", "number": "{mask(number)}", "date": "{date}", {json_end}'
+        # DailyRow(…) does the same and takes longer.
+        return tuple.__new__(DailyRow, (id, number, date, *parsed, payload))
 
-    def _read_slowly(self, values: Any) -> DailyRow:
+    def _read_slowly(self, values: object) -> DailyRow:
         row = row_of(parse_report(values, self._secret))
-        if len(self._known) < _MOST_KNOWN:
-            try:
-                repeated = _repeated(values)
-            except (KeyError, TypeError):
-                return row
-            if all(isinstance(one, str) and len(one) <= _LONGEST_KNOWN for one in repeated):
-                told = json.loads(row.payload)
-                rest = (
-                    _json({name: told[name] for name in _KEYS[3:]})[1:]
-                    if set(told) >= set(_KEYS)
-                    else None
-                )
-                if rest is not None:
-                    # The first seven fields of what was read, without what is this row's alone.
-                    self._known[repeated] = (*row[3:10], rest)
+        if isinstance(values, dict) and len(self._cache) < MAX_CACHED:
+            self._remember(values, row)
         return row
+
+    def _remember(self, values: dict[str, object], row: DailyRow) -> None:
+        """Cache the values of a row that other rows may have too."""
+        try:
+            repeating = _repeating(values)
+        except KeyError:
+            return
+        if not all(
+            isinstance(value, str) and len(value) <= MAX_CACHED_LENGTH for value in repeating
+        ):
+            return
+        payload = json.loads(row.payload)
+        if set(payload) >= set(_KEYS):
+            json_end = _json({name: payload[name] for name in _KEYS[3:]})[1:]
+            self._cache[repeating] = (row[3:10], json_end)
 
 
 def row_of(report: Report) -> DailyRow:
-    """A Report as a row. Raises UnreadableReply."""
+    """Turn a Report into a row. Raises UnreadableReply where ``RowReader.read`` would."""
     if not report.id:
         raise UnreadableReply("the row has no id")
     number = report.number or ""
@@ -120,22 +125,22 @@ def row_of(report: Report) -> DailyRow:
     kind = report.kind
     if kind is None:
         raise UnreadableReply("neither state nor service says whether it was a call or an SMS")
-    known = report.state if report.state != vocabulary.OTHER else None
-    payload: Mapping[str, Any] = report.raw or {"id": report.id, "number": mask_number(number)}
+    # A client of the host project's own may make Reports without ``raw``.
+    payload = report.raw or {"id": report.id, "number": mask(number)}
     return DailyRow(
-        report.id,
-        number,
-        report.date,
-        kind == "sms",
-        vocabulary.channel_of(kind, report.service),
-        known,
-        report.raw_state or "",
-        report.duration,
-        report.price,
-        report.service or "",
-        _json(payload),
+        id=report.id,
+        number=number,
+        date=report.date,
+        is_sms=kind == "sms",
+        channel=vocabulary.channel_of(kind, report.service),
+        state=report.state if report.state != vocabulary.OTHER else None,
+        raw_state=report.raw_state or "",
+        duration=report.duration,
+        price=report.price,
+        service=report.service or "",
+        payload=_json(payload),
     )
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def _json(value: Mapping[str, object]) -> str:
     return json.dumps(value, ensure_ascii=False)
