@@ -17,6 +17,7 @@ from django_voicepassword.provider.client import (
     ConfigurationError,
 )
 from django_voicepassword.provider.daily_report import DailyReport
+from django_voicepassword.provider.interface import ProviderClient
 from django_voicepassword.provider.protocol import Balance, InvalidRequest, Report, SendReply
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ConfigurationError",
     "DailyReport",
     "InvalidRequest",
+    "ProviderClient",
     "Report",
     "SendReply",
 ]

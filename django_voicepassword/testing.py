@@ -1,5 +1,6 @@
-"""For the tests of a host project: with TRANSPORT "memory" nobody is called, and ``outbox`` holds
-what would have been sent.
+"""Helpers for the tests of a host project.
+
+With TRANSPORT "memory" the app calls nobody. ``outbox`` lists what would have been sent:
 
     from django_voicepassword.testing import outbox
 

@@ -31,7 +31,7 @@ from django_voicepassword.exceptions import (
 from django_voicepassword.limits import alarms
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider import factory
-from django_voicepassword.provider.client import Client
+from django_voicepassword.provider.interface import ProviderClient
 from django_voicepassword.provider.protocol import SendReply
 from django_voicepassword.security import callback_tokens, codes
 from django_voicepassword.security.sensitive import sensitive
@@ -101,7 +101,7 @@ def callback_url(call: CallRequest) -> str | None:
 
 
 def _send_claimed(
-    client: Client,
+    client: ProviderClient,
     call: CallRequest,
     code: str | None,
     earlier_call: CallRequest | None,
@@ -163,7 +163,7 @@ def _earlier_call(call: CallRequest) -> CallRequest | None:
 
 
 def _ask(
-    client: Client, call: CallRequest, code: str | None, earlier_call: CallRequest | None
+    client: ProviderClient, call: CallRequest, code: str | None, earlier_call: CallRequest | None
 ) -> SendReply:
     if earlier_call is not None:
         return client.sms(earlier_call.provider_id)

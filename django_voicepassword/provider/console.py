@@ -1,4 +1,4 @@
-"""TRANSPORT "console": for development, the call is printed where it would ring."""
+"""TRANSPORT "console", for development: prints each call instead of placing it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _WORDS = {
 
 
 class ConsoleClient(MemoryClient):
-    """Prints every call with its code to standard output. Not for production: the code is there to
-    be read.
+    """Prints every call with its code to standard output.
+
+    Not for production: whoever reads the output can log in with the code.
     """
 
     def show(self, sent: Sent) -> None:

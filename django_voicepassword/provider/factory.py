@@ -1,9 +1,8 @@
-"""Settings become a client: the only place that knows which one."""
+"""Makes the client that the settings ask for. No other module chooses between clients."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, cast
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,36 +11,36 @@ from django.utils.module_loading import import_string
 from django_voicepassword.conf import settings
 from django_voicepassword.provider.client import Client, ConfigurationError
 from django_voicepassword.provider.console import ConsoleClient
+from django_voicepassword.provider.interface import ProviderClient
 from django_voicepassword.provider.memory import MemoryClient
 from django_voicepassword.security.tracebacks import forgetful
 
 
 @forgetful
-def client(verification: UUID | None = None) -> Client:
-    """The client that TRANSPORT names. ``verification``: for whom a call is placed, which only the
-    memory notes.
+def client(verification: UUID | None = None) -> ProviderClient:
+    """The client that TRANSPORT names.
 
-    Raises ImproperlyConfigured naming the setting.
+    ``verification`` is the id of the verification that a call is placed for. Only the memory and
+    console clients record it. Raises ImproperlyConfigured, which names the setting that is wrong.
     """
     transport = settings.transport
     if transport == "http":
         return _http_client(settings.API_KEY, settings.API_URL, settings.API_AUTH, _timeout())
     if transport == "memory":
-        return cast(Client, MemoryClient(verification))
+        return MemoryClient(verification)
     if transport == "console":
-        return cast(Client, ConsoleClient(verification))
+        return ConsoleClient(verification)
     return _dotted_client(transport)
 
 
 def is_pretended() -> bool:
-    """Does nothing ring, and nothing cost?"""
+    """Whether TRANSPORT only pretends to call: nothing rings and nothing is paid."""
     return settings.transport in ("memory", "console")
 
 
 def _timeout() -> tuple[float, float]:
-    timeout: Any = settings.TIMEOUT
     try:
-        connect, read = timeout
+        connect, read = settings.TIMEOUT
         return float(connect), float(read)
     except (TypeError, ValueError):
         raise ImproperlyConfigured(
@@ -51,7 +50,7 @@ def _timeout() -> tuple[float, float]:
 
 @lru_cache(maxsize=8)
 def _http_client(api_key: str, base_url: str, auth: str, timeout: tuple[float, float]) -> Client:
-    # Kept for the life of the process: its connections stay open between calls.
+    # Cached for the life of the process, so that connections stay open between calls.
     if not api_key:
         raise ImproperlyConfigured('VOICEPASSWORD["API_KEY"] is missing')
     try:
@@ -63,10 +62,12 @@ def _http_client(api_key: str, base_url: str, auth: str, timeout: tuple[float, f
 
 
 @lru_cache(maxsize=8)
-def _dotted_client(path: str) -> Client:
+def _dotted_client(path: str) -> ProviderClient:
     try:
-        return cast(Client, import_string(path)())
+        made: ProviderClient = import_string(path)()
     except ImportError as error:
         raise ImproperlyConfigured(
-            f'VOICEPASSWORD["TRANSPORT"] must be "http", "console", "memory" or the dotted path of a client: {error}'
+            'VOICEPASSWORD["TRANSPORT"] must be "http", "console", "memory" or the dotted path of '
+            f"a client: {error}"
         ) from None
+    return made

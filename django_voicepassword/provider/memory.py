@@ -1,13 +1,6 @@
-"""For the tests of a host project: with TRANSPORT "memory" nothing rings, and what would have rung
-is in ``outbox``.
+"""TRANSPORT "memory", for tests: records each call in a list instead of placing it.
 
-    from django_voicepassword.testing import outbox
-
-    verification = verifications.start("+7 999 123-45-67")
-    assert outbox[-1].channel == "flashcall"
-    verifications.check(verification.id, outbox[-1].code)
-
-Empty it between tests: ``outbox.clear()``.
+``django_voicepassword.testing`` is its public name and shows how to use it.
 """
 
 from __future__ import annotations
@@ -25,7 +18,7 @@ from django_voicepassword.security import codes
 
 @dataclass(frozen=True)
 class Sent:
-    """One call or SMS that would have reached a person."""
+    """A call or SMS that the provider would have sent."""
 
     channel: str
     number: str
@@ -37,14 +30,15 @@ class Sent:
         return f"<Sent {self.channel} {self.id}>"
 
 
-#: Every call and SMS since the process began or the list was cleared, oldest first.
+#: Every call and SMS since the process started or the list was cleared, the oldest first.
 outbox: list[Sent] = []
 _ids = count(1)
 
 
 class MemoryClient:
-    """Has the methods of ``client.Client`` and rings nobody. ``verification`` is noted beside what
-    is sent.
+    """A ProviderClient that appends to ``outbox`` and calls nobody.
+
+    ``verification`` is recorded with each call and SMS.
     """
 
     def __init__(self, verification: UUID | None = None) -> None:
@@ -83,7 +77,7 @@ class MemoryClient:
         return iter(())
 
     def _send(self, channel: str, number: str, code: str) -> SendReply:
-        # Plain text, which a failing test of the project shows.
+        # A derived code is a Secret; as plain text it is readable in the output of a failing test.
         code = str(code)
         sent = Sent(channel, number, code, self.verification, id=f"memory-{next(_ids)}")
         outbox.append(sent)
@@ -91,4 +85,4 @@ class MemoryClient:
         return SendReply(id=sent.id, number=number, price=Decimal(0), code=code)
 
     def show(self, sent: Sent) -> None:
-        """What else happens to a call; nothing here."""
+        """A hook for subclasses, called with each call and SMS."""

@@ -52,7 +52,7 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     Raises ProviderError: then the chunks that were merged stay merged, and the DailyStatistics of
     the day stay as they were.
     """
-    report: Iterable[Report] = factory.client().daily(day)
+    report = factory.client().daily(day)
     database = router.db_for_write(CallRequest)
     merge = Merge(connections[database], timezone.now())
     moments = Moments()
