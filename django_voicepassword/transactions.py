@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import InterfaceError, OperationalError, connections, transaction
 
 from django_voicepassword.exceptions import Unavailable
-from django_voicepassword.security.tracebacks import forget
+from django_voicepassword.security.tracebacks import clear_frames
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def non_atomic_requests(view: View) -> View:
 def unavailable(error: Exception) -> Unavailable:
     """What the person is told of a database that cannot be used: they may try again in a minute."""
     # Its frames hold a number or a code.
-    forget(error)
+    clear_frames(error)
     logger.error("the database cannot be used", exc_info=error)
     return Unavailable("the database cannot be used")
 
@@ -109,7 +109,7 @@ def retry_write(write: Callable[[], Result], using: str) -> Result:
             if attempt == WRITE_TRIES or connection.in_atomic_block:
                 raise
             # Its frames hold what was to be written: the number too.
-            forget(error)
+            clear_frames(error)
             logger.exception("the database went away, writing again")
             connection.close()
             time.sleep(attempt / 2)

@@ -29,7 +29,7 @@ from django_voicepassword.exceptions import Unreachable, UnreadableReply
 from django_voicepassword.provider import http_session, protocol
 from django_voicepassword.provider.daily_report import DailyReport
 from django_voicepassword.provider.protocol import Balance, Report, SendReply
-from django_voicepassword.security.tracebacks import Secret, forgetful
+from django_voicepassword.security.tracebacks import Secret, clear_frames_on_error
 
 DEFAULT_URL = "https://vp.voicepassword.ru/api/voice-password/"
 DEFAULT_TIMEOUT = (3.05, 15)
@@ -50,7 +50,7 @@ class Client:
     take no longer than twice the second.
     """
 
-    @forgetful
+    @clear_frames_on_error
     def __init__(
         self,
         api_key: str,
@@ -73,7 +73,7 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client {self._base_url}>"
 
-    @forgetful
+    @clear_frames_on_error
     def flash_call(
         self,
         number: str,
@@ -88,7 +88,7 @@ class Client:
             protocol.encode_flash_call(number, code, capacity, callback_url), code, number
         )
 
-    @forgetful
+    @clear_frames_on_error
     def voice_call(
         self,
         number: str,
@@ -104,26 +104,26 @@ class Client:
             protocol.encode_voice_call(number, code, repeat, ani, callback_url), code, number
         )
 
-    @forgetful
+    @clear_frames_on_error
     def sms(self, request_id: str) -> SendReply:
         """Send the code of an earlier request as text."""
         return self._send(protocol.encode_sms(request_id))
 
-    @forgetful
+    @clear_frames_on_error
     def balance(self) -> Balance:
         """What the account holds."""
         return protocol.parse_balance(
             self._read(self._post("get/", protocol.encode_balance())), self._api_key
         )
 
-    @forgetful
+    @clear_frames_on_error
     def state(self, request_id: str) -> Report:
         """What became of one request."""
         return protocol.parse_state(
             self._read(self._post("get/", protocol.encode_state(request_id))), self._api_key
         )
 
-    @forgetful
+    @clear_frames_on_error
     def daily(self, date: datetime.date) -> DailyReport:
         """The statistics of one day of the provider, streamed: iterate once."""
         return DailyReport(self._post("get/", protocol.encode_daily(date)), self._api_key)

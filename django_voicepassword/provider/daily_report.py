@@ -15,7 +15,7 @@ from django_voicepassword.exceptions import ProviderError, Unreachable, Unreadab
 from django_voicepassword.provider import protocol
 from django_voicepassword.provider.http_session import CHUNK
 from django_voicepassword.provider.protocol import DailyRow, JsonGuard, Report
-from django_voicepassword.security.tracebacks import forgetful_rows
+from django_voicepassword.security.tracebacks import clear_frames_while_iterating
 
 #: Rows of daily statistics that could not be read and are kept, masked, to be shown.
 MAX_UNREADABLE_KEPT = 20
@@ -41,11 +41,13 @@ class DailyReport:
         self.unreadable_rows: list[dict[str, Any]] = []
 
     def __iter__(self) -> Iterator[Report]:
-        return forgetful_rows(self._read_all(lambda row: protocol.parse_report(row, self._api_key)))
+        return clear_frames_while_iterating(
+            self._read_all(lambda row: protocol.parse_report(row, self._api_key))
+        )
 
     def lean(self) -> Iterator[DailyRow]:
         """The same as tuples, many times as fast."""
-        return forgetful_rows(self._read_all(protocol.RowReader(self._api_key).read))
+        return clear_frames_while_iterating(self._read_all(protocol.RowReader(self._api_key).read))
 
     def _read_all(self, read: Callable[[Any], Row]) -> Iterator[Row]:
         """Each row as ``read`` makes it; what it cannot read is counted. Raises ProviderError."""

@@ -13,10 +13,10 @@ from django_voicepassword.provider.client import Client, ConfigurationError
 from django_voicepassword.provider.console import ConsoleClient
 from django_voicepassword.provider.interface import ProviderClient
 from django_voicepassword.provider.memory import MemoryClient
-from django_voicepassword.security.tracebacks import forgetful
+from django_voicepassword.security.tracebacks import clear_frames_on_error
 
 
-@forgetful
+@clear_frames_on_error
 def client(verification: UUID | None = None) -> ProviderClient:
     """The client that TRANSPORT names.
 

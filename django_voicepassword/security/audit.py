@@ -1,20 +1,27 @@
-"""Who looked at whole numbers: one line of the log ``django_voicepassword.audit`` each time, never
-the numbers.
+"""Records who saw whole phone numbers, in the log ``django_voicepassword.audit``.
+
+Each look is one line, which never contains the numbers.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
 
 #: The name is public: projects route this log to a file of its own.
 logger = logging.getLogger("django_voicepassword.audit")
 
 
-def whole_numbers_seen(user: Any, where: str, rows: int) -> None:
-    """Note that ``user`` was shown ``rows`` whole numbers at ``where`` (``call list``, ``call 12``,
-    ``export``).
+def whole_numbers_seen(
+    user: AbstractBaseUser | AnonymousUser | None, where: str, rows: int
+) -> None:
+    """Record that ``user`` saw ``rows`` whole numbers at ``where``.
 
-    ``user`` is None for somebody at the command line.
+    ``where`` is for example ``call list``, ``call 12`` or ``export``. ``user`` is None for a
+    management command.
     """
     logger.info("user %s saw %s whole numbers: %s", getattr(user, "pk", None), rows, where)

@@ -1,7 +1,6 @@
-"""Signed texts that leave the site: the token in a callback address, and the proof that a number
-was proved.
+"""The token in a callback URL, which names a call request and cannot be forged.
 
-Both are signed with SECRET_KEY; SECRET_KEY_FALLBACKS are honoured by Django's signer.
+It is signed with SECRET_KEY; tokens signed with one of SECRET_KEY_FALLBACKS remain valid.
 """
 
 from __future__ import annotations
@@ -12,20 +11,20 @@ _CALLBACK_SALT = "django_voicepassword.callback"
 
 
 def make_callback_token(call_id: int) -> str:
-    """A text for a URL that says which call request it is and that nobody else can make."""
+    """Make the token of a call request, safe to use in a URL."""
     return _callback_signer().sign(str(call_id))
 
 
 def parse_callback_token(token: str) -> int | None:
-    """The call request's key, or None for a token that was not made here."""
+    """The primary key of the call request, or None if the signature is wrong."""
     try:
         text = _callback_signer().unsign(token)
     except (signing.BadSignature, ValueError):
-        # ValueError: lone surrogates, which nobody can sign.
+        # ValueError: text with lone surrogates cannot be encoded, so it cannot have a signature.
         return None
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _callback_signer() -> signing.Signer:
-    # A dot needs no escaping in a URL, and no base64 text contains one.
+    # A dot needs no escaping in a URL, and a base64 signature never contains one.
     return signing.Signer(salt=_CALLBACK_SALT, sep=".")

@@ -1,8 +1,8 @@
-"""Codes: made from the verification's id, kept as keyed digests, compared in constant time.
+"""Codes: how they are derived, stored as digests, and compared.
 
-No code is stored: four digits hashed plainly are found in milliseconds, so digests are keyed by
-SECRET_KEY, and the code that we make ourselves is derived, not remembered. SECRET_KEY_FALLBACKS are
-honoured in both.
+Codes are never stored. Brute force reverses a plain hash of four digits in milliseconds, so the
+digests are keyed with SECRET_KEY. The codes that the app makes itself are derived from SECRET_KEY
+and the id of the verification. SECRET_KEY_FALLBACKS are honoured when a guess is compared.
 """
 
 from __future__ import annotations
@@ -21,38 +21,41 @@ _DIGEST_SALT = "django_voicepassword.codes.digest"
 
 
 def make(verification_id: UUID, length: int = 4) -> str:
-    """The code of a verification, always the same: ``length`` ASCII digits."""
+    """Derive the code of a verification: ``length`` ASCII digits, the same on every call."""
     mac = salted_hmac(_CODE_SALT, str(verification_id), algorithm="sha256").digest()
     return Secret(str(int.from_bytes(mac, "big") % 10**length).zfill(length))
 
 
 def make_random(length: int = 4) -> str:
-    """A code that belongs to no verification: what the provider does when it makes the code."""
+    """Make a random code that is derived from nothing, as the provider does."""
     return str(secrets.randbelow(10**length)).zfill(length)
 
 
 def digest(verification_id: UUID, phone: str, code: str, secret: str | bytes | None = None) -> str:
-    """HMAC-SHA256 in hexadecimal (64 characters) over verification, phone and code."""
-    # A guess out of JSON may hold lone surrogates: it is a wrong one, not a fault.
+    """HMAC-SHA256 of verification, phone and code, as 64 hexadecimal characters."""
+    # A guess from JSON may have lone surrogates. It must be compared like any wrong guess instead
+    # of raising an error.
     value = f"{verification_id}:{phone}:{code}".encode("utf-8", "surrogatepass")
     return salted_hmac(_DIGEST_SALT, value, secret=secret, algorithm="sha256").hexdigest()
 
 
 def matches(verification_id: UUID, phone: str, guess: str, digests: Iterable[str]) -> bool:
-    """Is ``guess`` the code behind any of ``digests``? Compares all of them, whatever the first
-    says.
+    """Whether ``guess`` is the code behind any of ``digests``, in constant time.
+
+    All digests are compared, even after one has matched. Empty ones are ignored.
     """
-    kept = [one for one in digests if one]
-    found = False
+    expected = [digest_of_code for digest_of_code in digests if digest_of_code]
+    is_match = False
     for secret in (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS):
-        guessed = digest(verification_id, phone, guess, secret)
-        for one in kept:
-            found |= constant_time_compare(one, guessed)
-    return found
+        digest_of_guess = digest(verification_id, phone, guess, secret)
+        for digest_of_code in expected:
+            is_match |= constant_time_compare(digest_of_code, digest_of_guess)
+    return is_match
 
 
 def clean_guess(text: object) -> str:
-    """A typed code without the spaces and dashes that people and keyboards add: ``"12-34 "`` is
-    ``"1234"``.
+    """Remove the spaces and dashes that people and keyboards add: ``"12-34 "`` is ``"1234"``.
+
+    At most 32 characters are kept.
     """
     return "".join(str(text if text is not None else "").split()).replace("-", "")[:32]

@@ -1,4 +1,4 @@
-"""One mark for what handles keys, codes and whole numbers: reports of its faults show no variables."""
+"""``@sensitive``: marks the functions that handle API keys, codes and whole phone numbers."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import TypeVar, cast
 from django.conf import settings as django_settings
 from django.views.decorators.debug import sensitive_variables
 
-from django_voicepassword.security.tracebacks import forgetful
+from django_voicepassword.security.tracebacks import clear_frames_on_error
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def sensitive(function: Function) -> Function:
-    """Django's report of an error, and any other, has no variable of ``function`` and of all that
-    it calls.
+    """Keep the local variables of ``function``, and of all it calls, out of error reports.
 
-    Django's mark hides them in what is reported meanwhile, of Django's reports alone; what leaves
-    ``function`` has none left for anybody. Under DEBUG, as with Django's mark, everything is shown.
+    ``sensitive_variables()`` protects only Django's own reports. This also clears the frames before
+    the exception propagates, so that no error tracker can send their variables. With DEBUG on,
+    everything is shown, as Django does.
     """
-    # No names: all variables.
-    return cast(
-        Function, forgetful(sensitive_variables()(function), unless=lambda: django_settings.DEBUG)
-    )
+    # Without arguments, Django hides all variables.
+    hidden = sensitive_variables()(function)
+    return cast(Function, clear_frames_on_error(hidden, unless=lambda: django_settings.DEBUG))

@@ -1,26 +1,24 @@
-"""Nothing of a key, a code or a number in what a fault leaves behind. Knows no Django.
+"""Removes API keys, codes and phone numbers from exceptions. Needs no Django.
 
-An exception keeps the variables of every frame that it came through, and trackers of errors send
-them on: ours, and those of the libraries below us, down to the bytes of a request. So they are let
-go where the exception leaves us.
+An exception keeps the local variables of every frame that it passed through, and error trackers
+send them. Among them are the variables of the libraries below this app, down to the bytes of an
+HTTP request. So frames are cleared before an exception leaves the app.
 """
 
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from functools import wraps
-from traceback import clear_frames
 from typing import ParamSpec, TypeVar
 
-Given = ParamSpec("Given")
+Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
 
 class Secret(str):
-    """Text like any other, but no repr shows it: not that of a frame's variables, of a body or of
-    headers.
-    """
+    """A string whose repr hides it, so that no repr of a frame, a request body or headers shows it."""
 
     __slots__ = ()
 
@@ -28,52 +26,53 @@ class Secret(str):
         return "'***'"
 
 
-def forget(error: BaseException, before: BaseException | None = None) -> None:
-    """Clear the variables of all frames that ``error`` and what led to it left. ``before``: what
-    was there already.
+def clear_frames(error: BaseException, before: BaseException | None = None) -> None:
+    """Clear the local variables of every frame that ``error`` and its causes have passed through.
 
-    What was raised ``from None`` no longer has what it stands for: an exception of a library may
-    hold a request, or the text that could not be read.
+    ``before`` is an exception that was being handled already; it and its causes stay as they are.
+    An exception raised ``from None`` loses its context altogether: the exception that it replaces
+    may hold a request, or the text that could not be parsed, in attributes of its own.
     """
     seen = {id(before)}
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is not None and id(one) not in seen:
-            seen.add(id(one))
-            # A frame that is still at work stays as it is.
-            clear_frames(one.__traceback__)
-            if one.__suppress_context__:
-                one.__context__ = None
-            waiting += [one.__cause__, one.__context__]
+    pending: list[BaseException | None] = [error]
+    while pending:
+        exception = pending.pop()
+        if exception is not None and id(exception) not in seen:
+            seen.add(id(exception))
+            # A frame that is still running is left as it is.
+            traceback.clear_frames(exception.__traceback__)
+            if exception.__suppress_context__:
+                exception.__context__ = None
+            pending += [exception.__cause__, exception.__context__]
 
 
-def forgetful(
-    function: Callable[Given, Result], unless: Callable[[], bool] = lambda: False
-) -> Callable[Given, Result]:
-    """``function``, whose exceptions tell where they came from and nothing of its variables, or of
-    those below it.
+def clear_frames_on_error(
+    function: Callable[Params, Result], unless: Callable[[], bool] = lambda: False
+) -> Callable[Params, Result]:
+    """Decorate ``function`` so that its exceptions keep no local variables, its own or deeper ones.
+
+    File names, line numbers and messages remain. If ``unless()`` is true, nothing is cleared.
     """
 
     @wraps(function)
-    def forgetting(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+    def wrapper(*args: Params.args, **kwargs: Params.kwargs) -> Result:
         before = sys.exc_info()[1]
         try:
             return function(*args, **kwargs)
         except BaseException as error:
             if not unless():
-                # This frame is at work: what it was given goes by hand.
+                # clear_frames() cannot clear a running frame; delete its arguments.
                 del args, kwargs
-                forget(error, before)
+                clear_frames(error, before)
             raise
 
-    return forgetting
+    return wrapper
 
 
-def forgetful_rows(rows: Iterator[Result]) -> Iterator[Result]:
-    """The same for what gives one thing after the other."""
+def clear_frames_while_iterating(rows: Iterator[Result]) -> Iterator[Result]:
+    """Iterate over ``rows``; an exception raised meanwhile keeps no local variables."""
     try:
         yield from rows
     except BaseException as error:
-        forget(error)
+        clear_frames(error)
         raise

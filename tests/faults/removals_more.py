@@ -44,10 +44,7 @@ _COUNT_READ = 'update(attempts=cls.objects.get(id=verification_id).attempts + (_
 _NON_ATOMIC = "        view = transaction.non_atomic_requests(using=alias)(view)\n"
 _CLOSE = "objects.filter(self._is_pending(), id=self.id)"
 _NUMBER = "_NUMBER.sub(lambda match: mask(match[0]), clean_text(masked[: length + 4096]))"
-_SENSITIVE = """    return cast(
-        Function, forgetful(sensitive_variables()(function), unless=lambda: django_settings.DEBUG)
-    )
-"""
+_SENSITIVE = "    return cast(Function, clear_frames_on_error(hidden, unless=lambda: django_settings.DEBUG))\n"
 _DIGEST = (
     '    return salted_hmac(_DIGEST_SALT, value, secret=secret, algorithm="sha256").hexdigest()\n'
 )

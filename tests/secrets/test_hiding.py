@@ -11,7 +11,11 @@ import pytest
 from django.test import override_settings
 
 from django_voicepassword.security.sensitive import sensitive
-from django_voicepassword.security.tracebacks import Secret, forgetful, forgetful_rows
+from django_voicepassword.security.tracebacks import (
+    Secret,
+    clear_frames_on_error,
+    clear_frames_while_iterating,
+)
 
 
 def inner(secret: str) -> None:
@@ -35,7 +39,7 @@ def failure(call: Callable[[str], Any]) -> BaseException:
 
 
 def test_variables_are_gone_and_lines_are_not() -> None:
-    error = failure(forgetful(outer))
+    error = failure(clear_frames_on_error(outer))
     assert "very-secret" not in told(error)
     assert [frame.name for frame in traceback.extract_tb(error.__traceback__)][-2:] == [
         "outer",
@@ -61,7 +65,7 @@ def test_what_led_to_it_is_forgotten_too() -> None:
         except ValueError as error:
             raise ValueError("another") from error
 
-    error = failure(forgetful(translate))
+    error = failure(clear_frames_on_error(translate))
     assert error.__cause__ is not None
     assert "very-secret" not in told(error.__cause__)
 
@@ -75,7 +79,7 @@ def test_from_none_is_meant() -> None:
         except ValueError:
             raise ValueError("another") from None
 
-    assert failure(forgetful(hide)).__context__ is None
+    assert failure(clear_frames_on_error(hide)).__context__ is None
 
 
 def test_an_exception_of_the_caller_keeps_its_variables() -> None:
@@ -84,7 +88,7 @@ def test_an_exception_of_the_caller_keeps_its_variables() -> None:
     try:
         outer("the-callers-own")
     except ValueError as handled:
-        both = [handled, failure(forgetful(outer))]
+        both = [handled, failure(clear_frames_on_error(outer))]
     assert both[1].__context__ is both[0]
     assert "the-callers-own" in told(both[0])
 
@@ -95,7 +99,7 @@ def test_rows_forget_where_they_break() -> None:
         outer(secret)
 
     read: list[int] = []
-    error = failure(lambda secret: read.extend(forgetful_rows(rows(secret))))
+    error = failure(lambda secret: read.extend(clear_frames_while_iterating(rows(secret))))
     assert "inner" in [frame.name for frame in traceback.extract_tb(error.__traceback__)]
     frames = [
         frame
