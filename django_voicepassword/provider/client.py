@@ -1,12 +1,8 @@
-"""The client: bytes leave here, and nowhere else. Knows no Django.
+"""The HTTP client, the only module that sends requests to the provider. Needs no Django.
 
-    from django_voicepassword.client import Client
-
-    client = Client(api_key)
-    reply = client.flash_call("79999999999", code="1234")
-
-Every error is one of ``django_voicepassword.exceptions.ProviderError``, or
-``protocol.InvalidRequest`` before anything is sent. No request is ever sent twice.
+``django_voicepassword.client`` is its public name and shows how to use it. Every error is a
+``django_voicepassword.exceptions.ProviderError``, or a ``protocol.InvalidRequest`` that is raised
+before anything is sent. The client never sends a request twice.
 """
 
 from __future__ import annotations
@@ -19,7 +15,6 @@ import os
 import ssl
 import threading
 import time
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -28,26 +23,28 @@ from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionErro
 from django_voicepassword.exceptions import Unreachable, UnreadableReply
 from django_voicepassword.provider import http_session, protocol
 from django_voicepassword.provider.daily_report import DailyReport
-from django_voicepassword.provider.protocol import Balance, Report, SendReply
+from django_voicepassword.provider.protocol import Balance, Body, Report, SendReply
 from django_voicepassword.security.tracebacks import Secret, clear_frames_on_error
 
 DEFAULT_URL = "https://vp.voicepassword.ru/api/voice-password/"
 DEFAULT_TIMEOUT = (3.05, 15)
-#: An answer is some 200 bytes; daily statistics are streamed and have no such bound.
+#: A usual answer has 200 bytes. The limit does not apply to daily statistics, which are streamed.
 MAX_ANSWER_BYTES = 65536
 
 
 class ConfigurationError(ValueError):
-    """The client cannot be made as asked; the message names the argument and repeats no key."""
+    """An argument of Client is wrong. The message names it and never contains the API key."""
 
 
 class Client:
-    """Talks to the provider with one API key. Safe for threads and forks: each has a session of its
-    own.
+    """Sends requests to the provider with one API key.
 
-    ``auth``: "header" (the key raw in ``Authorization``) or "body" (``security.apiKey``).
-    ``timeout``: seconds to connect and to wait for each read; head and body of an answer may each
-    take no longer than twice the second.
+    Safe for threads and forks: each thread and each process has its own session. A ``session`` of
+    the caller's is used as it is.
+
+    ``auth`` is "header" (the key as it is in ``Authorization``) or "body" (``security.apiKey``).
+    ``timeout`` has the seconds to wait for a connection and for each read. The headers of an answer
+    may take twice the read timeout, and so may its body.
     """
 
     @clear_frames_on_error
@@ -81,8 +78,9 @@ class Client:
         capacity: int | None = None,
         callback_url: str | None = None,
     ) -> SendReply:
-        """Call ``number`` from a number that ends with ``code``, or with ``capacity`` digits that
-        the provider makes.
+        """Call ``number`` from a number whose last digits are ``code``.
+
+        Without ``code`` the provider makes a code of ``capacity`` digits; the reply has it.
         """
         return self._send(
             protocol.encode_flash_call(number, code, capacity, callback_url), code, number
@@ -97,8 +95,9 @@ class Client:
         ani: str | None = None,
         callback_url: str | None = None,
     ) -> SendReply:
-        """Call ``number`` and say ``code``, or the provider's own; ``repeat``: twice; ``ani``: from
-        this number.
+        """Call ``number`` and let a robot say ``code``, twice if ``repeat`` is true.
+
+        ``ani`` is the number to call from. Without ``code`` the provider makes one.
         """
         return self._send(
             protocol.encode_voice_call(number, code, repeat, ani, callback_url), code, number
@@ -106,32 +105,32 @@ class Client:
 
     @clear_frames_on_error
     def sms(self, request_id: str) -> SendReply:
-        """Send the code of an earlier request as text."""
+        """Send the code of the call with this id as an SMS."""
         return self._send(protocol.encode_sms(request_id))
 
     @clear_frames_on_error
     def balance(self) -> Balance:
-        """What the account holds."""
+        """Ask for the balance of the account."""
         return protocol.parse_balance(
             self._read(self._post("get/", protocol.encode_balance())), self._api_key
         )
 
     @clear_frames_on_error
     def state(self, request_id: str) -> Report:
-        """What became of one request."""
+        """Ask for the state of one call or SMS."""
         return protocol.parse_state(
             self._read(self._post("get/", protocol.encode_state(request_id))), self._api_key
         )
 
     @clear_frames_on_error
     def daily(self, date: datetime.date) -> DailyReport:
-        """The statistics of one day of the provider, streamed: iterate once."""
+        """Read the statistics of one of the provider's days as a stream: iterate once."""
         return DailyReport(self._post("get/", protocol.encode_daily(date)), self._api_key)
 
-    def _send(self, body: dict[str, Any], *secrets: str | None) -> SendReply:
+    def _send(self, body: Body, *secrets: str | None) -> SendReply:
         return protocol.parse_send(self._read(self._post("send/", body)), self._api_key, *secrets)
 
-    def _post(self, path: str, body: dict[str, Any]) -> requests.Response:
+    def _post(self, path: str, body: Body) -> requests.Response:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if self._auth == "header":
             headers["Authorization"] = self._api_key
@@ -147,8 +146,7 @@ class Client:
                 stream=True,
             )
         except requests.RequestException as error:
-            # `from None`: the foreign exception carries the request, and with it the key and the
-            # code.
+            # `from None`: this exception holds the request, and so the API key and the code.
             raise _unreachable(error) from None
         if response.status_code >= 500:
             response.close()
@@ -161,11 +159,12 @@ class Client:
         return response
 
     def _read(self, response: requests.Response) -> bytes:
-        """The whole answer, bounded in size and in time."""
+        """Read the whole body, within limits of size and time."""
         deadline = time.monotonic() + 2 * self._timeout[1]
         body = b""
         try:
-            # read1 returns what is there: a server that drips cannot hold us beyond the deadline.
+            # read1() returns the bytes that have arrived, so a slow server cannot keep us from
+            # checking the deadline.
             while chunk := response.raw.read1(http_session.CHUNK):
                 body += chunk
                 if len(body) > MAX_ANSWER_BYTES:
@@ -181,32 +180,33 @@ class Client:
             ) from None
         expected = response.headers.get("Content-Length", "")
         if expected.isascii() and expected.isdigit() and len(body) < int(expected[:12]):
-            raise Unreachable("the answer broke off", may_have_rung=True)
+            raise Unreachable("the answer is incomplete", may_have_rung=True)
         response.close()
         return body
 
     def _session(self) -> requests.Session:
         if self._given_session is not None:
             return self._given_session
-        kept: tuple[int, requests.Session] | None = getattr(self._local, "session", None)
-        if kept is None or kept[0] != os.getpid():
-            # A connection inherited by a fork would be read by two processes.
-            kept = (os.getpid(), http_session.make_session())
-            self._local.session = kept
-        return kept[1]
+        process, session = getattr(self._local, "session", (None, None))
+        if session is None or process != os.getpid():
+            # After a fork, parent and child would read from the same connection.
+            session = http_session.make_session()
+            self._local.session = (os.getpid(), session)
+        return session
 
 
 def _unreachable(error: requests.RequestException) -> Unreachable:
-    cause: Any = error.args[0] if error.args else None
+    cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return Unreachable("no connection to the provider", may_have_rung=False)
     if isinstance(error, requests.exceptions.SSLError):
-        # Only a refused certificate is surely from before the request left.
-        refused = any(
-            isinstance(one, ssl.SSLCertVerificationError) for one in getattr(reason, "args", ())
+        # Only if we refused the certificate is it certain that the request was not sent.
+        is_refused = any(
+            isinstance(argument, ssl.SSLCertVerificationError)
+            for argument in getattr(reason, "args", ())
         )
-        return Unreachable("the TLS connection failed", may_have_rung=not refused)
+        return Unreachable("the TLS connection failed", may_have_rung=not is_refused)
     if isinstance(reason, (NewConnectionError, NameResolutionError)):
         return Unreachable("the connection was refused", may_have_rung=False)
     if isinstance(error, requests.exceptions.Timeout):
@@ -214,16 +214,16 @@ def _unreachable(error: requests.RequestException) -> Unreachable:
     return Unreachable("the connection broke", may_have_rung=True)
 
 
-def _check_key(api_key: Any) -> None:
+def _check_key(api_key: object) -> None:
     if not isinstance(api_key, str) or not api_key:
         raise ConfigurationError("api_key is missing")
     if not (api_key.isascii() and api_key.isprintable()) or api_key != api_key.strip():
         raise ConfigurationError(
-            "api_key has characters that no header can carry: copy it anew, without spaces"
+            "api_key has characters that no header can carry: copy it again, without spaces"
         )
 
 
-def _check_url(base_url: Any) -> None:
+def _check_url(base_url: str) -> None:
     try:
         parts = urlsplit(base_url)
         host, user, _ = parts.hostname, parts.username or parts.password, parts.port
@@ -231,14 +231,17 @@ def _check_url(base_url: Any) -> None:
         host, user, parts = None, None, urlsplit("")
     if not host or user or parts.query or parts.fragment or parts.scheme not in ("http", "https"):
         raise ConfigurationError(
-            "base_url must be an absolute address, as https://example.org/api/"
+            "base_url must be an absolute URL, for example https://example.org/api/"
         )
     if parts.scheme == "http" and not is_loopback(host):
-        raise ConfigurationError("base_url must be https: the key would travel in the clear")
+        raise ConfigurationError("base_url must be https, because plain http would expose the key")
 
 
 def is_loopback(host: str) -> bool:
-    """Is it this machine, where plain http is safe? Exact names and addresses only."""
+    """Whether ``host`` is this machine, where plain http is safe.
+
+    Only ``localhost`` and addresses count; other names are not resolved.
+    """
     if host == "localhost":
         return True
     try:
@@ -247,9 +250,9 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _check_timeout(timeout: Any) -> tuple[float, float]:
+def _check_timeout(timeout: tuple[float, float]) -> tuple[float, float]:
     try:
-        connect, read = (float(one) for one in timeout)
+        connect, read = (float(seconds) for seconds in timeout)
     except (TypeError, ValueError):
         connect = read = math.nan
     if not (0 < connect < math.inf and 0 < read < math.inf):

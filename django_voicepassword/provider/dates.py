@@ -1,4 +1,4 @@
-"""Dates of the provider, which names no zone, as moments; what repeats is reckoned once."""
+"""Converts the provider's dates, which name no time zone, to aware datetimes and to SQL text."""
 
 from __future__ import annotations
 
@@ -13,77 +13,84 @@ from django_voicepassword.conf import settings
 from django_voicepassword.provider.protocol import read_date
 
 _USUAL = re.compile(r"\d\d\.\d\d\.\d{4} \d\d:[0-5]\d:[0-5]\d", re.ASCII)
-#: A date outside of them is kept in the payload alone: no call can have it, and not every database
-#: holds it.
+#: A date in any other year is kept only in the payload. No call can have it, and not every
+#: database can store it.
 PLAUSIBLE_YEARS = range(2000, 2200)
 
 
 class Moments:
-    """``text`` for a database, ``aware`` for Python."""
+    """Converts dates in PROVIDER_TIME_ZONE, and caches what it converted.
+
+    The daily sync converts a million dates that differ in few hours: each hour is converted once,
+    and minutes and seconds are appended as text.
+    """
 
     def __init__(self) -> None:
         self._zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
+        # "11.09.2020 13" -> "2020-09-11 10", or None where no such text exists.
         self._hours: dict[str, str | None] = {}
-        #: What was seen behind an hour: ``:34:39``.
-        self._rests: set[str] = set()
+        # Minutes and seconds that are known to be valid, for example ":34:39".
+        self._minutes: set[str] = set()
 
     def text(self, written: datetime | str | None) -> str | None:
-        """``YYYY-MM-DD hh:mm:ss`` as the database stores it: in UTC, or in the site's zone where
-        USE_TZ is off.
+        """The date as the database stores it: ``YYYY-MM-DD hh:mm:ss``.
+
+        It is in UTC, or in the site's time zone where USE_TZ is off.
         """
         if isinstance(written, str):
-            hour, rest = written[:13], written[13:]
-            if hour not in self._hours or rest not in self._rests:
-                self._learn(written, hour, rest)
-            prefix = self._hours.get(hour)
-            if prefix is not None and rest in self._rests:
-                return prefix + rest
+            hour, minutes = written[:13], written[13:]
+            if hour not in self._hours or minutes not in self._minutes:
+                self._remember(written, hour, minutes)
+            converted = self._hours.get(hour)
+            if converted is not None and minutes in self._minutes:
+                return converted + minutes
         moment = self.aware(written)
         return None if moment is None else stored(moment).strftime("%Y-%m-%d %H:%M:%S")
 
     def aware(self, written: datetime | str | None) -> datetime | None:
-        """The moment; None for what is absent, no date or out of all reason."""
+        """The date as an aware datetime; None if it is absent, invalid or implausible."""
         moment = read_date(written) if isinstance(written, str) else written
         if moment is None or moment.year not in PLAUSIBLE_YEARS:
             return None
         return moment.replace(tzinfo=self._zone)
 
     def field(self, written: datetime | None) -> datetime | None:
-        """The moment as a model's field takes it: naive where USE_TZ is off."""
+        """The date as a DateTimeField expects it: naive where USE_TZ is off."""
         moment = self.aware(written)
         return None if moment is None else for_field(moment)
 
-    def _learn(self, written: str, hour: str, rest: str) -> None:
+    def _remember(self, written: str, hour: str, minutes: str) -> None:
         if _USUAL.fullmatch(written):
-            self._rests.add(rest)
+            self._minutes.add(minutes)
             if hour not in self._hours:
-                self._hours[hour] = self._hour(hour)
+                self._hours[hour] = self._convert_hour(hour)
 
-    def _hour(self, hour: str) -> str | None:
-        """The beginning of every moment of an hour; None where it does not begin at a whole hour in
-        the other zone.
-        """
+    def _convert_hour(self, hour: str) -> str | None:
+        """The converted hour; None where it does not start on the hour in the other time zone."""
         moment = self.aware(f"{hour}:00:00")
         if moment is None:
             return None
-        first = stored(moment)
-        return first.strftime("%Y-%m-%d %H") if first.minute == 0 else None
+        start = stored(moment)
+        return start.strftime("%Y-%m-%d %H") if start.minute == 0 else None
 
 
 def stored(moment: datetime) -> datetime:
-    """An aware moment without its zone, as the database stores it."""
+    """Convert an aware datetime to the naive one that the database stores."""
     if django_settings.USE_TZ:
         return moment.astimezone(timezone.utc).replace(tzinfo=None)
     return django_timezone.make_naive(moment)
 
 
 def for_field(moment: datetime) -> datetime:
-    """An aware moment as a model's field takes it: naive in the site's zone where USE_TZ is off."""
+    """Convert an aware datetime to what a DateTimeField expects.
+
+    Where USE_TZ is off, that is a naive datetime in the site's time zone.
+    """
     return moment if django_settings.USE_TZ else stored(moment)
 
 
 def day_bounds(day: date) -> tuple[datetime, datetime]:
-    """The first moment of a provider's day and of the next one, aware."""
+    """The start of a day in PROVIDER_TIME_ZONE and the start of the next day, both aware."""
     zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
     return datetime.combine(day, time.min, zone), datetime.combine(
         day + timedelta(days=1), time.min, zone

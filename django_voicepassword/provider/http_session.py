@@ -1,7 +1,6 @@
-"""The session of the client: no proxy, no retry, and an answer whose head comes byte by byte ends
-in time too.
+"""The ``requests`` session of the client: no proxy, no retries, and a time limit for the headers.
 
-Knows neither Django nor the rest of the app.
+Imports neither Django nor other modules of the app.
 """
 
 from __future__ import annotations
@@ -9,21 +8,25 @@ from __future__ import annotations
 import http.client
 import io
 import math
+import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-#: Bytes of an answer that are read at once.
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+#: How many bytes of a response are read at once.
 CHUNK = 65536
 
 
 def make_session() -> requests.Session:
     session = requests.Session()
-    # No proxy variable and no .netrc: the key goes to the provider and to nobody else.
+    # Ignore proxy variables and .netrc: the API key goes to the provider and to nobody else.
     session.trust_env = False
     adapter = HTTPAdapter(max_retries=0, pool_connections=2, pool_maxsize=2)
     adapter.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
@@ -32,19 +35,22 @@ def make_session() -> requests.Session:
     return session
 
 
-class _Ending(io.RawIOBase):
-    """Reads of a socket, up to a moment: a timeout of the socket alone begins anew with every byte."""
+class _DeadlineReader(io.RawIOBase):
+    """Reads from a socket until a deadline.
+
+    The socket's own timeout starts again with every byte, so it does not bound a slow response.
+    """
 
     def __init__(self, raw: io.RawIOBase, seconds: float) -> None:
         self._raw = raw
-        self.ends = time.monotonic() + seconds
+        self.deadline = time.monotonic() + seconds
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
-        if time.monotonic() > self.ends:
-            raise TimeoutError("the head of the answer does not end")
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        if time.monotonic() > self.deadline:
+            raise TimeoutError("the headers of the response do not end")
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -53,18 +59,20 @@ class _Ending(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """The head may take twice the timeout of one read. The body is the client's matter, which may
-    be a whole day's.
+    """A response whose status line and headers may take twice the read timeout.
+
+    The body has no deadline here, since daily statistics may take long. The client sets its own.
     """
 
-    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._ending = _Ending(self.fp.detach(), 2 * (sock.gettimeout() or math.inf))
-        self.fp = io.BufferedReader(self._ending)
+        seconds = 2 * (sock.gettimeout() or math.inf)
+        self._reader = _DeadlineReader(self.fp.detach(), seconds)
+        self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
         super().begin()
-        self._ending.ends = math.inf
+        self._reader.deadline = math.inf
 
 
 class _HttpConnection(HTTPConnection):

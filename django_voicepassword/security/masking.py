@@ -74,7 +74,7 @@ def _country_code(digits: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Make text that every database accepts: one line, no control characters, no lone surrogates."""
+    """Make one line of text without control characters and lone surrogates, for any database."""
     if text.isprintable():
         # Nearly every text; checking each character below takes twenty times as long.
         return text.strip()

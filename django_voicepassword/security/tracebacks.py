@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class Secret(str):
-    """A string whose repr hides it, so that no repr of a frame, a request body or headers shows it."""
+    """A string whose repr hides it, also in the repr of a frame, a request body or headers."""
 
     __slots__ = ()
 

@@ -48,7 +48,7 @@ _SENSITIVE = "    return cast(Function, clear_frames_on_error(hidden, unless=lam
 _DIGEST = (
     '    return salted_hmac(_DIGEST_SALT, value, secret=secret, algorithm="sha256").hexdigest()\n'
 )
-_WORD = "CALL_STATES.get(known) or SMS_STATES.get(known) or OTHER"
+_WORD = "CALL_STATES.get(word) or SMS_STATES.get(word) or OTHER"
 _REMEMBER = "    request.session[SESSION_KEY] = str(verification.id)\n"
 _BUDGET = "        if spent + price > settings.DAILY_BUDGET:\n"
 _CALLBACK = "        except (DatabaseError, InterfaceError):\n"
@@ -203,7 +203,7 @@ COUNTS = [
             (
                 "provider/protocol/vocabulary.py",
                 _WORD,
-                "{**CALL_STATES, **SMS_STATES}[known]",
+                "{**CALL_STATES, **SMS_STATES}[word]",
             ),
         ),
     ),

@@ -50,7 +50,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("_PLAIN_KEYS", "", "for speed alone: the other way leaves these words as they are"),
         ("length + 4096", "length + 409", "a size by choice"),
         ("[:64]", "", "a size by choice, far beyond what is looked for"),
-        ("own = next", '"XX")', "XX has no digits to be found"),
+        ("own_number = next", '"XX")', "XX has no digits to be found"),
     ),
     "provider/protocol/replies": (
         ("data = data[0]", "data[ -1]", "a list of one"),
@@ -76,7 +76,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "provider/protocol/daily_rows": (
         ("secret", "XX", "without a key nothing is masked: no id has these letters"),
-        ("is_usual, known", "True", "nothing known is enough for the other way"),
+        ("is_usual, cached", "True", "nothing cached is enough for the other way"),
         ('report.number or ""', "XX", "neither is a number"),
     ),
     "provider/protocol/fields": (
@@ -142,7 +142,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("total_seconds()), 1)", ", 0)", "within a second of the end alone"),
     ),
     "provider/protocol/vocabulary": (
-        ('_normal(word or "")', '_normal(word or "XX")', "neither is a word of the document"),
+        ('_normalize(word or "")', '_normalize(word or "XX")', "neither is a word of the document"),
         (
             '(service or "").casefold() else "voice"',
             '(service or "XX")',

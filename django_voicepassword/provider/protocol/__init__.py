@@ -1,7 +1,9 @@
-"""The provider's wire format, both ways. Pure: knows neither Django nor the network.
+"""The provider's wire format. Imports neither Django nor anything of the network.
 
-``words`` are the vocabularies, ``requests`` turn an intent into JSON, ``replies`` turn JSON into a
-frozen answer or an error, ``reports`` read callbacks and rows of statistics.
+``requests`` encodes requests as JSON. ``replies`` parses the answers to them, into frozen
+dataclasses or errors. ``reports`` parses callbacks, states and rows of statistics, and
+``daily_rows`` parses such rows fast. ``vocabulary`` has the provider's words, ``fields`` parses
+single values, and ``json_decoder`` decodes JSON safely.
 """
 
 from django_voicepassword.provider.protocol.daily_rows import DailyRow, RowReader, row_of
@@ -23,6 +25,7 @@ from django_voicepassword.provider.protocol.reports import (
     parse_report,
 )
 from django_voicepassword.provider.protocol.requests import (
+    Body,
     InvalidRequest,
     encode_balance,
     encode_daily,
@@ -36,6 +39,7 @@ from django_voicepassword.security.masking import mask_payload, mask_text
 __all__ = [
     "MAX_CALLBACK_BYTES",
     "Balance",
+    "Body",
     "DailyRow",
     "InvalidRequest",
     "JsonGuard",

@@ -58,7 +58,7 @@ class DailyRow(NamedTuple):
 
 
 class RowReader:
-    """Reads the rows of one day and masks ``secret`` in them. Values that repeat are parsed once."""
+    """Reads the rows of one day and masks ``secret``. Values that repeat are parsed once."""
 
     def __init__(self, secret: str = "") -> None:  # "": none  # nosec B107
         self._secret = secret or "\0"

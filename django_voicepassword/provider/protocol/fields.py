@@ -1,62 +1,60 @@
-"""Single values as the provider writes them: numbers for strings, strings for numbers, two forms of
-a date.
-"""
+"""Parses single values. The provider mixes numbers and strings and writes dates in two forms."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django_voicepassword.security.masking import clean_text
 
 _DATE_FORMS = ("%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
 _DURATION = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6})", re.ASCII)
 _PRICE = re.compile(r"\d{1,8}(?:[.,]\d{1,8})?", re.ASCII)
-# No exponent: 1e9999999 is short, and more than a Decimal can be reckoned with.
+# No exponent: 1e9999999 is short, but exceeds the range of Decimal arithmetic.
 _AMOUNT = re.compile(r"[+-]?\d{1,10}(?:\.\d{1,12})?", re.ASCII)
 _LONGEST_DURATION = 7 * 24 * 3600
 
 
-def strip_keys(payload: dict[Any, Any]) -> dict[str, Any]:
-    """Keys stripped and casefolded: the document itself has ``" message"``."""
+def strip_keys(payload: Mapping[str, object]) -> dict[str, object]:
+    """Strip and casefold the keys: the provider's own document has ``" message"``."""
     return {str(key).strip().casefold(): value for key, value in payload.items()}
 
 
-def read_text(value: Any, length: int) -> str | None:
-    """A short text, or a number as text; None for what is absent, empty or no scalar."""
+def read_text(value: object, length: int) -> str | None:
+    """A string or number as text, cut to ``length``; None for an empty one and anything else."""
     if value is None or isinstance(value, (bool, dict, list)):
         return None
     text = clean_text(str(value)[: 4 * length])[:length]
     return text or None
 
 
-def _read_figure(value: Any, length: int) -> str | None:
-    """As ``read_text``; None for what is longer, since a part of a figure is another figure."""
+def _read_figure(value: object, length: int) -> str | None:
+    """Like ``read_text``, but None for longer text: a part of a figure would be another figure."""
     if isinstance(value, str) and len(value) > 4 * length:
         return None
     text = read_text(value, length + 1)
     return text if text is not None and len(text) <= length else None
 
 
-def read_price(value: Any) -> Decimal | None:
-    """``"0.35"`` or ``0.35``, four decimal places at most; None for what is no amount of money."""
+def read_price(value: object) -> Decimal | None:
+    """A price (``"0.35"``, ``0.35`` or ``"0,35"``), rounded to four decimal places."""
     text = _read_figure(value, 24)
     if text is None or not _PRICE.fullmatch(text):
         return None
     return _money(text.replace(",", "."), 10**8)
 
 
-def read_amount(value: Any) -> Decimal | None:
-    """A balance: it may be below zero, and grouped by spaces."""
+def read_amount(value: object) -> Decimal | None:
+    """A balance, which may be negative and may have spaces between groups of digits."""
     text = (_read_figure(value, 32) or "").replace(",", ".").replace(" ", "").replace("\xa0", "")
     return _money(text, 10**10) if _AMOUNT.fullmatch(text) else None
 
 
-def read_duration(value: Any) -> int | None:
-    """Seconds of ``"1"``, ``"00:04"`` (mm:ss) or ``"1:02:03"``."""
+def read_duration(value: object) -> int | None:
+    """The seconds of ``"1"``, ``"00:04"`` (mm:ss) or ``"1:02:03"``; at most seven days."""
     match = _DURATION.fullmatch(_read_figure(value, 16) or "")
     if match is None:
         return None
@@ -65,9 +63,10 @@ def read_duration(value: Any) -> int | None:
     return total if total <= _LONGEST_DURATION else None
 
 
-def read_date(value: Any) -> datetime | None:
-    """``2020-02-02 15:18:48`` (callbacks) or ``11.09.2020 13:34:39`` (state, daily), naive: no zone
-    is named.
+def read_date(value: object) -> datetime | None:
+    """A date, naive because the provider names no time zone.
+
+    Callbacks have ``2020-02-02 15:18:48``, state and daily have ``11.09.2020 13:34:39``.
     """
     text = _read_figure(value, 32) or ""
     for form in _DATE_FORMS:
@@ -77,8 +76,9 @@ def read_date(value: Any) -> datetime | None:
 
 
 def _money(text: str, bound: int) -> Decimal | None:
-    """Four decimal places, as the database keeps them; None for what is rounded up to ``bound``,
-    which it does not hold.
+    """Round to the four decimal places of the database's columns.
+
+    None if the result is not below ``bound``, since the column could not store it.
     """
     amount = Decimal(text).quantize(Decimal("0.0001")).normalize() + Decimal("0.00")
     return amount if abs(amount) < bound else None

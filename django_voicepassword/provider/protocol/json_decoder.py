@@ -1,13 +1,13 @@
-"""Bytes to JSON, whatever somebody may send for it."""
+"""Decodes JSON that may come from anybody."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import NoReturn
 
 from django_voicepassword.exceptions import UnreadableReply
 
-#: More digits than a number has, and more brackets in brackets than an answer has.
+#: Limits far beyond any real answer: digits in a row, and depth of nested brackets.
 MOST_DIGITS, MOST_DEPTH = 1000, 50
 
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
@@ -15,13 +15,11 @@ _TOO_MANY = b"0" * (MOST_DIGITS + 1)
 _NO_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
 
 
-def decode_json(body: bytes) -> Any:
-    """The JSON value in UTF-8 ``body``. Raises UnreadableReply, and nothing else, for whatever is
-    none.
-    """
+def decode_json(body: bytes) -> object:
+    """Decode a JSON value in UTF-8. Raises UnreadableReply, and nothing else."""
     try:
-        # Numbers stay text: an id may be one, a float would round a price, and huge ones are no
-        # danger.
+        # Numbers stay text: an id may be a number, a float would round a price, and numbers of any
+        # length are harmless as text.
         return json.loads(
             body.decode("utf-8-sig"),
             parse_float=str,
@@ -32,15 +30,15 @@ def decode_json(body: bytes) -> Any:
         raise UnreadableReply("not JSON") from None
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
 class JsonGuard:
-    """Looks at JSON, chunk by chunk, before the C parser of ``ijson`` does.
+    """Checks JSON, chunk by chunk, before the C parser of ``ijson`` reads it.
 
-    An integer beyond Python's own limit (4,300 digits) kills the process there, and brackets in
-    brackets take memory by the square of their depth: 64 KiB of them are 10 GB.
+    In that parser an integer of more than 4,300 digits, Python's own limit, kills the process. Its
+    memory grows with the square of the depth of nested brackets: 64 KiB of brackets take 10 GB.
     """
 
     def __init__(self) -> None:
@@ -50,28 +48,29 @@ class JsonGuard:
         self._depth = 0
 
     def look(self, chunk: bytes) -> None:
-        """Raises UnreadableReply."""
+        """Raises UnreadableReply if there are too many digits in a row or nested brackets."""
         zeros = self._zeros + chunk.translate(_ZEROS)
         self._zeros = zeros[-MOST_DIGITS:]
         if _TOO_MANY in zeros or not self._is_flat(self._brackets(chunk)):
-            raise UnreadableReply("the answer has numbers or brackets that no answer has")
+            raise UnreadableReply("the answer has a number too long or brackets nested too deeply")
 
     def _brackets(self, chunk: bytes) -> bytes:
-        """The brackets of ``chunk`` that are not within text."""
+        """The brackets of ``chunk`` that are outside of strings."""
         chunk = self._rest + chunk
-        # A backslash at the end belongs to what comes next.
+        # A single backslash at the end escapes the first byte of the next chunk.
         whole = len(chunk) - (len(chunk) - len(chunk.rstrip(b"\\"))) % 2
         self._rest = chunk[whole:]
         chunk = chunk[:whole]
         if b'\\"' in chunk:
             chunk = chunk.replace(b"\\\\", b"").replace(b'\\"', b"")
-        # Text without brackets, which is nearly all text, leaves two quotes beside each other.
+        # Without its characters, a string is two quotes. Dropping these leaves few pieces to split.
         pieces = chunk.translate(None, _NO_BRACKETS).replace(b'""', b"").split(b'"')
         outside = b"".join(pieces[self._is_text :: 2])
         self._is_text ^= len(pieces) % 2 == 0
         return outside
 
     def _is_flat(self, brackets: bytes) -> bool:
+        """Whether no bracket is nested more than MOST_DEPTH deep."""
         for _ in range(MOST_DEPTH):
             fewer = brackets.replace(b"{}", b"").replace(b"[]", b"")
             if fewer == brackets:

@@ -1,6 +1,6 @@
-"""Answers of the provider: JSON to a frozen reply, or to the error that says who must act.
+"""Parses the provider's answers, into frozen dataclasses or the error that says who must act.
 
-Sections "Ответ сервера на запрос в формате JSON" and "Примеры запросов с описанием ответов
+See the sections "Ответ сервера на запрос в формате JSON" and "Примеры запросов с описанием ответов
 сервера".
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import NoReturn
 
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.provider.protocol import vocabulary
@@ -29,7 +29,7 @@ _CODE_IN_MESSAGE = re.compile(r"(?<![0-9])[0-9]{4,10}(?![0-9])")
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What the account holds."""
+    """The balance of the account."""
 
     amount: Decimal
     currency: str
@@ -37,8 +37,9 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class SendReply:
-    """The provider took a call or an SMS. ``number`` is the subscriber's, never the caller's.
-    ``id`` may be empty.
+    """The provider accepted a call or an SMS.
+
+    ``number`` is the number called, not the calling one. ``id`` may be empty.
     """
 
     id: str
@@ -48,8 +49,9 @@ class SendReply:
 
 
 def parse_send(body: bytes, *secrets: str | None) -> SendReply:
-    """The answer to a call or an SMS. Raises ProviderRefused, UnreadableReply. ``secrets`` are
-    never repeated.
+    """Parse the answer to a call or an SMS. Raises ProviderRefused or UnreadableReply.
+
+    ``secrets`` are masked in the message of the error, here and in the functions below.
     """
     values = parse_object(body, *secrets)
     return SendReply(
@@ -61,7 +63,7 @@ def parse_send(body: bytes, *secrets: str | None) -> SendReply:
 
 
 def parse_balance(body: bytes, *secrets: str | None) -> Balance:
-    """The answer to ``balance``. Raises ProviderRefused, UnreadableReply."""
+    """Parse the answer to ``balance``. Raises ProviderRefused or UnreadableReply."""
     values = parse_object(body, *secrets)
     amount = read_amount(values.get("balance"))
     if amount is None:
@@ -70,18 +72,24 @@ def parse_balance(body: bytes, *secrets: str | None) -> Balance:
 
 
 def parse_state(body: bytes, *secrets: str | None) -> Report:
-    """The answer to ``state``: ``data`` is an object; a list of one is taken too."""
+    """Parse the answer to ``state``. Its ``data`` is an object, or a list of one object.
+
+    Raises ProviderRefused or UnreadableReply.
+    """
     data = parse_object(body, *secrets).get("data")
     if isinstance(data, list) and len(data) == 1:
         data = data[0]
     return parse_report(data, *secrets)
 
 
-def parse_object(body: bytes, *secrets: str | None) -> dict[str, Any]:
-    """An answer's object with stripped, casefolded keys, once ``result`` is ok."""
+def parse_object(body: bytes, *secrets: str | None) -> dict[str, object]:
+    """Parse an answer whose ``result`` is ok; the keys are stripped and casefolded.
+
+    Raises ProviderRefused or UnreadableReply.
+    """
     payload = decode_json(body)
     if not isinstance(payload, dict):
-        raise UnreadableReply("the answer is no JSON object")
+        raise UnreadableReply("the answer is not a JSON object")
     values = strip_keys(payload)
     result = (read_text(values.get("result"), 16) or "").casefold()
     if result == "error":
@@ -91,16 +99,16 @@ def parse_object(body: bytes, *secrets: str | None) -> dict[str, Any]:
     return values
 
 
-def raise_refusal(values: dict[str, Any], *secrets: str | None) -> None:
+def raise_refusal(values: dict[str, object], *secrets: str | None) -> NoReturn:
     """Raise the ProviderRefused for an answer whose result is ``error``."""
     code = values.get("error_code")
     text = "" if isinstance(code, (dict, list)) or code is None else str(code)
     raise vocabulary.refusal(mask_text(text, *secrets) or "no error code")
 
 
-def _read_code(values: dict[str, Any]) -> str | None:
+def _read_code(values: dict[str, object]) -> str | None:
     code = read_text(values.get("code"), 16) or ""
     if _CODE.fullmatch(code):
         return code
-    found = _CODE_IN_MESSAGE.search(read_text(values.get("message"), 200) or "")
-    return found[0] if found else None
+    match = _CODE_IN_MESSAGE.search(read_text(values.get("message"), 200) or "")
+    return match[0] if match else None

@@ -1,6 +1,4 @@
-"""Reports: callbacks, the answer to ``state``, the rows of ``daily``. Untrusted text becomes one
-Report.
-"""
+"""Parses reports on a call or SMS: callbacks, the answer to ``state``, and rows of ``daily``."""
 
 from __future__ import annotations
 
@@ -10,7 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 from email.parser import BytesParser
 from email.policy import HTTP
-from typing import Any
 from urllib.parse import parse_qsl
 
 from django_voicepassword.exceptions import UnreadableReply
@@ -25,19 +22,20 @@ from django_voicepassword.provider.protocol.fields import (
 from django_voicepassword.provider.protocol.json_decoder import decode_json
 from django_voicepassword.security.masking import mask_payload, mask_words
 
-#: A callback is some 150 bytes; more than this is no callback.
+#: A usual callback has 150 bytes.
 MAX_CALLBACK_BYTES = 65536
 
 _MAX_FIELDS = 50
-#: Parts may hold parts: the parser looks at each line once for each of them.
+# Parts can be nested, and the parser of the standard library reads each line once for each level.
 _MAX_LINES = 1000
 _KEYS = frozenset({"id", "number", "state", "duration", "price", "date", "service"})
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the provider says of one request; what is absent is None. ``date`` is naive, as written;
-    seconds; roubles.
+    """What the provider says about one call or SMS. Absent values are None.
+
+    ``duration`` is in seconds, ``price`` in roubles. ``date`` is naive, in the provider's zone.
     """
 
     id: str | None = None
@@ -48,18 +46,19 @@ class Report:
     price: Decimal | None = None
     date: datetime | None = None
     service: str | None = None
-    #: What was written, code and number masked.
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    #: The report as it came, code and number masked.
+    raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def kind(self) -> str | None:
-        """``call``, ``sms``, or None where neither the word nor the service tells."""
+        """``call`` or ``sms``; None where neither the state nor the service says which."""
         return vocabulary.kind_of(self.raw_state, self.service)
 
 
-def parse_report(payload: Any, *secrets: str | None) -> Report:
-    """One object of the provider's, ``secrets`` masked. Raises UnreadableReply for what has none of
-    a report's keys.
+def parse_report(payload: object, *secrets: str | None) -> Report:
+    """Parse a JSON object and mask ``secrets`` in it.
+
+    Raises UnreadableReply for anything else, and for an object with none of a report's keys.
     """
     if not isinstance(payload, dict):
         raise UnreadableReply("a report must be a JSON object")
@@ -85,10 +84,10 @@ def parse_report(payload: Any, *secrets: str | None) -> Report:
 
 
 def parse_callback(body: bytes, content_type: str = "", *secrets: str | None) -> Report:
-    """A callback's body: a JSON object or a form, whatever ``content_type`` says (the document
-    names none).
+    """Parse the body of a callback, JSON or a form, and mask ``secrets`` in it.
 
-    ``secrets`` are masked. Raises UnreadableReply.
+    The provider's document names no content type, so the body decides; ``content_type`` is needed
+    only for a multipart form. Raises UnreadableReply.
     """
     if len(body) > MAX_CALLBACK_BYTES:
         raise UnreadableReply(f"a callback has at most {MAX_CALLBACK_BYTES} bytes")
@@ -123,7 +122,6 @@ def _read_multipart(body: bytes, content_type: str) -> dict[str, str]:
             if isinstance(name, str) and isinstance(value, bytes):
                 fields[name] = value.decode("utf-8", "replace")
     except Exception:
-        # The parser of the standard library was not written for hostile input: whatever it raises
-        # means this.
+        # The parser of the standard library is not made for hostile input and may raise anything.
         raise UnreadableReply("the multipart body cannot be read") from None
     return fields

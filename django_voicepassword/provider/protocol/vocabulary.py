@@ -1,4 +1,4 @@
-"""The provider's words and ours. What is not in a table stays raw."""
+"""Translates the provider's words. Words that are in no table are stored as they are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from django_voicepassword.exceptions import (
     RequestRefused,
 )
 
-#: A word that the document does not know.
+#: Our state for a word that the provider's document does not have.
 OTHER = "other"
 
-#: Words of callbacks (English) and of ``state`` and ``daily`` (Russian) for calls. Section
-#: "Описание статусов".
+#: States of calls: callbacks are in English, ``state`` and ``daily`` in Russian. See the section
+#: "Описание статусов" of the document.
 CALL_STATES = {
     "busy": "busy",
     "no answer": "no_answer",
@@ -27,15 +27,15 @@ CALL_STATES = {
     "отменен": "canceled",
     # "Аналогичен статусу «Ошибка»".
     "недозвон": "failed",
-    # Between dialing and the operator's answer: not final.
+    # Still dialing; the operator has not answered yet, so the state is not final.
     "дозвон": "dialing",
 }
 
-#: Words of SMS. FAIL and Ошибка are in both tables.
+#: States of SMS. FAIL and Ошибка are states of calls, too.
 SMS_STATES = {
     "queued": "sms_queued",
     "send": "sms_sent",
-    # Not in the document, and the likeliest slip for "SEND".
+    # Not in the document, but a likely variant of "SEND".
     "sent": "sms_sent",
     "delivered": "delivered",
     "not delivered": "not_delivered",
@@ -47,7 +47,7 @@ SMS_STATES = {
     "ошибка": "failed",
 }
 
-#: Section 4 of the document: error code, casefolded -> who must act.
+#: Section 4 of the document: casefolded error code -> the error that says who must act.
 ERROR_CODES: dict[str, type[ProviderRefused]] = {
     "authorisation_failed": AccountRefused,
     "user_disabled": AccountRefused,
@@ -66,27 +66,26 @@ ERROR_CODES: dict[str, type[ProviderRefused]] = {
 
 def read_state(word: str) -> str:
     """Our state for the provider's word, or OTHER."""
-    known = _normal(word)
-    return CALL_STATES.get(known) or SMS_STATES.get(known) or OTHER
+    word = _normalize(word)
+    return CALL_STATES.get(word) or SMS_STATES.get(word) or OTHER
 
 
 def kind_of(word: str | None, service: str | None) -> str | None:
-    """``call`` or ``sms``, told by the word, else by the service that was sold; None where neither
-    tells.
-    """
-    known = _normal(word or "")
-    is_call, is_sms = known in CALL_STATES, known in SMS_STATES
+    """``call`` or ``sms``, by the state's word, else by the service; None where neither decides."""
+    word = _normalize(word or "")
+    is_call, is_sms = word in CALL_STATES, word in SMS_STATES
     if is_call != is_sms:
         return "call" if is_call else "sms"
-    sold = (service or "").casefold()
-    if not sold:
+    service = (service or "").casefold()
+    if not service:
         return None
-    return "sms" if "sms" in sold or "смс" in sold else "call"
+    return "sms" if "sms" in service or "смс" in service else "call"
 
 
 def channel_of(kind: str, service: str | None) -> str:
-    """Our channel for what was sold. "Voice Password" names the product as well: only a word for a
-    flash call is sure.
+    """Our channel for a service.
+
+    "Voice Password" is also the name of the whole product, so only "flash" decides between calls.
     """
     if kind == "sms":
         return "sms"
@@ -94,9 +93,9 @@ def channel_of(kind: str, service: str | None) -> str:
 
 
 def refusal(error_code: str) -> ProviderRefused:
-    """The error for an ``error_code``; unknown text is a plain ProviderRefused."""
+    """The error for an ``error_code``; ProviderRefused itself if the code is unknown."""
     return ERROR_CODES.get(error_code.strip().casefold(), ProviderRefused)(error_code)
 
 
-def _normal(word: str) -> str:
+def _normalize(word: str) -> str:
     return " ".join(word.casefold().replace("_", " ").replace("ё", "е").split())
