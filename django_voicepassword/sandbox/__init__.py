@@ -1,7 +1,6 @@
-"""The imitated provider, for development and tests. It is no part of production and imports nothing
-of the app.
+"""The imitated provider, for development and tests. Not for production.
 
-Its JSON is typed anew from the provider's document, so that one misreading of ours cannot cancel
-itself. Start it with ``python -m django_voicepassword.sandbox`` or ``manage.py
-voicepassword_sandbox``.
+It imports nothing from the rest of the package. Its JSON follows the provider's document
+independently, so that a misreading of the document in the app does not go unnoticed. Start it with
+``python -m django_voicepassword.sandbox`` or ``manage.py voicepassword_sandbox``.
 """

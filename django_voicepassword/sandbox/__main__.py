@@ -1,4 +1,4 @@
-"""``python -m django_voicepassword.sandbox``: no Django project is needed."""
+"""``python -m django_voicepassword.sandbox``. Needs no Django project."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import sys
 from decimal import Decimal
 
-from django_voicepassword.sandbox.server import Server
+from django_voicepassword.sandbox.server import API, Server
 from django_voicepassword.sandbox.simulator import Exchange
 
 
@@ -15,36 +15,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host",
         default="127.0.0.1",
-        help="where to listen; anything but loopback is open to others",
+        help="the address to listen on; other machines can reach any but a loopback address",
     )
-    parser.add_argument("--port", type=int, default=8001, help="0: any free one")
-    parser.add_argument("--key", default="sandbox-key", help="the API key to expect")
+    parser.add_argument("--port", type=int, default=8001, help="0: any free port")
+    parser.add_argument("--key", default="sandbox-key", help="the API key to accept")
     parser.add_argument("--balance", type=Decimal, default=Decimal("1000.00"))
     parser.add_argument(
-        "--callback-delay", type=float, default=1.0, help="seconds from the answer to the report"
+        "--callback-delay",
+        type=float,
+        default=1.0,
+        help="seconds between the answer to a request and its callback",
     )
-    parser.add_argument("--quiet", action="store_true", help="log no requests")
+    parser.add_argument("--quiet", action="store_true", help="do not log requests")
 
 
 def serve(
     host: str, port: int, key: str, balance: Decimal, callback_delay: float, quiet: bool
 ) -> int:
-    """Serve until SIGINT or SIGTERM; the exit code."""
+    """Serve until SIGINT or SIGTERM. Returns the exit code of the process."""
     try:
         server = Server((host, port), Exchange(key, balance, callback_delay), quiet)
     except (OSError, OverflowError) as error:
         sys.stderr.write(f"cannot listen on {host}:{port}: {error}; choose another --port\n")
         return 2
-    # Before a word is printed: who waits for it may end us at once.
+    # Before anything is printed: whoever waits for the first line may send SIGTERM at once.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.stdout.write(f"sandbox listening on {server.url}\n")
-        sys.stdout.write(
-            f"the phone: {server.url}phone/   API_URL: {server.url}api/voice-password/\n"
-        )
+        sys.stdout.write(f"the phone: {server.url}phone/   API_URL: {server.url}{API[1:]}\n")
         sys.stdout.write("for development only: nobody is called, nothing is paid\n")
         if host not in ("127.0.0.1", "localhost", "::1"):
-            sys.stdout.write("WARNING: everybody who reaches this machine can read every code\n")
+            sys.stdout.write("WARNING: whoever can reach this machine can read every code\n")
         sys.stdout.flush()
         server.serve_forever(poll_interval=0.1)
     except KeyboardInterrupt:

@@ -1,44 +1,45 @@
-"""A day of made-up statistics, as long as one likes: written while it is sent, so that it takes no
-memory.
+"""Invented statistics of a day, of any length.
+
+They are generated while they are sent, in constant memory.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 _STATES = ["Успешно", "Занято", "Нет ответа", "Отменен", "Ошибка"]
 _SERVICES = ["Voice Password", "Flash Call", "Flash Call"]
 _BLOCK = 1000
 
 
-def row(date: str, number: int) -> dict[str, str]:
-    """The row of this number on a ``date`` of the form dd.mm.yyyy; always the same."""
-    second = number % 86400
+def row(date: str, index: int) -> dict[str, str]:
+    """The invented row with this index on a ``date`` (dd.mm.yyyy). It is always the same."""
+    second = index % 86400
     return {
-        "id": str(10_000_000 + number),
-        "number": f"7999{number % 10_000_000:07}",
+        "id": str(10_000_000 + index),
+        "number": f"7999{index % 10_000_000:07}",
         "date": f"{date} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}",
-        "duration": f"00:{number % 20:02}",
+        "duration": f"00:{index % 20:02}",
         "price": "0.35",
-        "service": _SERVICES[number % 3],
-        "state": _STATES[number % 5],
+        "service": _SERVICES[index % 3],
+        "state": _STATES[index % 5],
     }
 
 
-def answer(date: str, count: int, rows: list[dict[str, Any]]) -> Iterator[bytes]:
-    """The reply to ``daily``: ``rows`` that really rang, and ``count`` made-up ones."""
+def answer(date: str, count: int, rows: Sequence[dict[str, str]]) -> Iterator[bytes]:
+    """The answer to ``daily``: ``rows``, then ``count`` invented ones."""
     yield f'{{"result": "ok", "rows": "{count + len(rows)}", "data": ['.encode()
     comma = ""
-    for one in rows:
-        yield f"{comma}{json.dumps(one, ensure_ascii=False)}".encode()
-        comma = ","
-    for start in range(0, count, _BLOCK):
-        block = [
-            json.dumps(row(date, number), ensure_ascii=False)
-            for number in range(start, min(start + _BLOCK, count))
-        ]
+    for block in _blocks(date, count, rows):
         yield f"{comma}{','.join(block)}".encode()
         comma = ","
     yield b"]}"
+
+
+def _blocks(date: str, count: int, rows: Sequence[dict[str, str]]) -> Iterator[list[str]]:
+    if rows:
+        yield [json.dumps(called, ensure_ascii=False) for called in rows]
+    for start in range(0, count, _BLOCK):
+        indexes = range(start, min(start + _BLOCK, count))
+        yield [json.dumps(row(date, index), ensure_ascii=False) for index in indexes]

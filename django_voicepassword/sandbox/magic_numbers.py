@@ -1,6 +1,4 @@
-"""The magic numbers: what happens to a call, told by the number that is called. This table is all
-there is.
-"""
+"""The magic numbers: the number that is called decides what happens to a call."""
 
 from __future__ import annotations
 
@@ -9,23 +7,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """``states``: words of the callbacks in their order, the last is final. ``reply``: how the
-    request is answered.
-    """
+    """What happens to calls and SMS to one number."""
 
+    #: Shown on the sandbox's front page and in docs/sandbox.md.
     about: str
+    #: The states that callbacks report, in order; the last one is final.
     states: tuple[str, ...] = ("NO ANSWER",)
-    #: ok, error:<code>, slow, silent, drop, 500, html, truncated, no_code, number_id
+    #: How a send request is answered: ok, error:<code>, slow, silent, drop, 500, html, truncated,
+    #: no_code or number_id.
     reply: str = "ok"
-    #: once, twice, never, early, late, form, reversed
+    #: How callbacks are sent: once, twice, never, early, late, form or reversed.
     callbacks: str = "once"
     sms_states: tuple[str, ...] = ("QUEUED", "SEND", "DELIVERED")
-    #: The SMS answers with the id of the call that it follows: the document does not say which it
-    #: is.
+    #: Whether an SMS has an id of its own or the id of its call; the document does not say.
     sms_has_own_id: bool = True
 
 
-#: A number that is not in the table: a flash call rings out, a voice call is answered.
+#: The outcome for all numbers that are not in the table. A voice call is answered.
 ORDINARY = Outcome(
     "any other number: a flash call rings out, a voice call is answered, an SMS is delivered"
 )
@@ -53,7 +51,7 @@ OUTCOMES: dict[str, Outcome] = {
     "79990000209": Outcome("error ani_phone_not_valid", reply="error:ani_phone_not_valid"),
     "79990000210": Outcome("error code_not_valid", reply="error:code_not_valid"),
     "79990000211": Outcome(
-        "an error in words of no table", reply="error:Сервис временно недоступен"
+        "an error code that is not in the document", reply="error:Сервис временно недоступен"
     ),
     "79990000301": Outcome("the answer takes 5 seconds", reply="slow"),
     "79990000302": Outcome("it rings, and no answer comes for a minute", reply="silent"),
@@ -74,7 +72,7 @@ OUTCOMES: dict[str, Outcome] = {
     ),
 }
 
-#: What the first digit of the last four stands for.
+#: The heading of each group of magic numbers, by the third digit from the end.
 GROUPS = {
     "1": "What becomes of the call",
     "2": "The provider refuses: nothing rings, nothing is paid",
@@ -85,7 +83,7 @@ GROUPS = {
 
 def outcome_of(number: str, channel: str) -> Outcome:
     """What happens to a call of ``channel`` to ``number``."""
-    known = OUTCOMES.get(number)
-    if known is not None:
-        return known
+    outcome = OUTCOMES.get(number)
+    if outcome is not None:
+        return outcome
     return Outcome(ORDINARY.about, ("ANSWERED",)) if channel == "voice" else ORDINARY

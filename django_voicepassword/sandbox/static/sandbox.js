@@ -1,5 +1,5 @@
-// Puts what is new in place every second; without it the page reloads itself. What stands already is left alone, so that
-// a screen reader says each call once and a selection stays.
+// Updates the list of calls every second; without JavaScript the page reloads itself. Elements that have not changed stay
+// in place, so that a screen reader announces each call once and a selection of text stays.
 const list = document.getElementById("calls");
 const clock = new Intl.DateTimeFormat([], { timeStyle: "medium" });
 const source = new Map();
@@ -11,34 +11,34 @@ function localTimes(root) {
 }
 
 function show(html) {
-  const wanted = [...new DOMParser().parseFromString(html, "text/html").body.children];
-  const standing = new Map([...list.children].map((one) => [one.dataset.key, one]));
-  let before = list.firstElementChild;
-  for (const one of wanted) {
-    const key = one.dataset.key;
-    const text = one.outerHTML;
-    let place = standing.get(key);
-    standing.delete(key);
-    if (!place || source.get(key) !== text) {
+  const newItems = [...new DOMParser().parseFromString(html, "text/html").body.children];
+  const oldItems = new Map([...list.children].map((item) => [item.dataset.key, item]));
+  let next = list.firstElementChild;
+  for (const newItem of newItems) {
+    const key = newItem.dataset.key;
+    const text = newItem.outerHTML;
+    let item = oldItems.get(key);
+    oldItems.delete(key);
+    if (!item || source.get(key) !== text) {
       source.set(key, text);
-      localTimes(one);
-      if (place) {
-        if (before === place) {
-          before = one;
+      localTimes(newItem);
+      if (item) {
+        if (next === item) {
+          next = newItem;
         }
-        place.replaceWith(one);
+        item.replaceWith(newItem);
       }
-      place = one;
+      item = newItem;
     }
-    if (place === before) {
-      before = before.nextElementSibling;
+    if (item === next) {
+      next = next.nextElementSibling;
     } else {
-      list.insertBefore(place, before);
+      list.insertBefore(item, next);
     }
   }
-  for (const [key, gone] of standing) {
+  for (const [key, item] of oldItems) {
     source.delete(key);
-    gone.remove();
+    item.remove();
   }
 }
 
@@ -50,7 +50,7 @@ async function refresh() {
         show(await answer.text());
       }
     } catch {
-      // The sandbox was stopped: it may come back.
+      // The sandbox was stopped and may be started again.
     }
   }
   setTimeout(refresh, 1000);
