@@ -1,3 +1,5 @@
+"""The app's configuration: registers its system checks, tasks and API descriptions."""
+
 from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
@@ -9,10 +11,10 @@ class VoicePasswordConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Registers the system checks, and the tasks that calls are handed to by name.
+        # Importing them registers the system checks and the Celery tasks.
         from django_voicepassword import checks, tasks  # noqa: F401
 
         if apps.is_installed("drf_spectacular"):
-            # They register the descriptions of the views.
+            # Importing them registers the descriptions of the API views.
             import django_voicepassword.api.schema
             import django_voicepassword.api.staff.schema  # noqa: F401

@@ -1,12 +1,14 @@
-"""The settings: one dict, ``VOICEPASSWORD``, read at every access so that ``override_settings``
-works.
+"""The app's settings: the dict ``VOICEPASSWORD`` in the settings of the host project.
 
-``DEFAULTS`` is the table of every key; ``docs/settings.md`` explains them. ``checks.py`` tells
-about unknown keys and wrong values; here a missing key simply has its default.
+It is read at each access, so that ``override_settings`` works. ``DEFAULTS`` has every key, and
+``docs/settings.md`` explains them. Unknown keys and wrong values are reported by ``checks``, not
+here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -57,6 +59,41 @@ DEFAULTS: dict[str, Any] = {
 class Settings:
     """``settings.CODE_TTL`` is ``VOICEPASSWORD["CODE_TTL"]`` or its default."""
 
+    # Types for mypy; the system checks make sure that the values have them. DAILY_BUDGET is a
+    # Decimal or None, USER_PHONE_FIELD a str or None: mypy forgets a check for None at once.
+    API_KEY: str
+    API_URL: str
+    API_AUTH: str
+    TIMEOUT: tuple[float, float]
+    TRANSPORT: str | None
+    DISPATCH: str | None
+    CHANNELS: Sequence[str]
+    CODE_SOURCE: str
+    CODE_LENGTH: int
+    CODE_TTL: int
+    MAX_ATTEMPTS: int
+    RESEND_AFTER: int
+    MAX_SENDS: int
+    LIMITS: Mapping[str, list[str]]
+    DAILY_BUDGET: Any
+    ALLOWED_PREFIXES: Sequence[str]
+    DEFAULT_REGION: str | None
+    CALLBACK_BASE_URL: str | None
+    CALLBACK_ALLOWED_IPS: list[str]
+    TRUSTED_PROXIES: int
+    ANI: str | None
+    VOICE_REPEAT: bool
+    PROVIDER_TIME_ZONE: str
+    POLL_DELAYS: Sequence[float]
+    LOW_BALANCE: Decimal | None
+    TEST_NUMBERS: Mapping[str, str]
+    RETENTION_DAYS: int | None
+    RETENTION: str
+    USER_PHONE_FIELD: Any
+    CREATE_USERS: bool
+    LOGIN: str
+    BEFORE_SEND: str | None
+
     def __getattr__(self, name: str) -> Any:
         try:
             default = DEFAULTS[name]
@@ -66,7 +103,7 @@ class Settings:
 
     @property
     def given(self) -> dict[str, Any]:
-        """What the host project wrote; empty when it wrote nothing."""
+        """The dict of the host project; empty if there is none."""
         given = getattr(django_settings, "VOICEPASSWORD", None) or {}
         if not isinstance(given, dict):
             raise ImproperlyConfigured("VOICEPASSWORD must be a dict")
@@ -74,14 +111,15 @@ class Settings:
 
     @property
     def limits(self) -> dict[str, list[str]]:
-        """LIMITS: a limit that the host project does not name keeps its default, ``[]`` switches it
-        off.
+        """LIMITS, completed: a limit that the host project does not name has its default.
+
+        ``[]`` switches a limit off.
         """
         return {**DEFAULTS["LIMITS"], **self.LIMITS}
 
     @property
     def transport(self) -> str:
-        """``http``, ``console``, ``memory`` or a dotted client factory; None is resolved here."""
+        """TRANSPORT, with None resolved: ``http``, ``console``, ``memory`` or a dotted path."""
         if self.TRANSPORT is not None:
             return str(self.TRANSPORT)
         if self.API_KEY:
@@ -89,13 +127,13 @@ class Settings:
         if django_settings.DEBUG:
             return "console"
         raise ImproperlyConfigured(
-            'VOICEPASSWORD["API_KEY"] is missing: set the key from the provider\'s personal account, '
-            'or TRANSPORT to "console" or "memory"'
+            'VOICEPASSWORD["API_KEY"] is missing: set it to the key from your account at the '
+            'provider, or set TRANSPORT to "console" or "memory"'
         )
 
     @property
     def dispatch(self) -> str:
-        """``celery`` or ``inline``; None is resolved here."""
+        """DISPATCH, with None resolved: ``celery`` or ``inline``."""
         if self.DISPATCH is not None:
             return str(self.DISPATCH)
         return "inline" if self.transport in ("console", "memory") else "celery"

@@ -1,37 +1,36 @@
-"""Every error of the package. Knows no Django.
+"""The exceptions of this package. Needs no Django.
 
     VoicePasswordError
-    ├── ProviderError                    the provider's side; ``may_have_rung`` says whether money may be spent
-    │   ├── Unreachable                  no answer, or a 5xx
-    │   ├── UnreadableReply              an answer that is no reply
-    │   └── ProviderRefused              the provider answered with an error code
-    │       ├── AccountRefused           the owner of the account must act
-    │       ├── NumberRefused            the person must act: another number, or another day
-    │       └── RequestRefused           the developer must act
-    └── VerificationError                our side, told to the person
+    ├── ProviderError            on the provider's side; ``may_have_rung``
+    │   ├── Unreachable          no answer, or a 5xx
+    │   ├── UnreadableReply      an answer that the provider's document does not describe
+    │   └── ProviderRefused      an answer with an error code; ``error_code``
+    │       ├── AccountRefused   the owner of the account must act
+    │       ├── NumberRefused    the person must use another number, or wait a day
+    │       └── RequestRefused   the developer must act
+    └── VerificationError        on the app's side, reported to the person
         ├── InvalidPhone
         ├── PrefixNotAllowed
-        ├── RateLimited                  limit, retry_after
-        ├── BudgetExhausted
-        ├── Refused                      reason
-        ├── Unavailable                  the broker, the provider or the database is down
-        ├── WrongCode                    attempts_left
-        ├── TooManyAttempts              retry_after
+        ├── RateLimited          ``limit``, ``retry_after``
+        ├── BudgetExhausted      ``retry_after``
+        ├── Refused              ``reason``
+        ├── Unavailable          the broker, the provider or the database is down
+        ├── WrongCode            ``attempts_left``
+        ├── TooManyAttempts      ``retry_after``
         ├── VerificationExpired
         ├── VerificationClosed
         ├── InvalidProof
         └── ChannelUnavailable
 
-``code`` is a stable word, for programs; the message is for developers and never holds a key, a code
-or a whole phone number. What a person reads is made of ``code`` by
-``django_voicepassword.presentation``.
+``code`` is for programs and does not change. The message is for developers and never contains an
+API key, a code or a whole phone number. ``verifications.messages`` has the text for people.
 """
 
 from __future__ import annotations
 
 
 class VoicePasswordError(Exception):
-    """Whatever goes wrong here. ``code`` is a stable word."""
+    """The base class of all exceptions of this package."""
 
     code = "error"
     #: The HTTP status with which the API and the pages answer, as in DRF's exceptions.
@@ -39,16 +38,17 @@ class VoicePasswordError(Exception):
 
 
 class ProviderError(VoicePasswordError):
-    """The provider did not do what it was asked."""
+    """The provider did not do what it was asked to do."""
 
     code = "provider_error"
     status_code = 502
-    #: True where the request may have reached the provider and rung somebody: never send it again.
+    #: Whether the request may have reached the provider and made a phone ring. If so, it must never
+    #: be sent again.
     may_have_rung = False
 
 
 class Unreachable(ProviderError):
-    """No answer came. ``may_have_rung`` is False only when the request surely did not leave."""
+    """No answer. ``may_have_rung`` is False only if the request certainly was not sent."""
 
     code = "unreachable"
 
@@ -58,15 +58,16 @@ class Unreachable(ProviderError):
 
 
 class UnreadableReply(ProviderError):
-    """An answer came, and it is none that the provider's document knows."""
+    """The provider's document does not describe such an answer."""
 
     code = "unreadable_reply"
     may_have_rung = True
 
 
 class ProviderRefused(ProviderError):
-    """The provider answered ``{"result": "error"}``; ``error_code`` is its own word, stripped and
-    masked.
+    """The provider answered ``{"result": "error"}``.
+
+    ``error_code`` is its error code, stripped and masked.
     """
 
     code = "provider_refused"
@@ -77,32 +78,32 @@ class ProviderRefused(ProviderError):
 
 
 class AccountRefused(ProviderRefused):
-    """The owner of the account must act: the key, the block, the money."""
+    """The key is wrong, the account is blocked or has no money: its owner must act."""
 
     code = "account_refused"
 
 
 class NumberRefused(ProviderRefused):
-    """The person must act: this number cannot be called, or not today."""
+    """The number cannot be called, or not today: the person must act."""
 
     code = "number_refused"
 
 
 class RequestRefused(ProviderRefused):
-    """The developer must act: the request itself was wrong."""
+    """The request itself was wrong: the developer must act."""
 
     code = "request_refused"
 
 
 class VerificationError(VoicePasswordError):
-    """A verification could not be started, continued or approved."""
+    """A verification cannot be started, continued or approved."""
 
     code = "verification_error"
     status_code = 400
 
 
 class InvalidPhone(VerificationError):
-    """The text is no phone number. The number itself is never repeated in the message."""
+    """The text is not a phone number. The message does not contain it."""
 
     code = "invalid_phone"
 
@@ -111,7 +112,7 @@ class InvalidPhone(VerificationError):
 
 
 class PrefixNotAllowed(VerificationError):
-    """The number is right, but ALLOWED_PREFIXES does not let it be called."""
+    """The number is valid, but ALLOWED_PREFIXES does not allow calls to it."""
 
     code = "prefix_not_allowed"
 
@@ -120,7 +121,7 @@ class PrefixNotAllowed(VerificationError):
 
 
 class RateLimited(VerificationError):
-    """A limit is reached. ``limit`` is its name, ``retry_after`` the whole seconds until it opens."""
+    """A limit is reached: ``limit`` is its name, ``retry_after`` the seconds to wait."""
 
     code = "rate_limited"
     status_code = 429
@@ -132,7 +133,7 @@ class RateLimited(VerificationError):
 
 
 class BudgetExhausted(VerificationError):
-    """DAILY_BUDGET of the provider's day is spent. ``retry_after``: seconds to the next day."""
+    """DAILY_BUDGET is spent; ``retry_after`` is the seconds until the provider's next day."""
 
     code = "budget_exhausted"
     status_code = 503
@@ -143,7 +144,7 @@ class BudgetExhausted(VerificationError):
 
 
 class Refused(VerificationError):
-    """Not allowed: the host project's BEFORE_SEND said no, or nobody may log in with this number."""
+    """BEFORE_SEND of the host project refused, or nobody may log in with this number."""
 
     code = "refused"
     status_code = 403
@@ -154,9 +155,9 @@ class Refused(VerificationError):
 
 
 class Unavailable(VerificationError):
-    """The broker, the provider or the database is down. What was not answered yet did not ring.
+    """The broker, the provider or the database is down. A send that raises this did not ring.
 
-    Where the database goes away behind a commit, a guess that was counted stays counted.
+    A guess that was committed before the database failed stays counted.
     """
 
     code = "unavailable"
@@ -164,7 +165,7 @@ class Unavailable(VerificationError):
 
 
 class WrongCode(VerificationError):
-    """The guess was wrong, and counted. ``attempts_left`` may be 0."""
+    """The guess was wrong and has been counted; ``attempts_left`` may be 0."""
 
     code = "wrong_code"
 
@@ -174,18 +175,20 @@ class WrongCode(VerificationError):
 
 
 class TooManyAttempts(VerificationError):
-    """No guess is left. ``retry_after``: seconds to the end of the verification."""
+    """No guess is left; ``retry_after`` is the seconds until the verification ends."""
 
     code = "too_many_attempts"
     status_code = 429
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(f"no attempt is left, start anew (this one ends in {retry_after} s)")
+        super().__init__(
+            f"no attempt is left: start a new verification, this one ends in {retry_after} s"
+        )
         self.retry_after = retry_after
 
 
 class VerificationExpired(VerificationError):
-    """The lifetime is over: start anew."""
+    """The verification has expired; a new one is needed."""
 
     code = "verification_expired"
     status_code = 410
@@ -195,7 +198,7 @@ class VerificationExpired(VerificationError):
 
 
 class VerificationClosed(VerificationError):
-    """Approved already, or canceled: start anew."""
+    """The verification is approved or canceled already; a new one is needed."""
 
     code = "verification_closed"
     status_code = 409
@@ -205,12 +208,12 @@ class VerificationClosed(VerificationError):
 
 
 class InvalidProof(VerificationError):
-    """The proof was not made here, was changed, or its verification is gone."""
+    """The proof was not made by this site, was changed, or its verification is deleted."""
 
     code = "invalid_proof"
 
 
 class ChannelUnavailable(VerificationError):
-    """The channel is not in CHANNELS, or an SMS has no earlier call to repeat."""
+    """The channel is not in CHANNELS, or there is no call whose code an SMS could repeat."""
 
     code = "channel_unavailable"

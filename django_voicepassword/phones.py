@@ -1,4 +1,4 @@
-"""One spelling of a number: E.164 digits without the plus, ``79991234567``; and one way to hide it."""
+"""Phone numbers: everywhere in the app E.164 digits without the plus, ``79991234567``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import phonenumbers
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, PrefixNotAllowed
 
-# Longer than any spelling of a number; the parser is not given an attacker's megabyte.
+# Longer than any way to write a number. The parser never gets more text than this from a stranger.
 MAX_INPUT_LENGTH = 40
 
 
@@ -18,16 +18,16 @@ class Phone(str):
 
 
 def normalize(text: object, region: str | None = None) -> Phone:
-    """Read a number as a person writes it: ``8 (999) 123-45-67`` in region RU is ``79991234567``.
+    """Parse a number as people write it: ``8 (999) 123-45-67`` in region RU is ``79991234567``.
 
-    ``region`` (default DEFAULT_REGION) is how a number without its country code is read; what is no
-    number there is read with its country code, so that our own spelling of any number is one.
-    Raises InvalidPhone.
+    A number without a country code is one of ``region`` (default DEFAULT_REGION). Digits that are
+    no number of that region are tried as a number with its country code, so that the result of this
+    function is always accepted again. Raises InvalidPhone.
     """
     if isinstance(text, Phone):
         return text
     written = str(text).strip() if text is not None else ""
-    # phonenumbers reads letters as the keys of a telephone, "8-800-FLOWERS": here they are a slip.
+    # phonenumbers would take letters for the keys of a telephone, as in "8-800-FLOWERS".
     if (
         not written
         or len(written) > MAX_INPUT_LENGTH
@@ -53,14 +53,14 @@ def _parse(written: str, region: str | None) -> phonenumbers.PhoneNumber | None:
 
 
 def check_allowed(phone: str) -> None:
-    """Raise PrefixNotAllowed unless the canonical ``phone`` begins with one of ALLOWED_PREFIXES."""
+    """Raise PrefixNotAllowed unless ``phone`` begins with one of ALLOWED_PREFIXES."""
     prefixes = settings.ALLOWED_PREFIXES
     if prefixes and not phone.startswith(tuple(prefixes)):
         raise PrefixNotAllowed
 
 
 def fixed_code(phone: str) -> str | None:
-    """The fixed code of a canonical number that is one of TEST_NUMBERS."""
+    """The fixed code of ``phone`` if it is one of TEST_NUMBERS."""
     for written, code in settings.TEST_NUMBERS.items():
         if written == phone or normalize(written) == phone:
             return str(code)
@@ -68,8 +68,9 @@ def fixed_code(phone: str) -> str | None:
 
 
 def national(phone: str) -> str:
-    """The whole number as people of its country write it after the code, for the owner's own eyes:
-    ``+7 999 123-45-67``.
+    """The whole number with its country code, as people write it: ``+7 999 123-45-67``.
+
+    For the owner of the number and for users who may see whole numbers.
     """
     try:
         number = phonenumbers.parse(f"+{phone}")

@@ -1,16 +1,26 @@
-"""The beat schedule, ready for CELERY_BEAT_SCHEDULE; importing it does nothing else.
+"""The schedule of the app's periodic tasks, for Celery beat.
 
-CELERY_BEAT_SCHEDULE = {**BEAT_SCHEDULE, …}
+    CELERY_BEAT_SCHEDULE = {**BEAT_SCHEDULE, …}
+
+A settings module can import it: it imports nothing of Django or of the app.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from celery.schedules import crontab
 
-#: Name -> the task and when: every so many seconds, or by the clock of Celery's time zone.
-BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+
+class Entry(TypedDict):
+    """An entry of CELERY_BEAT_SCHEDULE."""
+
+    task: str
+    #: Seconds between two runs, or times of day in Celery's time zone.
+    schedule: float | crontab
+
+
+BEAT_SCHEDULE: dict[str, Entry] = {
     "voicepassword-poll-calls": {"task": "django_voicepassword.tasks.poll_calls", "schedule": 15.0},
     "voicepassword-sync-daily": {
         "task": "django_voicepassword.tasks.sync_daily",

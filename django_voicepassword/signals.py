@@ -1,31 +1,29 @@
-"""What the app tells the host project. ``sender`` is always the model; receivers run after the rows
-are committed.
+"""The signals that the app sends to the host project.
 
-Receivers are called by ``send_robust``: one that raises is logged by Django and stops neither a
-call nor a login.
+``sender`` is always the model. Receivers run after the rows are committed. They are called by
+``send_robust()``: if one raises, Django logs the exception, and the call or login goes on.
 """
-
-from typing import Any
 
 from django.db import transaction
 from django.dispatch import Signal
 
-#: ``call=``: the provider took the call request (state ``placed``).
+#: ``call=``: the provider accepted the call request (state ``placed``).
 call_placed = Signal()
-#: ``call=, old_state=, new_state=, source=``: a call request moved forward, whoever told (``send``,
-#: ``callback``, …).
+#: ``call=, old_state=, new_state=, source=``: a call request moved forward. ``source`` is where the
+#: report came from: ``send``, ``callback``, ``poll`` or ``daily``.
 call_state_changed = Signal()
-#: ``verification=, user=, request=``: the right code was typed, once.
+#: ``verification=, user=, request=``: the right code was entered. Sent once for a verification.
 phone_verified = Signal()
-#: ``verification=, user=, request=``: a guess was wrong.
+#: ``verification=, user=, request=``: a wrong code was entered.
 verification_failed = Signal()
-#: ``balance=, currency=, threshold=``: the balance fell to LOW_BALANCE or under it; once a fall.
+#: ``balance=, currency=, threshold=``: the balance fell to LOW_BALANCE or below. Sent once until
+#: the balance has been above it again.
 balance_low = Signal()
-#: ``statistics=``: a provider's day was read and stored.
+#: ``statistics=``: one of the provider's days was read and stored.
 daily_synced = Signal()
 
 
-def announce(signal: Signal, sender: type, using: str, **values: Any) -> None:
-    """Send ``signal`` once the transaction of the database ``using`` is committed."""
+def announce(signal: Signal, sender: type, using: str, **values: object) -> None:
+    """Send ``signal`` after the current transaction of the database ``using`` is committed."""
     if signal.has_listeners(sender):
         transaction.on_commit(lambda: signal.send_robust(sender=sender, **values), using=using)

@@ -1,6 +1,4 @@
-"""Transactions: what was counted stays counted, what was written is not lost, and what a database
-gave up is begun anew.
-"""
+"""Transactions: outside of ATOMIC_REQUESTS, retried after a deadlock or a lost connection."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 
@@ -17,26 +15,24 @@ from django_voicepassword.security.tracebacks import clear_frames
 
 logger = logging.getLogger(__name__)
 
-Given = ParamSpec("Given")
+Params = ParamSpec("Params")
 Result = TypeVar("Result")
-View = TypeVar("View", bound=Callable[..., Any])
+View = TypeVar("View", bound=Callable[..., object])
 
-#: How often a whole transaction is begun anew when the database chose it as the victim of a
-#: deadlock.
+#: How often a transaction is tried if the database rolls it back because of a deadlock.
 TRANSACTION_TRIES = 5
-#: Times that a result is written again when the database just went away: what rang must not be
-#: forgotten.
+#: How often the result of a call is written if the connection to the database is lost. A call that
+#: rang must not be forgotten.
 WRITE_TRIES = 5
-#: A database that is away, full, or locked for long.
+#: Raised if the database is down or full, or if a lock is held for too long.
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 
 
 def non_atomic_requests(view: View) -> View:
-    """Never wrap ``view`` in the transaction of ATOMIC_REQUESTS, whichever database our rows live
-    in.
+    """Exclude ``view`` from ATOMIC_REQUESTS, for every database.
 
-    Django's own decorator without ``using`` frees the default database only, and a router may lead
-    elsewhere.
+    Django's own decorator without ``using`` applies to the default database only, but a router may
+    keep the app's tables in another one.
     """
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
@@ -44,8 +40,8 @@ def non_atomic_requests(view: View) -> View:
 
 
 def unavailable(error: Exception) -> Unavailable:
-    """What the person is told of a database that cannot be used: they may try again in a minute."""
-    # Its frames hold a number or a code.
+    """Log a database error and make the error for the person, who may try again in a minute."""
+    # Its frames contain a phone number or a code.
     clear_frames(error)
     logger.error("the database cannot be used", exc_info=error)
     return Unavailable("the database cannot be used")
@@ -53,33 +49,34 @@ def unavailable(error: Exception) -> Unavailable:
 
 def translate_database_errors(
     using: Callable[[], str],
-) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
-    """A verb that raises Unavailable where its database cannot be used. ``using`` gives the alias.
+) -> Callable[[Callable[Params, Result]], Callable[Params, Result]]:
+    """Decorate a function so that it raises Unavailable if its database cannot be used.
 
-    Inside a transaction of the host project it stays the database's own error, for only the host
-    can begin anew.
+    ``using()`` returns the alias of the database. Inside a transaction of the host project the
+    database error is raised as it is, because only the host project can repeat that transaction.
     """
 
-    def decorate(verb: Callable[Given, Result]) -> Callable[Given, Result]:
+    def decorate(verb: Callable[Params, Result]) -> Callable[Params, Result]:
         @wraps(verb)
-        def tell(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        def wrapper(*args: Params.args, **kwargs: Params.kwargs) -> Result:
             try:
                 return verb(*args, **kwargs)
             except DATABASE_ERRORS as error:
                 if connections[using()].in_atomic_block:
                     raise
-                # This frame is at work: what it was given goes by hand.
+                # clear_frames() cannot clear a running frame; delete its arguments.
                 del args, kwargs
                 raise unavailable(error) from error
 
-        return tell
+        return wrapper
 
     return decorate
 
 
 def atomic_with_retry(work: Callable[[], Result], using: str) -> Result:
-    """Run ``work`` in one transaction, anew when the database gave it up for another one (deadlock,
-    lock wait).
+    """Run ``work`` in a transaction, and again if the database rolled it back.
+
+    It does so for one of two transactions in a deadlock, and after a long wait for a lock.
     """
     connection = connections[using]
     for attempt in range(1, TRANSACTION_TRIES + 1):
@@ -87,19 +84,20 @@ def atomic_with_retry(work: Callable[[], Result], using: str) -> Result:
             with transaction.atomic(using=using):
                 return work()
         except DATABASE_ERRORS:
-            # Inside a transaction of the host project only the host can begin anew.
+            # Only the host project can repeat a transaction of its own.
             if attempt == TRANSACTION_TRIES or connection.in_atomic_block:
                 raise
-            logger.info("the database gave up a transaction, trying again")
-            # It may have been restarted: what is left of the old connection is of no use.
+            logger.info("the database rolled back a transaction, trying again")
+            # The database may have been restarted, and then the old connection is unusable.
             connection.close_if_unusable_or_obsolete()
             time.sleep(0.02 * attempt)
     raise AssertionError("unreachable")
 
 
 def retry_write(write: Callable[[], Result], using: str) -> Result:
-    """Run ``write``, one transaction, again when the database just went away: what the provider did
-    is not forgotten.
+    """Run ``write``, a single transaction, and again if the connection to the database is lost.
+
+    The provider has placed the call already, so its result must not be forgotten.
     """
     connection = connections[using]
     for attempt in range(1, WRITE_TRIES + 1):
@@ -108,7 +106,7 @@ def retry_write(write: Callable[[], Result], using: str) -> Result:
         except DATABASE_ERRORS as error:
             if attempt == WRITE_TRIES or connection.in_atomic_block:
                 raise
-            # Its frames hold what was to be written: the number too.
+            # Its frames contain the row that was to be written, with its number.
             clear_frames(error)
             logger.exception("the database went away, writing again")
             connection.close()

@@ -1,4 +1,4 @@
-"""Routes of the pages and the callback: ``path("auth/", include("django_voicepassword.urls"))``."""
+"""URLs of the pages and the callback: ``path("auth/", include("django_voicepassword.urls"))``."""
 
 from django.urls import path
 

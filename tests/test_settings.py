@@ -18,7 +18,7 @@ from django.test import override_settings
 
 from django_voicepassword import checks
 from django_voicepassword.checks.rules import RULES
-from django_voicepassword.conf import DEFAULTS, settings
+from django_voicepassword.conf import DEFAULTS, Settings, settings
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
 HTTP = {"API_KEY": "secret-key", "TRANSPORT": "http", "CALLBACK_BASE_URL": "https://example.org"}
@@ -41,6 +41,10 @@ def run_checks(configured: Any, deploy: bool = False) -> dict[str, CheckMessage]
 def test_the_docs_list_every_key_with_its_default() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| `(.*?)` \|", DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert {key: ast.literal_eval(default) for key, default in rows} == DEFAULTS
+
+
+def test_every_key_has_a_type() -> None:
+    assert list(Settings.__annotations__) == list(DEFAULTS)
 
 
 def test_every_default_obeys_a_rule() -> None:

@@ -152,7 +152,7 @@ def test_an_unavailable_database_raises_unavailable_and_leaves_no_number_in_its_
     assert caught.value.__cause__ is failure
     assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [failure]
     frames = frames_of(failure)
-    assert [frame.f_code.co_name for frame in frames] == ["tell", "read"]
+    assert [frame.f_code.co_name for frame in frames] == ["wrapper", "read"]
     assert "79990000002" not in str([frame.f_locals for frame in frames])
     with pytest.raises(ValueError, match="ours"):
         read(ValueError("ours"))
