@@ -30,7 +30,6 @@ _CODE = re.compile(r"\d{4,}")
 _MASKED = re.compile(r"(?:\+7 \*{3} \*{3}-\*\*-|\+\d{1,3} \*{3,}|\*{3,})(?:\d\d?|\*\*)?")
 # A number whose last four digits RETENTION "mask" has removed.
 _RETAINED = re.compile(r"\d+\*{4}")
-_MAX_PHONE = 15
 #: The forms of a date, which has as many digits as a phone number.
 DATE = re.compile(r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", re.ASCII)
 
@@ -44,7 +43,8 @@ def mask(phone: str) -> str:
     number that is masked already are returned unchanged.
     """
     if len(phone) == 11 and phone[0] == "7" and phone.isdecimal():
-        # Nearly every number. Parsing it would make the daily sync many times slower.
+        # Nearly every number. Parsing would make the daily sync many times slower, so these are taken
+        # for valid.
         return f"{_RUSSIAN}{phone[-2:]}"
     if not phone or _MASKED.fullmatch(phone):
         return phone
@@ -62,10 +62,6 @@ def mask(phone: str) -> str:
 
 def _country_code(digits: str) -> str:
     """The country code of a valid number in international form; "" for any other digits."""
-    if len(digits) == 11 and digits[0] == "7":
-        return "7"
-    if len(digits) > _MAX_PHONE:
-        return ""
     try:
         number = phonenumbers.parse(f"+{digits}")
     except phonenumbers.NumberParseException:

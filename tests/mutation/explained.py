@@ -51,6 +51,8 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("length + 4096", "length + 409", "a size by choice"),
         ("[:64]", "", "a size by choice, far beyond what is looked for"),
         ("own_number = next", '"XX")', "XX has no digits to be found"),
+        ('return ""', "return None", "neither is a country code"),
+        ("phonenumbers.parse(", "XX", "letters before the plus are not read"),
     ),
     "provider/protocol/replies": (
         ("data = data[0]", "data[ -1]", "a list of one"),
