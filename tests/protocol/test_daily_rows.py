@@ -48,7 +48,9 @@ def test_a_row_read_quickly_equals_a_row_read_slowly_but_for_its_date() -> None:
         service="Voice Password",
         payload=json.dumps(STORED_ROW, ensure_ascii=False),
     )
-    payload = json.dumps({**STORED_ROW, "id": "a2", "number": "+7 *** ***-**-02"}, ensure_ascii=False)
+    payload = json.dumps(
+        {**STORED_ROW, "id": "a2", "number": "+7 *** ***-**-02"}, ensure_ascii=False
+    )
     assert quick == slow._replace(
         id="a2", number="79990000002", date=USUAL_ROW["date"], payload=payload
     )
