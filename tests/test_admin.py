@@ -1,6 +1,8 @@
-"""The call history: readable, masked, and not to be changed by hand."""
+"""The admin of the call history: numbers are masked, and nothing can be changed by hand."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,7 +11,7 @@ from django.urls import reverse
 from django_voicepassword import verifications
 from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics
 from django_voicepassword.testing import Sent
-from tests.admin_pages.people import logged_in
+from tests.admin_pages.staff_users import logged_in
 
 
 @pytest.mark.django_db
@@ -40,11 +42,11 @@ def test_history_cannot_be_deleted(admin_client: Client, outbox: list[Sent]) -> 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("model", "queries"), [("callrequest", 5), ("verification", 4)])
-def test_a_list_asks_the_database_no_more_for_more_rows(
+def test_more_rows_in_a_list_cost_no_more_queries(
     admin_client: Client,
     outbox: list[Sent],
-    settings,
-    django_assert_num_queries,
+    settings: Any,
+    django_assert_num_queries: Any,
     model: str,
     queries: int,
 ) -> None:
@@ -56,7 +58,7 @@ def test_a_list_asks_the_database_no_more_for_more_rows(
     for _ in range(5):
         for number in range(5):
             verifications.start(f"7999000000{number}")
-        # Session, user, the paginator's count, the rows; of the calls the oldest.
+        # Session, user, the paginator's count, the rows; in the list of calls also the oldest.
         with django_assert_num_queries(queries):
             admin_client.get(address)
 
@@ -76,7 +78,7 @@ def test_a_call_shows_its_verification_and_every_report(
 
 
 @pytest.mark.django_db
-def test_the_books_are_read_and_not_written(admin_client: Client) -> None:
+def test_statistics_and_balance_are_read_only(admin_client: Client) -> None:
     day = DailyStatistics.objects.create(
         date="2026-03-10",
         rows=5,
@@ -85,10 +87,13 @@ def test_the_books_are_read_and_not_written(admin_client: Client) -> None:
         mismatched=1,
     )
     reading = BalanceReading.objects.create(balance="100.5", currency="Rub")
-    for row, told in ((day, "voice call</strong> busy: 2, answered: 3"), (reading, "100.50 Rub")):
+    for row, text in (
+        (day, "voice call</strong> busy: 2, answered: 3"),
+        (reading, "100.50\xa0Rub"),
+    ):
         name = f"admin:django_voicepassword_{row._meta.model_name}"
         assert admin_client.get(reverse(f"{name}_changelist")).status_code == 200
-        assert told in admin_client.get(reverse(f"{name}_change", args=[row.pk])).content.decode()
+        assert text in admin_client.get(reverse(f"{name}_change", args=[row.pk])).content.decode()
         assert admin_client.get(reverse(f"{name}_add")).status_code == 403
         assert (
             admin_client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code
@@ -97,9 +102,7 @@ def test_the_books_are_read_and_not_written(admin_client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_a_call_tells_what_the_statistics_said_otherwise(
-    admin_client: Client, outbox: list[Sent]
-) -> None:
+def test_a_call_shows_where_the_statistics_differ(admin_client: Client, outbox: list[Sent]) -> None:
     call = verifications.start("79990000001").calls.get()
     CallRequest.objects.update(difference=3)
     page = admin_client.get(

@@ -1,5 +1,6 @@
-"""The call history in Django's admin. Nothing that happened can be added, changed or deleted by
-hand.
+"""The call history in Django's admin.
+
+All pages are read-only: nobody can add, change or delete history by hand.
 """
 
 from django_voicepassword.admin import calls, dashboard, statistics, verifications

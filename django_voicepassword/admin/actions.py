@@ -1,14 +1,13 @@
-"""What support can do about a call: by POST only, each with its permission, noted in the admin's
-history.
+"""What support can do about a call.
+
+Each action needs its own permission, is done only by POST and is noted in the admin's history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -20,11 +19,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from django_voicepassword import limits, phones, verifications
-from django_voicepassword.admin.base import rubles
 from django_voicepassword.calls import polling
 from django_voicepassword.exceptions import InvalidPhone, ProviderError, VerificationError
 from django_voicepassword.history import search
-from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.models import CallRequest, CallStatus, Verification, money
 from django_voicepassword.security import masking
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications import channels
@@ -35,14 +33,16 @@ _APP = "django_voicepassword"
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do. ``channel``: it sends, and costs; ``done``: what the history and the message
-    say.
+    """Something support can do about a call.
+
+    ``success`` goes into the message and the admin's history; ``obstacle`` explains why the
+    action is not possible. An action with a ``channel`` sends the code there, which costs money.
     """
 
     permission: str
     label: str | Promise
-    done: str | Promise
-    why: str | Promise
+    success: str | Promise
+    obstacle: str | Promise
     channel: str = ""
 
 
@@ -60,7 +60,8 @@ ACTIONS = {
         gettext_lazy("Send the code by SMS"),
         gettext_lazy("Sent the code by SMS."),
         gettext_lazy(
-            "An SMS needs a verification that is still open and a call of it that the provider took."
+            "An SMS needs a verification that is still open and a call of it "
+            "that the provider took."
         ),
         "sms",
     ),
@@ -89,27 +90,35 @@ ACTIONS = {
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A action as the page shows it: its address, and why it cannot be done where that is so."""
+class AvailableAction:
+    """An action that the user has the permission for, as the page of a call shows it.
 
-    name: str
+    ``obstacle`` explains why it is not possible now; it is empty where it is possible.
+    """
+
     label: str
     address: str
     costs: bool
-    why_not: str = ""
+    obstacle: str = ""
 
 
 def available_actions(
     call: CallRequest, calls: list[CallRequest], request: HttpRequest
-) -> list[Offer]:
-    """What this member of the staff may do about the call. ``calls``: all of its verification."""
-    found = []
-    for name, action in ACTIONS.items():
-        if request.user.has_perm(f"{_APP}.{action.permission}"):
-            address = reverse("admin:django_voicepassword_callrequest_do", args=[call.pk, name])
-            why_not = "" if _is_possible(name, call, calls) else str(action.why)
-            found.append(Offer(name, str(action.label), address, bool(action.channel), why_not))
-    return found
+) -> list[AvailableAction]:
+    """Return the actions that the user has the permission for.
+
+    ``calls`` are all calls of the same verification, ``call`` included.
+    """
+    return [
+        AvailableAction(
+            str(action.label),
+            reverse("admin:django_voicepassword_callrequest_do", args=[call.pk, name]),
+            bool(action.channel),
+            "" if _is_possible(name, call, calls) else str(action.obstacle),
+        )
+        for name, action in ACTIONS.items()
+        if request.user.has_perm(f"{_APP}.{action.permission}")
+    ]
 
 
 def _is_possible(name: str, call: CallRequest, calls: list[CallRequest]) -> bool:
@@ -123,44 +132,42 @@ def _is_possible(name: str, call: CallRequest, calls: list[CallRequest]) -> bool
     return is_open and ACTIONS[name].channel in channels.possible(calls)
 
 
-class SupportMixin:
+class SupportMixin(admin.ModelAdmin):
     """Adds ``<id>/do/<action>/`` and ``unblock/`` to the admin of calls."""
-
-    admin_site: Any
-    log_change: Callable[..., Any]
-    get_object: Callable[..., Any]
 
     @method_decorator(sensitive)
     def do_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """POST does it; GET of what costs asks first. Raises PermissionDenied without the action's
-        own permission.
+        """Do the action on POST; on GET ask for confirmation if the action costs money.
+
+        Raises PermissionDenied without the permission of the action.
         """
         action = ACTIONS.get(name)
         call: CallRequest | None = self.get_object(request, object_id)
         if action is None or call is None:
             raise Http404
-        self._allow(request, action)
+        self._check_permission(request, action)
         back = HttpResponseRedirect(
             reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])
         )
         if request.method != "POST":
-            return self._ask_first(request, action, call) if action.channel else back
+            return self._confirmation(request, action, call) if action.channel else back
         try:
-            told = _do(name, action, call)
+            message = _perform(name, action, call)
         except VerificationError as error:
             messages.error(request, error_text(error))
         except (ProviderError, ValueError, ImproperlyConfigured) as error:
             messages.error(request, _("It could not be done: %(error)s") % {"error": error})
         else:
-            self.log_change(request, call, str(action.done))
-            messages.success(request, told)
+            self.log_change(request, call, str(action.success))
+            messages.success(request, message)
         return back
 
     @method_decorator(sensitive_post_parameters("phone"))
     @method_decorator(sensitive)
     def unblock_view(self, request: HttpRequest) -> HttpResponse:
-        """Unblock a number that was typed: one that reached a limit may have no call at all."""
-        self._allow(request, ACTIONS["unblock"])
+        """Unblock the number in the form: a number that reached a limit may have no call at all."""
+        action = ACTIONS["unblock"]
+        self._check_permission(request, action)
         back = HttpResponseRedirect(reverse("admin:django_voicepassword_callrequest_changelist"))
         if request.method != "POST":
             return back
@@ -172,52 +179,55 @@ class SupportMixin:
         limits.unblock(phone)
         newest = CallRequest.objects.filter(phone=phone).order_by("-created_at").first()
         if newest is not None:
-            self.log_change(request, newest, str(ACTIONS["unblock"].done))
-        messages.success(request, f"{masking.mask(phone)}: {ACTIONS['unblock'].done}")
+            self.log_change(request, newest, str(action.success))
+        messages.success(request, f"{masking.mask(phone)}: {action.success}")
         return back
 
-    def _allow(self, request: HttpRequest, action: Action) -> None:
-        wanted = (f"{_APP}.view_callrequest", f"{_APP}.{action.permission}")
-        if not request.user.has_perms(wanted):
+    def _check_permission(self, request: HttpRequest, action: Action) -> None:
+        permissions = (f"{_APP}.view_callrequest", f"{_APP}.{action.permission}")
+        if not request.user.has_perms(permissions):
             raise PermissionDenied
 
-    def _ask_first(self, request: HttpRequest, action: Action, call: CallRequest) -> HttpResponse:
+    def _confirmation(
+        self, request: HttpRequest, action: Action, call: CallRequest
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "title": action.label,
             "call": call,
             "opts": CallRequest._meta,
-            "price": rubles(limits.expected_price(action.channel)),
+            "price": money.exact(limits.expected_price(action.channel)),
         }
         return TemplateResponse(
             request, "admin/django_voicepassword/callrequest/confirm.html", context
         )
 
 
-def _do(name: str, action: Action, call: CallRequest) -> str:
-    """Do it; what the message says."""
+def _perform(name: str, action: Action, call: CallRequest) -> str:
+    """Do the action and return the message for the user."""
     if name == "ask":
         status = polling.refresh(call.pk)
-        word = status.get_state_display() if status is not None else CallStatus.OTHER
-        return _("The provider says: %(state)s.") % {"state": word}
+        state = status.get_state_display() if status is not None else CallStatus.OTHER
+        return _("The provider says: %(state)s.") % {"state": state}
     if name == "unblock":
         limits.unblock(call.phone)
     elif call.verification is None:
-        raise ValueError(str(action.why))
+        raise ValueError(str(action.obstacle))
     elif name == "cancel":
         if verifications.cancel(call.verification.id).status != Verification.Status.CANCELED:
-            raise ValueError(str(action.why))
+            raise ValueError(str(action.obstacle))
     else:
-        # Without the request: the limits count the customer's address and device, not those of the
-        # staff.
+        # Do not pass the request: the limits must count the customer's address and device, not
+        # those of the staff.
         verifications.resend(call.verification.id, channel=action.channel)
-    return str(action.done)
+    return str(action.success)
 
 
 @dataclass(frozen=True)
 class LimitUsage:
-    """How a number stands with its limits: (rate, used, allowed) of each that is used, and whether
-    support may forget it.
+    """How much of its limits a number has used.
+
+    ``used`` has a rate, the count and the allowed count for each limit that is used at all.
     """
 
     phone: str = field(repr=False)
@@ -226,7 +236,7 @@ class LimitUsage:
 
 
 def limit_usage(query: str, request: HttpRequest) -> LimitUsage | None:
-    """The standing of a whole number that was searched for; None for any other text."""
+    """Return the usage of the number that was searched for; None unless it is a whole number."""
     phone = search.whole_number(query)
     if phone is None:
         return None

@@ -1,4 +1,4 @@
-"""What support reads first: what became of a call, and what can be done about it."""
+"""Advice for support: what happened to a call, and what can be done about it."""
 
 from __future__ import annotations
 
@@ -12,46 +12,47 @@ from django.utils.translation import gettext_lazy
 from django_voicepassword.calls import errors
 from django_voicepassword.models import CallRequest, Verification
 
-_OWNER = gettext_lazy(
+_ACCOUNT_REFUSED = gettext_lazy(
     "Nothing rang: the provider refuses the account. Its owner must look at the key and the block."
 )
-_NUMBER = gettext_lazy(
+_NUMBER_REFUSED = gettext_lazy(
     "Nothing rang: the provider does not call this number. Ask the customer for another one."
 )
-_DEVELOPER = gettext_lazy(
+_REQUEST_WRONG = gettext_lazy(
     "Nothing rang: the request was wrong. A developer must look at the settings and the log."
 )
-_LOST = gettext_lazy(
+_REPLY_LOST = gettext_lazy(
     "It may have rung: the answer was lost. If so, its code works; the daily statistics will tell."
 )
-_SILENT = gettext_lazy(
+_NOT_REPORTED = gettext_lazy(
     "Nobody tells how it ended. It may have rung; the daily statistics will tell."
 )
 
-#: Error code, as it is stored -> what it means and who must act.
+#: Stored error code -> what it means and who must act.
 ERRORS: dict[str, str | Promise] = {
     "number_in_spam_list": gettext_lazy(
-        "Nothing rang: the provider blocks this number for now, up to a day. Wait, or ask the customer for another number."
+        "Nothing rang: the provider blocks this number for now, up to a day. "
+        "Wait, or ask the customer for another number."
     ),
-    "number_not_valid": _NUMBER,
-    "number_not_permitted": _NUMBER,
-    "number_is_empty": _NUMBER,
+    "number_not_valid": _NUMBER_REFUSED,
+    "number_not_permitted": _NUMBER_REFUSED,
+    "number_is_empty": _NUMBER_REFUSED,
     "not_enough_money": gettext_lazy(
         "Nothing rang: the account has no money. Its owner must top it up."
     ),
-    "authorisation_failed": _OWNER,
-    "user_disabled": _OWNER,
-    "unknown_request": _DEVELOPER,
-    "ani_phone_not_valid": _DEVELOPER,
-    "code_not_valid": _DEVELOPER,
-    "ID_Not_Found": _SILENT,
+    "authorisation_failed": _ACCOUNT_REFUSED,
+    "user_disabled": _ACCOUNT_REFUSED,
+    "unknown_request": _REQUEST_WRONG,
+    "ani_phone_not_valid": _REQUEST_WRONG,
+    "code_not_valid": _REQUEST_WRONG,
+    "ID_Not_Found": _NOT_REPORTED,
     errors.UNREACHABLE: gettext_lazy(
         "Nothing rang: the provider could not be reached. The customer may try again."
     ),
     errors.NOT_QUEUED: gettext_lazy(
         "Nothing rang: the queue of tasks was down. The customer may try again."
     ),
-    errors.MISCONFIGURED: _DEVELOPER,
+    errors.MISCONFIGURED: _REQUEST_WRONG,
     errors.NO_EARLIER_CALL: gettext_lazy(
         "Nothing was sent: an SMS repeats the code of a call, and there was none."
     ),
@@ -61,31 +62,31 @@ ERRORS: dict[str, str | Promise] = {
     errors.NO_CODE: gettext_lazy(
         "It was placed, but the provider told no code for it: none can be typed."
     ),
-    errors.NO_REPLY: _LOST,
-    "unreadable_reply": _LOST,
-    "interrupted": _LOST,
-    "worker_lost": _LOST,
-    errors.NO_FINAL_STATE: _SILENT,
+    errors.NO_REPLY: _REPLY_LOST,
+    "unreadable_reply": _REPLY_LOST,
+    "interrupted": _REPLY_LOST,
+    "worker_lost": _REPLY_LOST,
+    errors.NO_FINAL_STATE: _NOT_REPORTED,
 }
-#: Seconds after which a call that still waits for a worker is worth a word.
-_PATIENCE = 20
+#: Seconds in the queue after which the advice asks whether workers are running.
+_QUEUED_TOO_LONG = 20
 
 
 def advise(call: CallRequest) -> str:
-    """A sentence or two, in the active language."""
+    """Return a sentence or two about the call, in the active language."""
     verification = call.verification
     if verification is not None and verification.status == Verification.Status.APPROVED:
         return _("The customer typed the right code: it worked.")
     if call.state in (CallRequest.State.REFUSED, CallRequest.State.UNKNOWN):
-        known = {code.casefold(): words for code, words in ERRORS.items()}
-        return str(known.get(call.error_code.casefold(), _by_state(call)))
-    return _by_state(call)
+        texts = {code.casefold(): text for code, text in ERRORS.items()}
+        return str(texts.get(call.error_code.casefold(), _advise_by_state(call)))
+    return _advise_by_state(call)
 
 
-def _by_state(call: CallRequest) -> str:
+def _advise_by_state(call: CallRequest) -> str:
     state = CallRequest.State
     if call.state == state.QUEUED:
-        if timezone.now() - call.created_at > timedelta(seconds=_PATIENCE):
+        if timezone.now() - call.created_at > timedelta(seconds=_QUEUED_TOO_LONG):
             return _("It has been waiting for a worker for long. Are workers running?")
         return _("It waits for a worker.")
     if call.state == state.PLACING:
@@ -93,19 +94,24 @@ def _by_state(call: CallRequest) -> str:
     if call.state == state.REFUSED:
         return _("Nothing rang: the provider refused. Its word is the error code.")
     if call.state == state.UNKNOWN:
-        return str(_SILENT)
-    if call.channel == CallRequest.Channel.SMS:
-        return _sms(call)
+        return str(_NOT_REPORTED)
+    return _advise_sms(call) if call.channel == CallRequest.Channel.SMS else _advise_ringing(call)
+
+
+def _advise_ringing(call: CallRequest) -> str:
+    state = CallRequest.State
     if call.state in (state.PLACED, state.DIALING):
         return _("The provider took it, and no final state is known yet. Ask the provider now.")
     if call.state == state.FAILED:
         return _(
-            "The operator did not put it through: the phone is off, out of reach or blocks calls. Try another channel."
+            "The operator did not put it through: the phone is off, out of reach or blocks calls. "
+            "Try another channel."
         )
     if call.channel == CallRequest.Channel.VOICE:
         if call.state == state.ANSWERED:
             return _(
-                "Somebody answered, and the robot said the code. If it was a mailbox, let it call again."
+                "Somebody answered, and the robot said the code. If it was a mailbox, "
+                "let it call again."
             )
         return _("The robot called, and nobody answered. Let it call again, or send an SMS.")
     if call.state == state.ANSWERED:
@@ -113,12 +119,12 @@ def _by_state(call: CallRequest) -> str:
             "Somebody or a mailbox answered. The code is the last digits of the number that called."
         )
     return _(
-        "It rang, and nobody answered: as it should be. The code is the last digits of the number that called: the customer "
-        "finds it among the missed calls, or among the blocked ones."
+        "It rang, and nobody answered: as it should be. The code is the last digits of the number "
+        "that called: the customer finds it among the missed calls, or among the blocked ones."
     )
 
 
-def _sms(call: CallRequest) -> str:
+def _advise_sms(call: CallRequest) -> str:
     state = CallRequest.State
     if call.state == state.DELIVERED:
         return _(
@@ -126,6 +132,7 @@ def _sms(call: CallRequest) -> str:
         )
     if call.state in (state.NOT_DELIVERED, state.FAILED):
         return _(
-            "The SMS was not delivered: the phone is off, out of reach or its memory is full. Try a call by voice."
+            "The SMS was not delivered: the phone is off, out of reach or its memory is full. "
+            "Try a call by voice."
         )
     return _("The SMS is on its way; no final state is known yet.")

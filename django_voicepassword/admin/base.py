@@ -1,26 +1,34 @@
-"""What the pages of the admin share: badges, money, rows that are only read."""
+"""Parts that the admin pages share: read-only rows, masked phones, badges."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
-from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_voicepassword import phones
-from django_voicepassword.models import CallRequest, CallStatus
+from django_voicepassword.models import (
+    CallRequest,
+    CallStatus,
+    Verification,
+    VerifiedPhone,
+    money,
+)
 from django_voicepassword.security import audit
 from django_voicepassword.security.sensitive import sensitive
 
-#: State or status -> the colour that it is shown in, beside its word: good, bad, wait or plain.
+PhoneRow = CallRequest | Verification | VerifiedPhone
+
+#: State or status -> tone of its badge: good, bad, wait (not final yet) or plain.
 TONES = {
     "answered": "good",
     "no_answer": "good",
@@ -43,22 +51,15 @@ TONES = {
 }
 
 
-def badge(value: str, words: str) -> str:
-    """A state in its word and colour."""
+def badge(value: str, label: str) -> str:
+    """Render a state or status as its label in a coloured badge."""
     return format_html(
-        '<span class="vp-badge vp-badge-{}">{}</span>', TONES.get(value, "plain"), words
+        '<span class="vp-badge vp-badge-{}">{}</span>', TONES.get(value, "plain"), label
     )
 
 
-def rubles(price: Decimal | None) -> str:
-    """An amount without the zeros that the column has beyond two places."""
-    if price is None:
-        return ""
-    return str(localize(price.quantize(Decimal("0.01")) if price == round(price, 2) else price))
-
-
 class HistoryAdmin(admin.ModelAdmin):
-    """Rows to read."""
+    """Read-only rows."""
 
     show_full_result_count = False
     list_per_page = 50
@@ -69,47 +70,48 @@ class HistoryAdmin(admin.ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
 class PhoneAdmin(HistoryAdmin):
-    """Rows with a phone: ``phone_masked``, in whose place who may see it finds the whole number,
-    and that is noted.
+    """Rows with a phone and a user, adapted to the permissions of the reader.
 
-    A link leads only to what may be seen.
+    Use ``phone_masked`` and ``user_link`` as column names. A reader with ``view_full_phone`` gets
+    the whole number instead, and the audit log records it. A reader who may not see users gets
+    the name without a link.
     """
 
     def shows_whole_phones(self, request: HttpRequest) -> bool:
         return request.user.has_perm("django_voicepassword.view_full_phone")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        return self._meant(super().get_list_display(request), request)
+        return self._substitute(super().get_list_display(request), request)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return self._meant(super().get_readonly_fields(request, obj), request)
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return self._substitute(super().get_readonly_fields(request, obj), request)
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         return [
-            (name, {**options, "fields": self._meant(options["fields"], request)})
+            (name, {**options, "fields": self._substitute(options["fields"], request)})
             for name, options in super().get_fieldsets(request, obj)
         ]
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self._meant(super().get_fields(request, obj), request)
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return self._substitute(super().get_fields(request, obj), request)
 
     @method_decorator(sensitive)
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
-        shown = getattr(response, "context_data", None) or {}
-        if "cl" in shown and self.shows_whole_phones(request):
+        context = getattr(response, "context_data", None) or {}
+        if "cl" in context and self.shows_whole_phones(request):
             audit.whole_numbers_seen(
-                request.user, f"list of {self.opts.model_name}", len(shown["cl"].result_list)
+                request.user, f"list of {self.opts.model_name}", len(context["cl"].result_list)
             )
         return response
 
@@ -123,18 +125,19 @@ class PhoneAdmin(HistoryAdmin):
     ) -> HttpResponse:
         response = super().change_view(request, object_id, form_url, extra_context)
         if response.status_code == 200 and self.shows_whole_phones(request):
-            # Of a verification the head of its id: the whole is a bearer secret.
+            # The id of a verification is a bearer secret: log only its beginning.
             audit.whole_numbers_seen(request.user, f"{self.opts.model_name} {object_id[:8]}", 1)
         return response
 
     def may_see(self, model: type[Model], request: HttpRequest) -> bool:
+        """Whether this admin site has pages of ``model`` that the reader may open."""
         site = self.admin_site
         return site.is_registered(model) and site.get_model_admin(model).has_view_permission(
             request
         )
 
     def substitute_columns(self, request: HttpRequest) -> dict[str, str]:
-        """Column -> the one in its place, for who may see more or less."""
+        """Return the columns to replace for this reader, and their replacements."""
         columns = {}
         if self.shows_whole_phones(request):
             columns["phone_masked"] = "phone_whole"
@@ -142,30 +145,27 @@ class PhoneAdmin(HistoryAdmin):
             columns["user_link"] = "user_name"
         return columns
 
-    def user_of(self, row: Any) -> Any:
-        return row.user
-
-    def _meant(self, names: Any, request: HttpRequest) -> list[Any]:
-        instead = self.substitute_columns(request)
-        return [instead.get(name, name) for name in names]
+    def _substitute(self, names: Iterable[Any], request: HttpRequest) -> list[Any]:
+        columns = self.substitute_columns(request)
+        return [columns.get(name, name) for name in names]
 
     @admin.display(description=gettext_lazy("phone"))
-    def phone_masked(self, row: Any) -> str:
+    def phone_masked(self, row: PhoneRow) -> str:
         return format_html('<span class="vp-phone">{}</span>', row.masked_phone)
 
     @admin.display(description=gettext_lazy("phone"))
-    def phone_whole(self, row: Any) -> str:
+    def phone_whole(self, row: PhoneRow) -> str:
         return format_html(
             '<a class="vp-phone" href="tel:+{}">{}</a>', row.phone, phones.national(row.phone)
         )
 
     @admin.display(description=gettext_lazy("user"))
-    def user_name(self, row: Any) -> str:
-        return str(self.user_of(row) or "–")
+    def user_name(self, row: PhoneRow) -> str:
+        return str(_user_of(row) or "–")
 
     @admin.display(description=gettext_lazy("user"))
-    def user_link(self, row: Any) -> str:
-        user = self.user_of(row)
+    def user_link(self, row: PhoneRow) -> str:
+        user = _user_of(row)
         if user is None:
             return "–"
         address = reverse(
@@ -174,8 +174,14 @@ class PhoneAdmin(HistoryAdmin):
         return format_html('<a href="{}">{}</a>', address, user)
 
 
+def _user_of(row: PhoneRow) -> AbstractBaseUser | None:
+    if isinstance(row, CallRequest):
+        return row.verification.user if row.verification else None
+    return row.user
+
+
 class StatusBadges:
-    """What rows of calls and of their reports share."""
+    """Columns that calls and the provider's reports about them have in common."""
 
     @admin.display(description=gettext_lazy("state"))
     def state_badge(self, row: CallRequest | CallStatus) -> str:
@@ -183,7 +189,7 @@ class StatusBadges:
 
     @admin.display(description=gettext_lazy("price"))
     def price_short(self, row: CallRequest | CallStatus) -> str:
-        return rubles(row.price)
+        return "" if row.price is None else money.exact(row.price)
 
     @admin.display(description=gettext_lazy("duration"))
     def duration_seconds(self, row: CallRequest | CallStatus) -> str:

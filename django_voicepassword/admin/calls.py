@@ -1,4 +1,4 @@
-"""Calls: the list that support searches, and the page that tells what became of one."""
+"""Calls: the list that support searches, and the page of one call with its events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.contrib.admin.utils import quote
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.formats import date_format
@@ -28,8 +28,8 @@ from django_voicepassword.history import search
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security.sensitive import sensitive
 
-#: Other calls of the number that a page shows.
-OTHERS = 10
+#: How many other calls to the number the page of a call shows.
+OTHER_CALLS = 10
 
 
 @admin.register(CallRequest)
@@ -45,7 +45,7 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         "cost",
         "user_link",
     )
-    # Any other order would read the whole history, and so would the counts of facets.
+    # Any other order would read the whole history, and so would counting facets.
     sortable_by = ("created_short",)
     show_facets = admin.ShowFacets.NEVER
     list_filter = (
@@ -55,7 +55,7 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         changelist.DifferenceFilter,
         changelist.ErrorFilter,
     )
-    # What is found is decided by history.search; the names only open the search box.
+    # Django shows the search box only with search_fields; get_search_results does the search.
     search_fields = ("phone",)
     search_help_text = gettext_lazy(
         "The last digits of a number, a whole number, an id of the provider's, a user's name"
@@ -104,7 +104,7 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         "difference_words",
     )
 
-    def get_urls(self) -> list[Any]:
+    def get_urls(self) -> list[URLPattern]:
         site, name = self.admin_site, "django_voicepassword_callrequest"
         return [
             path("unblock/", site.admin_view(self.unblock_view), name=f"{name}_unblock"),
@@ -118,18 +118,17 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         return changelist.CallList
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[Any, bool]:
+        self, request: HttpRequest, queryset: QuerySet[CallRequest], search_term: str
+    ) -> tuple[QuerySet[CallRequest], bool]:
         return search.search_calls(queryset, search_term), False
 
     @method_decorator(sensitive)
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        told = limit_usage(request.GET.get("q", ""), request)
         may_see_dashboard = request.user.has_perm("django_voicepassword.view_dailystatistics")
         context = {
-            "limit_usage": told,
+            "limit_usage": limit_usage(request.GET.get("q", ""), request),
             "may_see_dashboard": may_see_dashboard,
             **(extra_context or {}),
         }
@@ -144,11 +143,9 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         call = self.get_object(request, object_id)
-        context = (
-            self._page_of(call, request)
-            if call is not None and self.has_view_permission(request, call)
-            else {}
-        )
+        context = {}
+        if call is not None and self.has_view_permission(request, call):
+            context = self._story_context(call, request)
         return super().change_view(
             request, object_id, form_url, {**context, **(extra_context or {})}
         )
@@ -156,46 +153,44 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallRequest]:
         return super().get_queryset(request).select_related("verification__user")
 
-    def _page_of(self, call: CallRequest, request: HttpRequest) -> dict[str, Any]:
-        """What the page of one call shows above its fields."""
-        same: list[CallRequest] = []
+    def _story_context(self, call: CallRequest, request: HttpRequest) -> dict[str, Any]:
+        """Return what the page of a call shows above its fields."""
+        calls: list[CallRequest] = []
         if call.verification_id is not None:
-            same = list(
+            calls = list(
                 CallRequest.objects.filter(verification_id=call.verification_id).order_by("id")
             )
-        others = (
+        other_calls = (
             CallRequest.objects.filter(phone=call.phone)
             .exclude(pk=call.pk)
-            .order_by("-created_at", "-id")[:OTHERS]
+            .order_by("-created_at", "-id")[:OTHER_CALLS]
         )
-        statuses = list(call.statuses.order_by("id"))
-        offered = available_actions(call, same, request)
+        actions = available_actions(call, calls, request)
+        call_list = reverse("admin:django_voicepassword_callrequest_changelist")
         return {
             "call": call,
             "advice": advise(call),
-            "actions": [offer for offer in offered if not offer.why_not],
-            "not_now": [offer for offer in offered if offer.why_not],
-            "events": events(call, statuses, self._entries(call)),
-            "others": [(other, self._badge_of(other)) for other in others],
-            "of_same_number": f"{reverse('admin:django_voicepassword_callrequest_changelist')}?number_of={call.pk}",
+            "actions": [action for action in actions if not action.obstacle],
+            "impossible_actions": [action for action in actions if action.obstacle],
+            "events": events(call, call.statuses.order_by("id"), self._staff_entries(call)),
+            "other_calls": [(other, self._call_badge(other)) for other in other_calls],
+            "calls_of_number": f"{call_list}?{changelist.NUMBER_OF}={call.pk}",
         }
 
-    def _badge_of(self, call: CallRequest) -> str:
+    def _call_badge(self, call: CallRequest) -> str:
         return badge(call.state, call.get_state_display())
 
-    def _entries(self, call: CallRequest) -> list[LogEntry]:
-        """What the staff did about the call."""
+    def _staff_entries(self, call: CallRequest) -> QuerySet[LogEntry]:
+        """Return the entries of the admin's history: what the staff did about the call."""
         kind = ContentType.objects.get_for_model(CallRequest)
-        return list(
-            LogEntry.objects.filter(content_type=kind, object_id=quote(call.pk)).select_related(
-                "user"
-            )
+        return LogEntry.objects.filter(content_type=kind, object_id=quote(call.pk)).select_related(
+            "user"
         )
 
     @admin.display(description=gettext_lazy("difference"))
     def difference_words(self, call: CallRequest) -> str:
         return (
-            ", ".join(str(one.label) for one in CallRequest.Difference if call.difference & one)
+            ", ".join(str(flag.label) for flag in CallRequest.Difference if call.difference & flag)
             or "–"
         )
 
@@ -205,10 +200,8 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         if verification is None:
             return None
         attempts = verification.attempts
-        told = ngettext("%(count)d attempt", "%(count)d attempts", attempts) % {"count": attempts}
-        return self._two_lines(
-            badge(verification.status, verification.get_status_display()), told if attempts else ""
-        )
+        count = ngettext("%(count)d attempt", "%(count)d attempts", attempts) % {"count": attempts}
+        return _two_lines(_status_badge(verification), count if attempts else "")
 
     @admin.display(description=gettext_lazy("created"), ordering="created_at")
     def created_short(self, call: CallRequest) -> str:
@@ -221,43 +214,33 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
 
     @admin.display(description=gettext_lazy("channel"))
     def channel_and_origin(self, call: CallRequest) -> str:
-        """Of the origin only what is not the rule."""
+        """Show the origin only where it is not this site, as it usually is."""
         origin = "" if call.origin == CallRequest.Origin.APP else call.get_origin_display()
-        return self._two_lines(call.get_channel_display(), origin)
+        return _two_lines(call.get_channel_display(), origin)
 
     @admin.display(description=gettext_lazy("state"))
     def state_and_error(self, call: CallRequest) -> str:
-        return self._two_lines(self._badge_of(call), call.error_code)
+        return _two_lines(self._call_badge(call), call.error_code)
 
     @admin.display(description=gettext_lazy("price"))
     def cost(self, call: CallRequest) -> str:
-        """And how long it took, where it did."""
-        return self._two_lines(
+        """Show the price, and the duration below it."""
+        return _two_lines(
             self.price_short(call), self.duration_seconds(call) if call.duration else ""
         )
-
-    def _two_lines(self, first: str, second: str) -> str:
-        return (
-            format_html('{}<small class="vp-second">{}</small>', first, second) if second else first
-        )
-
-    def user_of(self, row: CallRequest) -> Any:
-        return row.verification.user if row.verification else None
 
     def substitute_columns(self, request: HttpRequest) -> dict[str, str]:
         columns = super().substitute_columns(request)
         if not self.may_see(Verification, request):
-            columns["verification_link"] = "verification_told"
+            columns["verification_link"] = "verification_text"
         return columns
 
     @admin.display(description=gettext_lazy("verification"))
-    def verification_told(self, call: CallRequest) -> str:
+    def verification_text(self, call: CallRequest) -> str:
         verification = call.verification
-        return (
-            "–"
-            if verification is None
-            else format_html("{} {}", _status(verification), _counts(verification))
-        )
+        if verification is None:
+            return "–"
+        return format_html("{} {}", _status_badge(verification), _counts(verification))
 
     @admin.display(description=gettext_lazy("verification"))
     def verification_link(self, call: CallRequest) -> str:
@@ -266,11 +249,15 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
             return "–"
         address = reverse("admin:django_voicepassword_verification_change", args=[verification.pk])
         return format_html(
-            '{} <a href="{}">{}</a>', _status(verification), address, _counts(verification)
+            '{} <a href="{}">{}</a>', _status_badge(verification), address, _counts(verification)
         )
 
 
-def _status(verification: Verification) -> str:
+def _two_lines(first: str, second: str) -> str:
+    return format_html('{}<small class="vp-second">{}</small>', first, second) if second else first
+
+
+def _status_badge(verification: Verification) -> str:
     return badge(verification.status, verification.get_status_display())
 
 

@@ -1,5 +1,6 @@
-"""Lists that stay quick over a million rows: no full count, no DISTINCT, no order that no index
-has.
+"""Lists that stay fast over a million rows.
+
+They never count all rows, and they use no DISTINCT and no order without an index.
 """
 
 from __future__ import annotations
@@ -11,36 +12,38 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet, TextChoices
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword.admin.advice import ERRORS
-from django_voicepassword.admin.period_bar import PERIOD, PeriodChoices
-from django_voicepassword.history import filters
+from django_voicepassword.admin.period_bar import PeriodBar
+from django_voicepassword.history import filters, period
 from django_voicepassword.models import CallRequest
 
-#: Rows that are counted, and so can be leafed through; what lies beyond is found by a narrower
-#: period.
+#: The paginator counts and shows no more rows than these; choose a narrower period to see older
+#: ones.
 COUNT_AT_MOST = 1000
-#: The parameter of a list of the calls to one number: the id of any of them.
+#: Query parameter for the calls to one number: the id of any of these calls.
 NUMBER_OF = "number_of"
 
 
 class BoundedPaginator(Paginator):
-    """Counts no further than COUNT_AT_MOST, in the list's own order, so by its index: a count of
-    all reads all.
+    """Stops counting at COUNT_AT_MOST: counting all rows would read all of them.
+
+    The slice keeps the order of the list, so that the database counts along its index.
     """
+
+    object_list: QuerySet[Model]
 
     @cached_property
     def count(self) -> int:
-        rows: Any = self.object_list
-        return int(rows[:COUNT_AT_MOST].count())
+        return self.object_list[:COUNT_AT_MOST].count()
 
 
-class WordFilter(admin.SimpleListFilter):
-    """A filter of ``history.apply_filters`` whose words are known beforehand."""
+class HistoryFilter(admin.SimpleListFilter):
+    """A filter of ``history.apply_filters`` with a fixed list of values."""
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[CallRequest]
@@ -51,60 +54,63 @@ class WordFilter(admin.SimpleListFilter):
             raise IncorrectLookupParameters from error
 
 
-class StateFilter(WordFilter):
+class ChoicesFilter(HistoryFilter):
+    """A filter by a field with choices."""
+
+    choices_type: type[TextChoices]
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        return [(choice.value, str(choice.label)) for choice in self.choices_type]
+
+
+class StateFilter(ChoicesFilter):
     title, parameter_name = gettext_lazy("state"), "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return CallRequest.State.choices
+    choices_type = CallRequest.State
 
 
-class ChannelFilter(WordFilter):
+class ChannelFilter(ChoicesFilter):
     title, parameter_name = gettext_lazy("channel"), "channel"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return CallRequest.Channel.choices
+    choices_type = CallRequest.Channel
 
 
-class OriginFilter(WordFilter):
+class OriginFilter(ChoicesFilter):
     title, parameter_name = gettext_lazy("origin"), "origin"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return CallRequest.Origin.choices
+    choices_type = CallRequest.Origin
 
 
-class DifferenceFilter(WordFilter):
+class DifferenceFilter(HistoryFilter):
     title, parameter_name = gettext_lazy("difference"), "differs"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        known = [(str(one.name).lower(), one.label) for one in CallRequest.Difference]
-        return [(filters.ANY, _("any")), *known]
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+        flags = [(str(flag.name).lower(), str(flag.label)) for flag in CallRequest.Difference]
+        return [(filters.ANY, _("any")), *flags]
 
 
-class ErrorFilter(WordFilter):
-    """The provider's error codes and ours. One that is in neither list is found by ``?error=…``."""
+class ErrorFilter(HistoryFilter):
+    """Lists the known error codes; ``?error=…`` finds any other one too."""
 
     title, parameter_name = gettext_lazy("error"), "error"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [(filters.ANY, _("any")), *((code, code) for code in ERRORS)]
 
 
 class CallList(ChangeList):
-    """The list of calls: beside the filters of the sidebar it takes ``from``, ``to`` and
-    ``number_of``.
-    """
+    """The list of calls. Takes ``from``, ``to`` and ``number_of`` beside the sidebar's filters."""
 
-    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        kept: dict[str, Any] = super().get_filters_params(params)
-        for name in (*PERIOD, NUMBER_OF):
-            kept.pop(name, None)
-        return kept
+    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        filter_params = super().get_filters_params(params)
+        for name in (*period.PARAMETERS, NUMBER_OF):
+            filter_params.pop(name, None)
+        return filter_params
 
-    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        calls: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
-        wanted = {name: request.GET.get(name) for name in PERIOD}
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
+    ) -> QuerySet[CallRequest]:
+        calls: QuerySet[CallRequest] = super().get_queryset(request, exclude_parameters)
+        days = {name: request.GET.get(name) for name in period.PARAMETERS}
         try:
-            calls = filters.apply_filters(calls, wanted)
+            calls = filters.apply_filters(calls, days)
             return filters.of_same_number(calls, request.GET.get(NUMBER_OF, ""))
         except filters.InvalidFilter as error:
             raise IncorrectLookupParameters from error
@@ -112,15 +118,15 @@ class CallList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         if self.is_capped:
-            # Beside the search box a bound would read like a count: with these two the same there
-            # is none.
+            # Django shows result_count beside the search box if the two differ; COUNT_AT_MOST
+            # would read there like a real count.
             self.full_result_count = self.result_count
 
     @cached_property
     def is_capped(self) -> bool:
-        """Are there more rows than were counted?"""
+        """Whether there may be more rows than were counted."""
         return self.result_count >= COUNT_AT_MOST
 
     @cached_property
-    def period(self) -> PeriodChoices:
-        return PeriodChoices(self)
+    def period_bar(self) -> PeriodBar:
+        return PeriodBar(self)

@@ -1,5 +1,6 @@
-"""The bar above a list that chooses its period, in the place of Django's date hierarchy, which
-reads every row.
+"""The bar above the list of calls that chooses its period.
+
+It replaces Django's ``date_hierarchy``, which reads every row to find the days that have some.
 """
 
 from __future__ import annotations
@@ -8,60 +9,60 @@ from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from django.contrib.admin.views.main import ChangeList
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from django_voicepassword.history import filters
+from django_voicepassword.history import period
 from django_voicepassword.models import CallRequest
-
-#: The parameters of the list that choose it: ISO dates in the reader's zone, both included.
-PERIOD = ("from", "to")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A link of the period's bar."""
+    """A link of the bar."""
 
-    words: str
+    label: str
     query: str
     is_chosen: bool = False
 
 
-class PeriodChoices:
-    """The bar above the list: usual periods, and down from years to months to days, reckoned
-    without reading the rows.
+class PeriodBar:
+    """Links to usual periods, and a way down from years to months to days and back up.
+
+    ``first`` and ``last`` are the chosen days; None where the query has none or cannot be read.
     """
 
-    def __init__(self, changes: ChangeList) -> None:
-        self._changes = changes
-        self.first, self.last = (_day(changes.params.get(name)) for name in PERIOD)
+    def __init__(self, changelist: ChangeList) -> None:
+        self._changelist = changelist
+        self.first, self.last = (
+            _parse_day(name, changelist.params.get(name)) for name in period.PARAMETERS
+        )
         self._today = (
             timezone.localdate() if timezone.is_aware(timezone.now()) else timezone.now().date()
         )
 
     @property
     def hidden(self) -> list[tuple[str, str]]:
-        """What the form of two dates has to carry along."""
-        return [(name, value) for name, value in self._changes.params.items() if name not in PERIOD]
+        """The other query parameters, which the form of two dates must preserve."""
+        return [
+            (name, value)
+            for name, value in self._changelist.params.items()
+            if name not in period.PARAMETERS
+        ]
 
     def usual(self) -> Iterator[Choice]:
+        """Yield the links that do not depend on the chosen period."""
         today = self._today
-        yield Choice(
-            _("Any date"),
-            self._changes.get_query_string(remove=[*PERIOD]),
-            not (self.first or self.last),
-        )
+        yield Choice(_("Any date"), self._query_of_any_date(), not (self.first or self.last))
         yield self._choice(_("Today"), today, today)
         yield self._choice(_("Yesterday"), today - timedelta(days=1), today - timedelta(days=1))
         yield self._choice(_("Past 7 days"), today - timedelta(days=6), today)
         yield self._choice(_("This month"), today.replace(day=1), today)
 
     def deeper(self) -> list[Choice]:
-        """Years, or the months of the year that is chosen, or the days of the month."""
+        """Return all years, the months of the chosen year, or the days of the chosen month."""
         first, last = self.first, self.last
         if first is None and last is None:
             return self._years()
@@ -71,7 +72,7 @@ class PeriodChoices:
             months = [first.replace(month=month) for month in range(1, 13)]
             return [self._month(month) for month in months if month <= self._today]
         if _is_month(first, last):
-            days = [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
+            days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
             return [
                 self._choice(date_format(day, "MONTH_DAY_FORMAT"), day, day)
                 for day in days
@@ -80,12 +81,12 @@ class PeriodChoices:
         return []
 
     def above(self) -> Choice | None:
-        """The way back up from a year, a month or a day."""
+        """Return the link one step up from the chosen year, month or day."""
         first, last = self.first, self.last
         if first is None or last is None:
             return None
         if _is_year(first, last):
-            return Choice(_("All years"), self._changes.get_query_string(remove=[*PERIOD]))
+            return Choice(_("All years"), self._query_of_any_date())
         if _is_month(first, last):
             return self._year(first.year)
         return self._month(first.replace(day=1)) if first == last else None
@@ -103,9 +104,13 @@ class PeriodChoices:
     def _month(self, first: date) -> Choice:
         return self._choice(date_format(first, "YEAR_MONTH_FORMAT"), first, _month_end(first))
 
-    def _choice(self, name: str, first: date, last: date) -> Choice:
-        query = self._changes.get_query_string({"from": first.isoformat(), "to": last.isoformat()})
-        return Choice(name, query, (self.first, self.last) == (first, last))
+    def _choice(self, label: str, first: date, last: date) -> Choice:
+        days = (first.isoformat(), last.isoformat())
+        query = self._changelist.get_query_string(dict(zip(period.PARAMETERS, days, strict=True)))
+        return Choice(label, query, (self.first, self.last) == (first, last))
+
+    def _query_of_any_date(self) -> str:
+        return self._changelist.get_query_string(remove=period.PARAMETERS)
 
 
 def _is_year(first: date, last: date) -> bool:
@@ -120,8 +125,8 @@ def _month_end(first: date) -> date:
     return first.replace(day=monthrange(first.year, first.month)[1])
 
 
-def _day(value: Any) -> date | None:
+def _parse_day(name: str, text: str | None) -> date | None:
     try:
-        return filters.read_day("", str(value)) if value else None
-    except filters.InvalidFilter:
+        return period.parse_day(name, text) if text else None
+    except period.InvalidPeriod:
         return None

@@ -1,4 +1,4 @@
-"""The days and the balance as the provider told them."""
+"""The provider's daily statistics and the balance readings."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy
 
-from django_voicepassword.admin.base import HistoryAdmin, rubles
-from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics
+from django_voicepassword.admin.base import HistoryAdmin
+from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics, money
 
 
 @admin.register(DailyStatistics)
@@ -41,7 +41,7 @@ class DailyStatisticsAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("total price"), ordering="total_price")
     def total(self, day: DailyStatistics) -> str:
-        return rubles(day.total_price)
+        return money.exact(day.total_price)
 
     @admin.display(description=gettext_lazy("counts by channel and state"))
     def by_channel(self, day: DailyStatistics) -> str:
@@ -49,9 +49,9 @@ class DailyStatisticsAdmin(HistoryAdmin):
         lines = [
             (
                 channels.get(channel, channel),
-                ", ".join(f"{states.get(state, state)}: {n}" for state, n in told.items()),
+                ", ".join(f"{states.get(state, state)}: {rows}" for state, rows in counts.items()),
             )
-            for channel, told in sorted(day.counts.items())
+            for channel, counts in sorted(day.counts.items())
         ]
         return format_html_join("", "<div><strong>{}</strong> {}</div>", lines) or "–"
 
@@ -64,4 +64,4 @@ class BalanceReadingAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("balance"), ordering="balance")
     def amount(self, reading: BalanceReading) -> str:
-        return str(reading)
+        return money.exact(reading.balance, reading.currency)

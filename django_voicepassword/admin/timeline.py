@@ -1,4 +1,4 @@
-"""Everything that is known of a call in the order in which it happened, and who told it."""
+"""The events of a call in the order in which they happened, with the source of each."""
 
 from __future__ import annotations
 
@@ -7,124 +7,108 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from django_voicepassword.admin.base import TONES, rubles
-from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.admin.base import TONES
+from django_voicepassword.models import CallRequest, CallStatus, Verification, money
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line. ``source`` says who told; ``word`` is a state in its ``tone``; ``payload`` is what
-    the provider wrote.
+    """A line of the timeline.
+
+    ``source`` says who reported or did it, ``text`` what happened. ``state`` is a state or an
+    error code, shown as a badge in ``tone``. ``payload`` is the provider's report as JSON.
     """
 
     moment: datetime
     source: str
-    words: str
-    word: str = ""
+    text: str
+    state: str = ""
     tone: str = "plain"
     details: str = ""
     payload: str = ""
 
 
 def events(
-    call: CallRequest, statuses: Iterable[CallStatus], entries: Iterable[Any] = ()
+    call: CallRequest, statuses: Iterable[CallStatus], entries: Iterable[LogEntry] = ()
 ) -> list[Event]:
-    """The events of a call, oldest first. ``entries``: what the staff did, from the admin's
-    history.
+    """Return the events of a call, oldest first.
+
+    ``entries`` are those of the admin's history: what the staff did about the call.
     """
-    found = [*_of_verification(call.verification), *_of_call(call)]
-    found += [_of_status(status) for status in statuses]
-    found += [
+    timeline = [*_verification_events(call.verification), *_call_events(call)]
+    timeline += [_status_event(status) for status in statuses]
+    timeline += [
         Event(entry.action_time, _("staff"), f"{entry.user}: {entry.get_change_message()}")
         for entry in entries
     ]
-    # Stable: what has the same time stays in the order of its making.
-    return sorted(found, key=lambda event: event.moment)
+    # The sort is stable: events of the same moment stay in the order of their creation.
+    return sorted(timeline, key=lambda event: event.moment)
 
 
-def _of_verification(verification: Verification | None) -> list[Event]:
+def _verification_events(verification: Verification | None) -> list[Event]:
     if verification is None:
         return []
-    who = _("customer")
-    found = [
-        Event(
-            verification.created_at,
-            who,
-            _("asked for a code: %(purpose)s") % {"purpose": verification.purpose},
-        )
-    ]
+    customer = _("customer")
+    started = _("asked for a code: %(purpose)s") % {"purpose": verification.purpose}
+    timeline = [Event(verification.created_at, customer, started)]
     if verification.approved_at is not None:
-        found.append(
-            Event(
-                verification.approved_at,
-                who,
-                _("typed the right code"),
-                verification.get_status_display(),
-                "good",
-            )
-        )
+        status, text = verification.get_status_display(), _("typed the right code")
+        timeline.append(Event(verification.approved_at, customer, text, status, "good"))
     elif verification.expires_at <= timezone.now():
-        found.append(
-            Event(verification.expires_at, _("this site"), _("the time to type the code was over"))
-        )
-    return found
+        text = _("the time to type the code was over")
+        timeline.append(Event(verification.expires_at, _("this site"), text))
+    return timeline
 
 
-def _of_call(call: CallRequest) -> list[Event]:
-    site = _("this site")
+def _call_events(call: CallRequest) -> list[Event]:
     if call.origin == CallRequest.Origin.IMPORTED:
-        return [
-            Event(
-                call.created_at,
-                _("another system"),
-                _("placed by another system that uses the account"),
-            )
-        ]
-    found = [Event(call.created_at, site, _("put in the queue"))]
+        text = _("placed by another system that uses the account")
+        return [Event(call.created_at, _("another system"), text)]
+    site = _("this site")
+    timeline = [Event(call.created_at, site, _("put in the queue"))]
     if call.claimed_at is not None:
-        found.append(Event(call.claimed_at, site, _("asked the provider")))
-    if (
-        call.state == CallRequest.State.UNKNOWN
-        and call.placed_at is not None
-        and not call.provider_id
-    ):
-        found.append(
-            Event(
-                call.placed_at, site, _("no answer came that could be read"), call.error_code, "bad"
-            )
-        )
-    return found
+        timeline.append(Event(call.claimed_at, site, _("asked the provider")))
+    is_reply_lost = call.state == CallRequest.State.UNKNOWN and not call.provider_id
+    if is_reply_lost and call.placed_at is not None:
+        text = _("no answer came that could be read")
+        timeline.append(Event(call.placed_at, site, text, call.error_code, "bad"))
+    return timeline
 
 
-def _of_status(status: CallStatus) -> Event:
-    raw = "" if status.raw_state in ("", "ok", status.state) else f"“{status.raw_state}”"
-    told = [raw, _money(status.price), _seconds(status.duration), _dated(status)]
+def _status_event(status: CallStatus) -> Event:
+    raw_state = "" if status.raw_state in ("", "ok", status.state) else f"“{status.raw_state}”"
+    details = [
+        raw_state,
+        _price_text(status.price),
+        _duration_text(status.duration),
+        _provider_date_text(status),
+    ]
     return Event(
         status.received_at,
         status.get_source_display(),
         "",
         status.get_state_display(),
         TONES.get(status.state, "plain"),
-        ", ".join(filter(None, told)),
+        ", ".join(filter(None, details)),
         json.dumps(status.payload, ensure_ascii=False, indent=2) if status.payload else "",
     )
 
 
-def _money(price: Decimal | None) -> str:
-    return "" if price is None else _("price %(price)s") % {"price": rubles(price)}
+def _price_text(price: Decimal | None) -> str:
+    return "" if price is None else _("price %(price)s") % {"price": money.exact(price)}
 
 
-def _seconds(duration: int | None) -> str:
+def _duration_text(duration: int | None) -> str:
     return "" if duration is None else _("%(seconds)d s") % {"seconds": duration}
 
 
-def _dated(status: CallStatus) -> str:
-    """The provider's own date, where it is another minute than that of the line."""
+def _provider_date_text(status: CallStatus) -> str:
+    """Return the provider's own date, unless it is within a minute of when the report came."""
     if (
         status.occurred_at is None
         or abs((status.received_at - status.occurred_at).total_seconds()) < 60

@@ -1,11 +1,9 @@
-"""Verifications and the numbers that were proved."""
+"""Verifications and verified phones."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
@@ -16,7 +14,7 @@ from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 
 
 class CallInline(StatusBadges, admin.TabularInline):
-    """The calls and texts of a verification, in their order."""
+    """The calls and SMS of a verification, oldest first."""
 
     model = CallRequest
     fields = (
@@ -33,7 +31,7 @@ class CallInline(StatusBadges, admin.TabularInline):
     extra = 0
     show_change_link = True
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
@@ -71,8 +69,8 @@ class VerificationAdmin(PhoneAdmin):
     inlines = (CallInline,)
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[Any, bool]:
+        self, request: HttpRequest, queryset: QuerySet[Verification], search_term: str
+    ) -> tuple[QuerySet[Verification], bool]:
         return search.search_verifications(queryset, search_term), False
 
     @admin.display(description=gettext_lazy("status"))
@@ -92,6 +90,6 @@ class VerifiedPhoneAdmin(PhoneAdmin):
     readonly_fields = ("phone_masked", "user_link")
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[Any, bool]:
+        self, request: HttpRequest, queryset: QuerySet[VerifiedPhone], search_term: str
+    ) -> tuple[QuerySet[VerifiedPhone], bool]:
         return search.search_phones(queryset, search_term), False

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from django_voicepassword.history import cells, filters, xlsx
 from django_voicepassword.history.cells import Cell, Converter
-from django_voicepassword.models import CallRequest
+from django_voicepassword.models import CallRequest, money
 from django_voicepassword.security.sensitive import sensitive
 
 CSV, XLSX = "csv", "xlsx"
@@ -37,7 +37,6 @@ CHUNK = 2000
 MOST_XLSX_ROWS = 1_048_575
 #: The byte order mark, by which Excel recognises UTF-8.
 _BOM = "\ufeff"
-_CENT = Decimal("0.01")
 
 #: Called with the number of rows written so far.
 Progress = Callable[[int], None]
@@ -128,9 +127,8 @@ class Export:
             remaining = filters.after_cursor(self._rows, rows[-1][0], rows[-1][-1])
 
     def _price_text(self, price: Decimal) -> str:
-        """Return a price as Excel of the language reads it, with two decimal places if they do."""
-        rounded = price.quantize(_CENT)
-        return str(rounded if rounded == price else price).replace(".", self._decimal_sign)
+        """Return a price as Excel of the language reads it."""
+        return money.plain(price, self._decimal_sign)
 
 
 def _chain(first: Converter, second: Converter | None) -> Converter:

@@ -6,6 +6,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_voicepassword.models import money
+
 
 class DailyStatistics(models.Model):
     """One day in PROVIDER_TIME_ZONE, as the last sync of the daily statistics found it."""
@@ -51,6 +53,4 @@ class BalanceReading(models.Model):
         indexes = [models.Index(fields=["read_at"], name="voicepassword_balance_read")]
 
     def __str__(self) -> str:
-        exact = self.balance.normalize()
-        shown = f"{self.balance:.2f}" if exact == round(exact, 2) else f"{exact:f}"
-        return f"{shown} {self.currency}".strip()
+        return f"{money.plain(self.balance)} {self.currency}".strip()

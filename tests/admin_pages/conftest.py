@@ -1,4 +1,4 @@
-"""A browser and a server under a strict policy, for the tests of this folder."""
+"""The live server for the browser tests of this folder: every answer has a strict policy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from pytest_django.live_server_helper import LiveServer
 @pytest.fixture(scope="module")
 def live_server(django_db_setup: None) -> Iterator[LiveServer]:
     with override_settings(
-        MIDDLEWARE=["tests.admin_pages.csp.StrictPolicy", *django_settings.MIDDLEWARE]
+        MIDDLEWARE=[
+            "tests.admin_pages.content_security_policy.StrictPolicyMiddleware",
+            *django_settings.MIDDLEWARE,
+        ]
     ):
         server = LiveServer("localhost")
     yield server

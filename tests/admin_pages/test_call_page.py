@@ -1,5 +1,6 @@
-"""The page of one call: what happened, what support may do, and that it costs and falsifies nothing
-by accident.
+"""The page of one call: its events and actions.
+
+Nothing may cost money or change the history by accident.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from django_voicepassword.calls import placing, recording
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider.protocol import parse_report
 from django_voicepassword.testing import Sent
-from tests.admin_pages.people import logged_in
+from tests.admin_pages.staff_users import logged_in
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db
-DEEDS = {
+ACTIONS = {
     "ask": "ask_provider",
     "sms": "send_sms",
     "voice": "send_voice",
@@ -56,7 +57,7 @@ def address(call: CallRequest) -> str:
     return reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])
 
 
-def deed(call: CallRequest, name: str) -> str:
+def action_address(call: CallRequest, name: str) -> str:
     return reverse("admin:django_voicepassword_callrequest_do", args=[call.pk, name])
 
 
@@ -66,11 +67,11 @@ def page(client: Client, call: CallRequest) -> str:
     return str(answer.content.decode())
 
 
-def told(client: Client, call: CallRequest) -> list[tuple[str, str]]:
-    """(Source, words) of each event of the page."""
+def timeline(client: Client, call: CallRequest) -> list[tuple[str, str]]:
+    """Return the source and the text of each event on the page."""
     events = client.get(address(call)).context["events"]
     return [
-        (event.source, strip_tags(f"{event.words} {event.word} {event.details}").strip())
+        (event.source, strip_tags(f"{event.text} {event.state} {event.details}").strip())
         for event in events
     ]
 
@@ -90,7 +91,7 @@ def test_the_story_of_a_call_in_its_order(outbox: list[Sent]) -> None:
     recording.record(call.pk, parse_report({**report, "state": "Странно"}), CallStatus.Source.POLL)
     verifications.check(call.verification.id, outbox[0].code)
     Verification.objects.update(approved_at=later)
-    assert told(logged_in(), call) == [
+    assert timeline(logged_in(), call) == [
         ("customer", "asked for a code: login"),
         ("this site", "put in the queue"),
         ("this site", "asked the provider"),
@@ -108,20 +109,20 @@ def test_the_payload_is_folded_away_and_masked(outbox: list[Sent]) -> None:
         parse_report({"number": "79990000001", "state": "BUSY", "code": "4321"}),
         "callback",
     )
-    shown = page(logged_in(), call)
-    assert "&quot;number&quot;: &quot;+7 *** ***-**-01&quot;" in shown
+    html = page(logged_in(), call)
+    assert "&quot;number&quot;: &quot;+7 *** ***-**-01&quot;" in html
     for secret in ("4321", outbox[0].code, "79990000001", call.code_digest):
-        assert f"{secret}<" not in shown
-        assert f"&quot;{secret}" not in shown
-    assert "<details><summary>as the provider wrote it</summary>" in shown
+        assert f"{secret}<" not in html
+        assert f"&quot;{secret}" not in html
+    assert "<details><summary>as the provider wrote it</summary>" in html
 
 
 def test_other_calls_of_the_number_are_there_and_only_those(outbox: list[Sent]) -> None:
     older, call, other = start(), start(), start("79990000002")
-    shown = page(logged_in(), call)
-    assert address(older) in shown
-    assert address(other) not in shown
-    assert f"?number_of={call.pk}" in shown
+    html = page(logged_in(), call)
+    assert address(older) in html
+    assert address(other) not in html
+    assert f"?number_of={call.pk}" in html
 
 
 def test_every_error_code_and_state_has_its_advice() -> None:
@@ -151,44 +152,44 @@ def test_every_error_code_and_state_has_its_advice() -> None:
 def test_a_page_costs_a_fixed_number_of_queries(
     outbox: list[Sent], django_assert_num_queries: Any
 ) -> None:
-    client = logged_in(*DEEDS.values())
+    client = logged_in(*ACTIONS.values())
     for reports in (1, 10):
         call = start()
         for number in range(reports):
             recording.record(
                 call.pk, parse_report({"state": "BUSY", "duration": str(number)}), "callback"
             )
-            client.post(deed(call, "unblock"))
+            client.post(action_address(call, "unblock"))
         LogEntry.objects.update(action_time=timezone.now())
         client.get(address(call))
         with django_assert_num_queries(11):
             client.get(address(call))
 
 
-@pytest.mark.parametrize(("name", "permission"), DEEDS.items())
-def test_a_deed_needs_its_own_permission_and_post(
+@pytest.mark.parametrize(("name", "permission"), ACTIONS.items())
+def test_an_action_needs_its_own_permission_and_post(
     outbox: list[Sent], name: str, permission: str
 ) -> None:
     call = start()
-    client = logged_in(*(one for one in DEEDS.values() if one != permission))
-    assert deed(call, name) not in page(client, call)
-    assert client.post(deed(call, name)).status_code == 403
-    assert client.get(deed(call, name)).status_code == 403
+    client = logged_in(*(other for other in ACTIONS.values() if other != permission))
+    assert action_address(call, name) not in page(client, call)
+    assert client.post(action_address(call, name)).status_code == 403
+    assert client.get(action_address(call, name)).status_code == 403
     assert len(outbox) == 1
-    assert Client().post(deed(call, name)).status_code == 302
+    assert Client().post(action_address(call, name)).status_code == 302
 
 
-def test_no_deed_is_done_by_get(outbox: list[Sent]) -> None:
+def test_no_action_is_done_by_get(outbox: list[Sent]) -> None:
     call = start()
-    client = logged_in(*DEEDS.values())
-    for name in DEEDS:
-        client.get(deed(call, name))
+    client = logged_in(*ACTIONS.values())
+    for name in ACTIONS:
+        client.get(action_address(call, name))
     call.verification.refresh_from_db()  # type: ignore[union-attr]
     assert (len(outbox), call.verification.status, LogEntry.objects.count()) == (1, "pending", 0)  # type: ignore[union-attr]
     assert limits.usage(call.phone)
     client = Client(enforce_csrf_checks=True)
     client.login(username="support")
-    assert client.post(deed(call, "unblock")).status_code in (302, 403)
+    assert client.post(action_address(call, "unblock")).status_code in (302, 403)
     assert limits.usage(call.phone)
 
 
@@ -198,41 +199,48 @@ def test_what_costs_is_confirmed_and_then_rings_once(
     configure(RESEND_AFTER=0)
     call = start()
     client = logged_in("send_voice", "send_sms")
-    asked = client.get(deed(call, "voice")).content.decode()
+    asked = client.get(action_address(call, "voice")).content.decode()
     assert "the provider charges about 0.35" in asked
     assert len(outbox) == 1
-    answer = client.post(deed(call, "voice"), follow=True)
+    answer = client.post(action_address(call, "voice"), follow=True)
     assert "Had a robot call and say the code." in answer.content.decode()
     assert [(sent.channel, sent.code) for sent in outbox] == [
         ("flashcall", outbox[0].code),
         ("voice", outbox[0].code),
     ]
-    assert "3.30" in client.get(deed(call, "sms")).content.decode()
-    client.post(deed(call, "sms"))
+    assert "3.30" in client.get(action_address(call, "sms")).content.decode()
+    client.post(action_address(call, "sms"))
     assert [sent.channel for sent in outbox] == ["flashcall", "voice", "sms"]
     assert [entry.get_change_message() for entry in LogEntry.objects.order_by("id")] == [
         "Had a robot call and say the code.",
         "Sent the code by SMS.",
     ]
-    assert ("staff", "support: Sent the code by SMS.") in told(client, call)
-    # The budget of sends holds for support too, and the message says what to do.
-    assert "Too many tries" in client.post(deed(call, "sms"), follow=True).content.decode()
+    assert ("staff", "support: Sent the code by SMS.") in timeline(client, call)
+    # The limit of sends applies to support too, and the message says what to do.
+    assert (
+        "Too many tries" in client.post(action_address(call, "sms"), follow=True).content.decode()
+    )
     assert len(outbox) == 3
 
 
-def test_what_cannot_be_done_is_told_and_does_nothing(outbox: list[Sent]) -> None:
+def test_an_impossible_action_is_explained_and_does_nothing(outbox: list[Sent]) -> None:
     call = start()
     verifications.cancel(call.verification_id)  # type: ignore[arg-type]
-    client = logged_in(*DEEDS.values())
-    shown = page(client, call)
-    assert "A call needs a verification that is still open" in shown
-    assert f'href="{deed(call, "voice")}"' not in shown
-    assert "already" in client.post(deed(call, "voice"), follow=True).content.decode()
-    lone = CallRequest.objects.create(
+    client = logged_in(*ACTIONS.values())
+    html = page(client, call)
+    assert "A call needs a verification that is still open" in html
+    assert f'href="{action_address(call, "voice")}"' not in html
+    assert "already" in client.post(action_address(call, "voice"), follow=True).content.decode()
+    call_without_verification = CallRequest.objects.create(
         phone="79990000003", channel="voice", state="placed", claimed_at=timezone.now()
     )
     for name in ("ask", "voice", "cancel"):
-        assert "could not be done" in client.post(deed(lone, name), follow=True).content.decode()
+        assert (
+            "could not be done"
+            in client.post(
+                action_address(call_without_verification, name), follow=True
+            ).content.decode()
+        )
     assert len(outbox) == 1
     assert not LogEntry.objects.exists()
 
@@ -240,10 +248,10 @@ def test_what_cannot_be_done_is_told_and_does_nothing(outbox: list[Sent]) -> Non
 def test_canceling_and_unblocking(outbox: list[Sent]) -> None:
     call = start()
     client = logged_in("cancel_verification", "unblock_phone")
-    client.post(deed(call, "cancel"))
+    client.post(action_address(call, "cancel"))
     assert verifications.get(call.verification_id).status == "canceled"  # type: ignore[arg-type]
     assert limits.usage(call.phone)
-    client.post(deed(call, "unblock"))
+    client.post(action_address(call, "unblock"))
     assert limits.usage(call.phone) == []
     assert "No limit of this number is used." in page(client, call)
 
@@ -254,13 +262,13 @@ def test_the_provider_is_asked_now(
     call = start()
     placing.place(call.pk)
     client = logged_in("ask_provider")
-    answer = client.post(deed(call, "ask"), follow=True)
+    answer = client.post(action_address(call, "ask"), follow=True)
     assert "The provider says: " in answer.content.decode()
     assert call.statuses.filter(source="poll").count() == 1
     assert LogEntry.objects.get().object_id == str(call.pk)
 
 
-def test_a_provider_that_is_down_is_told_and_nothing_is_noted(
+def test_a_provider_that_is_down_is_reported_and_nothing_is_noted(
     sandbox: SandboxProcess, configure: Callable[..., None]
 ) -> None:
     call = start()
@@ -270,20 +278,24 @@ def test_a_provider_that_is_down_is_told_and_nothing_is_noted(
     )
     logging.disable(logging.CRITICAL)
     try:
-        shown = logged_in("ask_provider").post(deed(call, "ask"), follow=True).content.decode()
+        html = (
+            logged_in("ask_provider")
+            .post(action_address(call, "ask"), follow=True)
+            .content.decode()
+        )
     finally:
         logging.disable(logging.NOTSET)
-    assert "could not be done" in shown
-    assert "secret-key" not in shown
+    assert "could not be done" in html
+    assert "secret-key" not in html
     assert not LogEntry.objects.exists()
 
 
-def test_a_call_that_is_not_there_and_a_deed_that_is_none() -> None:
-    client = logged_in(*DEEDS.values())
+def test_a_call_that_is_not_there_and_an_unknown_action() -> None:
+    client = logged_in(*ACTIONS.values())
     call = CallRequest.objects.create(
         phone="79990000003", channel="voice", state="placed", claimed_at=timezone.now()
     )
-    assert client.post(deed(call, "explode")).status_code == 404
+    assert client.post(action_address(call, "explode")).status_code == 404
     call.pk = 999999
-    assert client.post(deed(call, "ask")).status_code == 404
+    assert client.post(action_address(call, "ask")).status_code == 404
     assert client.get(address(call)).status_code == 302

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser, under a policy that lets nothing in but its own files."""
+"""The dashboard in a real browser, under a policy that allows only files of the site."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from django_voicepassword.models import (
     Verification,
 )
 from django_voicepassword.statistics import provider_today
-from tests.admin_pages.csp import POLICY
+from tests.admin_pages.content_security_policy import POLICY
 from tests.browser_visits import Visit, visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -39,17 +39,18 @@ LOOKS = [
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer, admin_client: Client) -> Iterator[Visit]:
-    """``visit("?days=7", **context)`` opens the page in a new context, with figures; it may
-    complain of nothing.
+    """``visit("?days=7", **context)`` opens the page with figures in a new browser context.
+
+    The test fails if the page logs an error or a warning.
     """
-    _figures()
+    _create_figures()
     session = admin_client.cookies["sessionid"].value
-    with visits(browser, live_server.url, POLICY, _complaint, session) as open_page:
+    with visits(browser, live_server.url, POLICY, _complaints, session) as open_page:
         yield lambda query="", **options: open_page(f"{ADDRESS}{query}", **options)
 
 
-def _complaint(message: Any) -> list[str]:
-    # The browser asks for an icon that no page here has.
+def _complaints(message: Any) -> list[str]:
+    # The browser requests /favicon.ico, which this site does not have.
     return (
         [message.text]
         if message.type in ("error", "warning") and "favicon" not in str(message.location)
@@ -57,10 +58,10 @@ def _complaint(message: Any) -> list[str]:
     )
 
 
-def _figures() -> None:
-    """Something in every table, chart and warning of the page."""
+def _create_figures() -> None:
+    """Fill every table, chart and warning of the page."""
     today = provider_today()
-    given: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "calls": 1234,
         "answered": 300,
         "unanswered": 700,
@@ -68,15 +69,15 @@ def _figures() -> None:
         "unknown": 60,
         "waiting": 40,
     }
-    given |= {"cost": "431.9", "started": 1000, "approved": 840, "seconds": {"12": 840}}
+    figures |= {"cost": "431.9", "started": 1000, "approved": 840, "seconds": {"12": 840}}
     for ago in range(1, 40):
         day = today - timedelta(days=ago)
         for channel in ("", "flashcall"):
-            DayFigures.objects.create(date=day, channel=channel, **given)
+            DayFigures.objects.create(date=day, channel=channel, **figures)
         HourFigures.objects.create(
-            date=day, weekday=day.weekday(), hour=ago % 24, **{**given, "calls": 50 * ago}
+            date=day, weekday=day.weekday(), hour=ago % 24, **{**figures, "calls": 50 * ago}
         )
-        PrefixFigures.objects.create(date=day, prefix=f"79{ago:02}", **given)
+        PrefixFigures.objects.create(date=day, prefix=f"79{ago:02}", **figures)
         DailyStatistics.objects.create(
             date=day, rows=10, told_rows=12, mismatched=ago, total_price=432
         )
@@ -84,11 +85,14 @@ def _figures() -> None:
             balance=9000 - ago * 100, currency="Rub", read_at=timezone.now() - timedelta(days=ago)
         )
 
-    _today()
+    _create_calls()
 
 
-def _today() -> None:
-    """A login today and two calls yesterday at this time: better in two figures, worse in one."""
+def _create_calls() -> None:
+    """Create a login today and two calls at the same time yesterday.
+
+    Two figures are better than yesterday's, one is worse.
+    """
     now = timezone.now()
     for moment, seconds in (
         (now, 10),
@@ -103,24 +107,24 @@ def _today() -> None:
             approved_at=moment + timedelta(seconds=seconds) if seconds else None,
         )
         times = {"created_at": moment, "claimed_at": moment, "placed_at": moment}
-        given = {
+        fields = {
             "phone": verification.phone,
             "channel": "flashcall",
             "state": "no_answer",
             "price": "0.35",
         }
-        CallRequest.objects.create(verification=verification, **given, **times)
+        CallRequest.objects.create(verification=verification, **fields, **times)
 
 
 def is_drawn(page: Page, name: str) -> bool:
-    """Whether the chart has as many colours as a drawing has."""
+    """Whether the canvas has more colours than an empty one."""
     colours = """name => {
         const canvas = document.querySelector(`[data-vp-chart=${name}]`);
         if (!canvas.width || !canvas.height) return 0;
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-        const found = new Set();
-        for (let at = 0; at < data.length; at += 4) found.add(data.slice(at, at + 4).join());
-        return found.size;
+        const seen = new Set();
+        for (let at = 0; at < data.length; at += 4) seen.add(data.slice(at, at + 4).join());
+        return seen.size;
     }"""
     return bool(page.evaluate(colours, name) > 3)
 
@@ -132,9 +136,10 @@ def is_wider_than_window(page: Page) -> bool:
 @pytest.mark.parametrize(
     "look", LOOKS, ids=lambda look: f"{look['viewport']['width']}-{look['color_scheme']}"
 )
-def test_all_of_it_can_be_read(visit: Visit, look: dict[str, Any]) -> None:
-    """No sideways scrolling, no violation that axe knows, every chart drawn; also with the tables
-    open and in an error.
+def test_the_page_is_accessible_at_every_width(visit: Visit, look: dict[str, Any]) -> None:
+    """Every chart is drawn, nothing scrolls sideways and axe finds no violation.
+
+    Neither with an error message nor with the tables open.
     """
     page = visit("?days=x", **look)
     for name in ("calls", "spend", "conversion", "balance"):
@@ -143,19 +148,21 @@ def test_all_of_it_can_be_read(visit: Visit, look: dict[str, Any]) -> None:
     expect(page.get_by_role("alert")).to_have_text(
         "This is not a number of days. The last 30 days are shown."
     )
-    assert_fine(page)
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    assert_fine(page)
+    assert_accessible(page)
+    page.evaluate(
+        "document.querySelectorAll('details').forEach((details) => { details.open = true; })"
+    )
+    assert_accessible(page)
     folder = os.environ.get("SCREENSHOTS")
     if folder:
         name = f"dashboard-{look['viewport']['width']}-{look['color_scheme']}.png"
         page.screenshot(path=Path(folder) / name, full_page=True)
 
 
-def assert_fine(page: Page) -> None:
+def assert_accessible(page: Page) -> None:
     assert not is_wider_than_window(page)
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
 
 
 def test_without_script_every_figure_is_there(visit: Visit) -> None:
@@ -176,7 +183,7 @@ def test_without_script_every_figure_is_there(visit: Visit) -> None:
     )
 
 
-#: What the charts' axes and bars are drawn in, as one text.
+#: The colours of the charts' axes and bars, as one text.
 COLOURS = """[...document.querySelectorAll("canvas[data-vp-chart]")].map((canvas) => {
     const chart = window.Chart.getChart(canvas);
     return chart.options.scales.x.ticks.color + chart.data.datasets[0].backgroundColor;
@@ -188,7 +195,7 @@ def test_the_charts_follow_the_scheme(visit: Visit) -> None:
     light = page.evaluate(COLOURS)
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"light => {COLOURS} !== light", arg=light)
-    # Django's own switch: automatic, which is dark here, then light.
+    # Django's switch goes from automatic, which is dark here, to light.
     page.locator(".theme-toggle:visible").click()
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     page.wait_for_function(f"light => {COLOURS} === light", arg=light)
@@ -197,7 +204,10 @@ def test_the_charts_follow_the_scheme(visit: Visit) -> None:
 def test_by_keyboard_alone(visit: Visit) -> None:
     page = visit()
     reached: dict[str, str] = {}
-    focused = "[document.activeElement.textContent.trim(), getComputedStyle(document.activeElement).outlineWidth]"
+    focused = """[
+        document.activeElement.textContent.trim(),
+        getComputedStyle(document.activeElement).outlineWidth,
+    ]"""
     while "The same as a table: Conversion" not in reached:
         assert len(reached) < 60
         page.keyboard.press("Tab")
@@ -207,20 +217,20 @@ def test_by_keyboard_alone(visit: Visit) -> None:
     expect(
         page.get_by_role("table", name="Conversion").get_by_role("cell", name="84.0%").first
     ).to_be_visible()
-    asked = ("7 days", "365 days", "voice call", "Show", "The same as a table: Conversion")
-    assert {words: reached.get(words) for words in asked} == dict.fromkeys(asked, "3px")
+    expected = ("7 days", "365 days", "voice call", "Show", "The same as a table: Conversion")
+    assert {words: reached.get(words) for words in expected} == dict.fromkeys(expected, "3px")
 
 
 def test_the_days_are_the_providers_whatever_the_readers_clock_says(visit: Visit) -> None:
     page = visit("?days=7", timezone_id="America/Los_Angeles")
-    told = page.evaluate("""() => {
+    labels = page.evaluate("""() => {
         const chart = window.Chart.getChart(document.querySelector("[data-vp-chart=calls]"));
         const { title, label } = chart.options.plugins.tooltip.callbacks;
         const item = { dataIndex: 6, dataset: chart.data.datasets[1], raw: 1234 };
         return [chart.scales.x.ticks.at(-1).label, ...title([item]), label(item)];
     }""")
     today = provider_today()
-    assert told == [
+    assert labels == [
         f"{today:%b} {today.day}",
         f"{today:%A, %B} {today.day}, {today.year}",
         " not answered: 1,234",

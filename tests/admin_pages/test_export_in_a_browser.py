@@ -1,6 +1,4 @@
-"""The download in a real browser, under the strictest Content-Security-Policy that Django's own
-admin lives with.
-"""
+"""The download in a real browser, under a strict Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -14,11 +12,11 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from django_voicepassword.history import export, filters
-from tests.admin_pages.csp import POLICY
+from tests.admin_pages.content_security_policy import POLICY
 from tests.api.staff import make, person
 from tests.browser_visits import Visit, visits
 from tests.export_site import ADDRESS
@@ -38,63 +36,65 @@ ROWS = 12
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
-    """``visit("?state=busy", **context)`` opens the page in a new context, with calls; it may
-    complain of nothing.
+    """``visit("?state=busy", **context)`` opens the page in a new browser context.
+
+    There are calls to export. The test fails if the page logs an error or a warning.
     """
     for _ in range(ROWS):
         make()
     client = Client()
     client.force_login(person("view_callrequest", "view_full_phone"))
     session = client.cookies["sessionid"].value
-    with visits(browser, live_server.url, POLICY, _complaint, session) as open_page:
+    with visits(browser, live_server.url, POLICY, _complaints, session) as open_page:
         yield lambda query="", **options: open_page(f"{ADDRESS}export/{query}", **options)
 
 
-def _complaint(message: Any) -> list[str]:
-    # A status of 400 or more, and a stream that breaks, are what the tests ask for; the browser
-    # notes it.
-    is_one = message.type in ("error", "warning") and "Failed to load resource" not in message.text
-    return [message.text] if is_one else []
+def _complaints(message: Any) -> list[str]:
+    # The browser logs each status of 400 or more and each broken stream, which the tests provoke.
+    is_complaint = (
+        message.type in ("error", "warning") and "Failed to load resource" not in message.text
+    )
+    return [message.text] if is_complaint else []
 
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Two rows in most of a second."""
-    after_cursor, hurry = filters.after_cursor, threading.Event()
+    """Let the export read two rows at a time, 0.8 seconds for each two."""
+    after_cursor, finish = filters.after_cursor, threading.Event()
 
-    def late(*args: Any) -> Any:
-        hurry.wait(0.8)
+    def delayed(*args: Any) -> Any:
+        finish.wait(0.8)
         return after_cursor(*args)
 
     monkeypatch.setattr(export, "CHUNK", 2)
-    monkeypatch.setattr(filters, "after_cursor", late)
+    monkeypatch.setattr(filters, "after_cursor", delayed)
     yield
-    # The server writes on when the page has turned away: it must be done before the database is
-    # taken from it.
-    hurry.set()
+    # The server goes on writing after the page is closed. It must finish before the fixtures remove
+    # the database.
+    finish.set()
     time.sleep(0.5)
 
 
-def told(page: Page) -> Any:
+def status(page: Page) -> Locator:
     return page.locator("form").get_by_role("status")
 
 
-def test_a_download_tells_how_far_it_is(visit: Visit, slow: None) -> None:
+def test_a_download_shows_its_progress(visit: Visit, slow: None) -> None:
     page = visit()
     with page.expect_download(timeout=30_000) as download:
         page.get_by_role("button", name="Download").click()
-        expect(told(page)).to_have_text("The file is being prepared…")
+        expect(status(page)).to_have_text("The file is being prepared…")
         expect(page.get_by_role("progressbar")).to_be_visible()
         expect(page.get_by_role("button", name="Download")).to_be_disabled()
-        # Two rows at a time; the line of titles is none.
-        expect(told(page)).to_have_text(re.compile(rf"^Rows received: (2|4|6|8|10) of {ROWS}$"))
+        # Two rows at a time; the line of titles does not count.
+        expect(status(page)).to_have_text(re.compile(rf"^Rows received: (2|4|6|8|10) of {ROWS}$"))
         value = page.get_by_role("progressbar", name="Progress of the download").evaluate(
             "bar => bar.value / bar.max"
         )
         assert 0 < value < 1
     name = download.value.suggested_filename
     assert len(Path(download.value.path()).read_text("utf-8-sig").splitlines()) == ROWS + 1
-    expect(told(page)).to_have_text(f"Saved: {name}")
+    expect(status(page)).to_have_text(f"Saved: {name}")
     expect(page.get_by_role("progressbar")).to_be_hidden()
     expect(page.get_by_role("button", name="Download")).to_be_focused()
 
@@ -104,12 +104,12 @@ def test_a_download_can_be_stopped(visit: Visit, slow: None) -> None:
     page.on("download", lambda download: pytest.fail("something was saved"))
     page.get_by_role("button", name="Download").click()
     page.get_by_role("button", name="Stop").click()
-    expect(told(page)).to_have_text("Stopped: nothing was saved.")
+    expect(status(page)).to_have_text("Stopped: nothing was saved.")
     expect(page.get_by_role("button", name="Download")).to_be_enabled()
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
 
 
-def test_half_of_a_file_is_not_saved(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_file_is_not_saved(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: Any) -> None:
         raise ConnectionAbortedError("the database is gone")
 
@@ -118,10 +118,10 @@ def test_half_of_a_file_is_not_saved(visit: Visit, monkeypatch: pytest.MonkeyPat
     page = visit()
     page.on("download", lambda download: pytest.fail("something was saved"))
     page.get_by_role("button", name="Download").click()
-    expect(told(page)).to_contain_text("nothing was saved. Try again.")
+    expect(status(page)).to_contain_text("nothing was saved. Try again.")
 
 
-def test_what_is_wrong_is_told_by_the_page(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_shows_what_is_wrong(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "MOST_XLSX_ROWS", 2)
     page = visit()
     page.get_by_label("XLSX").check()
@@ -143,18 +143,18 @@ def test_a_file_is_saved_with_and_without_script(visit: Visit, kind: str, script
 
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("locale", ["en-US", "ru-RU"])
-def test_nothing_is_out_of_reach(
+def test_the_page_is_accessible(
     visit: Visit, slow: None, look: dict[str, Any], locale: str
 ) -> None:
     page = visit("?state=no_answer&q=4567", locale=locale, **look)
-    assert_fine(page)
+    assert_accessible(page)
     page.locator("form[data-vp-export] [type=submit]").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
-    assert_fine(page)
+    assert_accessible(page)
 
 
-def assert_fine(page: Page) -> None:
-    """No sideways scrolling and no violation that axe knows."""
+def assert_accessible(page: Page) -> None:
+    """Nothing scrolls sideways, and axe finds no violation."""
     assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-    found = Axe().run(page, context="#content")
-    assert found.violations_count == 0, found.generate_report()
+    results = Axe().run(page, context="#content")
+    assert results.violations_count == 0, results.generate_report()

@@ -1,4 +1,4 @@
-"""The history under the stock admin and under django-unfold: the same pages, whole, in both."""
+"""Every page of the history is complete in Django's own admin and under django-unfold."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ PROGRAM = """
 import sys
 import django
 from django.conf import settings
-from tests import settings as given
+from tests import settings as test_settings
 
 theme = sys.argv[1:]
-settings.configure(**{name: getattr(given, name) for name in dir(given) if name.isupper()} | {
-    "INSTALLED_APPS": [*theme, *given.INSTALLED_APPS],
+names = [name for name in dir(test_settings) if name.isupper()]
+settings.configure(**{name: getattr(test_settings, name) for name in names} | {
+    "INSTALLED_APPS": [*theme, *test_settings.INSTALLED_APPS],
     "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
 })
 django.setup()
@@ -38,10 +39,14 @@ call = verifications.start("79991234567").calls.get()
 CallRequest.objects.update(error_code="no_reply", state="unknown", price="0.35")
 base = "/admin/django_voicepassword/"
 pages = {
-    f"{base}callrequest/?q=4567&state=unknown": (">unknown</span>", "no_reply", "Past 7 days", "Export", "+7 999 123-45-67"),
+    f"{base}callrequest/?q=4567&state=unknown": (
+        ">unknown</span>", "no_reply", "Past 7 days", "Export", "+7 999 123-45-67"
+    ),
     f"{base}callrequest/?q=79991234567": ("phone 3/10m: 2 of 3", "Unblock the number"),
     f"{base}callrequest/?from=2026-01-01&to=2026-12-31": ("2026",),
-    f"{base}callrequest/{call.pk}/change/": ("What became of it", "Ask the provider now", "put in the queue"),
+    f"{base}callrequest/{call.pk}/change/": (
+        "What became of it", "Ask the provider now", "put in the queue"
+    ),
     f"{base}callrequest/{call.pk}/do/voice/": ("the provider charges about 0.35", "No, go back"),
     f"{base}callrequest/export/": ("CSV, for any number of rows",),
     f"{base}verification/": ("pending",),
@@ -61,10 +66,10 @@ for address, parts in pages.items():
 
 
 @pytest.mark.parametrize("theme", [[], ["unfold"]])
-def test_every_page_is_whole(theme: list[str]) -> None:
+def test_every_page_is_complete(theme: list[str]) -> None:
     if theme:
         pytest.importorskip("unfold")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PROGRAM, *theme], capture_output=True, text=True, cwd=ROOT
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr

@@ -1,6 +1,4 @@
-"""The dashboard: what the owner of the account sees of all calls, the money and the books on one
-page.
-"""
+"""The dashboard: figures of all calls, the money, and the comparison with the provider."""
 
 from django_voicepassword.admin.dashboard.page import DashboardAdmin
 

@@ -1,4 +1,4 @@
-"""The money that is left: the newest reading, until when it will do, and its way of the last days."""
+"""The balance: the newest reading, how long it will last, and a chart of the last days."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from django_voicepassword.conf import settings
 from django_voicepassword.models import BalanceReading
 from django_voicepassword.statistics import forecast
 
-#: The chart: one reading of each four hours of thirty days, 181 points at most.
+#: The chart has one reading for every four hours of thirty days: 181 points at most.
 DAYS = 30
 STEP = timedelta(hours=4)
-#: Readings looked at for it: one each two minutes.
-READ_AT_MOST = 21_600
+#: The chart reads no more rows than these: one every two minutes.
+MAX_READINGS = 21_600
 #: ``check_balance`` runs every hour.
 OLD_AFTER = timedelta(hours=3)
 
-_Readings = list[tuple[datetime, Decimal]]
+_Reading = tuple[datetime, Decimal]
+#: The amount is None where a step of the chart has no reading.
+_Point = tuple[datetime, Decimal | None]
 
 
 @dataclass(frozen=True)
 class Balance:
-    """``ends``: a sentence on until when it will do."""
+    """``forecast`` is a sentence about how long the balance will last."""
 
     amount: str
     read_at: datetime
     is_old: bool
     is_low: bool
-    ends: str
+    forecast: str
     chart: Chart
 
 
@@ -50,20 +52,20 @@ def balance(reading: BalanceReading) -> Balance:
         reading.read_at,
         timezone.now() - reading.read_at > OLD_AFTER,
         threshold is not None and reading.balance <= threshold,
-        _ends(),
+        _forecast_sentence(),
         _chart(reading.currency),
     )
 
 
-def _ends() -> str:
-    told = forecast()
-    if told is None or told.ends_on is None:
+def _forecast_sentence() -> str:
+    prediction = forecast()
+    if prediction is None or prediction.ends_on is None:
         return _("Nothing was spent on the last full days that were synced: no end is in sight.")
     return _(
         "At %(spend)s a day, as on the last full days that were synced, it will do until %(day)s."
     ) % {
-        "spend": formatting.money(told.spend_per_day, told.currency),
-        "day": formatting.day(told.ends_on),
+        "spend": formatting.money(prediction.spend_per_day, prediction.currency),
+        "day": formatting.day(prediction.ends_on),
     }
 
 
@@ -72,56 +74,54 @@ def _chart(currency: str) -> Chart:
     readings = BalanceReading.objects.filter(
         read_at__gt=now - DAYS * timedelta(days=1), read_at__lte=now
     )
-    newest_first = readings.order_by("-read_at").values_list("read_at", "balance")[:READ_AT_MOST]
-    points = _thinned(list(newest_first), now)
-    shown = [point for point in points if point[1] is not None]
+    newest_first = readings.order_by("-read_at").values_list("read_at", "balance")[:MAX_READINGS]
+    points = _thin_out(list(newest_first), now)
+    read = [(moment, amount) for moment, amount in points if amount is not None]
     return Chart(
         "balance",
         _("Balance of the last %(days)d days") % {"days": DAYS},
-        _message(shown, currency),
+        _message(read, currency),
         [_("read"), _("balance")],
         [
             [_moment(moment), formatting.money(amount, currency)]
-            for moment, amount in reversed(shown)
+            for moment, amount in reversed(read)
         ],
-        {
-            "type": "line",
-            "unit": "money",
-            "currency": currency,
-            "labels": [
-                _local(moment).replace(tzinfo=None).isoformat(timespec="minutes")
-                for moment, _amount in points
-            ],
-            "series": [
-                {
-                    "name": "balance",
-                    "label": _("balance"),
-                    "values": [
-                        None if amount is None else float(amount) for _moment, amount in points
-                    ],
-                }
-            ],
-        },
+        _chart_data(points, currency),
     )
 
 
-def _thinned(newest_first: _Readings, now: datetime) -> list[tuple[datetime, Decimal | None]]:
-    """The newest reading of each step, and its beginning where there is none; from the first
-    reading on.
+def _chart_data(points: list[_Point], currency: str) -> dict[str, object]:
+    values = [None if amount is None else float(amount) for _moment, amount in points]
+    return {
+        "type": "line",
+        "unit": "money",
+        "currency": currency,
+        "labels": [
+            _local(moment).replace(tzinfo=None).isoformat(timespec="minutes")
+            for moment, _amount in points
+        ],
+        "series": [{"name": "balance", "label": _("balance"), "values": values}],
+    }
+
+
+def _thin_out(newest_first: list[_Reading], now: datetime) -> list[_Point]:
+    """Return one point per step, oldest first, beginning with the step of the oldest reading.
+
+    The point is the newest reading of the step, or the beginning of the step without an amount.
     """
-    kept: dict[int, tuple[datetime, Decimal]] = {}
+    newest_of_step: dict[int, _Reading] = {}
     for moment, amount in newest_first:
-        kept.setdefault((now - moment) // STEP, (moment, amount))
+        newest_of_step.setdefault((now - moment) // STEP, (moment, amount))
     return [
-        kept.get(steps, (now - STEP * (steps + 1), None))
-        for steps in range(max(kept, default=-1), -1, -1)
+        newest_of_step.get(steps, (now - STEP * (steps + 1), None))
+        for steps in range(max(newest_of_step, default=-1), -1, -1)
     ]
 
 
-def _message(shown: list[tuple[datetime, Decimal | None]], currency: str) -> str:
-    if not shown:
+def _message(readings: list[_Reading], currency: str) -> str:
+    if not readings:
         return _("No balance was read in this time.")
-    (first, before), (last, after) = shown[0], shown[-1]
+    (first, before), (last, after) = readings[0], readings[-1]
     return _("From %(before)s (%(first)s) to %(after)s (%(last)s).") % {
         "before": formatting.money(before, currency),
         "first": _moment(first),
@@ -131,7 +131,7 @@ def _message(shown: list[tuple[datetime, Decimal | None]], currency: str) -> str
 
 
 def _local(moment: datetime) -> datetime:
-    """In the reader's zone."""
+    """Return the moment in the reader's time zone."""
     return timezone.localtime(moment) if timezone.is_aware(moment) else moment
 
 

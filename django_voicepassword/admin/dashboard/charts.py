@@ -1,5 +1,7 @@
-"""The charts: what dashboard.js draws, what each says in a sentence, and the table of the same
-figures.
+"""The charts by day.
+
+Each has the data that dashboard.js draws, a sentence that sums it up, and the same figures as a
+table.
 """
 
 from __future__ import annotations
@@ -7,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from decimal import Decimal
+from typing import TypeVar
 
 from django.utils.translation import gettext as _
 
@@ -15,12 +18,14 @@ from django_voicepassword.admin.dashboard import formatting
 from django_voicepassword.statistics import Figures
 
 Days = list[tuple[date, Figures]]
+Number = TypeVar("Number", int, float, Decimal)
 
 
 @dataclass(frozen=True)
 class Chart:
-    """``data`` goes to dashboard.js as JSON; the first of each row is its header, the newest row
-    comes first.
+    """``data`` goes to dashboard.js as JSON.
+
+    ``rows`` are those of the table, the newest first; the first cell of each is its header.
     """
 
     name: str
@@ -28,15 +33,19 @@ class Chart:
     message: str
     columns: list[str]
     rows: list[list[str]]
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, object] = field(default_factory=dict)
 
 
-def by_day(days: Days, whole: Figures, currency: str) -> list[Chart]:
-    """``whole``: the figures of all the days together."""
-    return [_outcomes(days, whole), _spend(days, whole, currency), _conversion(days, whole)]
+def by_day(days: Days, total: Figures, currency: str) -> list[Chart]:
+    """Return the charts of outcomes, spend and conversion.
+
+    ``total`` has the figures of all days together: the conversion of a period is not the mean of
+    its days.
+    """
+    return [_outcomes(days, total), _spend(days, total, currency), _conversion(days, total)]
 
 
-def _outcomes(days: Days, whole: Figures) -> Chart:
+def _outcomes(days: Days, total: Figures) -> Chart:
     labels = {
         "answered": _("answered"),
         "unanswered": _("not answered"),
@@ -45,134 +54,134 @@ def _outcomes(days: Days, whole: Figures) -> Chart:
         "waiting": _("no final state yet"),
     }
     parts = ", ".join(
-        f"{label}: {formatting.whole(getattr(whole, name))}" for name, label in labels.items()
+        f"{label}: {formatting.whole(getattr(total, name))}" for name, label in labels.items()
     )
     message = _("%(calls)s calls in all (%(parts)s); most on %(day)s: %(most)s.")
     return Chart(
         "calls",
         _("Calls by outcome"),
-        _told(
+        _summarize(
             message,
             days,
-            lambda one: one.calls,
+            lambda figures: figures.calls,
             formatting.whole,
-            calls=formatting.whole(whole.calls),
+            calls=formatting.whole(total.calls),
             parts=parts,
         ),
         [_("day"), _("calls"), *labels.values(), _("refused")],
-        _rows(days, "calls", *labels, "refused"),
+        _count_rows(days, "calls", *labels, "refused"),
         {
             "type": "bar",
             "unit": "count",
             "labels": _labels(days),
             "series": [
-                {"name": name, "label": label, "values": [getattr(one, name) for _day, one in days]}
+                _series(name, label, [getattr(figures, name) for _day, figures in days])
                 for name, label in labels.items()
             ],
         },
     )
 
 
-def _spend(days: Days, whole: Figures, currency: str) -> Chart:
-    def write(amount: Any) -> str:
+def _spend(days: Days, total: Figures, currency: str) -> Chart:
+    def write(amount: Decimal) -> str:
         return formatting.money(amount, currency)
 
     message = _("%(spend)s in all; most on %(day)s: %(most)s.")
+    values = [float(figures.cost) for _day, figures in days]
     return Chart(
         "spend",
         _("Spend"),
-        _told(message, days, lambda one: one.cost, write, spend=write(whole.cost)),
+        _summarize(message, days, lambda figures: figures.cost, write, spend=write(total.cost)),
         [_("day"), _("spend")],
-        [[formatting.day(day), write(one.cost)] for day, one in reversed(days)],
+        [[formatting.day(day), write(figures.cost)] for day, figures in reversed(days)],
         {
             "type": "bar",
             "unit": "money",
             "currency": currency,
             "labels": _labels(days),
-            "series": [
-                {
-                    "name": "spend",
-                    "label": _("spend"),
-                    "values": [float(one.cost) for _day, one in days],
-                }
-            ],
+            "series": [_series("spend", _("spend"), values)],
         },
     )
 
 
-def _conversion(days: Days, whole: Figures) -> Chart:
-    known = [(day, one) for day, one in days if one.conversion is not None]
-    message = _(
-        "%(conversion)s over the whole period; highest on %(day)s: %(most)s; lowest on %(low_day)s: %(least)s."
-    )
-    told = (
-        _none()
-        if not known
-        else _told(
-            message,
-            known,
-            lambda one: one.conversion,
-            formatting.percent,
-            conversion=formatting.percent(whole.conversion),
-        )
-    )
+def _conversion(days: Days, total: Figures) -> Chart:
+    values = [figures.conversion for _day, figures in days]
     return Chart(
         "conversion",
         _("Conversion"),
-        told,
+        _summarize_conversion(days, total),
         [_("day"), _("verifications started"), _("verifications approved"), _("conversion")],
         [
             [
                 formatting.day(day),
-                formatting.whole(one.started),
-                formatting.whole(one.approved),
-                formatting.percent(one.conversion),
+                formatting.whole(figures.started),
+                formatting.whole(figures.approved),
+                formatting.percent(figures.conversion),
             ]
-            for day, one in reversed(days)
+            for day, figures in reversed(days)
         ],
         {
             "type": "line",
             "unit": "percent",
             "labels": _labels(days),
-            "series": [
-                {
-                    "name": "conversion",
-                    "label": _("conversion"),
-                    "values": [one.conversion for _day, one in days],
-                }
-            ],
+            "series": [_series("conversion", _("conversion"), values)],
         },
     )
 
 
-def _told(
+def _summarize_conversion(days: Days, total: Figures) -> str:
+    # A day without verifications has no conversion, which is not a conversion of zero.
+    days = [(day, figures) for day, figures in days if figures.conversion is not None]
+    if not days:
+        return _nothing_happened()
+    message = _(
+        "%(conversion)s over the whole period; highest on %(day)s: %(most)s; "
+        "lowest on %(low_day)s: %(least)s."
+    )
+    return _summarize(
+        message,
+        days,
+        lambda figures: figures.conversion or 0.0,
+        formatting.percent,
+        conversion=formatting.percent(total.conversion),
+    )
+
+
+def _summarize(
     message: str,
     days: Days,
-    read: Callable[[Figures], Any],
-    write: Callable[[Any], str],
-    **told: str,
+    read: Callable[[Figures], Number],
+    write: Callable[[Number], str],
+    **values: str,
 ) -> str:
-    """A sentence with the days of the highest and of the lowest figure in it; another one where
-    nothing happened.
-    """
-    high_day, high = max(days, key=lambda one: read(one[1]))
-    low_day, low = min(days, key=lambda one: read(one[1]))
+    """Put ``values`` and the days with the highest and the lowest figure into ``message``."""
+    high_day, high = max(days, key=lambda entry: read(entry[1]))
+    low_day, low = min(days, key=lambda entry: read(entry[1]))
     if not high.calls and not high.started:
-        return _none()
-    told |= {"day": formatting.day(high_day), "most": write(read(high))}
-    return message % {**told, "low_day": formatting.day(low_day), "least": write(read(low))}
+        return _nothing_happened()
+    return message % {
+        **values,
+        "day": formatting.day(high_day),
+        "most": write(read(high)),
+        "low_day": formatting.day(low_day),
+        "least": write(read(low)),
+    }
 
 
-def _none() -> str:
+def _nothing_happened() -> str:
     return _("There was nothing in this period.")
 
 
+def _series(name: str, label: str, values: list[float | None] | list[float]) -> dict[str, object]:
+    return {"name": name, "label": label, "values": values}
+
+
 def _labels(days: Days) -> list[str]:
-    return [day.isoformat() for day, _one in days]
+    return [day.isoformat() for day, _figures in days]
 
 
-def _rows(days: Days, *names: str) -> list[list[str]]:
+def _count_rows(days: Days, *names: str) -> list[list[str]]:
     return [
-        [formatting.day(day), *(formatting.whole(getattr(one, name)) for name in names)]
-        for day, one in reversed(days)
+        [formatting.day(day), *(formatting.whole(getattr(figures, name)) for name in names)]
+        for day, figures in reversed(days)
     ]

@@ -1,4 +1,4 @@
-"""Figures as a person reads them, in the reader's language."""
+"""Figures as text in the active language."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_voicepassword.models import CallRequest
+from django_voicepassword.models import money as amounts
 
-#: What has no value: a rate without a base.
-NONE = "–"
+#: Stands for a figure without a value, such as a rate without a base.
+NO_VALUE = "–"
 
 
 def whole(number: int) -> str:
@@ -20,25 +21,21 @@ def whole(number: int) -> str:
 
 
 def percent(rate: float | None, places: int = 1) -> str:
-    """A rate from 0 to 1."""
+    """Format a rate from 0 to 1 as a percentage."""
     if rate is None:
-        return NONE
+        return NO_VALUE
     return _("%(percent)s%%") % {
         "percent": number_format(round(rate * 100, places), places, force_grouping=True)
     }
 
 
 def money(amount: Decimal | None, currency: str = "") -> str:
-    """An amount with two places; ``currency`` is the provider's word, where it told one."""
-    if amount is None:
-        return NONE
-    shown = number_format(amount.quantize(Decimal("0.01")), 2, force_grouping=True)
-    # The amount and its currency stay in one line.
-    return f"{shown}\N{NO-BREAK SPACE}{currency}" if currency else str(shown)
+    """Format an amount; ``currency`` is the provider's word, empty where it gave none."""
+    return NO_VALUE if amount is None else amounts.rounded(amount, currency)
 
 
 def seconds(number: int | None) -> str:
-    return NONE if number is None else ngettext("%d s", "%d s", number) % number
+    return NO_VALUE if number is None else ngettext("%d s", "%d s", number) % number
 
 
 def day(value: date) -> str:
@@ -50,7 +47,7 @@ def prefix(digits: str) -> str:
 
 
 def channel(value: str) -> str:
-    """A channel in words; the empty one is all together."""
+    """Return the label of a channel; the empty value stands for all channels together."""
     return str(CallRequest.Channel(value).label) if value else _("all channels")
 
 

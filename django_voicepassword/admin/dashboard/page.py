@@ -1,4 +1,4 @@
-"""The page itself: who may see it, where it is, and what goes into its template."""
+"""The page of the dashboard: its permission, its URL and its context."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
@@ -18,8 +19,8 @@ from django.views.decorators.http import require_safe
 from django_voicepassword.admin.base import HistoryAdmin
 from django_voicepassword.admin.dashboard import charts, tables
 from django_voicepassword.admin.dashboard.balance import balance, newest_reading
-from django_voicepassword.admin.dashboard.query import Asked, read_asked
-from django_voicepassword.admin.dashboard.reconciliation import books
+from django_voicepassword.admin.dashboard.query import Selection, read_selection
+from django_voicepassword.admin.dashboard.reconciliation import reconcile
 from django_voicepassword.admin.dashboard.tiles import tiles
 from django_voicepassword.conf import settings
 from django_voicepassword.models import Dashboard
@@ -31,14 +32,14 @@ NAME = "django_voicepassword_dashboard"
 
 @admin.register(Dashboard)
 class DashboardAdmin(HistoryAdmin):
-    """A page in the place of a list."""
+    """Shows the dashboard where Django shows a list of rows: the model has none."""
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return bool(request.user.has_perm("django_voicepassword.view_dailystatistics"))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.changelist_view)
-        # The second name is the one that the index and the menus look for.
+        # Django's index page and the menus of themes reverse the second name.
         return [path("", view, name=NAME), path("", view, name=f"{NAME}_changelist")]
 
     @method_decorator(require_safe)
@@ -48,41 +49,38 @@ class DashboardAdmin(HistoryAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         request.current_app = self.admin_site.name
-        asked = read_asked(request.GET, provider_today())
+        selection = read_selection(request.GET, provider_today())
         context = {
             **self.admin_site.each_context(request),
             "title": _("Dashboard"),
-            "asked": asked,
-            **self._shown(asked),
+            "selection": selection,
+            **self._figures(selection),
             "differing_calls": self._differing_calls(request),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/django_voicepassword/dashboard/page.html", context)
 
-    def _shown(self, asked: Asked) -> dict[str, Any]:
-        """Every figure of the page; what the database is asked does not depend on the number of
-        calls.
-        """
-        period = asked.period
+    def _figures(self, selection: Selection) -> dict[str, Any]:
+        """Return every figure of the page, by a number of queries that does not grow with calls."""
+        period = selection.period
         reading = newest_reading()
         currency = reading.currency if reading else ""
         days, channels = period.by_day(), period.by_channel()
-        drawn = charts.by_day(days, channels[period.channel], currency)
-        left = balance(reading) if reading else None
+        daily_charts = charts.by_day(days, channels[period.channel], currency)
+        latest_balance = balance(reading) if reading else None
+        all_charts = [*daily_charts, *([latest_balance.chart] if latest_balance else [])]
         oldest = oldest_day()
         return {
             "now": django_timezone.now(),
             "tiles": tiles(period, days, datetime.now(timezone.utc), currency),
             "channels": tables.by_channel(channels, currency),
-            "charts": drawn,
+            "charts": daily_charts,
             "hours": tables.by_hour(period),
             "prefixes": tables.worst_prefixes(period, currency),
-            "enough": tables.ENOUGH,
-            "balance": left,
-            "books": books(period),
-            "chart_data": {
-                chart.name: chart.data for chart in [*drawn, *([left.chart] if left else [])]
-            },
+            "min_started": tables.MIN_STARTED,
+            "balance": latest_balance,
+            "reconciliation": reconcile(period),
+            "chart_data": {chart.name: chart.data for chart in all_charts},
             "uncounted_before": oldest if oldest and oldest > period.first else None,
             "is_uncounted": oldest is None,
             "provider_zone": settings.PROVIDER_TIME_ZONE,
@@ -90,8 +88,9 @@ class DashboardAdmin(HistoryAdmin):
         }
 
     def _differing_calls(self, request: HttpRequest) -> str:
-        """The list of the calls whose figures differ; empty for who may not see calls, or where no
-        list is.
+        """Return the address of the list of calls with a difference.
+
+        Empty if the user may not see calls, or if this admin site has no list of them.
         """
         if not request.user.has_perm("django_voicepassword.view_callrequest"):
             return ""

@@ -13,20 +13,24 @@ from django_voicepassword.statistics.reading import Period
 
 @dataclass(frozen=True)
 class Difference:
-    """A day to look into; ``told``: the rows that the provider announced, empty where they came."""
+    """A day with differences.
+
+    ``announced`` compares the rows that came with those that the provider announced; it is empty
+    where all of them came.
+    """
 
     key: int
     day: str
     mismatched: str
     missing: str
     unreadable: str
-    told: str
+    announced: str
     imported: str
 
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """How many ``days`` the period has, how many of them were compared, and what was found there."""
+    """The comparison of a period: how many of its ``days`` were compared, and the differences."""
 
     is_compared: bool
     days: str
@@ -35,8 +39,8 @@ class Reconciliation:
     differences: list[Difference]
 
 
-def books(period: Period) -> Reconciliation:
-    """Of all channels: a day is synced as a whole."""
+def reconcile(period: Period) -> Reconciliation:
+    """Compare all channels together: a day is synced as a whole."""
     synced = list(
         DailyStatistics.objects.filter(date__gte=period.first, date__lte=period.last)
         .order_by("-date")
@@ -66,14 +70,13 @@ def _difference(day: DailyStatistics) -> Difference:
         formatting.whole(day.mismatched),
         formatting.whole(day.missing),
         formatting.whole(day.unreadable),
-        _rows(day) if _lacks_rows(day) else "",
+        _announced(day) if _lacks_rows(day) else "",
         formatting.whole(day.imported),
     )
 
 
-def _rows(day: DailyStatistics) -> str:
-    told = {
+def _announced(day: DailyStatistics) -> str:
+    return _("%(came)s of %(told)s") % {
         "came": formatting.whole(day.rows + day.unreadable),
         "told": formatting.whole(day.told_rows or 0),
     }
-    return _("%(came)s of %(told)s") % told

@@ -1,11 +1,12 @@
-"""Today so far, beside the same time of yesterday and of the same weekday last week."""
+"""Today so far, compared with the same time of yesterday and of the same weekday last week."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from decimal import Decimal
+from typing import Generic, TypeVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,8 +15,10 @@ from django_voicepassword.admin.dashboard import formatting
 from django_voicepassword.statistics import Figures
 from django_voicepassword.statistics.reading import Period, until
 
-#: Days ago -> the words for more, less, the same, and for what cannot be compared.
-_EARLIER = {
+Number = TypeVar("Number", int, float, Decimal)
+
+#: Days ago -> the sentences for more, less, the same, and not comparable.
+_SENTENCES = {
     1: (
         gettext_lazy("%(difference)s more than yesterday (%(before)s)"),
         gettext_lazy("%(difference)s less than yesterday (%(before)s)"),
@@ -29,14 +32,14 @@ _EARLIER = {
         gettext_lazy("a week ago: %(before)s"),
     ),
 }
-_MORE, _LESS, _SAME, _NONE = range(4)
+_MORE, _LESS, _SAME, _NOT_COMPARABLE = range(4)
 
 
 @dataclass(frozen=True)
 class Change:
-    """``direction``: up, down or empty; ``tone``: good, bad or plain."""
+    """A comparison in words. ``direction`` is up, down or empty; ``tone`` good, bad or plain."""
 
-    words: str
+    text: str
     direction: str = ""
     tone: str = "plain"
 
@@ -49,92 +52,106 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """How a figure is read, written and compared; ``wanted``: 1 where more is better, -1 where it
-    is worse.
+class Metric(Generic[Number]):
+    """A figure of a tile: how to read, format and compare it.
+
+    ``compare`` returns the difference as text, empty where it is too small to show. ``better`` is
+    1 if more is better, -1 if less is better, 0 if neither.
     """
 
     label: str
-    read: Callable[[Figures], Any]
-    write: Callable[[Any], str]
-    compare: Callable[[Any, Any], str]
-    wanted: int = 0
+    read: Callable[[Figures], Number | None]
+    write: Callable[[Number], str]
+    compare: Callable[[Number, Number], str]
+    better: int = 0
+
+    def tile(self, today: Figures, earlier: dict[int, Figures]) -> Tile:
+        """Return the tile; ``earlier`` maps days ago to their figures up to the same time."""
+        now = self.read(today)
+        changes = [
+            self.change(days_ago, now, self.read(figures)) for days_ago, figures in earlier.items()
+        ]
+        return Tile(self.label, self._format(now), changes)
+
+    def change(self, days_ago: int, now: Number | None, before: Number | None) -> Change:
+        sentences, values = _SENTENCES[days_ago], {"before": self._format(before)}
+        if now is None or before is None or self._lacks_base(now, before):
+            return Change(sentences[_NOT_COMPARABLE] % values)
+        difference = self.compare(now, before)
+        if not difference:
+            return Change(sentences[_SAME] % values)
+        is_more = now > before
+        text = sentences[_MORE if is_more else _LESS] % {**values, "difference": difference}
+        return Change(text, "up" if is_more else "down", self._tone(is_more))
+
+    def _format(self, value: Number | None) -> str:
+        return formatting.NO_VALUE if value is None else self.write(value)
+
+    def _lacks_base(self, now: Number, before: Number) -> bool:
+        """Whether the change would be a percentage of zero."""
+        return self.compare is _relative and not before and now != before
+
+    def _tone(self, is_more: bool) -> str:
+        if not self.better:
+            return "plain"
+        return "good" if is_more == (self.better > 0) else "bad"
 
 
 def tiles(
     period: Period, days: list[tuple[date, Figures]], now: datetime, currency: str
 ) -> list[Tile]:
-    """``days`` are those of the period: where today is among them it was counted already."""
+    """Return the tiles of the period's channel.
+
+    ``days`` are those of the period: if today is among them, its figures need no further query.
+    """
     channel = period.channel
-    so_far = dict(days).get(period.today) or until(now, 0, channel)
-    earlier = {ago: until(now, ago, channel) for ago in _EARLIER}
-    return [
-        Tile(
-            kind.label,
-            kind.write(kind.read(so_far)),
-            [
-                _change(kind, ago, kind.read(so_far), kind.read(figures))
-                for ago, figures in earlier.items()
-            ],
-        )
-        for kind in _kinds(currency)
-    ]
+    today = dict(days).get(period.today) or until(now, 0, channel)
+    earlier = {days_ago: until(now, days_ago, channel) for days_ago in _SENTENCES}
+    return [metric.tile(today, earlier) for metric in metrics(currency)]
 
 
-def _kinds(currency: str) -> list[_Kind]:
-    def money(amount: Any) -> str:
+def metrics(currency: str) -> list[Metric[int] | Metric[float] | Metric[Decimal]]:
+    def money(amount: Decimal) -> str:
         return formatting.money(amount, currency)
 
     return [
-        _Kind(_("Calls"), lambda one: one.calls, formatting.whole, _relative),
-        _Kind(_("Conversion"), lambda one: one.conversion, formatting.percent, _points, wanted=1),
-        _Kind(
+        Metric[int](_("Calls"), lambda figures: figures.calls, formatting.whole, _relative),
+        Metric[float](
+            _("Conversion"),
+            lambda figures: figures.conversion,
+            formatting.percent,
+            _points,
+            better=1,
+        ),
+        Metric[Decimal](
             _("Cost per approved login"),
-            lambda one: one.cost_per_approval,
+            lambda figures: figures.cost_per_approval,
             money,
             _relative,
-            wanted=-1,
+            better=-1,
         ),
-        _Kind(_("Answer rate"), lambda one: one.answer_rate, formatting.percent, _points),
-        _Kind(
+        Metric[float](
+            _("Answer rate"), lambda figures: figures.answer_rate, formatting.percent, _points
+        ),
+        Metric[int](
             _("Median time to the code"),
-            lambda one: one.median_seconds,
+            lambda figures: figures.median_seconds,
             formatting.seconds,
             _seconds,
-            wanted=-1,
+            better=-1,
         ),
-        _Kind(_("Spend"), lambda one: one.cost, money, _relative),
+        Metric[Decimal](_("Spend"), lambda figures: figures.cost, money, _relative),
     ]
 
 
-def _change(kind: _Kind, ago: int, now: Any, before: Any) -> Change:
-    told = {"before": kind.write(before)}
-    if (
-        now is None
-        or before is None
-        or (now != before and not before and kind.compare is _relative)
-    ):
-        return Change(_EARLIER[ago][_NONE] % told)
-    difference = kind.compare(now, before)
-    if not difference:
-        return Change(_EARLIER[ago][_SAME] % told)
-    is_more = now > before
-    is_good = kind.wanted == (1 if is_more else -1)
-    return Change(
-        _EARLIER[ago][_MORE if is_more else _LESS] % {**told, "difference": difference},
-        "up" if is_more else "down",
-        "plain" if not kind.wanted else "good" if is_good else "bad",
-    )
-
-
-def _relative(now: Any, before: Any) -> str:
-    """In per cent of what was before; empty where the difference is too small to be told."""
+def _relative(now: float | Decimal, before: float | Decimal) -> str:
+    """Return the change in per cent of the earlier value."""
     rate = round(abs(float(now) / float(before) - 1), 3) if before else 0
     return formatting.percent(rate, 0 if rate >= 0.1 else 1) if rate else ""
 
 
 def _points(now: float, before: float) -> str:
-    """Between two rates."""
+    """Return the difference between two rates in percentage points."""
     points = round(abs(now - before) * 100, 1)
     return _("%(points)s points") % {"points": formatting.decimal(points)} if points else ""
 

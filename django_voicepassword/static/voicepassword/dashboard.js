@@ -1,48 +1,49 @@
-// Draws the charts of the dashboard. The page works without this script: every figure stands in a table too.
+// Draws the charts of the dashboard. The page works without this script: its tables have every figure too.
 
 const { Chart } = window;
 const page = document.querySelector(".vp-dashboard");
-const figures = JSON.parse(document.getElementById("vp-chart-data").textContent);
+const charts = JSON.parse(document.getElementById("vp-chart-data").textContent);
 const language = document.documentElement.lang || undefined;
-const POINTS_UP_TO = 60;
-// What a bar is drawn with beside its colour, for who cannot tell the colours apart.
+// With more values than this, a chart has no point markers and no gaps between its bars.
+const MAX_POINTS = 60;
+// Patterns of the bars, for readers who cannot distinguish their colours.
 const PATTERNS = { unanswered: "rising", failed: "crossed", unknown: "dots", waiting: "falling" };
 
-// A colour of the stylesheet as the page's scheme has it now.
+// Returns a colour of the stylesheet (of the page's text without a name) in the present scheme.
 function colour(name) {
   const probe = document.createElement("span");
   probe.style.color = name ? `var(--vp-${name})` : "inherit";
   page.append(probe);
-  const found = getComputedStyle(probe).color;
+  const value = getComputedStyle(probe).color;
   probe.remove();
-  return found;
+  return value;
 }
 
-const line = (pen, ...ends) => { pen.moveTo(ends[0], ends[1]); pen.lineTo(ends[2], ends[3]); };
+const line = (context, x1, y1, x2, y2) => { context.moveTo(x1, y1); context.lineTo(x2, y2); };
 const STROKES = {
-  rising: (pen) => { line(pen, -2, 6, 2, 2); line(pen, 0, 8, 8, 0); line(pen, 6, 10, 10, 6); },
-  falling: (pen) => { line(pen, -2, 2, 2, 6); line(pen, 0, 0, 8, 8); line(pen, 6, -2, 10, 2); },
-  crossed: (pen) => { STROKES.rising(pen); STROKES.falling(pen); },
-  dots: (pen) => { pen.arc(4, 4, 1.25, 0, 7); },
+  rising: (context) => { line(context, -2, 6, 2, 2); line(context, 0, 8, 8, 0); line(context, 6, 10, 10, 6); },
+  falling: (context) => { line(context, -2, 2, 2, 6); line(context, 0, 0, 8, 8); line(context, 6, -2, 10, 2); },
+  crossed: (context) => { STROKES.rising(context); STROKES.falling(context); },
+  dots: (context) => { context.arc(4, 4, 1.25, 0, 7); },
 };
 
-function filling(name) {
+function fill(name) {
   const strokes = STROKES[PATTERNS[name]];
   if (!strokes) {
     return colour(name);
   }
   const tile = document.createElement("canvas");
   tile.width = tile.height = 8;
-  const pen = tile.getContext("2d");
-  pen.fillStyle = colour(name);
-  pen.fillRect(0, 0, 8, 8);
-  pen.strokeStyle = colour("panel");
-  // The usual outcome fills the chart: its stripes are to be seen, not to flicker.
-  pen.lineWidth = name === "unanswered" ? 0.5 : 1.25;
-  pen.beginPath();
-  strokes(pen);
-  pen.stroke();
-  return pen.createPattern(tile, "repeat");
+  const context = tile.getContext("2d");
+  context.fillStyle = colour(name);
+  context.fillRect(0, 0, 8, 8);
+  context.strokeStyle = colour("panel");
+  // The most frequent outcome covers most of the chart: thicker stripes would flicker.
+  context.lineWidth = name === "unanswered" ? 0.5 : 1.25;
+  context.beginPath();
+  strokes(context);
+  context.stroke();
+  return context.createPattern(tile, "repeat");
 }
 
 function formatter(options) {
@@ -53,7 +54,7 @@ function formatter(options) {
   }
 }
 
-function numbers({ unit, currency }, compact) {
+function numberFormatter({ unit, currency }, compact) {
   const short = compact ? { notation: "compact" } : {};
   if (unit === "percent") {
     const format = formatter({ style: "percent", maximumFractionDigits: compact ? 0 : 1 });
@@ -67,8 +68,9 @@ function numbers({ unit, currency }, compact) {
   return (value) => format.format(value);
 }
 
-// Days and moments come as they are to be read: no zone of the browser may move them.
-function moments(options) {
+// Formats the labels of an axis. They are in the time zone of the page already: format them as UTC, so that the
+// browser's time zone does not shift them.
+function dateFormatter(options) {
   let format;
   try {
     format = new Intl.DateTimeFormat(language, { ...options, timeZone: "UTC" });
@@ -80,14 +82,14 @@ function moments(options) {
 
 function dataset(chart, { name, label, values }) {
   const isLine = chart.type === "line";
-  // Between two readings there was a balance too; a day without verifications has no conversion.
+  // Connect the readings of a balance; leave a gap for a day without verifications, which has no conversion.
   const spanGaps = chart.unit === "money";
-  const isShort = values.length <= POINTS_UP_TO || values.filter((value) => value !== null).length === 1;
-  const isPoint = (index) => isShort || (!spanGaps && isLone(values, index));
+  const isShort = values.length <= MAX_POINTS || values.filter((value) => value !== null).length === 1;
+  const isPoint = (index) => isShort || (!spanGaps && isIsolated(values, index));
   return {
     label,
     data: values,
-    backgroundColor: filling(name),
+    backgroundColor: fill(name),
     borderColor: isLine ? colour(name) : colour("panel"),
     borderWidth: isLine ? 2 : 0,
     pointRadius: ({ dataIndex }) => (isPoint(dataIndex) ? 3 : 0),
@@ -95,19 +97,19 @@ function dataset(chart, { name, label, values }) {
     spanGaps,
     borderJoinStyle: "round",
     barPercentage: 1,
-    categoryPercentage: values.length > POINTS_UP_TO ? 1 : 0.85,
+    categoryPercentage: values.length > MAX_POINTS ? 1 : 0.85,
   };
 }
 
-// A value between gaps has no line: it must be seen as a point.
-function isLone(values, index) {
+// A value between two gaps has no line: draw a point.
+function isIsolated(values, index) {
   return values[index] !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null;
 }
 
 function scales(chart) {
   const quiet = colour("quiet");
-  const short = moments({ day: "numeric", month: "short" });
-  const number = numbers(chart, true);
+  const short = dateFormatter({ day: "numeric", month: "short" });
+  const number = numberFormatter(chart, true);
   const isStacked = chart.type === "bar";
   return {
     x: {
@@ -128,16 +130,16 @@ function scales(chart) {
 }
 
 function plugins(chart) {
-  const full = moments(
+  const full = dateFormatter(
     chart.labels[0]?.includes("T") ? { dateStyle: "medium", timeStyle: "short" } : { dateStyle: "full" },
   );
-  const number = numbers(chart, false);
+  const number = numberFormatter(chart, false);
   const isMany = chart.series.length > 1;
   return {
     legend: {
       display: isMany,
       position: "bottom",
-      // What only a mouse can do is not offered.
+      // No click: the keyboard could not do the same.
       onClick: null,
       labels: { color: colour(""), boxWidth: 16, boxHeight: 12 },
     },
@@ -153,11 +155,11 @@ function plugins(chart) {
 }
 
 function draw(canvas) {
-  const chart = figures[canvas.dataset.vpChart];
+  const chart = charts[canvas.dataset.vpChart];
   canvas.parentElement.hidden = false;
   return new Chart(canvas, {
     type: chart.type,
-    data: { labels: chart.labels, datasets: chart.series.map((one) => dataset(chart, one)) },
+    data: { labels: chart.labels, datasets: chart.series.map((series) => dataset(chart, series)) },
     options: {
       responsive: true,
       maintainAspectRatio: false,
@@ -169,17 +171,18 @@ function draw(canvas) {
   });
 }
 
-let drawn = [];
+let instances = [];
 
 function drawAll() {
-  drawn.forEach((chart) => chart.destroy());
+  instances.forEach((chart) => chart.destroy());
   Chart.defaults.font.family = getComputedStyle(page).fontFamily;
-  drawn = [...document.querySelectorAll("canvas[data-vp-chart]")].map(draw);
+  instances = [...document.querySelectorAll("canvas[data-vp-chart]")].map(draw);
 }
 
 if (Chart) {
   drawAll();
-  // The scheme: the reader's choice in the admin (data-theme, or a class in other themes) or that of the system.
+  // Draw again in the new colours when the reader changes the scheme in the admin (data-theme, or a class in other
+  // themes) or in the system.
   new MutationObserver(drawAll).observe(document.documentElement, { attributeFilter: ["data-theme", "class"] });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
 }

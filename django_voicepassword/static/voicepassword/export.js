@@ -1,9 +1,9 @@
-// The download works without this script. With it the page tells how far it is, and saves no half of a file.
+// The download works without this script. With it, the page shows the progress and saves no incomplete file.
 
 const language = document.documentElement.lang || undefined;
-// A reader's ear is not to be filled with numbers.
-const PAUSE = 2000;
-const NEW_LINE = 10;
+// Milliseconds between two messages: a screen reader reads each of them out.
+const MESSAGE_INTERVAL = 2000;
+const LINE_FEED = 10;
 
 function formatter(options) {
   try {
@@ -16,8 +16,8 @@ function formatter(options) {
 const whole = formatter({});
 const percent = formatter({ style: "percent" });
 
-function words(template, values) {
-  return template.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+function fill(template, values) {
+  return template.replace(/\{(\w+)\}/g, (placeholder, name) => values[name] ?? placeholder);
 }
 
 class Page {
@@ -25,10 +25,10 @@ class Page {
     this.form = form;
     this.texts = form.dataset;
     this.bar = form.querySelector("[data-vp-progress]");
-    this.told = form.querySelector("[data-vp-told]");
+    this.status = form.querySelector("[data-vp-status]");
     this.stop = form.querySelector("[data-vp-stop]");
     this.submit = form.querySelector("[type=submit]");
-    this.toldAt = 0;
+    this.saidAt = 0;
   }
 
   begin() {
@@ -38,14 +38,14 @@ class Page {
     this.say(this.texts.preparing);
   }
 
-  // Rows of a stream, or bytes of a file whose length is known.
+  // Shows the progress in rows of a CSV stream, or in bytes of an XLSX file, whose length is known.
   progress(received, expected, isRows) {
     this.bar.max = Math.max(expected, 1);
     this.bar.value = Math.min(received, expected);
-    if (Date.now() - this.toldAt >= PAUSE) {
+    if (Date.now() - this.saidAt >= MESSAGE_INTERVAL) {
       this.say(isRows
-        ? words(this.texts.rows, { received: whole.format(received), expected: whole.format(expected) })
-        : words(this.texts.bytes, { percent: percent.format(received / Math.max(expected, 1)) }));
+        ? fill(this.texts.rows, { received: whole.format(received), expected: whole.format(expected) })
+        : fill(this.texts.bytes, { percent: percent.format(received / Math.max(expected, 1)) }));
     }
   }
 
@@ -57,28 +57,28 @@ class Page {
   }
 
   say(text) {
-    this.told.textContent = text;
-    this.toldAt = Date.now();
+    this.status.textContent = text;
+    this.saidAt = Date.now();
   }
 }
 
-function lines(chunk) {
-  let found = 0;
-  for (let at = chunk.indexOf(NEW_LINE); at !== -1; at = chunk.indexOf(NEW_LINE, at + 1)) {
-    found += 1;
+function countLines(chunk) {
+  let count = 0;
+  for (let at = chunk.indexOf(LINE_FEED); at !== -1; at = chunk.indexOf(LINE_FEED, at + 1)) {
+    count += 1;
   }
-  return found;
+  return count;
 }
 
 async function receive(response, page) {
   const isRows = response.headers.get("Content-Type").startsWith("text/csv");
   const rows = Number(response.headers.get("X-Export-Rows"));
-  // A length that is told of what was packed on its way says nothing of what arrives.
+  // The length of a compressed body is not the length of what the reader gets.
   const length = response.headers.get("Content-Encoding") ? 0 : Number(response.headers.get("Content-Length"));
   const expected = isRows ? rows : length;
   const reader = response.body.getReader();
   const chunks = [];
-  // The line of titles is no row.
+  // Start below zero: the first line has the titles and is not a row.
   let received = isRows ? -1 : 0;
   for (;;) {
     const { done, value } = await reader.read();
@@ -86,12 +86,12 @@ async function receive(response, page) {
       break;
     }
     chunks.push(value);
-    received += isRows ? lines(value) : value.length;
+    received += isRows ? countLines(value) : value.length;
     if (expected) {
       page.progress(Math.max(received, 0), expected, isRows);
     }
   }
-  // Not every server tells a stream that broke from one that ended.
+  // With some servers a stream that broke looks like one that ended.
   if (received < expected) {
     throw new Error("incomplete");
   }
@@ -108,22 +108,22 @@ function save(blob, name) {
 
 async function download(form) {
   const page = new Page(form);
-  const stopper = new AbortController();
-  const stop = () => stopper.abort();
+  const controller = new AbortController();
+  const stop = () => controller.abort();
   page.begin();
   page.stop.addEventListener("click", stop);
   try {
-    const response = await fetch(form.action, { method: "POST", body: new FormData(form), signal: stopper.signal });
+    const response = await fetch(form.action, { method: "POST", body: new FormData(form), signal: controller.signal });
     if (!response.ok || !response.headers.has("X-Export-Rows")) {
-      // A page: what is wrong is told by it, or somebody has to log in.
+      // The answer is a page, with an error or a login form: submit without the script to show it.
       form.submit();
       return;
     }
     const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition"))?.[1] ?? "calls";
     save(await receive(response, page), name);
-    page.end(words(page.texts.saved, { name }));
+    page.end(fill(page.texts.saved, { name }));
   } catch {
-    page.end(stopper.signal.aborted ? page.texts.stopped : page.texts.failed);
+    page.end(controller.signal.aborted ? page.texts.stopped : page.texts.failed);
   } finally {
     page.stop.removeEventListener("click", stop);
   }

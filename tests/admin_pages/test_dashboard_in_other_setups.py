@@ -1,6 +1,4 @@
-"""The dashboard in projects that do it otherwise: another theme, another admin site, static files
-with a manifest.
-"""
+"""The dashboard with another theme, on another admin site, with a manifest of static files."""
 
 from __future__ import annotations
 
@@ -27,10 +25,11 @@ STATIC = ROOT / "django_voicepassword" / "static"
 PROGRAM = """
 import django
 from django.conf import settings
-from tests import settings as given
+from tests import settings as test_settings
 
-settings.configure(**{name: getattr(given, name) for name in dir(given) if name.isupper()} | {
-    "INSTALLED_APPS": ["unfold", *given.INSTALLED_APPS],
+names = [name for name in dir(test_settings) if name.isupper()]
+settings.configure(**{name: getattr(test_settings, name) for name in names} | {
+    "INSTALLED_APPS": ["unfold", *test_settings.INSTALLED_APPS],
     "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
 })
 django.setup()
@@ -43,18 +42,22 @@ call_command("migrate", verbosity=0)
 client = Client()
 client.force_login(User.objects.create_superuser("admin"))
 page = client.get("/admin/django_voicepassword/dashboard/?days=7").content.decode()
-for part in ("unfold/css", "voicepassword/dashboard.css", "voicepassword/dashboard.js", "Last 7 days, all channels"):
+files = ("unfold/css", "voicepassword/dashboard.css", "voicepassword/dashboard.js")
+for part in (*files, "Last 7 days, all channels"):
     assert part in page, part
 for address in ("/admin/", "/admin/django_voicepassword/"):
-    assert 'href="/admin/django_voicepassword/dashboard/"' in client.get(address).content.decode(), address
+    index = client.get(address).content.decode()
+    assert 'href="/admin/django_voicepassword/dashboard/"' in index, address
 """
 
 
 @pytest.mark.processes
 def test_under_django_unfold() -> None:
     pytest.importorskip("unfold")
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT
+    )
+    assert process.returncode == 0, process.stderr
 
 
 other = AdminSite("other")
@@ -69,7 +72,7 @@ def test_on_an_admin_site_without_the_other_pages(admin_client: Client) -> None:
     page = admin_client.get("/other/django_voicepassword/dashboard/").content.decode()
     assert "Differences to look into" in page
     assert 'href="/other/"' in page
-    # What this site does not have is not linked.
+    # This site has no such pages, so there are no links to them.
     assert "dailystatistics" not in page
     assert "callrequest" not in page
 
@@ -82,5 +85,7 @@ def test_with_a_manifest_of_static_files(tmp_path: Path, settings: Any) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((STATIC / name).read_bytes())
     storage = ManifestStaticFilesStorage(location=tmp_path, base_url="/static/")
-    done = list(storage.post_process({name: (source, name) for name in names}))
-    assert [problem for _name, _hashed, problem in done if isinstance(problem, Exception)] == []
+    processed = list(storage.post_process({name: (source, name) for name in names}))
+    assert [
+        problem for _name, _hashed, problem in processed if isinstance(problem, Exception)
+    ] == []

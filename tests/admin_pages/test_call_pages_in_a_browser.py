@@ -1,6 +1,4 @@
-"""“I got no call”: from the search to the resolution in a real browser, by keyboard alone; and how
-the pages look.
-"""
+"""Support answers “I got no call” in a real browser by keyboard; the pages are accessible."""
 
 from __future__ import annotations
 
@@ -18,23 +16,25 @@ from pytest_django.live_server_helper import LiveServer
 from django_voicepassword import verifications
 from django_voicepassword.models import CallRequest
 from django_voicepassword.testing import Sent
-from tests.admin_pages.people import staff
+from tests.admin_pages.staff_users import create_staff_user
 from tests.browser_visits import Visit, visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LIST = "/admin/django_voicepassword/callrequest/"
-#: Tabs that a person would press at most before giving up.
-PATIENCE = 80
+#: The test gives up after this many presses of Tab.
+MAX_TABS = 80
 
 
 @pytest.fixture
 def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
-    """``visit(path, **context)`` opens a page as a member of the staff who may do everything but
-    see whole numbers.
+    """``visit(path, **context)`` opens a page as staff with every permission except
+    ``view_full_phone``.
     """
     client = Client()
     client.force_login(
-        staff("ask_provider", "send_sms", "send_voice", "cancel_verification", "unblock_phone")
+        create_staff_user(
+            "ask_provider", "send_sms", "send_voice", "cancel_verification", "unblock_phone"
+        )
     )
     session = client.cookies[django_settings.SESSION_COOKIE_NAME].value
     with visits(browser, live_server.url, session=session) as open_page:
@@ -42,8 +42,8 @@ def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is on what the selector means."""
-    for _ in range(PATIENCE):
+    """Press Tab until an element that matches the selector has the focus."""
+    for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return
@@ -100,8 +100,8 @@ def test_the_pages_fit_and_can_be_read_by_everybody(
         assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth"), (
             page.url
         )
-        # Of our own parts: what the admin of Django does is its own.
+        # Check our own parts only; Django's admin is not ours to fix.
         for part in (".vp-story", ".vp-period", ".vp-panel", "#result_list tbody", ".vp-ask"):
             if page.locator(part).count():
-                found = Axe().run(page, context=part, options={"runOnly": ["wcag2a", "wcag2aa"]})
-                assert found.violations_count == 0, found.generate_report()
+                results = Axe().run(page, context=part, options={"runOnly": ["wcag2a", "wcag2aa"]})
+                assert results.violations_count == 0, results.generate_report()

@@ -1,16 +1,15 @@
-"""What a page shows, read out of its HTML as a person reads it."""
+"""The tables, tiles and links of a page, parsed from its HTML."""
 
 from __future__ import annotations
 
 import json
 import re
 from html.parser import HTMLParser
-from typing import Any
 
 
-class Shown(HTMLParser):
-    """``tables``: caption -> rows of cells; ``tiles``: label -> what stands under it; ``links``:
-    words -> address.
+class PageContent(HTMLParser):
+    """``tables`` maps captions to rows of cells, ``tiles`` labels to the texts below them,
+    ``links`` texts to addresses.
     """
 
     def __init__(self, page: str) -> None:
@@ -22,12 +21,12 @@ class Shown(HTMLParser):
         self._texts: list[str] = []
         self._address = ""
         self._rows: list[list[str]] = []
-        self.data = json.loads(_script(page))
+        self.data = json.loads(_chart_data(page))
         self.feed(page)
         self.text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = dict(attributes)
+        values = dict(attributes)
         if tag in ("caption", "th", "td", "dt", "dd", "a"):
             self._texts = []
         if tag == "table":
@@ -35,9 +34,9 @@ class Shown(HTMLParser):
         elif tag == "tr":
             self._rows.append([])
         elif tag == "a":
-            self._address = given.get("href") or ""
-        if tag == "td" and given.get("title"):
-            self.titles.append(given["title"] or "")
+            self._address = values.get("href") or ""
+        if tag == "td" and values.get("title"):
+            self.titles.append(values["title"] or "")
 
     def handle_data(self, data: str) -> None:
         self._texts.append(data)
@@ -55,14 +54,16 @@ class Shown(HTMLParser):
         elif tag == "a":
             self.links[text] = self._address
 
-    def table(self, begins: str) -> list[list[str]]:
-        """The rows under the caption that begins so, without the one of headings."""
-        (found,) = [rows for caption, rows in self.tables.items() if caption.startswith(begins)]
-        return found[1:]
+    def table(self, caption_start: str) -> list[list[str]]:
+        """Return the rows of the one table whose caption begins so, without its header."""
+        (rows,) = [
+            rows for caption, rows in self.tables.items() if caption.startswith(caption_start)
+        ]
+        return rows[1:]
 
 
-def _script(page: str) -> Any:
-    found = re.search(
+def _chart_data(page: str) -> str:
+    match = re.search(
         r'<script id="vp-chart-data" type="application/json">(.*?)</script>', page, re.DOTALL
     )
-    return found.group(1) if found else "{}"
+    return match.group(1) if match else "{}"

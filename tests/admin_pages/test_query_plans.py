@@ -1,6 +1,4 @@
-"""On PostgreSQL no page of the call history reads the whole history: EXPLAIN of every query of
-every page.
-"""
+"""No page of the call history reads the whole history on PostgreSQL: EXPLAIN every query."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ CALLS = 30_000
 
 @pytest.fixture
 def history(admin_client: Client) -> Client:
-    """Enough calls that PostgreSQL would rather not read all of them."""
+    """Create so many calls that PostgreSQL prefers an index to a sequential scan."""
     now = timezone.now()
     user = get_user_model().objects.create_user("anna")
     verifications = [
@@ -67,7 +65,7 @@ def history(admin_client: Client) -> Client:
     return admin_client
 
 
-#: Of the list by what is asked for, and of one call.
+#: Queries of the lists; "call" stands for the page of one call.
 PAGES = [
     LIST,
     f"{LIST}?p=20",
@@ -95,12 +93,12 @@ def test_no_page_reads_the_whole_history(history: Client) -> None:
     newest = CallRequest.objects.order_by("-created_at").values_list("pk", flat=True)[0]
     for page in PAGES:
         address = f"{LIST}{newest}/change/" if page == "call" else page
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             assert history.get(address).status_code == 200
         plans = [
-            (one["sql"], _plan(one["sql"]))
-            for one in asked.captured_queries
-            if one["sql"].startswith("SELECT")
+            (query["sql"], _plan(query["sql"]))
+            for query in queries.captured_queries
+            if query["sql"].startswith("SELECT")
         ]
         assert len(plans) >= 3
         for sql, plan in plans:

@@ -1,4 +1,4 @@
-"""The list of calls: what it shows, what is found in it, and what it costs."""
+"""The list of calls: its columns, search, filters and number of queries."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ from django_voicepassword import limits, verifications
 from django_voicepassword.admin import changelist
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.testing import Sent
-from tests.admin_pages.people import VIEW, logged_in
+from tests.admin_pages.staff_users import VIEW_PERMISSIONS, logged_in
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/django_voicepassword/callrequest/"
 
 
-def called(phone: str = "79991234567", **values: Any) -> CallRequest:
+def create_call(phone: str = "79991234567", **values: Any) -> CallRequest:
     now = timezone.now()
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "phone": phone,
         "channel": "flashcall",
         "state": "no_answer",
         "claimed_at": now,
         "created_at": now,
     }
-    return CallRequest.objects.create(**{**given, **values})
+    return CallRequest.objects.create(**{**defaults, **values})
 
 
-def shown(client: Client, **parameters: str) -> list[int]:
-    """The keys of the calls that the list shows."""
+def listed(client: Client, **parameters: str) -> list[int]:
+    """Return the keys of the calls that the list shows."""
     answer = client.get(LIST, parameters)
     assert answer.status_code == 200, answer.headers
     return [call.pk for call in answer.context["cl"].result_list]
 
 
 def test_the_checks_of_the_admin_find_nothing() -> None:
-    told = StringIO()
-    call_command("check", stdout=told, fail_level="WARNING")
-    assert "no issues" in told.getvalue()
+    output = StringIO()
+    call_command("check", stdout=output, fail_level="WARNING")
+    assert "no issues" in output.getvalue()
 
 
-def test_a_row_tells_everything_at_a_glance(outbox: list[Sent]) -> None:
+def test_a_row_shows_everything_at_a_glance(outbox: list[Sent]) -> None:
     verification = verifications.start("79991234567")
     user = verifications.check(
         verification.id, outbox[0].code
@@ -73,8 +73,8 @@ def test_a_row_tells_everything_at_a_glance(outbox: list[Sent]) -> None:
         in page
     )
     assert (
-        '<span class="vp-badge vp-badge-good">approved</span><small class="vp-second">3 attempts</small>'
-        in page
+        '<span class="vp-badge vp-badge-good">approved</span>'
+        '<small class="vp-second">3 attempts</small>' in page
     )
     assert '0.35<small class="vp-second">4 s</small>' in page
     assert 'voice call<small class="vp-second">imported</small>' in page
@@ -83,7 +83,7 @@ def test_a_row_tells_everything_at_a_glance(outbox: list[Sent]) -> None:
 
 
 @pytest.mark.parametrize(
-    "may", [VIEW, ("view_callrequest",), ("view_verification", "view_verifiedphone")]
+    "may", [VIEW_PERMISSIONS, ("view_callrequest",), ("view_verification", "view_verifiedphone")]
 )
 def test_no_link_leads_to_what_may_not_be_seen(outbox: list[Sent], may: tuple[str, ...]) -> None:
     verification = verifications.start("79991234567")
@@ -116,14 +116,14 @@ def test_no_link_leads_to_what_may_not_be_seen(outbox: list[Sent], may: tuple[st
 
 def test_the_newest_comes_first() -> None:
     now = timezone.now()
-    keys = [called(created_at=now - timedelta(minutes=age)).pk for age in (5, 1, 9)]
-    assert shown(logged_in()) == [keys[1], keys[0], keys[2]]
+    keys = [create_call(created_at=now - timedelta(minutes=age)).pk for age in (5, 1, 9)]
+    assert listed(logged_in()) == [keys[1], keys[0], keys[2]]
 
 
 def test_only_who_may_sees_whole_numbers_and_that_is_noted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    call = called()
+    call = create_call()
     VerifiedPhone.objects.create(
         user=get_user_model().objects.create_user("anna"), phone="79991234567"
     )
@@ -152,7 +152,7 @@ def test_only_who_may_sees_whole_numbers_and_that_is_noted(
 
 
 @pytest.mark.parametrize(
-    ("parameters", "found"),
+    ("parameters", "names"),
     [
         ({"state": "busy"}, ["busy"]),
         ({"channel": "sms"}, ["sms"]),
@@ -171,24 +171,24 @@ def test_only_who_may_sees_whole_numbers_and_that_is_noted(
         ({"to": "2026-03-09"}, []),
     ],
 )
-def test_the_filters_and_the_search(parameters: dict[str, str], found: list[str]) -> None:
+def test_the_filters_and_the_search(parameters: dict[str, str], names: list[str]) -> None:
     noon = datetime(2026, 3, 10, 12, tzinfo=timezone.get_default_timezone())
     calls = {
-        "busy": called(state="busy", provider_id="id-7"),
-        "sms": called("79991114433", channel="sms", state="delivered"),
-        "imported": called(origin="imported"),
-        "refused": called(state="refused", error_code="number_not_valid"),
-        "differs": called(difference=CallRequest.Difference.PRICE),
-        "old": called(created_at=noon),
+        "busy": create_call(state="busy", provider_id="id-7"),
+        "sms": create_call("79991114433", channel="sms", state="delivered"),
+        "imported": create_call(origin="imported"),
+        "refused": create_call(state="refused", error_code="number_not_valid"),
+        "differs": create_call(difference=CallRequest.Difference.PRICE),
+        "old": create_call(created_at=noon),
     }
-    assert shown(logged_in(), **parameters) == [calls[name].pk for name in found]
+    assert listed(logged_in(), **parameters) == [calls[name].pk for name in names]
 
 
 def test_the_calls_of_one_number_are_listed_without_naming_it() -> None:
-    first, second = called(), called()
-    called("79990000001")
-    assert shown(logged_in(), number_of=str(first.pk)) == [second.pk, first.pk]
-    assert shown(logged_in_again(), number_of="999999") == []
+    first, second = create_call(), create_call()
+    create_call("79990000001")
+    assert listed(logged_in(), number_of=str(first.pk)) == [second.pk, first.pk]
+    assert listed(logged_in_again(), number_of="999999") == []
 
 
 def logged_in_again() -> Client:
@@ -207,43 +207,43 @@ def test_what_cannot_be_filtered_by_says_so(parameters: dict[str, str]) -> None:
 
 
 def test_the_period_leads_from_years_to_days_and_back() -> None:
-    called(created_at=datetime(2024, 5, 5, 12, tzinfo=timezone.get_default_timezone()))
-    called()
+    create_call(created_at=datetime(2024, 5, 5, 12, tzinfo=timezone.get_default_timezone()))
+    create_call()
     client = logged_in()
 
-    def period(**parameters: str) -> Any:
-        return client.get(LIST, parameters).context["cl"].period
+    def period_bar(**parameters: str) -> Any:
+        return client.get(LIST, parameters).context["cl"].period_bar
 
     today = timezone.localdate()
-    assert [choice.words for choice in period().deeper()] == [
+    assert [choice.label for choice in period_bar().deeper()] == [
         str(year) for year in range(today.year, 2023, -1)
     ]
-    year = period(**{"from": "2024-01-01", "to": "2024-12-31"})
-    assert (len(year.deeper()), year.deeper()[4].words, year.above().words) == (
+    year = period_bar(**{"from": "2024-01-01", "to": "2024-12-31"})
+    assert (len(year.deeper()), year.deeper()[4].label, year.above().label) == (
         12,
         "May 2024",
         "All years",
     )
     assert year.deeper()[4].query == "?from=2024-05-01&to=2024-05-31"
-    month = period(**{"from": "2024-05-01", "to": "2024-05-31", "state": "busy"})
+    month = period_bar(**{"from": "2024-05-01", "to": "2024-05-31", "state": "busy"})
     assert (len(month.deeper()), month.above().query) == (
         31,
         "?from=2024-01-01&state=busy&to=2024-12-31",
     )
     assert month.deeper()[4].query == "?from=2024-05-05&state=busy&to=2024-05-05"
-    day = period(**{"from": "2024-05-05", "to": "2024-05-05"})
-    assert (day.deeper(), day.above().words) == ([], "May 2024")
+    day = period_bar(**{"from": "2024-05-05", "to": "2024-05-05"})
+    assert (day.deeper(), day.above().label) == ([], "May 2024")
     assert [
-        choice.is_chosen for choice in period(**{"from": str(today), "to": str(today)}).usual()
+        choice.is_chosen for choice in period_bar(**{"from": str(today), "to": str(today)}).usual()
     ].count(True) >= 1
 
 
-def test_a_list_counts_no_further_than_it_is_leafed_through(
+def test_a_list_counts_no_more_rows_than_it_shows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(changelist, "COUNT_AT_MOST", 60)
     for number in range(70):
-        called(f"7999000{number:04}")
+        create_call(f"7999000{number:04}")
     client = logged_in()
     answer = client.get(LIST)
     assert answer.context["cl"].result_count == 60
@@ -264,7 +264,7 @@ def test_a_list_counts_no_further_than_it_is_leafed_through(
         ({"differs": "any"}, 7),
         # And the number's limits.
         ({"q": "79991234567"}, 8),
-        # And the users of that name, their calls and the calls of an id like it.
+        # And the users with that name, their calls, and the calls with that id.
         ({"q": "anna"}, 10),
     ],
 )
@@ -282,18 +282,18 @@ def test_more_calls_cost_no_more_queries(
                 created_at=now,
                 expires_at=now + timedelta(minutes=5),
             )
-            called(verification=verification, state="busy", difference=1)
+            create_call(verification=verification, state="busy", difference=1)
         with django_assert_num_queries(queries):
-            assert shown(client, **parameters)
+            assert listed(client, **parameters)
 
 
-def test_a_number_that_was_searched_for_tells_its_limits_and_can_be_unblocked(
+def test_a_search_for_a_number_shows_its_limits_and_can_unblock_it(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(LIMITS={"phone": ["2/10m"], "ip": []})
     for _ in range(2):
         verifications.start("79991234567")
-    # Who reached a limit before the first call would have no call in the list at all.
+    # A number that reached a limit before its first call has no call in the list.
     CallRequest.objects.all().delete()
     client = logged_in("unblock_phone")
     page = client.get(LIST, {"q": "8 999 123 45 67"}).content.decode()
