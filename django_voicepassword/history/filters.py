@@ -5,7 +5,6 @@ An index answers every filter, however long the history is: no ``icontains``, no
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
@@ -14,9 +13,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Lookup, Q, QuerySet, Value
 from django.db.models.sql.compiler import SQLCompiler
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 
+from django_voicepassword.history import period
 from django_voicepassword.history.search import clean, search_calls
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider.dates import for_field
@@ -27,7 +26,6 @@ Filter = Callable[[QuerySet[CallRequest], str], QuerySet[CallRequest]]
 
 #: The value of ``error`` and ``differs`` that finds any error or difference.
 ANY = "any"
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class InvalidFilter(ValueError):
@@ -138,22 +136,19 @@ def _with_difference(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallR
 
 
 def _since(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallRequest]:
-    return calls.filter(created_at__gte=_midnight(read_day("from", value)))
+    return calls.filter(created_at__gte=_midnight(_parse_day("from", value)))
 
 
 def _until(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallRequest]:
-    return calls.filter(created_at__lt=_midnight(read_day("to", value) + timedelta(days=1)))
+    return calls.filter(created_at__lt=_midnight(_parse_day("to", value) + timedelta(days=1)))
 
 
-def read_day(name: str, value: str) -> date:
+def _parse_day(name: str, value: str) -> date:
     """Return the ISO date that ``value`` is. Raises InvalidFilter for the filter ``name``."""
     try:
-        day = parse_date(value) if _DAY.fullmatch(value) else None
-    except ValueError:
-        day = None
-    if day is None or not 1970 <= day.year < 2200:
-        raise InvalidFilter(name, _("A date, as 2026-03-10."))
-    return day
+        return period.parse_day(name, value)
+    except period.InvalidPeriod as error:
+        raise InvalidFilter(error.parameter, str(error)) from None
 
 
 def _midnight(day: date) -> datetime:

@@ -1,4 +1,4 @@
-"""A member of the staff, their client, and rows for them to read."""
+"""Staff users, their API client, and calls for them to read."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from django_voicepassword.models import CallRequest, Verification
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=ZoneInfo("Europe/Moscow"))
 PHONE = "79991234567"
-#: Address -> the permission that it needs.
+#: Path -> the permission that it needs.
 PATHS = {
     "calls/": "view_callrequest",
     "calls/1/": "view_callrequest",
@@ -23,21 +23,21 @@ PATHS = {
 }
 
 
-def person(*permissions: str, is_staff: bool = True) -> Any:
-    """A user with these permissions of the app."""
+def person(*permissions: str, is_staff: bool = True) -> User:
+    """Create a user with these permissions of the app."""
     user = get_user_model().objects.create_user(
         f"user{get_user_model().objects.count()}", is_staff=is_staff
     )
-    wanted = Permission.objects.filter(
+    chosen = Permission.objects.filter(
         content_type__app_label="django_voicepassword", codename__in=permissions
     )
-    assert len(wanted) == len(permissions)
-    user.user_permissions.set(wanted)
+    assert len(chosen) == len(permissions)
+    user.user_permissions.set(chosen)
     return user
 
 
 class StaffApi:
-    """A program of the staff with a session."""
+    """An API client with the session of a new staff user."""
 
     def __init__(self, *permissions: str, is_staff: bool = True) -> None:
         self.client = Client()
@@ -51,18 +51,19 @@ class StaffApi:
 
 
 def make(phone: str = PHONE, **values: Any) -> CallRequest:
-    given = {
+    """Create a call."""
+    fields = {
         "channel": "flashcall",
         "state": "no_answer",
         "claimed_at": NOON,
         "created_at": NOON,
         **values,
     }
-    return CallRequest.objects.create(phone=phone, **given)
+    return CallRequest.objects.create(phone=phone, **fields)
 
 
 def verified(username: str = "anna", phone: str = PHONE, **values: Any) -> CallRequest:
-    """A call of a verification that was approved."""
+    """Create a call of an approved verification."""
     user, _ = get_user_model().objects.get_or_create(username=username)
     verification = Verification.objects.create(
         phone=phone,

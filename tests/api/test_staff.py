@@ -1,4 +1,4 @@
-"""The staff's part of the API: who may ask, what is told, and what never is."""
+"""The staff API: who may use it, what it answers, and what it never shows."""
 
 from __future__ import annotations
 
@@ -54,21 +54,21 @@ def audit(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_only_staff_with_the_permission_may_ask(path: str) -> None:
+def test_only_staff_with_the_permission_may_use_it(path: str) -> None:
     others = [name for name in PATHS.values() if name != PATHS[path]]
-    askers = [
+    clients = [
         Client(),
         StaffApi(PATHS[path], is_staff=False).client,
         StaffApi(*set(others)).client,
         StaffApi().client,
     ]
-    for client in askers:
+    for client in clients:
         answer = client.get(f"/api/{path}")
         assert answer.status_code == 403
         assert set(answer.json()) == {"code", "detail"}
         assert "no-store" in answer.headers["Cache-Control"]
-    assert askers[0].get(f"/api/{path}").json()["code"] == "not_authenticated"
-    assert askers[1].get(f"/api/{path}").json()["code"] == "permission_denied"
+    assert clients[0].get(f"/api/{path}").json()["code"] == "not_authenticated"
+    assert clients[1].get(f"/api/{path}").json()["code"] == "permission_denied"
     assert StaffApi(PATHS[path]).get(path).status_code in (200, 404)
 
 
@@ -100,8 +100,8 @@ def test_a_call_has_the_fields_of_the_contract(api: StaffApi) -> None:
     assert "private" in answer.headers["Cache-Control"]
     first, second = answer.body["results"]
     assert list(first) == FIELDS
-    told = {name: first[name] for name in FIELDS if not name.endswith("_at") and name != "id"}
-    assert told == {
+    fields = {name: first[name] for name in FIELDS if not name.endswith("_at") and name != "id"}
+    assert fields == {
         "phone": "+7 *** ***-**-67",
         "channel": "flashcall",
         "state": "no_answer",
@@ -130,7 +130,7 @@ def test_a_call_has_the_fields_of_the_contract(api: StaffApi) -> None:
     assert (answer.body["next"], answer.body["previous"]) == (None, None)
 
 
-def test_an_id_of_a_verification_is_nowhere(api: StaffApi) -> None:
+def test_the_id_of_a_verification_is_nowhere(api: StaffApi) -> None:
     call = verified()
     for path in ("calls/", f"calls/{call.pk}/"):
         text = api.get(path).content.decode()
@@ -161,7 +161,7 @@ def test_a_report_of_a_fault_shows_no_whole_number(monkeypatch: pytest.MonkeyPat
     assert PHONE not in "".join(reports)
 
 
-def test_a_verification_whose_time_is_over_is_told_as_expired(api: StaffApi) -> None:
+def test_a_verification_whose_time_is_over_is_expired(api: StaffApi) -> None:
     call = verified()
     Verification.objects.update(status="pending", approved_at=None)
     assert api.get(f"calls/{call.pk}/").body["verification"]["status"] == "expired"
@@ -176,12 +176,12 @@ def test_whole_numbers_are_for_who_may_see_them_and_that_is_noted(
     call = verified(username=PHONE)
     masked, whole = StaffApi("view_callrequest"), StaffApi("view_callrequest", "view_full_phone")
     for path in ("calls/", f"calls/{call.pk}/"):
-        # Many a project's user name is the phone number.
+        # In many projects the user name is the phone number.
         assert PHONE not in masked.get(path).content.decode()
         assert "9991234567" not in masked.get(path).content.decode()
     assert audit.messages == []
-    (found,) = whole.get("calls/").body["results"]
-    assert (found["phone"], found["verification"]["user"]["username"]) == (f"+{PHONE}", PHONE)
+    (result,) = whole.get("calls/").body["results"]
+    assert (result["phone"], result["verification"]["user"]["username"]) == (f"+{PHONE}", PHONE)
     assert whole.get(f"calls/{call.pk}/").body["phone"] == f"+{PHONE}"
     assert whole.get("calls/", state="busy").body["results"] == []
     assert audit.messages == [
@@ -190,7 +190,7 @@ def test_whole_numbers_are_for_who_may_see_them_and_that_is_noted(
     ]
 
 
-def test_a_number_that_retention_masked_stays_so() -> None:
+def test_a_number_that_retention_masked_stays_masked() -> None:
     call = make("7999123****")
     for permissions, phone in ((), "+7 *** ***-**-**"), (("view_full_phone",), "+7999123****"):
         assert (
@@ -199,7 +199,7 @@ def test_a_number_that_retention_masked_stays_so() -> None:
         )
 
 
-def test_a_call_tells_everything_that_was_reported_of_it(api: StaffApi) -> None:
+def test_a_call_has_every_report_about_it(api: StaffApi) -> None:
     call = make()
     for source, state in (("send", "placed"), ("callback", "other"), ("daily", "no_answer")):
         CallStatus.objects.create(
@@ -212,8 +212,8 @@ def test_a_call_tells_everything_that_was_reported_of_it(api: StaffApi) -> None:
         )
     answer = api.get(f"calls/{call.pk}/")
     assert list(answer.body) == [*FIELDS, "statuses"]
-    told = answer.body["statuses"]
-    assert [(one["source"], one["state"]) for one in told] == [
+    statuses = answer.body["statuses"]
+    assert [(status["source"], status["state"]) for status in statuses] == [
         ("send", "placed"),
         ("callback", "other"),
         ("daily", "no_answer"),
@@ -228,8 +228,8 @@ def test_a_call_tells_everything_that_was_reported_of_it(api: StaffApi) -> None:
         "price",
         "payload",
     ]
-    assert list(told[0]) == names
-    assert (told[0]["price"], told[0]["payload"]) == (
+    assert list(statuses[0]) == names
+    assert (statuses[0]["price"], statuses[0]["payload"]) == (
         "0.3500",
         {"id": "1", "number": "+7 *** ***-**-67"},
     )
@@ -238,7 +238,7 @@ def test_a_call_tells_everything_that_was_reported_of_it(api: StaffApi) -> None:
 @pytest.mark.parametrize(
     "id", ["0", "x", "-1", "1.0", "٣", "9" * 18, "9" * 19, "9" * 5000, "%00", "1e3"]
 )
-def test_a_call_that_is_not_there_is_404(api: StaffApi, id: str) -> None:
+def test_an_unknown_call_is_404(api: StaffApi, id: str) -> None:
     make()
     answer = api.get(f"calls/{id}/")
     assert (answer.status_code, answer.body["code"]) == (404, "not_found")

@@ -1,4 +1,4 @@
-"""The figures by day and the balance, for programs of the staff."""
+"""The staff API: figures by day, and the balance."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def books() -> None:
-    """Two days with calls, the first of which was synced."""
+def two_days() -> None:
+    """Create two days with calls; only the first is synced."""
     verified(price="0.35", state="answered")
     make(price="0.35", state="busy")
     make(state="refused", channel="voice")
@@ -37,7 +37,7 @@ def books() -> None:
     )
 
 
-def test_a_day_is_told_as_the_provider_told_it_and_as_it_is_counted(books: None) -> None:
+def test_a_day_has_the_providers_statistics_and_our_figures(two_days: None) -> None:
     api = StaffApi("view_dailystatistics")
     answer = api.get("statistics/", **{"from": "2026-03-09", "to": "2026-03-11"})
     assert answer.status_code == 200
@@ -96,7 +96,7 @@ def test_a_day_is_told_as_the_provider_told_it_and_as_it_is_counted(books: None)
     )
 
 
-def test_figures_of_one_channel(books: None) -> None:
+def test_figures_of_one_channel(two_days: None) -> None:
     api = StaffApi("view_dailystatistics")
     answer = api.get(
         "statistics/", **{"from": "2026-03-10", "to": "2026-03-11", "channel": "voice"}
@@ -106,9 +106,9 @@ def test_figures_of_one_channel(books: None) -> None:
     assert (second["calls"], answer.body["total"]["cost"]) == (1, "1.5000")
 
 
-def test_without_dates_the_last_thirty_days_of_the_provider_are_told() -> None:
+def test_the_default_period_is_the_providers_last_thirty_days() -> None:
     api = StaffApi("view_dailystatistics")
-    # Half past nine in the evening of London is the next day in Moscow.
+    # 21:30 in London is the next day in Moscow.
     with freeze_time("2026-03-10T21:30:00Z"):
         api.client.force_login(api.user)
         make(created_at=timezone.now() - timedelta(minutes=1), price="0.35")
@@ -133,17 +133,17 @@ def test_without_dates_the_last_thirty_days_of_the_provider_are_told() -> None:
         )
 
 
-def test_a_year_of_figures_asks_the_database_as_often_as_a_day(
-    books: None, django_assert_num_queries: Any
+def test_a_year_of_figures_costs_no_more_queries_than_a_day(
+    two_days: None, django_assert_num_queries: Any
 ) -> None:
     api = StaffApi("view_dailystatistics")
     for first in ("2026-03-10", "2025-03-11"):
-        # Session, user, permissions of the user and of their groups; the books; the figures.
+        # Session, user, permissions of the user and of their groups, statistics, figures.
         with django_assert_num_queries(6):
             assert api.get("statistics/", **{"from": first, "to": "2026-03-10"}).status_code == 200
 
 
-def test_the_newest_balance_and_until_when_it_will_do(outbox: list[Any]) -> None:
+def test_the_newest_balance_and_how_long_it_will_last(outbox: list[Any]) -> None:
     api = StaffApi("view_balancereading")
     answer = api.get("balance/")
     assert (answer.status_code, answer.body) == (404, {"code": "not_found", "detail": "Not found."})
@@ -168,9 +168,9 @@ def test_the_newest_balance_and_until_when_it_will_do(outbox: list[Any]) -> None
 def test_the_balance_never_asks_the_provider(
     configure: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def asked(*args: Any) -> None:
+    def fail(*args: Any) -> None:
         raise AssertionError("the provider was asked")
 
-    monkeypatch.setattr("django_voicepassword.provider.factory.client", asked)
+    monkeypatch.setattr("django_voicepassword.provider.factory.client", fail)
     BalanceReading.objects.create(balance=1, currency="Rub")
     assert StaffApi("view_balancereading").get("balance/").status_code == 200

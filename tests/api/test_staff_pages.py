@@ -1,4 +1,4 @@
-"""Pages and filters of the staff's call list."""
+"""The staff API: filters and pages of the list of calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def api() -> StaffApi:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("query", "ids"),
     [
         ({}, ["c", "b", "a"]),
         ({"ordering": "-created_at"}, ["c", "b", "a"]),
@@ -41,7 +41,7 @@ def api() -> StaffApi:
     ],
 )
 def test_the_filters_are_those_of_the_history(
-    api: StaffApi, wanted: dict[str, str], found: list[str]
+    api: StaffApi, query: dict[str, str], ids: list[str]
 ) -> None:
     make("79990000001", provider_id="a", origin="imported")
     make(
@@ -58,11 +58,11 @@ def test_the_filters_are_those_of_the_history(
         difference=2,
         created_at=NOON + timedelta(days=2),
     )
-    assert [one["provider_id"] for one in api.get("calls/", **wanted).body["results"]] == found
+    assert [call["provider_id"] for call in api.get("calls/", **query).body["results"]] == ids
 
 
 @pytest.mark.parametrize(
-    ("path", "wanted", "name"),
+    ("path", "query", "name"),
     [
         ("calls/", {"state": "asleep"}, "state"),
         ("calls/", {"channel": "pigeon"}, "channel"),
@@ -88,24 +88,22 @@ def test_the_filters_are_those_of_the_history(
         ("balance/", {"currency": "Rub"}, "currency"),
     ],
 )
-def test_a_parameter_that_is_not_taken_is_named(
-    path: str, wanted: dict[str, Any], name: str
-) -> None:
-    answer = StaffApi(PATHS[path]).get(path, **wanted)
+def test_an_invalid_parameter_is_named(path: str, query: dict[str, Any], name: str) -> None:
+    answer = StaffApi(PATHS[path]).get(path, **query)
     assert (answer.status_code, answer.body["code"]) == (400, "invalid")
     assert list(answer.body["fields"]) == [name]
     assert answer.body["fields"][name][0]
 
 
-def test_a_page_asks_the_database_no_more_for_more_rows(
+def test_more_rows_on_a_page_cost_no_more_queries(
     api: StaffApi, django_assert_num_queries: Any
 ) -> None:
     for number in range(12):
         verified(f"user-{number}", f"7999000{number:04}")
         make(f"7999000{number:04}")
         if number in (0, 11):
-            # Session, user, permissions of the user and of their groups; the calls with all that is
-            # told of them.
+            # Session, user, permissions of the user and of their groups, and the calls joined with
+            # their verifications and users.
             with django_assert_num_queries(5):
                 assert len(api.get("calls/").body["results"]) == 2 * (number + 1)
     call = CallRequest.objects.latest("pk")
@@ -115,34 +113,32 @@ def test_a_page_asks_the_database_no_more_for_more_rows(
         assert len(api.get(f"calls/{call.pk}/").body["statuses"]) == 9
 
 
-def leaf(api: StaffApi, link: str | None, way: str, **query: Any) -> list[list[int]]:
-    """The keys of each page from ``link`` on."""
+def follow(api: StaffApi, link: str | None, direction: str, **query: Any) -> list[list[int]]:
+    """Return the keys on each page from ``link`` on; ``direction`` is next or previous."""
     pages = []
     while link is not None:
         answer = api.get(link, **query)
         assert answer.status_code == 200
-        pages.append([one["id"] for one in answer.body["results"]])
-        link, query = answer.body[way], {}
+        pages.append([call["id"] for call in answer.body["results"]])
+        link, query = answer.body[direction], {}
     return pages
 
 
 @pytest.mark.parametrize("ordering", ["-created_at", "created_at"])
 def test_pages_show_every_call_once_also_those_of_one_moment(api: StaffApi, ordering: str) -> None:
-    """Rows of the provider's without a readable date have the moment of their import: thousands of
-    them.
-    """
+    """Imported rows without a readable date share one moment, and there may be thousands."""
     calls = [make(created_at=NOON + timedelta(seconds=number // 25)) for number in range(30)]
     keys = [call.pk for call in calls][:: -1 if ordering.startswith("-") else 1]
-    pages = leaf(api, "calls/", "next", page_size=7, ordering=ordering)
+    pages = follow(api, "calls/", "next", page_size=7, ordering=ordering)
     assert [len(page) for page in pages] == [7, 7, 7, 7, 2]
     assert list(chain.from_iterable(pages)) == keys
     last = api.get("calls/", page_size=7, ordering=ordering)
     while last.body["next"]:
         last = api.get(last.body["next"])
-    back = leaf(api, last.body["previous"], "previous")
+    back = follow(api, last.body["previous"], "previous")
     assert [len(page) for page in back] == [7, 7, 7, 7]
     assert list(chain.from_iterable(reversed(back))) == keys[:28]
-    # There and back again: the same page, with the same neighbours.
+    # Forward and back again leads to the same page with the same neighbours.
     second = api.get(api.get("calls/", page_size=7, ordering=ordering).body["next"])
     assert api.get(api.get(second.body["next"]).body["previous"]).body == second.body
     assert (
@@ -158,17 +154,17 @@ def test_pages_of_a_site_without_zones(api: StaffApi, settings: Any) -> None:
         make(created_at=moment + timedelta(seconds=number // 2), claimed_at=moment)
         for number in range(6)
     ]
-    pages = leaf(api, "calls/", "next", page_size=2, **{"from": "2026-03-10", "to": "2026-03-10"})
+    pages = follow(api, "calls/", "next", page_size=2, **{"from": "2026-03-10", "to": "2026-03-10"})
     assert list(chain.from_iterable(pages)) == [call.pk for call in calls[::-1]]
 
 
-def test_a_call_that_comes_meanwhile_moves_no_page(api: StaffApi) -> None:
+def test_a_new_call_moves_no_page(api: StaffApi) -> None:
     calls = [make(created_at=NOON + timedelta(seconds=number)) for number in range(6)]
     first = api.get("calls/", page_size=3, state="no_answer")
     make(created_at=NOON + timedelta(days=1))
     calls[3].delete()
     second = api.get(first.body["next"])
-    assert [one["id"] for one in second.body["results"]] == [call.pk for call in calls[2::-1]]
+    assert [call["id"] for call in second.body["results"]] == [call.pk for call in calls[2::-1]]
     assert second.body["next"] is None
 
 
@@ -189,7 +185,7 @@ def test_a_call_that_comes_meanwhile_moves_no_page(api: StaffApi) -> None:
         "A" * 5000,
     ],
 )
-def test_a_cursor_that_cannot_be_read_is_told(api: StaffApi, cursor: str) -> None:
+def test_an_invalid_cursor_is_an_error(api: StaffApi, cursor: str) -> None:
     answer = api.get("calls/", cursor=cursor)
     assert (answer.status_code, answer.body["code"], list(answer.body["fields"])) == (
         400,
@@ -199,7 +195,7 @@ def test_a_cursor_that_cannot_be_read_is_told(api: StaffApi, cursor: str) -> Non
 
 
 def test_a_late_page_is_found_in_the_index(api: StaffApi) -> None:
-    """Not by walking to it: the moment bounds the range."""
+    """The moment in the cursor bounds the range: SQLite does not walk to it from the start."""
     if connection.vendor != "sqlite":
         pytest.skip("the plans of PostgreSQL are asked in test_history_filters")
     for number in range(3):
@@ -208,13 +204,15 @@ def test_a_late_page_is_found_in_the_index(api: StaffApi) -> None:
     with CaptureQueriesContext(connection) as captured:
         api.get(link)
     (statement,) = [
-        one["sql"] for one in captured if 'FROM "django_voicepassword_callrequest"' in one["sql"]
+        query["sql"]
+        for query in captured
+        if 'FROM "django_voicepassword_callrequest"' in query["sql"]
     ]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
         plan = str(cursor.fetchall())
     assert (
-        "SEARCH django_voicepassword_callrequest USING INDEX voicepassword_call_created (created_at<?)"
-        in plan
+        "SEARCH django_voicepassword_callrequest "
+        "USING INDEX voicepassword_call_created (created_at<?)" in plan
     )
     assert "TEMP B-TREE" not in plan

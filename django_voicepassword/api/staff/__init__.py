@@ -1,1 +1,1 @@
-"""The part of the API that only staff may use: calls, statistics, the balance."""
+"""The API for staff: calls, statistics and the balance. Read-only."""

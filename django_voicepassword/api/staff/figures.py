@@ -1,4 +1,4 @@
-"""The days of a period beside one another: as the provider told them, and as we count them."""
+"""The days of a period: what the provider reported, beside what we counted."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django_voicepassword.models import DailyStatistics
 from django_voicepassword.statistics import Figures
 from django_voicepassword.statistics.reading import Period
 
-_SUMS = ("rows", "total_price", "matched", "imported", "mismatched", "missing", "unreadable")
+_ADDITIVE = ("rows", "total_price", "matched", "imported", "mismatched", "missing", "unreadable")
 
 
 @dataclass
-class Books:
-    """What the provider told of a day, or of several; see ``DailyStatistics``."""
+class SyncedStatistics:
+    """What the provider reported about one day or several days; see ``DailyStatistics``."""
 
     rows: int = 0
     total_price: Decimal = Decimal(0)
@@ -28,49 +29,59 @@ class Books:
     unreadable: int = 0
     synced_at: datetime | None = None
 
-    def include(self, day: Books) -> None:
-        """Add all of another one."""
-        for name in _SUMS:
-            setattr(self, name, getattr(self, name) + getattr(day, name))
-        for channel, states in day.counts.items():
-            own = self.counts.setdefault(channel, {})
+    def include(self, other: SyncedStatistics) -> None:
+        """Add the counts of ``other``."""
+        for name in _ADDITIVE:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for channel, states in other.counts.items():
+            sums = self.counts.setdefault(channel, {})
             for state, rows in states.items():
-                own[state] = own.get(state, 0) + rows
+                sums[state] = sums.get(state, 0) + rows
 
 
 @dataclass(frozen=True)
 class Day:
-    """A day, or (without a date) a sum of days. ``books``: None where the day was not synced."""
+    """A day, or the sum of several days, which has no date.
+
+    ``synced`` is None where no day was synced.
+    """
 
     date: date | None
-    books: Books | None
+    synced: SyncedStatistics | None
     figures: Figures
 
 
 def figures_of(first: date, last: date, channel: str) -> tuple[list[Day], Day]:
-    """Every day from ``first`` to ``last``, and their sum. The books are those of all channels."""
-    kept = DailyStatistics.objects.filter(date__gte=first, date__lte=last).order_by()
-    books = {row["date"]: _books(row) for row in kept.values("date", "counts", "synced_at", *_SUMS)}
+    """Return every day from ``first`` to ``last``, and their sum.
+
+    The provider's statistics are of all channels, the figures of ``channel`` alone.
+    """
+    stored = DailyStatistics.objects.filter(date__gte=first, date__lte=last).order_by()
+    synced = {
+        row["date"]: _synced_statistics(row)
+        for row in stored.values("date", "counts", "synced_at", *_ADDITIVE)
+    }
     days = [
-        Day(day, books.get(day), figures) for day, figures in Period(first, last, channel).by_day()
+        Day(day, synced.get(day), figures) for day, figures in Period(first, last, channel).by_day()
     ]
-    return days, Day(None, _sum(books.values()), _sum_figures(day.figures for day in days))
+    total = Day(None, _sum_synced(synced.values()), _sum_figures(day.figures for day in days))
+    return days, total
 
 
-def _books(row: dict[str, object]) -> Books:
-    return Books(**{name: value for name, value in row.items() if name != "date"})  # type: ignore[arg-type]
+def _synced_statistics(row: dict[str, Any]) -> SyncedStatistics:
+    return SyncedStatistics(**{name: value for name, value in row.items() if name != "date"})
 
 
-def _sum(books: Iterable[Books]) -> Books | None:
+def _sum_synced(days: Iterable[SyncedStatistics]) -> SyncedStatistics | None:
     total = None
-    for one in books:
-        total = total or Books()
-        total.include(one)
+    for day in days:
+        total = total or SyncedStatistics()
+        total.include(day)
     return total
 
 
 def _sum_figures(days: Iterable[Figures]) -> Figures:
     total = Figures()
-    for one in days:
-        total.include(one)
+    for figures in days:
+        total.include(figures)
     return total

@@ -1,45 +1,49 @@
-"""What the staff API answers; no rule lives here."""
+"""The answers of the staff API."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from rest_framework import serializers
 
+from django_voicepassword.api.staff.figures import Day
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import masking
+from django_voicepassword.statistics import Figures
 
 _STATES = f"One of {', '.join(CallRequest.State.values)}"
-_SYNCED = "Of the provider's daily statistics; null where the day was not synced."
+_SYNCED = "From the provider's daily statistics; null where the day was not synced."
 
 
 def _price(places: int = 4, **options: Any) -> serializers.DecimalField:
-    """A string whatever the project's COERCE_DECIMAL_TO_STRING: a program must not read money in
-    binary.
+    """Return a field that is a string whatever COERCE_DECIMAL_TO_STRING the project has.
+
+    A JSON number would be read as binary floating point.
     """
     return serializers.DecimalField(
         max_digits=14, decimal_places=places, coerce_to_string=True, **options
     )
 
 
-class StaffUserSerializer(serializers.Serializer[Any]):
+class StaffUserSerializer(serializers.Serializer[AbstractBaseUser]):
     id = serializers.SerializerMethodField()
     username = serializers.SerializerMethodField(
-        help_text="What in it may be a phone number is masked."
+        help_text="Digits that may be a phone number are masked."
     )
 
-    def get_id(self, user: Any) -> int | str:
+    def get_id(self, user: AbstractBaseUser) -> int | str:
         return user.pk if isinstance(user.pk, int) else str(user.pk)
 
-    def get_username(self, user: Any) -> str:
-        # Many a project's user name is the phone number.
+    def get_username(self, user: AbstractBaseUser) -> str:
+        # In many projects the user name is the phone number.
         name = str(user.get_username())
         return name if self.context.get("whole_phones") else masking.mask_text(name, length=254)
 
 
 class StaffVerificationSerializer(serializers.Serializer[Verification]):
-    """Without its id, which is a bearer secret."""
+    """Leaves out the id, which is a bearer secret."""
 
     status = serializers.SerializerMethodField()
     purpose = serializers.CharField()
@@ -54,13 +58,15 @@ class StaffVerificationSerializer(serializers.Serializer[Verification]):
 class StaffCallSerializer(serializers.Serializer[CallRequest]):
     id = serializers.IntegerField()
     phone = serializers.SerializerMethodField(
-        help_text="Masked, +7 *** ***-**-67; whole, +79991234567, with the permission view_full_phone."
+        help_text="Masked, +7 *** ***-**-67; whole, +79991234567, for users with the permission "
+        "view_full_phone."
     )
     channel = serializers.ChoiceField(choices=CallRequest.Channel.choices)
-    # No ChoiceField: the same words are an enum of the schema already, of another field's name.
+    # Not a ChoiceField: drf-spectacular warns if fields of different names have the same choices,
+    # and ``delivery`` of a verification has these.
     state = serializers.CharField(help_text=_STATES)
     provider_id = serializers.CharField()
-    service = serializers.CharField(help_text="The provider's own word for what was sold.")
+    service = serializers.CharField(help_text="The provider's own name of the service it sold.")
     price = _price(allow_null=True)
     duration = serializers.IntegerField(allow_null=True, help_text="Seconds.")
     origin = serializers.ChoiceField(choices=CallRequest.Origin.choices)
@@ -70,13 +76,13 @@ class StaffCallSerializer(serializers.Serializer[CallRequest]):
     finished_at = serializers.DateTimeField(allow_null=True)
     occurred_at = serializers.DateTimeField(allow_null=True, help_text="The provider's own date.")
     listed_at = serializers.DateTimeField(
-        allow_null=True, help_text="When the daily statistics listed it first."
+        allow_null=True, help_text="When the daily statistics first listed the call."
     )
     differences = serializers.ListField(
         child=serializers.ChoiceField(
-            choices=[str(one.name).lower() for one in CallRequest.Difference]
+            choices=[str(flag.name).lower() for flag in CallRequest.Difference]
         ),
-        help_text="What the daily statistics said otherwise than we had it; their figure won.",
+        help_text="Where the daily statistics differed from our values; theirs replaced ours.",
     )
     verification = StaffVerificationSerializer(allow_null=True)
 
@@ -87,67 +93,69 @@ class StaffCallSerializer(serializers.Serializer[CallRequest]):
 class StaffReportSerializer(serializers.Serializer[CallStatus]):
     source = serializers.ChoiceField(choices=CallStatus.Source.choices)  # type: ignore[assignment]
     state = serializers.CharField(
-        help_text=f"{_STATES}; or other: a word that is not known, kept in raw_state."
+        help_text=f"{_STATES}; or other, if the provider's state is unknown: see raw_state."
     )
-    raw_state = serializers.CharField(help_text="The provider's word.")
+    raw_state = serializers.CharField(help_text="The provider's own word for the state.")
     occurred_at = serializers.DateTimeField(allow_null=True)
     received_at = serializers.DateTimeField()
     duration = serializers.IntegerField(allow_null=True)
     price = _price(allow_null=True)
-    payload = serializers.DictField(help_text="What the provider wrote, code and phone masked.")
+    payload = serializers.DictField(help_text="The provider's report; code and phone are masked.")
 
 
 class StaffCallDetailSerializer(StaffCallSerializer):
     statuses = StaffReportSerializer(
-        many=True, help_text="Everything that was reported of it, in its order."
+        many=True, help_text="Every report about the call, the oldest first."
     )
 
 
-class StaffCallPageSerializer(serializers.Serializer[Mapping[str, Any]]):
+class StaffCallPageSerializer(serializers.Serializer[Mapping[str, object]]):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     results = StaffCallSerializer(many=True)
 
 
-class StaffOutcomesSerializer(serializers.Serializer[Any]):
-    """How the calls ended; all but ``refused`` add up to ``calls``."""
+class StaffOutcomesSerializer(serializers.Serializer[Figures]):
+    """How the calls ended. Without ``refused`` these add up to ``calls``."""
 
     answered = serializers.IntegerField(help_text="Answered calls and delivered SMS.")
     unanswered = serializers.IntegerField(
-        help_text="No answer, busy, canceled: how a flash call usually ends."
+        help_text="No answer, busy or canceled: how a flash call usually ends."
     )
     failed = serializers.IntegerField()
     unknown = serializers.IntegerField()
     waiting = serializers.IntegerField(help_text="No final state yet.")
-    refused = serializers.IntegerField(help_text="Nothing rang: in no other figure.")
+    refused = serializers.IntegerField(
+        help_text="Requests that were refused: nothing rang. No other figure includes them."
+    )
 
 
-class StaffFiguresSerializer(serializers.Serializer[Any]):
-    """What a day and their sum share: ``books`` as the provider told it, ``figures`` as we count
-    it.
-    """
+class StaffFiguresSerializer(serializers.Serializer[Day]):
+    """The fields of a day and of the sum: first the provider's statistics, then our figures."""
 
-    rows = serializers.IntegerField(source="books.rows", allow_null=True, help_text=_SYNCED)
-    total_price = _price(source="books.total_price", allow_null=True, help_text=_SYNCED)
+    rows = serializers.IntegerField(source="synced.rows", allow_null=True, help_text=_SYNCED)
+    total_price = _price(source="synced.total_price", allow_null=True, help_text=_SYNCED)
     counts = serializers.DictField(
         child=serializers.DictField(child=serializers.IntegerField()),
-        source="books.counts",
+        source="synced.counts",
         allow_null=True,
         help_text="Channel -> state -> rows.",
     )
-    matched = serializers.IntegerField(source="books.matched", allow_null=True)
-    imported = serializers.IntegerField(source="books.imported", allow_null=True)
-    mismatched = serializers.IntegerField(source="books.mismatched", allow_null=True)
-    missing = serializers.IntegerField(source="books.missing", allow_null=True)
-    unreadable = serializers.IntegerField(source="books.unreadable", allow_null=True)
+    matched = serializers.IntegerField(source="synced.matched", allow_null=True)
+    imported = serializers.IntegerField(source="synced.imported", allow_null=True)
+    mismatched = serializers.IntegerField(source="synced.mismatched", allow_null=True)
+    missing = serializers.IntegerField(source="synced.missing", allow_null=True)
+    unreadable = serializers.IntegerField(source="synced.unreadable", allow_null=True)
     calls = serializers.IntegerField(
-        source="figures.calls", help_text="That may have rung, and SMS."
+        source="figures.calls", help_text="Calls that may have rung, and SMS."
     )
     outcomes = StaffOutcomesSerializer(source="figures")
     cost = _price(source="figures.cost")
-    started = serializers.IntegerField(source="figures.started", help_text="Verifications.")
+    started = serializers.IntegerField(
+        source="figures.started", help_text="Verifications that were started."
+    )
     approved = serializers.IntegerField(
-        source="figures.approved", help_text="Of these, the approved ones."
+        source="figures.approved", help_text="How many of these were approved."
     )
     conversion = serializers.FloatField(
         source="figures.conversion", allow_null=True, help_text="approved / started."
@@ -162,20 +170,23 @@ class StaffFiguresSerializer(serializers.Serializer[Any]):
 
 
 class StaffDaySerializer(StaffFiguresSerializer):
-    date = serializers.DateField(help_text="A day of the provider.")
-    synced_at = serializers.DateTimeField(source="books.synced_at", allow_null=True)
+    date = serializers.DateField(help_text="A day in the provider's time zone.")
+    synced_at = serializers.DateTimeField(source="synced.synced_at", allow_null=True)
 
 
-class StaffStatisticsSerializer(serializers.Serializer[Mapping[str, Any]]):
+class StaffStatisticsSerializer(serializers.Serializer[Mapping[str, object]]):
     days = StaffDaySerializer(many=True)
     total = StaffFiguresSerializer(
-        help_text="Of all days; what the provider told, of those that were synced."
+        help_text="The sum of all days; the provider's statistics are of the synced days only."
     )
 
 
-class StaffBalanceSerializer(serializers.Serializer[Mapping[str, Any]]):
+class StaffBalanceSerializer(serializers.Serializer[Mapping[str, object]]):
     balance = _price()
     currency = serializers.CharField()
     read_at = serializers.DateTimeField()
-    spend_per_day = _price(2, help_text="By the last seven full days that were synced.")
-    ends_on = serializers.DateField(allow_null=True, help_text="null: it does not, at this rate.")
+    spend_per_day = _price(2, help_text="Mean of the synced days among the last seven full days.")
+    ends_on = serializers.DateField(
+        allow_null=True,
+        help_text="When the balance will be used up at this spend; null: never.",
+    )
