@@ -106,6 +106,16 @@ def _is_outside(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(name) for name in OUTSIDE)
 
 
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
+
+
+def _group(item: pytest.Item) -> tuple[Path, str]:
+    """What stays together in parallel runs."""
+    marker = item.get_closest_marker("group")
+    return item.path, marker.args[0] if marker else ""
+
+
 def _fixtures(item: pytest.Item) -> set[str]:
     return set(getattr(item, "fixturenames", ()))
 
@@ -135,15 +145,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.nodeid in seen:
             raise pytest.UsageError(f"two tests have the id {item.nodeid}")
         seen.add(item.nodeid)
-        group = item.get_closest_marker("group")
+        _, group = _group(item)
         if group and hasattr(config, "workerinput"):
-            _set_id(item, f"{item.nodeid}@{group.args[0]}")
+            _set_id(item, f"{item.nodeid}@{group}")
     if config.getoption("--database-only"):
         config.hook.pytest_deselected(items=[item for item in items if not _uses_database(item)])
         items[:] = [item for item in items if _uses_database(item)]
     if config.getoption("dist", "no") != "no" or hasattr(config, "workerinput"):
-        # The longest first, so that no process waits at the end for one that started late.
-        items.sort(key=lambda item: not (_is_outside(item) or item.get_closest_marker("slow")))
+        # The longest first, so that no process waits at the end for one that started late. The
+        # tests of a group keep their order: what a fixture of their module adds, others must not see.
+        long = {_group(item) for item in items if _is_outside(item) or _is_slow(item)}
+        items.sort(key=lambda item: _group(item) not in long)
 
 
 @pytest.hookimpl(optionalhook=True)
