@@ -1,6 +1,4 @@
-"""``make demo``: sandbox, web, worker and beat until Ctrl-C. ``make smoke``: the scripted journey,
-and the end.
-"""
+"""``make demo`` runs sandbox, web, worker and beat until Ctrl-C; ``make smoke`` the smoke test."""
 
 from __future__ import annotations
 
@@ -15,9 +13,9 @@ from processes import HERE, Site, StartError
 
 
 def main() -> int:
-    # A closed terminal and `kill` end it as Ctrl-C does: nothing is left running.
-    for one in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, _interrupt)
+    # A closed terminal and `kill` end it as Ctrl-C does, so that no process is left running.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         if "--smoke" in sys.argv[1:]:
             import smoke

@@ -1,4 +1,7 @@
-"""The example as processes: sandbox, web, worker and beat, with one log. Standard library only."""
+"""The example as processes: sandbox, web, worker and beat, with one log.
+
+It uses the standard library only.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,12 @@ from types import TracebackType
 from typing import IO, Any
 
 HERE = Path(__file__).resolve().parent
-#: Seconds that each may take to answer, and to end when it is asked to.
+#: Seconds that a process may take to answer after its start, and to end after SIGTERM.
 START_PATIENCE, END_PATIENCE = 60, 8
 
-#: The times of runserver, the sandbox and Celery: the log has its own.
+#: Times in the output of runserver, the sandbox and Celery. The log writes its own.
 _TIME = re.compile(r"^\[?(\d{4}-\d\d-\d\d|\d\d/\w{3}/\d{4}) \d\d:\d\d:\d\d(,\d+)?\]? ?")
-#: Banners that say nothing which the demo does not say itself.
+#: Banners that repeat what the demo prints itself.
 _BANNERS = (
     "Performing system checks",
     "System check identified no issues",
@@ -41,11 +44,10 @@ class StartError(Exception):
 
 
 class Site:
-    """``with Site(var, web_port, sandbox_port) as site: …``: everything runs inside, and nothing
-    afterwards.
+    """Use as ``with Site(var, web_port, sandbox_port) as site: …``: it ends all processes.
 
-    ``overrides`` are keys of VOICEPASSWORD; ``environment`` is added to that of the processes;
-    ``pool``: Celery's ``prefork`` or ``threads``.
+    ``overrides``: keys of VOICEPASSWORD; ``environment``: more variables for the processes;
+    ``pool``: the worker pool of Celery, ``prefork`` or ``threads``.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Site:
         self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
         self._log_file = log
         self._ports = {"sandbox": sandbox_port, "web": web_port}
-        given = {
+        keys = {
             "API_URL": f"{self.sandbox_url}/api/voice-password/",
             "CALLBACK_BASE_URL": self.web_url,
             **(overrides or {}),
@@ -75,7 +77,7 @@ class Site:
             "PYTHONUNBUFFERED": "1",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "VAR_DIR": str(var),
-            "VOICEPASSWORD": json.dumps(given),
+            "VOICEPASSWORD": json.dumps(keys),
             **(environment or {}),
         }
         worker = [
@@ -85,7 +87,7 @@ class Site:
             "--without-mingle",
             "--without-gossip",
         ]
-        # RabbitMQ turns away a second worker of the same name: two sites may share a broker.
+        # Two sites may share a RabbitMQ, which refuses a second worker of the same name.
         worker += [f"--hostname=worker-{web_port}@%h", f"--pool={pool}"]
         self._commands = {
             "sandbox": [
@@ -103,7 +105,7 @@ class Site:
 
     def __enter__(self) -> Site:
         self.var.mkdir(parents=True, exist_ok=True)
-        # A demo that was killed could not remove it.
+        # A demo that was killed left it behind.
         (self.var / "beat.pid").unlink(missing_ok=True)
         for name, port in self._ports.items():
             if not is_free(port):
@@ -141,39 +143,41 @@ class Site:
         return done.stdout
 
     def admin_password(self) -> str:
-        """Make the user ``admin`` where there is none; the password is kept beside the database."""
+        """Create the user ``admin`` if necessary; return its stored password."""
         path = self.var / "admin_password"
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(secrets.token_urlsafe(9))
         program = (
             "import os; from django.contrib.auth import get_user_model as m; "
-            "u, _ = m().objects.get_or_create(username='admin', defaults={'is_staff': True, 'is_superuser': True}); "
+            "staff = {'is_staff': True, 'is_superuser': True}; "
+            "u, _ = m().objects.get_or_create(username='admin', defaults=staff); "
             "p = os.environ['ADMIN_PASSWORD']; u.check_password(p) or (u.set_password(p), u.save())"
         )
         self.manage("shell", "--command", program, ADMIN_PASSWORD=path.read_text())
         return path.read_text()
 
     def ended(self) -> str | None:
-        """The name of a process that is not there any more."""
+        """Return the name of a process that has ended."""
         return next(
             (name for name, process in self._processes.items() if process.poll() is not None), None
         )
 
     def kill(self, name: str) -> None:
-        """End a process and its children at once, as a crash does."""
+        """Kill a process with its children, as a crash would."""
         process = self._processes.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(END_PATIENCE)
 
     def start(self, name: str) -> None:
-        """Start a process that does not run: ``sandbox``, ``web``, ``worker`` or ``beat``."""
+        """Start one process: ``sandbox``, ``web``, ``worker`` or ``beat``."""
         if name == "worker":
             self._worker_is_ready.unlink(missing_ok=True)
         self._processes[name] = self._start(self._commands[name], name)
 
     def _start(self, command: list[str], name: str) -> subprocess.Popen[str]:
-        # A group of its own: Ctrl-C reaches us alone, and we end each with its children.
+        # In a process group of its own: Ctrl-C reaches this process only, which then ends each
+        # process with its children.
         process = subprocess.Popen(
             command,
             cwd=HERE,
@@ -202,15 +206,15 @@ class Site:
                     self._log_file.flush()
 
     def _wait(self) -> None:
-        """Until sandbox and web answer and the worker takes tasks."""
-        ends = time.monotonic() + START_PATIENCE
+        """Wait until sandbox and web answer and the worker takes tasks."""
+        deadline = time.monotonic() + START_PATIENCE
 
         def until(ready: Callable[[], bool], what: str) -> None:
             while not ready():
                 ended = self.ended()
                 if ended:
                     raise StartError(f"{ended} did not start: see its lines above")
-                if time.monotonic() > ends:
+                if time.monotonic() > deadline:
                     raise StartError(f"{what}: see its lines above")
                 time.sleep(0.1)
 
@@ -220,15 +224,15 @@ class Site:
             until(self._worker_is_ready.exists, "worker takes no tasks")
 
     def _end(self) -> None:
-        # Each is asked first: a worker ends its own children. What is left of the groups after that
-        # is killed.
+        # SIGTERM first, because a worker ends its own children. Then whatever is left of the
+        # process groups is killed.
         processes = list(self._processes.values())
         for process in processes:
             process.terminate()
-        ends = time.monotonic() + END_PATIENCE
+        deadline = time.monotonic() + END_PATIENCE
         for process in processes:
             try:
-                process.wait(max(ends - time.monotonic(), 0.1))
+                process.wait(max(deadline - time.monotonic(), 0.1))
             except subprocess.TimeoutExpired:
                 pass
         for process in processes:
@@ -243,7 +247,7 @@ class Site:
 
 
 def is_free(port: int) -> bool:
-    """Does nobody listen there?"""
+    """Return whether no process listens on a port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -254,7 +258,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

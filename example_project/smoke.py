@@ -1,9 +1,7 @@
-"""The scripted journey: every way of a code, over the pages, with a transcript. Exits with 1 when
-one of them fails.
+"""The smoke test: logs in at the pages by every channel and code source, with a transcript.
 
-Each way runs against real processes (web, worker, beat, sandbox) over HTTP, in a folder of its own
-that is removed afterwards. DATABASE_URL and CELERY_BROKER_URL choose other servers, as for the
-demo.
+It runs real processes (web, worker, beat, sandbox) in a temporary folder and talks to them by HTTP.
+DATABASE_URL and CELERY_BROKER_URL choose other servers, as for the demo. Exits with 1 on a failure.
 """
 
 from __future__ import annotations
@@ -23,8 +21,7 @@ from processes import Site, StartError, free_port
 
 from django_voicepassword.sandbox.magic_numbers import OUTCOMES
 
-#: Everything is tried from one address in a minute: the limits would stop it, and have tests of
-#: their own.
+#: Without limits, because all requests come from one address within a minute.
 SETTINGS: dict[str, Any] = {
     "RESEND_AFTER": 0,
     "TIMEOUT": [3.05, 3],
@@ -34,11 +31,11 @@ PATIENCE = 30
 
 
 class Failure(Exception):
-    """What was seen is not what was to be seen."""
+    """The site did not do what was expected."""
 
 
 class Person:
-    """A browser with cookies and without JavaScript, and the phone that the sandbox shows."""
+    """A browser with cookies but without JavaScript, and a phone whose calls the sandbox lists."""
 
     def __init__(self, site: Site, number: str) -> None:
         self.site = site
@@ -48,23 +45,23 @@ class Person:
         self.page = ""
 
     def open(self, path: str) -> None:
-        self._shown(self.session.get(f"{self.site.web_url}{path}", timeout=PATIENCE))
+        self._show(self.session.get(f"{self.site.web_url}{path}", timeout=PATIENCE))
 
     def post(self, path: str, **fields: str) -> str:
-        """Send a form of the page; the path of the page that comes."""
+        """Send a form of the page; return the path of the next page."""
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)', self.page)
         if token is None:
             raise Failure("the page has no form")
-        told = "  ".join(f"{name} {value}" for name, value in fields.items())
+        sent = "  ".join(f"{name} {value}" for name, value in fields.items())
         answer = self.session.post(
             f"{self.site.web_url}{path}",
             data={"csrfmiddlewaretoken": token[1], **fields},
             timeout=PATIENCE,
         )
-        self._shown(answer)
-        came = answer.url.removeprefix(self.site.web_url)
-        say(f"POST {path}  {told}".rstrip(), f"{answer.status_code} {came}")
-        return came
+        self._show(answer)
+        next_path = answer.url.removeprefix(self.site.web_url)
+        say(f"POST {path}  {sent}".rstrip(), f"{answer.status_code} {next_path}")
+        return next_path
 
     def start(self, spelling: str = "", **fields: str) -> None:
         self.open("/auth/login/")
@@ -72,7 +69,7 @@ class Person:
             self.post("/auth/login/", phone=spelling or self.number, **fields)
             != "/auth/login/code/"
         ):
-            raise Failure("the page of the code did not come")
+            raise Failure("the code page did not open")
 
     def log_in(self, code: str) -> None:
         if self.post("/auth/login/code/", code=code) != "/":
@@ -80,10 +77,11 @@ class Person:
         say("the page says", self.text("vp-lead"))
 
     def call(self, channel: str) -> dict[str, Any]:
-        """The newest call or text of this channel on the phone, once it is there."""
+        """Wait for a call or SMS of this channel, and return the newest one."""
 
         def newest() -> Any:
-            return next((one for one in reversed(self.calls()) if one["channel"] == channel), None)
+            calls = reversed(self.calls())
+            return next((call for call in calls if call["channel"] == channel), None)
 
         call: dict[str, Any] = until(newest, f"the phone to get a {channel}")
         if channel == "sms":
@@ -105,7 +103,7 @@ class Person:
         return dict(answer.json())
 
     def wait_for(self, *deliveries: str) -> dict[str, Any]:
-        """The verification, once its newest call is in one of these states."""
+        """Wait until the newest call is in one of these states; return the verification's state."""
 
         def arrived() -> Any:
             state = self.state()
@@ -116,11 +114,11 @@ class Person:
         return state
 
     def text(self, css_class: str) -> str:
-        """What the element of this class says."""
-        found = re.search(rf'class="{css_class}"[^>]*>(.*?)</(?:p|div)>', self.page, re.DOTALL)
-        return html.unescape(re.sub(r"<[^>]+>|\s+", " ", found[1])).strip() if found else ""
+        """Return the text of the first element of this class."""
+        element = re.search(rf'class="{css_class}"[^>]*>(.*?)</(?:p|div)>', self.page, re.DOTALL)
+        return html.unescape(re.sub(r"<[^>]+>|\s+", " ", element[1])).strip() if element else ""
 
-    def _shown(self, answer: requests.Response) -> None:
+    def _show(self, answer: requests.Response) -> None:
         self.page = answer.text
         for call in self.calls():
             if f">{call['code']}<" in self.page:
@@ -183,9 +181,7 @@ def voice_call_with_the_code_of_the_provider(site: Site) -> None:
 
 
 def every_error_number(site: Site) -> None:
-    """Who asks a number that cannot be called is told what to do; it does not ring, and costs
-    nothing.
-    """
+    """Numbers that cannot be called: the page says so, and the phone does not ring."""
     numbers = [number for number, outcome in OUTCOMES.items() if outcome.reply.startswith("error:")]
     for number in numbers:
         error = OUTCOMES[number].reply.partition(":")[2]
@@ -197,7 +193,7 @@ def every_error_number(site: Site) -> None:
 
 
 def every_lost_answer(site: Site) -> None:
-    """It rings, and the answer is lost: the call is unknown, rings once, and its code still counts."""
+    """Calls whose answer is lost: they are unknown, ring once, and their code logs in."""
     lost = ("slow", "silent", "drop", "500", "html", "truncated")
     numbers = [number for number, outcome in OUTCOMES.items() if outcome.reply in lost]
     for number in numbers:
@@ -205,14 +201,14 @@ def every_lost_answer(site: Site) -> None:
         person = Person(site, number)
         person.start()
         call = person.call("flashcall")
-        # A callback may come before anybody waits for it.
+        # The callback may come before this line.
         person.wait_for("unknown", "no_answer")
         person.log_in(call["code"])
         check(len(person.calls()) == 1, "it rang once")
 
 
 def the_books(site: Site) -> None:
-    """What the database has kept of all that."""
+    """Print the calls in the database; none may be left in the middle."""
     program = (
         "import json; from django_voicepassword.models import CallRequest; "
         "print(json.dumps([[c.masked_phone, c.channel, c.state, str(c.price or ''), c.error_code] "
@@ -233,7 +229,7 @@ def the_books(site: Site) -> None:
 
 
 Journey = Callable[[Site], None]
-#: Settings of the site, and what is tried with them.
+#: Settings of the site, and the journeys that are made with them.
 PLAN: list[tuple[dict[str, Any], list[Journey]]] = [
     (
         {"VOICE_REPEAT": True},
@@ -264,8 +260,7 @@ def main() -> int:
         log_path = Path(folder) / "log"
         with log_path.open("w") as log:
             for overrides, journeys in PLAN:
-                told = json.dumps(overrides)
-                heading(f"Starting sandbox, web, worker and beat with {told}")
+                heading(f"Starting sandbox, web, worker and beat with {json.dumps(overrides)}")
                 with Site(
                     Path(folder) / "var",
                     free_port(),
@@ -297,8 +292,8 @@ def heading(text: str) -> None:
     print(f"\n{text}", flush=True)
 
 
-def say(what: str, told: str) -> None:
-    print(f"   {what:<52} {told}".rstrip(), flush=True)
+def say(what: str, result: str) -> None:
+    print(f"   {what:<52} {result}".rstrip(), flush=True)
 
 
 def check(holds: bool, what: str) -> None:
@@ -307,11 +302,11 @@ def check(holds: bool, what: str) -> None:
     say("✓", what)
 
 
-def until(found: Callable[[], Any], what: str) -> Any:
-    """The first true value of ``found``."""
-    ends = time.monotonic() + PATIENCE
-    while not (value := found()):
-        if time.monotonic() > ends:
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """Return the first true value of ``condition``; Failure if none comes in time."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := condition()):
+        if time.monotonic() > deadline:
             raise Failure(f"waited {PATIENCE} s for {what}")
         time.sleep(0.1)
     return value

@@ -1,11 +1,12 @@
-"""Celery's filesystem broker, made safe: whole files appear and disappear by a rename, so that
-nobody reads half of one.
+"""Kombu's filesystem transport, made safe: files are published and taken by an atomic rename.
 
-The stock transport writes a message under the name by which a worker finds it, and a worker that is
-quicker than the writer dies of half a JSON; so does one that reads a table of queues which is being
-written. Two workers on another file system than the temporary folder may also take one message
-twice. It is for development: production has RabbitMQ or Redis. A message that a worker had taken
-when it was killed is lost with it; ``poll_calls`` finds its call again.
+The original transport writes a message directly under its final name: a worker that is faster than
+the writer reads half of a JSON text and crashes. So does one that reads the table of queues while
+it is written. If the folder is on another file system than the temporary folder, two workers may
+take the same message.
+
+It is for development; production uses RabbitMQ or Redis. A message is lost with the worker that has
+taken it; ``poll_calls`` queues its call again.
 """
 
 from __future__ import annotations
@@ -22,11 +23,10 @@ from kombu.utils.json import dumps, loads
 
 
 class Channel(filesystem.Channel):
-    """Files whose name begins with a dot are being written, or are taken already."""
+    """A file whose name begins with a dot is still being written, or already taken."""
 
     def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
-        # The same form of name as the stock transport's: workers take files in the order of their
-        # names.
+        # The format of the original transport: workers take files in the order of their names.
         name = f"{round(filesystem.monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         _write(Path(self.data_folder_out) / name, payload)
 
@@ -39,7 +39,7 @@ class Channel(filesystem.Channel):
             try:
                 (folder / name).rename(taken)
             except FileNotFoundError:
-                # Another worker was quicker.
+                # Another worker was faster.
                 continue
             payload = taken.read_bytes()
             taken.unlink()
@@ -61,11 +61,11 @@ class Transport(filesystem.Transport):
 
 
 def register() -> None:
-    """``filesystem://`` means this transport from now on."""
+    """Use this transport for ``filesystem://``."""
     transport.TRANSPORT_ALIASES["filesystem"] = f"{__name__}:Transport"
 
 
 def _write(path: Path, value: Any) -> None:
-    aside = path.parent / f".{uuid.uuid4().hex}"
-    aside.write_bytes(str_to_bytes(dumps(value)))
-    aside.replace(path)
+    unfinished = path.parent / f".{uuid.uuid4().hex}"
+    unfinished.write_bytes(str_to_bytes(dumps(value)))
+    unfinished.replace(path)

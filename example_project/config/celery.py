@@ -15,6 +15,6 @@ app.autodiscover_tasks()
 
 
 @worker_ready.connect
-def tell(**kwargs: Any) -> None:
-    """A file says that the worker takes tasks, to whoever started it."""
+def mark_worker_ready(**kwargs: Any) -> None:
+    """Create a file that shows that the worker takes tasks."""
     (settings.VAR / "worker.ready").touch()

@@ -1,4 +1,4 @@
-"""Settings of the example. Everything has a default; the environment overrides it."""
+"""Settings of the example. Every value has a default; environment variables override it."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ VAR.mkdir(parents=True, exist_ok=True)
 
 
 def _secret_key() -> str:
-    """Made on the first start and kept beside the database."""
+    """Return the key that is generated on the first start and stored beside the database."""
     path = VAR / "secret_key"
     if not path.exists():
         path.touch(mode=0o600)
@@ -70,7 +70,7 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
 elif "mysql" in DATABASES["default"]["ENGINE"]:
     import pymysql
 
-    # Django asks for a version of mysqlclient; PyMySQL stands in for it.
+    # Django requires this version of mysqlclient, which PyMySQL replaces.
     pymysql.version_info = (2, 2, 7, "final", 0)
     pymysql.install_as_MySQLdb()
 

@@ -1,1 +1,1 @@
-"""Made-up calls for the example: ``manage.py demo_data``. Not a part of the package."""
+"""Made-up calls for the example project: ``manage.py demo_data``. Not part of the package."""

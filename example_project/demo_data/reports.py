@@ -1,6 +1,4 @@
-"""What the provider tells of a call, in its own words, as the app keeps it: one line of history for
-each report.
-"""
+"""The provider's reports about a call, in its own words, as lines of the app's history."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from django_voicepassword.security import mask
 
 PRICES = {"flashcall": Decimal("0.35"), "voice": Decimal("0.35"), "sms": Decimal("3.30")}
 SERVICES = {"flashcall": "Flash Call", "voice": "Voice Password", "sms": "SMS"}
-#: State -> the word of callbacks, and that of polls and of the daily statistics.
+#: State -> the word of callbacks, and the word of polls and daily statistics.
 WORDS = {
     "dialing": ("", "Дозвон"),
     "answered": ("ANSWERED", "Успешно"),
@@ -28,16 +26,16 @@ WORDS = {
     "delivered": ("DELIVERED", "Доставлено"),
     "not_delivered": ("NOT DELIVERED", "Не доставлено"),
 }
-#: Minute and second at which the hourly sync has read yesterday and today
-#: (``schedule.BEAT_SCHEDULE``).
-SYNCED = (17, 4)
-#: So old a call is in the statistics with its end; and so old one that is not ours is taken from
-#: them.
-ENDED, YOUNG = timedelta(minutes=1), timedelta(minutes=5)
+#: Minute and second at which the hourly sync has finished (see ``schedule.BEAT_SCHEDULE``).
+SYNC_FINISHED = (17, 4)
+#: The age at which a call is in the statistics with its final state.
+LISTED_AFTER = timedelta(minutes=1)
+#: The age at which the sync imports a call of another system.
+IMPORTED_AFTER = timedelta(minutes=5)
 
 
 class Line(NamedTuple):
-    """What becomes a CallStatus, once its call has a key."""
+    """The values of a CallStatus, before its call has a key."""
 
     state: str
     raw_state: str
@@ -50,8 +48,8 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A call as the provider knows it. ``date``: its own clock, whole seconds, aware."""
+class ProviderCall:
+    """A call as the provider knows it. ``date``: by its clock, in whole seconds, aware."""
 
     id: str
     phone: str
@@ -61,8 +59,8 @@ class Told:
     seconds: int
     price: Decimal
 
-    def at(self, state: str) -> Told:
-        """The same before it ended."""
+    def at(self, state: str) -> ProviderCall:
+        """Return the call as it was in an earlier state."""
         return self if state == self.state else replace(self, state=state, seconds=0)
 
     def callback(self, received: datetime) -> Line:
@@ -102,9 +100,9 @@ class Told:
         )
 
 
-def sent(told: Told, received: datetime) -> Line:
-    """The reply to a request that the provider took."""
-    payload = {"result": "ok", "id": told.id, "price": f"{told.price:.2f}"}
+def reply_line(provider_call: ProviderCall, received: datetime) -> Line:
+    """Return the reply to an accepted request."""
+    payload = {"result": "ok", "id": provider_call.id, "price": f"{provider_call.price:.2f}"}
     return Line(
         CallRequest.State.PLACED,
         "ok",
@@ -112,13 +110,13 @@ def sent(told: Told, received: datetime) -> Line:
         None,
         received,
         None,
-        told.price,
+        provider_call.price,
         payload,
     )
 
 
-def refused(error_code: str, received: datetime) -> Line:
-    """The reply to a request that it did not take."""
+def refusal_line(error_code: str, received: datetime) -> Line:
+    """Return the reply to a refused request."""
     payload = {"result": "error", "error_code": error_code}
     return Line(
         CallRequest.State.REFUSED,
@@ -132,13 +130,13 @@ def refused(error_code: str, received: datetime) -> Line:
     )
 
 
-def own_clock(moment: datetime, zone: ZoneInfo) -> datetime:
-    """A moment as the provider writes it."""
+def provider_time(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return a moment in the provider's time zone, in whole seconds."""
     return moment.astimezone(zone).replace(microsecond=0)
 
 
-def synced(moment: datetime) -> datetime:
-    """The first hourly sync at or after a moment."""
-    minute, second = SYNCED
+def next_sync(moment: datetime) -> datetime:
+    """Return when the first hourly sync at or after a moment finishes."""
+    minute, second = SYNC_FINISHED
     sync = moment.replace(minute=minute, second=second, microsecond=0)
     return sync if sync >= moment else sync + timedelta(hours=1)

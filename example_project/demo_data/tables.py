@@ -1,7 +1,6 @@
-"""Rows into a table, several times as fast as by ``bulk_create``, which looks at each value anew.
+"""Bulk inserts, several times as fast as ``bulk_create``, which prepares each value separately.
 
-PostgreSQL takes them by COPY; of the others, SQLite by ``executemany``, and MariaDB by statements
-of many rows.
+PostgreSQL gets the rows by COPY, SQLite by ``executemany``, MariaDB by statements with many rows.
 """
 
 from __future__ import annotations
@@ -14,16 +13,14 @@ from typing import Any
 
 from django.db import connection, models
 
-#: Values in one statement.
+#: Most values in one statement.
 MOST_VALUES = 4000
 
 Row = Sequence[Any]
 
 
 class Table:
-    """The columns ``names`` (attributes of the model; by default all that the database does not
-    fill itself).
-    """
+    """Writes the columns ``names`` of a model; by default all that the database does not fill."""
 
     def __init__(self, model: type[models.Model], names: Sequence[str] = ()) -> None:
         fields = {field.attname: field for field in model._meta.concrete_fields}
@@ -33,16 +30,16 @@ class Table:
             if not (field.generated or isinstance(field, models.AutoField))
         ]
         self.names = list(names) or own
-        #: A row out of an instance of the model.
+        #: Turns an instance of the model into a row.
         self.row: Callable[[Any], Row] = attrgetter(*self.names)
-        # The app's names need no quotes.
+        # The app's table and column names need no quotes.
         self._name, self._key = model._meta.db_table, model._meta.pk.column
         self._columns = ", ".join(str(fields[name].column) for name in self.names)
         self._marks = f"({', '.join(['%s'] * len(self.names))})"
         self._adapters = [_adapter(fields[name]) for name in self.names]
 
     def insert(self, rows: Iterable[Row]) -> None:
-        """Write rows of values in the order of ``names``."""
+        """Write rows whose values are in the order of ``names``."""
         if connection.vendor == "postgresql":
             self._copy(self._columns, self._adapted(rows))
             return
@@ -50,8 +47,8 @@ class Table:
             statement = f"INSERT INTO {self._name} ({self._columns}) VALUES {self._marks}"
             cursor.executemany(statement, list(self._adapted(rows)))
 
-    def insert_and_tell(self, rows: Sequence[Row]) -> list[Any]:
-        """Write them; the keys that the database gave, in the order of the rows."""
+    def insert_returning_keys(self, rows: Sequence[Row]) -> list[Any]:
+        """Write rows and return their new keys in the same order."""
         if connection.vendor == "postgresql":
             keys = self._next_keys(len(rows))
             self._copy(f"{self._key}, {self._columns}", map(_with_key, keys, self._adapted(rows)))
@@ -72,7 +69,7 @@ class Table:
             return [key for (key,) in cursor.fetchall()]
 
     def _next_keys(self, count: int) -> list[Any]:
-        """COPY tells no keys: they are taken from the sequence before."""
+        """Take keys from the sequence, because COPY returns none."""
         statement = "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)"
         with connection.cursor() as cursor:
             cursor.execute(statement, [self._name, self._key, count])
@@ -96,7 +93,7 @@ def _with_key(key: Any, row: Row) -> Row:
 
 
 def _adapter(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
-    """What makes a value of the field one that the database driver takes."""
+    """Return a function that converts a value of the field for the database driver."""
     ops = connection.ops
     if isinstance(field, models.JSONField):
         return lambda value: ops.adapt_json_value(value, field.encoder)
@@ -107,7 +104,7 @@ def _adapter(field: models.Field[Any, Any]) -> Callable[[Any], Any]:
     if isinstance(field, models.DateTimeField):
         return ops.adapt_datetimefield_value
     if isinstance(field, models.DecimalField):
-        # Of prices there are few.
+        # Cached, because there are few different prices.
         return cache(lambda value: field.get_db_prep_value(value, connection))
     if isinstance(field, models.UUIDField):
         return lambda value: field.get_db_prep_value(value, connection)

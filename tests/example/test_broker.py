@@ -1,4 +1,4 @@
-"""The embedded broker under load: every message once, none read in halves."""
+"""The embedded broker under load: every message is taken once and whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.processes
 EXAMPLE = Path(__file__).parent.parent.parent / "example_project"
 EACH = 150
 
-#: Puts, or takes until nothing has come for two seconds. Each prints its messages.
+#: Puts messages, or takes them until none has come for two seconds; prints those that it takes.
 PROGRAM = """
 import sys
 from queue import Empty
@@ -24,8 +24,12 @@ from config import broker
 
 broker.register()
 verb, name, folder, count = sys.argv[1:]
-options = {"data_folder_in": folder, "data_folder_out": folder, "control_folder": f"{folder}-control",
-           "polling_interval": 0.01}
+options = {
+    "data_folder_in": folder,
+    "data_folder_out": folder,
+    "control_folder": f"{folder}-control",
+    "polling_interval": 0.01,
+}
 with Connection("filesystem://localhost/", transport_options=options) as connection:
     queue = connection.SimpleQueue("calls")
     if verb == "put":

@@ -1,6 +1,4 @@
-"""``make demo`` as a person uses it: it starts, says where to look, and Ctrl-C leaves nothing
-behind.
-"""
+"""``make demo``: it starts, prints its addresses, and Ctrl-C leaves no process behind."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -43,7 +42,7 @@ class Demo:
         }
 
     def start(self) -> subprocess.Popen[str]:
-        # A session of its own, as a terminal has.
+        # A session of its own, as in a terminal.
         return subprocess.Popen(
             [sys.executable, "demo.py"],
             cwd=EXAMPLE,
@@ -56,42 +55,45 @@ class Demo:
 
     def read_until(self, process: subprocess.Popen[str], text: str) -> str:
         assert process.stdout
-        read = ""
+        output = ""
         for line in process.stdout:
-            read += line
+            output += line
             if text in line:
-                return read
-        raise AssertionError(f"it ended early:\n{read}")
+                return output
+        raise AssertionError(f"it ended early:\n{output}")
 
-    def left(self) -> list[str]:
-        """The commands of the processes that run with this demo's folder."""
-        mark = f"VAR_DIR={self.var}".encode()
-        found = []
+    def processes(self) -> dict[int, str]:
+        """Return the ids and commands of the processes that run with this demo's folder."""
+        variable = f"VAR_DIR={self.var}".encode()
+        commands = {}
         for path in Path("/proc").glob("[0-9]*"):
             try:
-                if mark in (path / "environ").read_bytes().split(b"\0"):
-                    found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                if variable in (path / "environ").read_bytes().split(b"\0"):
+                    command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    commands[int(path.name)] = command
             except OSError:
                 continue
-        return [command for command in found if command]
+        return {number: command for number, command in commands.items() if command}
+
+    def kill(self, word: str = "") -> None:
+        """Kill the processes whose command has this word."""
+        for number, command in self.processes().items():
+            if word in command:
+                with suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:
     demo = Demo(tmp_path)
     yield demo
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"VAR_DIR={demo.var}".encode() in (path / "environ").read_bytes():
-                os.kill(int(path.name), signal.SIGKILL)
-        except OSError:
-            continue
+    demo.kill()
 
 
-def _log_in_as_admin(demo: Demo, told: str) -> str:
-    """The password that the demo told, after it has worked."""
+def _log_in_as_admin(demo: Demo, output: str) -> str:
+    """Log in with the password that the demo printed, and return it."""
     password = next(
-        line.split()[-1] for line in told.splitlines() if line.strip().startswith("admin ")
+        line.split()[-1] for line in output.splitlines() if line.strip().startswith("admin ")
     )
     session = requests.Session()
     address = f"http://127.0.0.1:{demo.web}/admin/login/"
@@ -106,26 +108,26 @@ def _log_in_as_admin(demo: Demo, told: str) -> str:
 
 
 @needs_proc
-def test_it_says_where_to_look_and_leaves_nothing_behind(demo: Demo) -> None:
+def test_it_prints_its_addresses_and_leaves_no_process_behind(demo: Demo) -> None:
     passwords = set()
     for ending in (signal.SIGINT, signal.SIGHUP):
         process = demo.start()
-        told = demo.read_until(process, "Ctrl-C ends all")
+        output = demo.read_until(process, "Ctrl-C ends all")
         for address in (f"http://127.0.0.1:{demo.web}/", f"http://127.0.0.1:{demo.sandbox}/phone/"):
-            assert address in told
+            assert address in output
             assert requests.get(address, timeout=10).status_code == 200
-        passwords.add(_log_in_as_admin(demo, told))
-        assert len(demo.left()) >= 5
-        # As a terminal does: to the whole group of the foreground.
+        passwords.add(_log_in_as_admin(demo, output))
+        assert len(demo.processes()) >= 5
+        # A terminal sends the signal to the whole foreground group.
         os.killpg(process.pid, ending)
-        rest, _ = process.communicate(timeout=30)
-        assert process.returncode == 0, rest
-        assert "Traceback" not in told + rest
-        assert demo.left() == []
+        end_of_output, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, end_of_output
+        assert "Traceback" not in output + end_of_output
+        assert demo.processes() == {}
     assert len(passwords) == 1
 
 
-def test_a_taken_port_is_told_in_one_line(demo: Demo) -> None:
+def test_a_taken_port_is_reported_in_one_line(demo: Demo) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", demo.web))
         taken.listen()
@@ -136,21 +138,12 @@ def test_a_taken_port_is_told_in_one_line(demo: Demo) -> None:
 
 
 @needs_proc
-def test_a_process_that_dies_ends_all_of_them(demo: Demo) -> None:
+def test_the_death_of_one_process_ends_all(demo: Demo) -> None:
     process = demo.start()
     demo.read_until(process, "Ctrl-C ends all")
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (path / "cmdline").read_bytes()
-            if (
-                b"beat" in command
-                and f"VAR_DIR={demo.var}".encode() in (path / "environ").read_bytes()
-            ):
-                os.kill(int(path.name), signal.SIGKILL)
-        except OSError:
-            continue
+    demo.kill("beat")
     output, _ = process.communicate(timeout=30)
     assert output.splitlines()[-1] == "beat ended: see its lines above"
     assert process.returncode == 1
     time.sleep(0.2)
-    assert demo.left() == []
+    assert demo.processes() == {}

@@ -1,6 +1,4 @@
-"""``manage.py demo_data``: a history as the app would have written it, and books that agree with it
-to the kopeck.
-"""
+"""``manage.py demo_data``: a history as the app writes it; the statistics agree to the kopeck."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from demo_data.reports import Told, own_clock
+from demo_data.reports import ProviderCall, provider_time
 
 from django_voicepassword.provider.protocol import parse_callback, parse_report
 from django_voicepassword.provider.protocol.daily_rows import RowReader
@@ -35,17 +33,17 @@ FINAL = {"answered", "no_answer", "busy", "canceled", "failed", "delivered", "no
 
 
 class Place:
-    """A folder with the example's database in it."""
+    """A folder with the database of the example project."""
 
     def __init__(self, var: Path, database: str = "") -> None:
         self.path = var / "db.sqlite3"
-        kept = {
+        inherited = {
             name: value
             for name, value in os.environ.items()
             if name not in ("DATABASE_URL", "VOICEPASSWORD", "DEBUG")
         }
         self._environment = {
-            **kept,
+            **inherited,
             "VAR_DIR": str(var),
             "DJANGO_SETTINGS_MODULE": "config.settings",
         }
@@ -70,10 +68,10 @@ class Place:
     def rows(self, table: str, order: str = "id") -> list[dict[str, Any]]:
         with closing(sqlite3.connect(self.path)) as connection:
             connection.row_factory = sqlite3.Row
-            found = connection.execute(
+            rows = connection.execute(
                 f"SELECT * FROM django_voicepassword_{table} ORDER BY {order}"
             )
-            return [dict(row) for row in found]
+            return [dict(row) for row in rows]
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.path)) as connection, connection:
@@ -95,7 +93,7 @@ def day_of(stored: str) -> str:
     return moment(stored).astimezone(MOSCOW).date().isoformat()
 
 
-def test_each_day_has_calls_and_together_they_are_as_many_as_asked_for(place: Place) -> None:
+def test_each_day_has_calls_and_their_sum_is_as_requested(place: Place) -> None:
     calls = place.rows("callrequest")
     days = Counter(day_of(call["created_at"]) for call in calls)
     last = date(2026, 3, 11)
@@ -107,9 +105,7 @@ def test_each_day_has_calls_and_together_they_are_as_many_as_asked_for(place: Pl
     assert not [call for call in calls if moment(call["created_at"]) > datetime.fromisoformat(NOW)]
 
 
-def test_the_constraints_of_the_database_were_in_force_and_no_row_hangs_in_the_air(
-    place: Place,
-) -> None:
+def test_no_row_violates_a_constraint_or_a_foreign_key(place: Place) -> None:
     assert (
         "voicepassword_call_claimed"
         in place.execute(
@@ -121,11 +117,11 @@ def test_the_constraints_of_the_database_were_in_force_and_no_row_hangs_in_the_a
 
 
 def test_the_daily_statistics_agree_with_the_calls_to_the_kopeck(place: Place) -> None:
-    told: dict[str, Counter[Any]] = defaultdict(Counter)
+    expected: dict[str, Counter[Any]] = defaultdict(Counter)
     for call in place.rows("callrequest"):
         if call["listed_at"] is None:
             continue
-        figures = told[day_of(call["occurred_at"])]
+        figures = expected[day_of(call["occurred_at"])]
         figures["rows"] += 1
         figures["total_price"] += int(Decimal(str(call["price"])) * 100)
         figures["imported" if call["origin"] == "imported" else "matched"] += 1
@@ -133,14 +129,14 @@ def test_the_daily_statistics_agree_with_the_calls_to_the_kopeck(place: Place) -
     days = place.rows("dailystatistics", "date")
     assert len(days) == DAYS
     for day in days:
-        kept = {name: day[name] for name in ("rows", "matched", "imported", "mismatched")}
-        kept["total_price"] = int(Decimal(str(day["total_price"])) * 100)
-        assert kept == {name: told[day["date"]][name] for name in kept}
+        stored = {name: day[name] for name in ("rows", "matched", "imported", "mismatched")}
+        stored["total_price"] = int(Decimal(str(day["total_price"])) * 100)
+        assert stored == {name: expected[day["date"]][name] for name in stored}
     totals = [sum(day[name] for day in days) for name in ("imported", "mismatched", "missing")]
     assert all(totals), totals
 
 
-def test_the_figures_of_the_days_are_counted(place: Place) -> None:
+def test_the_figures_of_each_day_are_aggregated(place: Place) -> None:
     counted = place.execute(
         "SELECT date, calls, refused FROM django_voicepassword_dayfigures WHERE channel = ''"
     )
@@ -158,40 +154,42 @@ def test_a_call_has_the_history_that_leads_to_its_state(place: Place) -> None:
         lines[line["call_id"]].append(line)
     for call in place.rows("callrequest"):
         history = lines[call["id"]]
-        assert [line["received_at"] for line in history] == sorted(
-            line["received_at"] for line in history
-        )
+        received = [line["received_at"] for line in history]
+        assert received == sorted(received)
         assert call["phone"] not in str(history)
-        sources = [line["source"] for line in history]
-        assert (sources[-1:] == ["daily"]) == (call["listed_at"] is not None)
-        if call["state"] in FINAL or call["state"] == "refused":
-            assert history[-1]["state"] == call["state"]
-            assert call["finished_at"] is not None
-        if call["state"] == "refused":
-            assert (sources, history[0]["raw_state"]) == (["send"], call["error_code"])
-        elif (
-            call["provider_id"]
-            and call["origin"] == "app"
-            and call["error_code"] != "matched_by_time"
-        ):
-            assert (sources[0], history[0]["raw_state"]) == ("send", "ok")
-        if call["state"] == "queued":
-            assert history == []
+        is_listed = bool(history) and history[-1]["source"] == "daily"
+        assert is_listed == (call["listed_at"] is not None)
+        assert_history_fits(call, history)
 
 
-def test_states_channels_and_refusals_are_as_various_as_in_life(place: Place) -> None:
+def assert_history_fits(call: dict[str, Any], history: list[dict[str, Any]]) -> None:
+    """Assert that the first and the last line fit the state of the call."""
+    if call["state"] == "queued":
+        assert history == []
+    if call["state"] in {*FINAL, "refused"}:
+        assert history[-1]["state"] == call["state"]
+        assert call["finished_at"] is not None
+    was_accepted = call["provider_id"] and call["origin"] == "app"
+    if call["state"] == "refused":
+        assert [line["source"] for line in history] == ["send"]
+        assert history[0]["raw_state"] == call["error_code"]
+    elif was_accepted and call["error_code"] != "matched_by_time":
+        assert (history[0]["source"], history[0]["raw_state"]) == ("send", "ok")
+
+
+def test_every_state_channel_and_refusal_occurs(place: Place) -> None:
     calls = place.rows("callrequest")
     assert {"queued", "placed", "unknown", "refused", *FINAL} <= {call["state"] for call in calls}
     assert {call["channel"] for call in calls} == {"flashcall", "voice", "sms"}
     assert {"number_in_spam_list", "not_enough_money", "unreachable"} <= {
         call["error_code"] for call in calls
     }
-    statuses = Counter(one["status"] for one in place.rows("verification"))
+    statuses = Counter(row["status"] for row in place.rows("verification"))
     assert set(statuses) == {"approved", "expired", "canceled", "max_attempts", "pending"}
     assert 0.75 < statuses["approved"] / sum(statuses.values()) < 0.95
 
 
-def test_an_sms_follows_a_call_that_the_provider_took(place: Place) -> None:
+def test_an_sms_follows_an_accepted_call(place: Place) -> None:
     chains: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for call in place.rows("callrequest"):
         if call["verification_id"] is not None:
@@ -213,8 +211,8 @@ def test_an_sms_follows_a_call_that_the_provider_took(place: Place) -> None:
 
 def test_the_balance_falls_with_what_is_spent_and_is_empty_once(place: Place) -> None:
     readings = [
-        (moment(one["read_at"]), Decimal(str(one["balance"])))
-        for one in place.rows("balancereading", "read_at")
+        (moment(row["read_at"]), Decimal(str(row["balance"])))
+        for row in place.rows("balancereading", "read_at")
     ]
     assert min(left for _, left in readings) == Decimal("0.2")
     paid = [call for call in place.rows("callrequest") if call["price"] is not None]
@@ -224,22 +222,24 @@ def test_the_balance_falls_with_what_is_spent_and_is_empty_once(place: Place) ->
     ]
     hour = timedelta(hours=1)
     falls = [
-        (one, two)
-        for one, two in pairwise(readings)
-        if one[1] >= two[1] and two[0] - one[0] == hour
+        (earlier, later)
+        for earlier, later in pairwise(readings)
+        if earlier[1] >= later[1] and later[0] - earlier[0] == hour
     ]
     assert len(falls) > 300
     for (before, first), (after, second) in falls:
         assert first - second == sum(price for at, price in spent if before <= at < after)
 
 
-def test_who_logged_in_has_an_account_and_a_verified_number(place: Place) -> None:
-    phones = {one["phone"]: one["user_id"] for one in place.rows("verifiedphone")}
-    approved = [
-        one for one in place.rows("verification", "created_at") if one["status"] == "approved"
-    ]
+def test_everybody_who_logged_in_has_an_account_and_a_verified_number(place: Place) -> None:
+    phones = {row["phone"]: row["user_id"] for row in place.rows("verifiedphone")}
+    logins = {
+        row["phone"]: row["user_id"]
+        for row in place.rows("verification", "created_at")
+        if row["status"] == "approved" and row["purpose"] == "login"
+    }
     assert phones
-    assert {one["phone"]: one["user_id"] for one in approved if one["purpose"] == "login"} == phones
+    assert logins == phones
 
 
 def test_the_same_seed_and_moment_make_the_same_history(place: Place, tmp_path: Path) -> None:
@@ -251,20 +251,20 @@ def test_the_same_seed_and_moment_make_the_same_history(place: Place, tmp_path: 
         "dailystatistics": set(),
         "balancereading": set(),
     }
-    for table, chance in tables.items():
+    for table, random_columns in tables.items():
         first, second = (
             [
-                {name: value for name, value in row.items() if name not in chance}
-                for row in one.rows(table)
+                {name: value for name, value in row.items() if name not in random_columns}
+                for row in folder.rows(table)
             ]
-            for one in (place, again)
+            for folder in (place, again)
         )
         assert first == second
-    told = again.manage(
+    output = again.manage(
         "demo_data", f"--calls={CALLS}", f"--days={DAYS}", "--seed=1", f"--now={NOW}"
     )
-    assert "2,000 calls of 30 days" in told
-    # A second history beside the first one: the same people, other calls, and the books of both.
+    assert "2,000 calls of 30 days" in output
+    # A second history beside the first: the same people, other calls, statistics of both.
     ids = [call["provider_id"] for call in again.rows("callrequest") if call["provider_id"]]
     assert len(ids) == len(set(ids)) > CALLS
     assert sum(day["rows"] for day in again.rows("dailystatistics")) == 2 * sum(
@@ -273,14 +273,14 @@ def test_the_same_seed_and_moment_make_the_same_history(place: Place, tmp_path: 
     assert len(again.rows("verifiedphone")) == len(place.rows("verifiedphone"))
 
 
-#: Prints what a database holds, but for what chance gives anew at each run.
+#: Prints the rows of a database without the random columns.
 PROGRAM = """
 import json
 from django_voicepassword.models import BalanceReading, CallRequest, CallStatus, DailyStatistics
-chance = {"verification_id"}
 for model in (CallRequest, CallStatus, DailyStatistics, BalanceReading):
     for row in model.objects.order_by("pk").values():
-        print(json.dumps({name: value for name, value in row.items() if name not in chance}, sort_keys=True, default=str))
+        row.pop("verification_id", None)
+        print(json.dumps(row, sort_keys=True, default=str))
 """
 
 
@@ -296,7 +296,7 @@ def history_in_sqlite(place: Place) -> list[str]:
         pytest.param(MARIADB, id="mariadb", marks=pytest.mark.service("mariadb")),
     ],
 )
-def test_other_databases_are_told_the_same(
+def test_other_databases_get_the_same_rows(
     history_in_sqlite: list[str], server: str, tmp_path: Path
 ) -> None:
     name = f"voicepassword_demo_data_{uuid.uuid4().hex[:8]}"
@@ -304,23 +304,25 @@ def test_other_databases_are_told_the_same(
     try:
         other = Place(tmp_path, f"{server}/{name}")
         other.manage("demo_data", f"--calls={CALLS}", f"--days={DAYS}", "--seed=1", f"--now={NOW}")
-        told = other.manage("shell", "--command", PROGRAM)
-        # The sequence of keys goes on.
+        rows = other.manage("shell", "--command", PROGRAM)
+        # A second run shows that the sequence of keys has moved on.
         other.manage("demo_data", "--calls=50", "--days=1")
     finally:
         execute(server, f"DROP DATABASE {name}")
-    assert told.splitlines() == history_in_sqlite
+    assert rows.splitlines() == history_in_sqlite
 
 
 @pytest.mark.processes
-def test_it_refuses_where_it_would_do_harm(tmp_path: Path) -> None:
+def test_it_refuses_to_run_where_it_would_do_harm(tmp_path: Path) -> None:
     place = Place(tmp_path)
     small = ["--calls=50", "--days=1", "--seed=1"]
     assert "DEBUG is off" in place.run("demo_data", *small, DEBUG="off").stderr
     assert "--calls must be" in place.run("demo_data", "--calls=50", "--days=30").stderr
     place.execute(
-        "INSERT INTO django_voicepassword_callrequest (phone, channel, state, provider_id, service, origin, error_code,"
-        " created_at, polls, code_digest, device, difference) VALUES ('79990000001', 'voice', 'refused', '', '', 'app',"
+        "INSERT INTO django_voicepassword_callrequest"
+        " (phone, channel, state, provider_id, service, origin, error_code,"
+        " created_at, polls, code_digest, device, difference)"
+        " VALUES ('79990000001', 'voice', 'refused', '', '', 'app',"
         " 'user_disabled', '2026-03-01 10:00:00', 0, '', '', 0)"
     )
     refused = place.run("demo_data", *small)
@@ -337,7 +339,7 @@ def spare(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.mark.parametrize("clock", ["00:00:00", "00:00:01", "00:17:04", "23:59:59.900000"])
-def test_any_moment_of_the_day_will_do(spare: Place, clock: str) -> None:
+def test_the_history_may_end_at_any_time_of_day(spare: Place, clock: str) -> None:
     before = len(spare.rows("callrequest"))
     spare.manage("demo_data", "--calls=60", "--days=3", "--seed=2", f"--now=2026-03-11T{clock}")
     assert len(spare.rows("callrequest")) == before + 60
@@ -347,13 +349,13 @@ def test_any_moment_of_the_day_will_do(spare: Place, clock: str) -> None:
 @pytest.mark.parametrize(
     "state", ["answered", "no_answer", "busy", "canceled", "failed", "delivered", "not_delivered"]
 )
-def test_a_line_is_what_the_app_reads_out_of_the_words_of_the_provider(state: str) -> None:
+def test_a_line_equals_what_the_app_parses_from_the_same_report(state: str) -> None:
     phone, at = "79581234567", datetime.fromisoformat(NOW)
     channel = "sms" if "delivered" in state else "voice"
-    told = Told(
-        "9000000000000001", phone, channel, own_clock(at, MOSCOW), state, 7, Decimal("0.35")
+    provider_call = ProviderCall(
+        "9000000000000001", phone, channel, provider_time(at, MOSCOW), state, 7, Decimal("0.35")
     )
-    for line in (told.callback(at), told.poll(at), told.daily(at)):
+    for line in (provider_call.callback(at), provider_call.poll(at), provider_call.daily(at)):
         raw = {**line.payload, "number": phone}
         report = (
             parse_callback(json.dumps(raw).encode())
@@ -362,7 +364,7 @@ def test_a_line_is_what_the_app_reads_out_of_the_words_of_the_provider(state: st
         )
         assert (report.state, report.raw_state) == (line.state, line.raw_state)
         assert (report.duration, report.price) == (line.duration, line.price)
-        assert report.date == own_clock(at, MOSCOW).replace(tzinfo=None)
+        assert report.date == provider_time(at, MOSCOW).replace(tzinfo=None)
         if line.source == "daily":
             reader = RowReader()
             reader.read(raw)

@@ -1,4 +1,4 @@
-"""``manage.py demo_data``: fills the history with made-up calls, so that there is something to see."""
+"""``manage.py demo_data`` fills the call history with made-up calls to look at."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from django.db.models import Max
 from django.test import override_settings
 from django.utils import timezone
 
-from demo_data.books import Account, write_day
+from demo_data.balance import Account
+from demo_data.daily_statistics import write_day
 from demo_data.history import History
 from demo_data.writer import Writer
 from django_voicepassword import statistics
 from django_voicepassword.models import CallRequest
 
-#: The ids of made-up calls begin with this and have sixteen digits: those of the sandbox are short.
+#: Prefix of the ids of made-up calls. They have sixteen digits; those of the sandbox are short.
 MARK = "9000000"
 FIRST_ID = int(MARK.ljust(16, "0"))
-#: Where no terminal shows the progress, so many days have a line.
+#: Without a terminal, a line of progress is printed for so many days.
 DAYS_A_LINE = 10
 FEWEST_CALLS_A_DAY, MOST_DAYS = 10, 1000
 
 
 class Command(BaseCommand):
-    help = "Fills the call history with made-up calls of the last days, up to now. For the example alone."
+    help = "Fills the call history with made-up calls of the last days. For the example only."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--calls", type=int, default=200_000)
@@ -47,25 +48,25 @@ class Command(BaseCommand):
         _check(calls, days, options["yes"])
         seed = secrets.randbelow(10**6) if options["seed"] is None else options["seed"]
         began = time.monotonic()
-        self._made, self._wanted = 0, calls
+        self._generated, self._requested = 0, calls
         if connection.vendor == "sqlite":
-            # Keys of chance fall all over the indexes: the two megabytes of the default hold too
-            # little of them.
+            # Random keys are spread over the whole indexes: the default cache of two megabytes is
+            # too small for them.
             connection.cursor().execute("PRAGMA cache_size = -64000")
-        # Under DEBUG Django keeps the text of every statement.
+        # With DEBUG on Django stores the text of every statement.
         with override_settings(DEBUG=False):
             self._write(History(calls, days, _aware(options["now"]), seed, _last_id()))
         seconds = time.monotonic() - began
         self.stdout.write(
-            f"{self._made:,} calls of {days} days, made in {seconds:.0f} s with --seed {seed}"
+            f"{self._generated:,} calls of {days} days, made in {seconds:.0f} s with --seed {seed}"
         )
 
     def _write(self, history: History) -> None:
-        account = Account(history.days, history.luck.no_money, history.now)
+        account = Account(history.days, history.incidents.no_money, history.now)
 
         def written(calls: list[CallRequest]) -> None:
             account.spend(calls)
-            self._made += len(calls)
+            self._generated += len(calls)
             if self.stdout.isatty():
                 self.stdout.write(f"\r{self._progress()}", ending="")
                 self.stdout.flush()
@@ -85,11 +86,12 @@ class Command(BaseCommand):
             self.stdout.write("")
 
     def _progress(self) -> str:
-        return f"{100 * self._made // self._wanted:3} %  {self._made:,} of {self._wanted:,} calls"
+        percent = 100 * self._generated // self._requested
+        return f"{percent:3} %  {self._generated:,} of {self._requested:,} calls"
 
 
 def _check(calls: int, days: int, is_sure: bool) -> None:
-    """Raise CommandError where made-up calls would do harm, or cannot be made."""
+    """Raise CommandError if made-up calls would do harm, or cannot be made."""
     if not settings.DEBUG:
         raise CommandError("DEBUG is off: made-up calls are for a demonstration only")
     if not 1 <= days <= MOST_DAYS:
@@ -98,11 +100,12 @@ def _check(calls: int, days: int, is_sure: bool) -> None:
         raise CommandError(f"--calls must be {FEWEST_CALLS_A_DAY} a day at least")
     if not connection.features.can_return_rows_from_bulk_insert:
         raise CommandError(
-            "PostgreSQL, SQLite or MariaDB is needed: this database does not tell the keys of new rows"
+            "PostgreSQL, SQLite or MariaDB is needed: this database does not return new keys"
         )
     if not is_sure and _has_other_calls():
         raise CommandError(
-            "the database has calls that are not made up; to put made-up ones beside them, add --yes (make demo-data YES=1)"
+            "the database has calls that are not made up; to add made-up ones beside them,"
+            " add --yes (make demo-data YES=1)"
         )
 
 
@@ -115,7 +118,7 @@ def _has_other_calls() -> bool:
 
 
 def _last_id() -> int:
-    """The newest id of an earlier run."""
+    """Return the newest id of an earlier run."""
     newest = CallRequest.objects.filter(provider_id__startswith=MARK).aggregate(
         newest=Max("provider_id")
     )["newest"]
