@@ -1,4 +1,4 @@
-"""A person at the pages of a site of other processes."""
+"""A browser without JavaScript for the login pages of a site in other processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import requests
 
 
 class Browser:
-    """Keeps its cookies and sends the token of the page before."""
+    """Keeps cookies, and sends the form token of the last page."""
 
     def __init__(self, url: str) -> None:
         self._url = url

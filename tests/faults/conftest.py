@@ -1,5 +1,6 @@
-"""One site for all that does not break its database, on SQLite and a private Redis. Tests take
-numbers of their own.
+"""One site for all tests that do not break its database, on SQLite and a private Redis.
+
+Each test takes numbers of its own.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.faults.faulty_site import FaultySite
 from tests.faults.servers import Redis
-from tests.faults.stage import Stage
 
 
 @pytest.fixture(scope="package")
@@ -20,17 +21,18 @@ def broker() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="package")
-def site(
+def shared_site(
     broker: Redis, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any
-) -> Iterator[Stage]:
-    """Web and sandbox, all the time."""
+) -> Iterator[FaultySite]:
+    """Web and sandbox, which run for all tests."""
     var = tmp_path_factory.mktemp("var")
-    with Stage(var, broker.url(), f"sqlite:///{var / 'db.sqlite3'}", django_db_blocker) as running:
-        yield running
+    address = f"sqlite:///{var / 'db.sqlite3'}"
+    with FaultySite(var, broker.url(), address, django_db_blocker) as site:
+        yield site
 
 
 @pytest.fixture
-def stage(site: Stage) -> Iterator[Stage]:
-    """The site with nothing left of the test before: no worker, no message, and answers that flow."""
-    yield site
-    site.forget()
+def site(shared_site: FaultySite) -> Iterator[FaultySite]:
+    """The shared site, reset afterwards: no worker, no message, no answer held back."""
+    yield shared_site
+    shared_site.reset()

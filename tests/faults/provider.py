@@ -1,6 +1,4 @@
-"""A provider that breaks its answers, over real sockets, with a ledger: what was asked, and whether
-it was answered.
-"""
+"""A fake provider over real sockets that can break its answers and records every request."""
 
 from __future__ import annotations
 
@@ -12,12 +10,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-#: ``how(number, reply)``: the pieces of the raw answer, sent one after the other; then the
-#: connection is closed.
+#: ``answer(number, reply)`` returns the pieces of the raw HTTP answer. They are sent one after the
+#: other; then the connection is closed.
 Answer = Callable[[str, bytes], Iterator[bytes]]
 
 
-def whole(number: str, reply: bytes) -> Iterator[bytes]:
+def complete_answer(number: str, reply: bytes) -> Iterator[bytes]:
     yield http(reply)
 
 
@@ -25,8 +23,8 @@ def http(body: bytes, status: str = "200 OK") -> bytes:
     return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n" % (status.encode(), len(body)) + body
 
 
-class Provider(ThreadingHTTPServer):
-    """``with provider(answer) as asked: … asked.url``."""
+class FakeProvider(ThreadingHTTPServer):
+    """Use as ``with fake_provider(answer) as provider: … provider.url``."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -34,22 +32,24 @@ class Provider(ThreadingHTTPServer):
     def __init__(self, answer: Answer, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.answer = answer
-        #: Number -> how often it was rung; number -> the code that it was rung with.
+        #: Number -> how often it was rung.
         self.rings: Counter[str] = Counter()
+        #: Number -> the code of its last call.
         self.codes: dict[str, str] = {}
-        #: The numbers whose answer is out.
+        #: The numbers whose answer has been sent.
         self.answered: set[str] = set()
-        self.answers_flow = threading.Event()
-        self.answers_flow.set()
+        #: Cleared: requests are recorded, and their answers are held back.
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self._lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_address[1]}/api/"
 
     def most_rings(self) -> int:
-        """How often the number was rung that was rung most."""
+        """Return the greatest number of rings of a single number."""
         with self._lock:
             return max(self.rings.values(), default=0)
 
-    def ring(self, body: dict[str, Any]) -> str:
+    def record_ring(self, body: dict[str, Any]) -> str:
         number = str(body["number"])
         with self._lock:
             self.rings[number] += 1
@@ -57,16 +57,16 @@ class Provider(ThreadingHTTPServer):
         return number
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Who asked was killed."""
+        """Print no traceback: the client was killed by a test."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Provider
+    server: FakeProvider
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        number = self.server.ring(body)
-        self.server.answers_flow.wait(60)
+        number = self.server.record_ring(body)
+        self.server.may_answer.wait(60)
         reply = {"result": "ok", "id": f"id-{number}", "number": number, "price": "0.35"}
         for piece in self.server.answer(number, json.dumps(reply).encode()):
             self.wfile.write(piece)
@@ -77,9 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def provider(answer: Answer = whole, port: int = 0) -> Iterator[Provider]:
-    """A provider in threads of this process; ``port`` 0: any free one."""
-    server = Provider(answer, port)
+def fake_provider(answer: Answer = complete_answer, port: int = 0) -> Iterator[FakeProvider]:
+    """Run a fake provider in threads of this process; ``port`` 0 takes a free one."""
+    server = FakeProvider(answer, port)
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
     )
@@ -87,6 +87,6 @@ def provider(answer: Answer = whole, port: int = 0) -> Iterator[Provider]:
     try:
         yield server
     finally:
-        server.answers_flow.set()
+        server.may_answer.set()
         server.shutdown()
         server.server_close()

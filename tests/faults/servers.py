@@ -1,5 +1,6 @@
-"""Servers that a test may kill: each is its own, in a temporary folder and on free ports, and finds
-its data again.
+"""Servers that a test may kill, each in a temporary folder and on a free port.
+
+A server that is started again finds its data.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import redis
 from processes import free_port, is_free
 
 from tests.conftest import find_program
-from tests.faults.until import until
+from tests.waiting import until
 
-#: Seconds that a server may take to start on a machine that is busy.
+#: Seconds that a server may take to start on a busy machine.
 PATIENCE = 60
 
 
@@ -31,8 +32,9 @@ def program(name: str) -> str:
 
 
 class Server(ABC):
-    """``with Redis() as server: server.kill(); server.start()``. A kill is no farewell: nothing is
-    written any more.
+    """Use as ``with Redis() as server: server.kill(); server.start()``.
+
+    ``kill`` is no shutdown: the server writes nothing any more.
     """
 
     def __init__(self) -> None:
@@ -59,7 +61,7 @@ class Server(ABC):
 
     def start(self) -> None:
         with (self.folder / "log").open("a") as log:
-            # A group of its own: it is killed with its children.
+            # In a process group of its own, so that its children are killed with it.
             self._process = subprocess.Popen(
                 self.command(),
                 env=self.environment(),
@@ -87,10 +89,10 @@ class Server(ABC):
 
 
 class Redis(Server):
-    """Each command is on the disk before it is answered."""
+    """A Redis that writes each command to the disk before it answers."""
 
     def command(self) -> list[str]:
-        kept = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        persistence = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         return [
             program("redis-server"),
             "--bind",
@@ -99,7 +101,7 @@ class Redis(Server):
             str(self.port),
             "--dir",
             str(self.folder),
-            *kept,
+            *persistence,
         ]
 
     def url(self, number: int = 0) -> str:
@@ -110,19 +112,19 @@ class Redis(Server):
         with redis.Redis(port=self.port) as client:
             until(lambda: client.info("persistence")["loading"] == 0, PATIENCE)
 
-    def forget(self) -> None:
-        """Lose what is on the disk, while it is killed."""
+    def delete_data(self) -> None:
+        """Delete the files of a killed server."""
         shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
         (self.folder / "appendonly.aof").unlink(missing_ok=True)
 
 
 class RabbitMQ(Server):
-    """A node with a name, a home and a name server of its own."""
+    """A node with its own name, home and port mapper (epmd)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._names_port, self._distribution_port = free_port(), free_port()
-        self._names: subprocess.Popen[bytes] | None = None
+        self._epmd_port, self._distribution_port = free_port(), free_port()
+        self._epmd: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
         return [program("rabbitmq-server")]
@@ -138,7 +140,7 @@ class RabbitMQ(Server):
             "HOME": folder,
             "LANG": "C.UTF-8",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_EPMD_PORT": str(self._names_port),
+            "ERL_EPMD_PORT": str(self._epmd_port),
             "RABBITMQ_NODENAME": f"voicepassword{self.port}@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),
@@ -150,33 +152,33 @@ class RabbitMQ(Server):
             "RABBITMQ_CONF_ENV_FILE": os.devnull,
             "RABBITMQ_CONFIG_FILE": f"{folder}/none",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/plugins",
-            # One scheduler: it is to be there soon, not to be fast.
+            # One scheduler: the node must start soon, it need not be fast.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1",
         }
 
     def start(self) -> None:
-        if self._names is None:
-            # In the foreground, so that it can be ended: the node would leave one running.
-            command = [program("epmd"), "-address", "127.0.0.1", "-port", str(self._names_port)]
-            self._names = subprocess.Popen(command, env=self.environment())
-            until(lambda: not is_free(self._names_port), PATIENCE)
+        if self._epmd is None:
+            # Started here, because one that the node starts would stay behind.
+            command = [program("epmd"), "-address", "127.0.0.1", "-port", str(self._epmd_port)]
+            self._epmd = subprocess.Popen(command, env=self.environment())
+            until(lambda: not is_free(self._epmd_port), PATIENCE)
         super().start()
 
     def end(self) -> None:
         super().end()
-        if self._names is not None:
-            self._names.kill()
-            self._names.wait(PATIENCE)
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait(PATIENCE)
 
 
 class PostgreSQL(Server):
-    """A cluster. The server refuses to run as root: then it is the user postgres who runs it."""
+    """A cluster. The server refuses to run as root: then it runs as the user ``postgres``."""
 
     USER: ClassVar[str] = "postgres"
 
     def command(self) -> list[str]:
         where = ["-c", "listen_addresses=127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
-        # What was committed need only live through the death of the processes, not of the machine.
+        # No fsync: commits must survive the death of the processes, not of the machine.
         return self._as_user("postgres", "-D", str(self.folder / "data"), "-c", "fsync=off", *where)
 
     @property
@@ -203,9 +205,7 @@ class PostgreSQL(Server):
         until(lambda: subprocess.run(ready, check=False).returncode == 0, PATIENCE)
 
     def kill(self) -> None:
-        """As ``pg_ctl restart -m immediate`` begins: every connection is cut and nothing is tidied
-        up.
-        """
+        """Stop as ``pg_ctl -m immediate`` does: every connection is cut, nothing is flushed."""
         if self._process is not None:
             stop = self._as_user(
                 "pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop"

@@ -1,6 +1,4 @@
-"""The example's settings; a message that its worker did not acknowledge is handed out again after a
-second, not an hour.
-"""
+"""The example's settings, with unacknowledged messages redelivered after a second, not an hour."""
 
 from config.settings import *  # noqa: F403
 from config.settings import CELERY_BROKER_URL

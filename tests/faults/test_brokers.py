@@ -1,6 +1,4 @@
-"""Brokers that are killed with tasks in them, lose them, or lose their answer: no ring is lost and
-none comes twice.
-"""
+"""Brokers that are killed with tasks in them or lose tasks or an answer: one ring per call."""
 
 from __future__ import annotations
 
@@ -8,131 +6,133 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.broker_proxy import BrokerProxy
+from tests.faults.faulty_site import FaultySite
 from tests.faults.servers import RabbitMQ, Redis
-from tests.faults.stage import Stage
-from tests.faults.until import until
-from tests.faults.wire import Wire
+from tests.waiting import until
 
 pytestmark = pytest.mark.program("redis-server")
 
 
 @pytest.fixture
 def redis(broker: Redis) -> Iterator[Redis]:
-    """It runs again afterwards, whatever happens."""
+    """The shared Redis, started again after the test."""
     yield broker
     broker.kill()
     broker.start()
 
 
-def assert_all_rang_once(stage: Stage, begun: dict[str, str]) -> None:
-    until(lambda: min(stage.rings(*begun)) > 0, what="a ring of all")
-    until(lambda: stage.books.is_settled(*begun), what="an end of every call")
-    assert stage.rings(*begun) == [1] * len(begun)
-    assert set(stage.books.states(*begun)) == {"placed"}
-    for number, key in begun.items():
-        assert stage.log_in(key, stage.sandbox.calls(number)[0]["code"]).status_code == 200
+def assert_all_rang_once(site: FaultySite, verifications: dict[str, str]) -> None:
+    until(lambda: min(site.rings(*verifications)) > 0, what="a ring of all")
+    until(lambda: site.database.is_settled(*verifications), what="an end of every call")
+    assert site.rings(*verifications) == [1] * len(verifications)
+    assert set(site.database.states(*verifications)) == {"placed"}
+    for number, key in verifications.items():
+        assert site.log_in(key, site.sandbox.calls(number)[0]["code"]).status_code == 200
 
 
-def begin(stage: Stage, count: int) -> dict[str, str]:
-    """Number -> id of so many verifications."""
-    return {number: stage.begin(number) for number in [stage.number() for _ in range(count)]}
+def start(site: FaultySite, count: int) -> dict[str, str]:
+    """Start ``count`` verifications; return number -> id."""
+    numbers = [site.new_number() for _ in range(count)]
+    return {number: site.start_verification(number) for number in numbers}
 
 
-def assert_refused(stage: Stage) -> str:
-    """While the broker is down nobody is promised anything; the number that was refused."""
-    number = stage.number()
-    answer = stage.ask("verifications/", phone=number)
+def assert_refused(site: FaultySite) -> str:
+    """Assert that a start fails while the broker is down; return the number that was refused."""
+    number = site.new_number()
+    answer = site.post("verifications/", phone=number)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    (call,) = stage.books.calls(number)
+    (call,) = site.database.calls(number)
     assert (call.state, call.error_code) == ("refused", "broker_unavailable")
     return number
 
 
-def test_redis_is_killed_with_tasks_in_it(stage: Stage, redis: Redis) -> None:
-    begun = begin(stage, 5)
+def test_redis_killed_with_tasks_in_it_loses_none(site: FaultySite, redis: Redis) -> None:
+    verifications = start(site, 5)
     redis.kill()
-    refused = assert_refused(stage)
+    refused = assert_refused(site)
     redis.start()
-    assert stage.waiting() == (5, 0)
-    stage.work()
-    assert_all_rang_once(stage, begun)
-    assert stage.rings(refused) == [0]
+    assert site.messages() == (5, 0)
+    site.start_worker()
+    assert_all_rang_once(site, verifications)
+    assert site.rings(refused) == [0]
 
 
-def test_redis_is_killed_under_a_worker_that_asks(stage: Stage, redis: Redis) -> None:
-    stage.sandbox.hold()
-    stage.work()
-    begun = begin(stage, 3)
-    until(lambda: sum(stage.rings(*begun)) == 2, what="a ring of two")
+def test_redis_killed_under_a_worker_rings_each_once(site: FaultySite, redis: Redis) -> None:
+    site.sandbox.hold()
+    site.start_worker()
+    verifications = start(site, 3)
+    until(lambda: sum(site.rings(*verifications)) == 2, what="a ring of two")
     redis.kill()
-    stage.sandbox.release()
-    until(lambda: stage.books.states(*begun).count("placed") == 2, what="the rows of two")
+    site.sandbox.release()
+    until(lambda: site.database.states(*verifications).count("placed") == 2, what="the rows of two")
     redis.start()
-    # Kombu's worker ends itself when its Redis goes away under its tasks: whoever watches over it
-    # starts it anew.
-    stage.lose("worker")
-    stage.work()
-    begun |= begin(stage, 1)
-    assert_all_rang_once(stage, begun)
-    until(lambda: stage.waiting() == (0, 0), what="the end of every task")
-    assert stage.rings(*begun) == [1, 1, 1, 1]
+    # A worker exits when Redis goes away under its tasks; a supervisor would start it again.
+    site.kill_worker("worker")
+    site.start_worker()
+    verifications |= start(site, 1)
+    assert_all_rang_once(site, verifications)
+    until(lambda: site.messages() == (0, 0), what="the end of every task")
+    assert site.rings(*verifications) == [1, 1, 1, 1]
 
 
-def test_redis_comes_back_empty(stage: Stage, redis: Redis) -> None:
-    """A lost task is handed in again, and a second one for the same call does nothing."""
-    begun = begin(stage, 3)
+def test_when_redis_comes_back_empty_lost_tasks_are_queued_again(
+    site: FaultySite, redis: Redis
+) -> None:
+    """A second task for the same call does nothing."""
+    verifications = start(site, 3)
     redis.kill()
-    redis.forget()
+    redis.delete_data()
     redis.start()
-    assert stage.waiting() == (0, 0)
-    stage.work()
-    stage.hand_in("poll_calls", times=3)
-    stage.settle(*begun)
-    assert_all_rang_once(stage, begun)
+    assert site.messages() == (0, 0)
+    site.start_worker()
+    site.enqueue("poll_calls", times=3)
+    site.settle(*verifications)
+    assert_all_rang_once(site, verifications)
 
 
-def test_the_answer_of_the_broker_is_lost(stage: Stage) -> None:
-    """It took the task, and a worker has it already when the web gives the broker up: the person is
-    rung, and told so.
-    """
-    with Wire(stage.broker) as wire:
-        stage.restart("web", CELERY_BROKER_URL=wire.url)
+def test_a_call_is_not_refused_when_the_answer_of_the_broker_is_lost(site: FaultySite) -> None:
+    """The broker has the task and a worker runs it before the web process gives up."""
+    with BrokerProxy(site.broker) as proxy:
+        site.restart("web", CELERY_BROKER_URL=proxy.url)
         try:
-            stage.work()
-            begun = begin(stage, 1)
-            stage.sandbox.hold()
-            wire.mute_after = b"LPUSH"
-            begun |= begin(stage, 1)
-            assert stage.books.states(*begun)[-1] == "placing"
+            site.start_worker()
+            verifications = start(site, 1)
+            site.sandbox.hold()
+            proxy.mute_after = b"LPUSH"
+            verifications |= start(site, 1)
+            assert site.database.states(*verifications)[-1] == "placing"
         finally:
-            stage.sandbox.release()
-            stage.restart("web")
-    assert_all_rang_once(stage, begun)
+            site.sandbox.release()
+            site.restart("web")
+    assert_all_rang_once(site, verifications)
 
 
 @pytest.mark.program("rabbitmq-server", "epmd")
-def test_rabbitmq_is_killed_with_tasks_in_it_and_then_the_worker(stage: Stage) -> None:
+def test_rabbitmq_killed_with_tasks_in_it_and_then_the_worker_rings_each_once(
+    site: FaultySite,
+) -> None:
     with RabbitMQ() as rabbitmq:
-        stage.restart("web", CELERY_BROKER_URL=rabbitmq.url)
+        site.restart("web", CELERY_BROKER_URL=rabbitmq.url)
         try:
-            begun = begin(stage, 3)
+            verifications = start(site, 3)
             rabbitmq.kill()
-            refused = assert_refused(stage)
+            refused = assert_refused(site)
             rabbitmq.start()
-            stage.sandbox.hold()
-            stage.work("first", broker=rabbitmq.url)
-            until(lambda: sum(stage.rings(*begun)) == 2, what="a ring of two")
-            stage.kill("first")
-            stage.sandbox.release()
-            # What was not acknowledged comes again at once: the third is placed, the two are left
-            # alone.
-            stage.work("second", broker=rabbitmq.url)
-            until(lambda: min(stage.rings(*begun)) > 0, what="a ring of the third")
+            site.sandbox.hold()
+            site.start_worker("first", broker=rabbitmq.url)
+            until(lambda: sum(site.rings(*verifications)) == 2, what="a ring of two")
+            site.kill("first")
+            site.sandbox.release()
+            # Unacknowledged tasks are redelivered at once: the third call is placed, the two
+            # that were claimed are left alone.
+            site.start_worker("second", broker=rabbitmq.url)
+            until(lambda: min(site.rings(*verifications)) > 0, what="a ring of the third")
             until(
-                lambda: stage.log().count("left alone") >= 2 or sum(stage.rings(*begun)) > 3,
+                lambda: site.log().count("left alone") >= 2 or sum(site.rings(*verifications)) > 3,
                 what="leaving two alone",
             )
         finally:
-            stage.restart("web")
-        assert sorted(stage.books.states(*begun)) == ["placed", "placing", "placing"]
-        assert stage.rings(refused, *begun) == [0, 1, 1, 1]
+            site.restart("web")
+        assert sorted(site.database.states(*verifications)) == ["placed", "placing", "placing"]
+        assert site.rings(refused, *verifications) == [0, 1, 1, 1]

@@ -1,7 +1,7 @@
 """A clock that steps back an hour: nothing is locked for the hour, and nothing is allowed twice.
 
-To the second, in one process: the time is frozen and moved back, or the rows are moved on. Beside
-it, with processes: ``test_clock_of_processes``.
+Exact to the second, in one process: the tests freeze the time and move it back, or move the rows
+forward. ``test_clock_of_processes`` does it with real processes.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NUMBER = "79990000001"
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
-#: What the clock shows after it stepped back.
+#: What the clock shows after the step.
 ELEVEN = NOON - timedelta(hours=1)
 
 
 def after(seconds: float) -> Any:
-    """So many seconds after the step."""
+    """Freeze the time at ``seconds`` after the step."""
     return freeze_time(ELEVEN + timedelta(seconds=seconds))
 
 
 def sends(count: int) -> int:
-    """How many of ``count`` starts for one number get through."""
-    done = 0
+    """Return how many of ``count`` starts for one number are allowed."""
+    allowed = 0
     for _ in range(count):
         try:
             verifications.start(NUMBER)
         except RateLimited:
             continue
-        done += 1
-    return done
+        allowed += 1
+    return allowed
 
 
-def test_sends_wait_their_period_from_now_and_are_no_more(
+def test_sends_wait_one_period_from_now_and_stay_limited(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(LIMITS={"phone": ["3/10m"]})
@@ -61,14 +61,13 @@ def test_sends_wait_their_period_from_now_and_are_no_more(
         assert sends(1) == 0
     with after(601):
         assert sends(5) == 3
-    # The clock comes by the hour at which it stepped: what was sent there counts no more, and no
-    # less.
+    # The clock reaches the time of the step again: the old sends do not count twice.
     with freeze_time(NOON):
         assert sends(5) == 3
     assert len(outbox) == 9
 
 
-def test_guesses_wait_their_period_from_now_and_are_no_more(
+def test_guesses_wait_one_period_from_now_and_stay_limited(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
     configure(LIMITS={"phone": [], "phone_guesses": ["2/10m"]})
@@ -97,7 +96,7 @@ def test_a_resend_waits_a_minute_from_now(
     with freeze_time(NOON):
         verification = verifications.start(NUMBER)
     with after(0):
-        # What beat starts every 15 s.
+        # Beat does this every 15 s.
         recovery.restamp()
         with pytest.raises(RateLimited) as caught:
             verifications.resend(verification.id)
@@ -111,31 +110,29 @@ def test_a_resend_waits_a_minute_from_now(
     assert len(outbox) == 2
 
 
-def test_what_a_person_is_told_lies_within_the_lifetime(outbox: list[Sent], client: Client) -> None:
+def test_times_in_the_api_lie_within_the_lifetime(outbox: list[Sent], client: Client) -> None:
     with freeze_time(NOON):
         verification = verifications.start(NUMBER)
     with after(0):
+        # ``get`` writes nothing; beat moves the rows every 15 s.
         assert verifications.get(verification.id).created_at == verification.created_at
-        # What beat starts every 15 s.
         recovery.restamp()
-        told = client.get(f"/api/verifications/{verification.id}/").json()
-    assert datetime.fromisoformat(told["resend_at"]) == ELEVEN + timedelta(seconds=60)
-    assert datetime.fromisoformat(told["expires_at"]) == ELEVEN + timedelta(seconds=300)
+        answer = client.get(f"/api/verifications/{verification.id}/").json()
+    assert datetime.fromisoformat(answer["resend_at"]) == ELEVEN + timedelta(seconds=60)
+    assert datetime.fromisoformat(answer["expires_at"]) == ELEVEN + timedelta(seconds=300)
 
 
-def test_who_has_the_code_gets_in_and_the_code_does_not_live_for_an_hour(
-    outbox: list[Sent],
-) -> None:
+def test_the_right_code_gets_in_and_expires_in_time(outbox: list[Sent]) -> None:
     with freeze_time(NOON):
         used = verifications.start(NUMBER)
-        left = verifications.start("79990000002")
+        unused = verifications.start("79990000002")
     with after(0):
-        # What beat starts every 15 s.
+        # Beat does this every 15 s.
         recovery.restamp()
     with after(299):
         assert verifications.check(used.id, outbox[0].code).status == Verification.Status.APPROVED
     with after(301), pytest.raises(VerificationExpired):
-        verifications.check(left.id, outbox[1].code)
+        verifications.check(unused.id, outbox[1].code)
 
 
 @pytest.fixture(scope="module")
@@ -152,13 +149,13 @@ def sandbox(process: SandboxProcess, configure: Callable[..., None]) -> SandboxP
 
 
 def start(monkeypatch: pytest.MonkeyPatch, number: str = NUMBER) -> CallRequest:
-    """A queued call; its task is not handed to any broker."""
+    """Return a queued call whose task is not sent to any broker."""
     monkeypatch.setattr(dispatch, "enqueue", lambda call_id: None)
     return verifications.start(number).calls.get()
 
 
 def step_back() -> None:
-    """For the rows an hour passes: the same as if the clock had lost it."""
+    """Move the rows an hour into the future: the same as a clock that steps back an hour."""
     hour = timedelta(hours=1)
     names = ["created_at", "claimed_at", "placed_at", "next_poll_at"]
     CallRequest.objects.update(**{name: F(name) + hour for name in names})
@@ -167,18 +164,18 @@ def step_back() -> None:
     )
 
 
-def test_a_call_is_asked_for_at_its_delays_from_now(
+def test_a_call_is_polled_after_its_delays_from_now(
     sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = start(monkeypatch, "79990000106")
     placing.place(call.pk)
     step_back()
     now = datetime.now(timezone.utc)
-    asked = []
+    polled = []
     for seconds in (0, 14, 16, 30, 59, 61, 90):
         recovery.restamp(now + timedelta(seconds=seconds))
-        asked.append(polling.poll_due(now + timedelta(seconds=seconds)))
-    assert asked == [0, 0, 1, 0, 0, 1, 0]
+        polled.append(polling.poll_due(now + timedelta(seconds=seconds)))
+    assert polled == [0, 0, 1, 0, 0, 1, 0]
     call.refresh_from_db()
     assert (call.state, call.error_code) == ("unknown", "no_final_state")
 
@@ -191,17 +188,17 @@ def test_a_worker_that_died_and_a_task_that_was_lost_are_noticed(
     step_back()
     now = datetime.now(timezone.utc)
     recovery.restamp(now)
-    # No sooner than ever: the worker may be at work still.
+    # Not earlier than usual: the worker may still be running.
     assert recovery.lose_abandoned(now + timedelta(seconds=30)) == []
     assert recovery.lose_abandoned(now + timedelta(seconds=60)) == [died.pk]
     assert recovery.stuck_in_queue(now + timedelta(seconds=100)) == []
     assert recovery.stuck_in_queue(now + timedelta(seconds=130)) == [lost.pk]
 
 
-def test_servers_whose_clocks_differ_by_seconds_wait_as_ever(
+def test_a_clock_that_is_seconds_behind_shortens_no_limit(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:
-    """A clock that is a little behind is none that stepped back: it shortens nothing."""
+    """The clocks of two servers may differ a little; that is no step back."""
     configure(LIMITS={"phone": ["1/10m"]})
     with freeze_time(NOON):
         verification = verifications.start(NUMBER)

@@ -1,6 +1,4 @@
-"""The clock of web and workers steps back an hour under them; those of the provider and of the
-broker do not.
-"""
+"""The clocks of web and workers step back an hour; those of the provider and the broker do not."""
 
 from __future__ import annotations
 
@@ -12,18 +10,18 @@ from typing import Any
 
 import pytest
 
+from tests.faults.faulty_site import FaultySite
 from tests.faults.servers import Redis
-from tests.faults.stage import Stage
-from tests.faults.until import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.program("redis-server", "faketime")
 
 
-class SteppingStage(Stage):
-    """Web and workers have a clock of their own (libfaketime); sleeping and waiting are as ever."""
+class SiteWithOwnClock(FaultySite):
+    """Web and workers have a clock of their own (libfaketime); sleeps and timeouts stay right."""
 
-    def __init__(self, var: Path, *given: Any, **keys: Any) -> None:
-        super().__init__(var, *given, **keys)
+    def __init__(self, var: Path, *arguments: Any, **keys: Any) -> None:
+        super().__init__(var, *arguments, **keys)
         (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
         self._offset = var / "offset"
         self._clock = {
@@ -35,67 +33,76 @@ class SteppingStage(Stage):
         self.set_back("+0")
 
     def set_back(self, by: str) -> None:
-        """From now on the clock is off ``by`` so much: ``"-3600"``, seconds."""
-        beside = self._offset.with_suffix(".new")
-        beside.write_text(by)
-        beside.replace(self._offset)
+        """Set the offset of the clock in seconds, such as ``"-3600"``."""
+        new = self._offset.with_suffix(".new")
+        new.write_text(by)
+        # In one step: the processes may read the file at any time.
+        new.replace(self._offset)
 
     def start(self, name: str) -> None:
-        with self._given({} if name == "sandbox" else self._clock):
+        with self._with_environment({} if name == "sandbox" else self._clock):
             super().start(name)
 
 
 @pytest.fixture
-def stage(tmp_path: Path, django_db_blocker: Any) -> Iterator[SteppingStage]:
+def site(tmp_path: Path, django_db_blocker: Any) -> Iterator[SiteWithOwnClock]:
     database = f"sqlite:///{tmp_path / 'db.sqlite3'}"
     keys = {"RESEND_AFTER": 5, "LIMITS": {"ip": [], "phone": ["3/15s"]}}
     with (
         Redis() as broker,
-        SteppingStage(tmp_path, broker.url(), database, django_db_blocker, **keys) as running,
+        SiteWithOwnClock(tmp_path, broker.url(), database, django_db_blocker, **keys) as running,
     ):
         yield running
 
 
-def test_people_get_in_nobody_waits_the_hour_and_nobody_is_rung_twice(stage: SteppingStage) -> None:
-    stage.work()
-    held, resent, spent = (stage.number() for _ in range(3))
-    for count in (1, 2, 3):
-        last = stage.begin(spent)
-        until(lambda: stage.rings(spent) == [count], what="a call")  # noqa: B023
-    first = stage.begin(resent)
-    stage.sandbox.wait_for_call(resent)
-    stage.sandbox.hold()
-    asked = stage.begin(held)
-    call = stage.sandbox.wait_for_call(held)
-    stage.kill("worker")
-    stage.sandbox.release()
+def wait_for_rings(site: FaultySite, number: str, count: int) -> None:
+    until(lambda: site.rings(number) == [count], what="a call")
 
-    stage.set_back("-3600")
-    told = parsedate_to_datetime(stage.ask("verifications/").headers["Date"])
-    assert timedelta(minutes=59) < datetime.now(timezone.utc) - told < timedelta(minutes=61)
-    # Whose code is there gets in.
-    assert stage.log_in(last, stage.sandbox.calls(spent)[-1]["code"]).status_code == 200
-    # The three sends count still, for fifteen seconds from now and no longer.
-    refused = stage.ask("verifications/", phone=spent)
+
+def test_after_the_step_codes_work_limits_hold_and_nobody_waits_an_hour(
+    site: SiteWithOwnClock,
+) -> None:
+    site.start_worker()
+    in_request, resent, limited = (site.new_number() for _ in range(3))
+    for count in (1, 2, 3):
+        limited_key = site.start_verification(limited)
+        wait_for_rings(site, limited, count)
+    resent_key = site.start_verification(resent)
+    site.sandbox.wait_for_call(resent)
+    site.sandbox.hold()
+    in_request_key = site.start_verification(in_request)
+    call = site.sandbox.wait_for_call(in_request)
+    site.kill("worker")
+    site.sandbox.release()
+
+    site.set_back("-3600")
+    date = parsedate_to_datetime(site.post("verifications/").headers["Date"])
+    assert timedelta(minutes=59) < datetime.now(timezone.utc) - date < timedelta(minutes=61)
+    # A code from before the step logs in.
+    code = site.sandbox.calls(limited)[-1]["code"]
+    assert site.log_in(limited_key, code).status_code == 200
+    # The three sends still count, for fifteen seconds from now and no longer.
+    refused = site.post("verifications/", phone=limited)
     assert refused.status_code == 429
     assert 0 < int(refused.headers["Retry-After"]) <= 15
     # A resend waits five seconds, not an hour and five.
-    again = stage.ask(f"verifications/{first}/resend/", channel="sms")
-    assert again.status_code == 429
-    assert 0 < int(again.headers["Retry-After"]) <= 5
-    stage.work()
+    refused = site.post(f"verifications/{resent_key}/resend/", channel="sms")
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 5
+    site.start_worker()
     until(
-        lambda: stage.ask(f"verifications/{first}/resend/", channel="sms").status_code == 200,
+        lambda: site.post(f"verifications/{resent_key}/resend/", channel="sms").status_code == 200,
         what="the resend",
     )
-    text = stage.sandbox.wait_for_call(resent, "sms")
-    assert stage.log_in(first, text["code"]).status_code == 200
-    # The worker that died is noticed in minutes; its call may have rung, and its code counts.
-    stage.hand_in("poll_calls")
-    stage.settle(held)
-    assert stage.books.states(held) == ["unknown"]
-    assert stage.log_in(asked, call["code"]).status_code == 200
-    assert stage.rings(held, resent, spent) == [1, 2, 3]
+    sms = site.sandbox.wait_for_call(resent, "sms")
+    assert site.log_in(resent_key, sms["code"]).status_code == 200
+    # The dead worker is noticed within minutes. Its call may have rung, so its code counts.
+    site.enqueue("poll_calls")
+    site.settle(in_request)
+    assert site.database.states(in_request) == ["unknown"]
+    assert site.log_in(in_request_key, call["code"]).status_code == 200
+    assert site.rings(in_request, resent, limited) == [1, 2, 3]
     until(
-        lambda: stage.ask("verifications/", phone=spent).status_code == 201, what="a fourth start"
+        lambda: site.post("verifications/", phone=limited).status_code == 201,
+        what="a fourth start",
     )

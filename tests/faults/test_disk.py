@@ -1,6 +1,4 @@
-"""A disk that is full under SQLite: everybody is told, nobody is rung, and it goes on when there is
-room again.
-"""
+"""A full disk under SQLite: requests are refused, nobody is rung, and all works afterwards."""
 
 from __future__ import annotations
 
@@ -14,23 +12,20 @@ import pytest
 import requests
 
 from tests.faults.browser import Browser
+from tests.faults.faulty_site import FaultySite
 from tests.faults.servers import Redis
-from tests.faults.stage import Stage
-from tests.faults.until import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.program("redis-server")
 
-#: What the pages say.
-SORRY = "Calls are not available right now. Try again in a minute."
+UNAVAILABLE = "Calls are not available right now. Try again in a minute."
 
 
-class Limit:
-    """No process of the site may write a file any further than its first byte: what any user may
-    ask the kernel for.
-    """
+class SizeLimit:
+    """A file size limit of one byte for the processes of the site. It needs no root rights."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, site: FaultySite) -> None:
+        self._site = site
 
     def fill(self) -> None:
         self._set(1)
@@ -41,15 +36,15 @@ class Limit:
     def _set(self, size: int) -> None:
         for name in ("web", "worker"):
             resource.prlimit(
-                self._stage.process(name), resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)
+                self._site.process_id(name), resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)
             )
 
 
 class Filler:
-    """A file takes what is left of a small disk."""
+    """A file that takes the free space of a small disk."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._path = stage.var / "filler"
+    def __init__(self, site: FaultySite) -> None:
+        self._path = site.var / "filler"
 
     def fill(self) -> None:
         with self._path.open("wb", buffering=0) as file:
@@ -65,9 +60,7 @@ class Filler:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of some megabytes in memory. It takes the rights of root: the limit of the other case
-    does not.
-    """
+    """A tmpfs of some megabytes. Only root may mount it; otherwise the test is skipped."""
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(tmp_path)]
     try:
         subprocess.run(mount, check=True, capture_output=True)
@@ -78,77 +71,96 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(params=["limit", "disk"])
-def full(
+def site_and_disk(
     request: pytest.FixtureRequest, broker: Redis, django_db_blocker: Any
-) -> Iterator[tuple[Stage, Limit | Filler]]:
+) -> Iterator[tuple[FaultySite, SizeLimit | Filler]]:
     if request.param == "limit":
         if not hasattr(resource, "prlimit"):
             pytest.skip("this system sets no limits to other processes")
-        stage = request.getfixturevalue("stage")
-        yield stage, Limit(stage)
+        site = request.getfixturevalue("site")
+        yield site, SizeLimit(site)
         return
     var = request.getfixturevalue("small_disk")
-    with Stage(var, broker.url(2), f"sqlite:///{var / 'db.sqlite3'}", django_db_blocker) as stage:
-        yield stage, Filler(stage)
+    with FaultySite(
+        var, broker.url(2), f"sqlite:///{var / 'db.sqlite3'}", django_db_blocker
+    ) as site:
+        yield site, Filler(site)
 
 
-def is_refused(answer: requests.Response) -> bool:
+def is_refused_by_api(answer: requests.Response) -> bool:
     return answer.status_code == 503 and answer.json()["code"] == "unavailable"
 
 
-def is_sorry(answer: requests.Response) -> bool:
-    return answer.status_code == 503 and SORRY in answer.text
+def is_refused_by_page(answer: requests.Response) -> bool:
+    return answer.status_code == 503 and UNAVAILABLE in answer.text
 
 
-def ring(stage: Stage, number: str) -> str:
-    """Its code, once it rang."""
-    return str(stage.sandbox.wait_for_call(number, timeout=40)["code"])
+def wait_for_code(site: FaultySite, number: str) -> str:
+    """Return the code of a number once it has rung."""
+    return str(site.sandbox.wait_for_call(number, timeout=40)["code"])
 
 
-def test_a_full_disk(full: tuple[Stage, Limit | Filler]) -> None:
-    stage, disk = full
-    stage.work(CALLBACK_BASE_URL=stage.web_url)
-    by_program, by_person, asked, late, lost = (stage.number() for _ in range(5))
-    with Browser(stage.web_url) as person, Browser(stage.web_url) as stranger:
-        key = stage.begin(by_program)
+def sources(site: FaultySite, number: str) -> set[str]:
+    """Return where the reports about the newest call of a number came from."""
+    return {status.source for status in site.database.statuses(number)}
+
+
+def report_busy(site: FaultySite, number: str) -> requests.Response:
+    """Send a callback about the only call of a number."""
+    (call,) = site.sandbox.calls(number)
+    body = {"id": call["id"], "state": "BUSY"}
+    return requests.post(call["callback_url"], json=body, timeout=60)
+
+
+def test_a_full_disk_refuses_requests_rings_nobody_and_loses_no_result(
+    site_and_disk: tuple[FaultySite, SizeLimit | Filler],
+) -> None:
+    site, disk = site_and_disk
+    site.start_worker(CALLBACK_BASE_URL=site.web_url)
+    by_api, by_page, in_request, refused_by_api, refused_by_page = (
+        site.new_number() for _ in range(5)
+    )
+    with Browser(site.web_url) as person, Browser(site.web_url) as newcomer:
+        key = site.start_verification(by_api)
         person.open("/auth/login/")
-        assert person.send("/auth/login/", phone=by_person).url.endswith("/auth/login/code/")
-        stranger.open("/auth/login/")
-        code, typed = ring(stage, by_program), ring(stage, by_person)
-        until(lambda: stage.books.is_settled(by_program, by_person), what="the rows")
-        stage.sandbox.hold()
-        stage.begin(asked)
-        ring(stage, asked)
+        assert person.send("/auth/login/", phone=by_page).url.endswith("/auth/login/code/")
+        newcomer.open("/auth/login/")
+        code, code_of_person = wait_for_code(site, by_api), wait_for_code(site, by_page)
+        until(lambda: site.database.is_settled(by_api, by_page), what="the rows")
+        site.sandbox.hold()
+        site.start_verification(in_request)
+        wait_for_code(site, in_request)
 
         disk.fill()
         try:
-            assert is_refused(stage.ask("verifications/", phone=late))
-            assert is_refused(stage.ask(f"verifications/{key}/resend/"))
-            assert is_refused(stage.log_in(key, code))
-            assert is_sorry(stranger.send("/auth/login/", phone=lost))
-            assert is_sorry(person.send("/auth/login/code/", code=typed))
-            (call,) = stage.sandbox.calls(by_program)
-            report = requests.post(
-                call["callback_url"], json={"id": call["id"], "state": "BUSY"}, timeout=60
-            )
-            assert (report.status_code, report.json()["code"]) == (503, "unavailable")
-            # What only reads works.
+            for answer in (
+                site.post("verifications/", phone=refused_by_api),
+                site.post(f"verifications/{key}/resend/"),
+                site.log_in(key, code),
+                report_busy(site, by_api),
+            ):
+                assert is_refused_by_api(answer)
+            for page in (
+                newcomer.send("/auth/login/", phone=refused_by_page),
+                person.send("/auth/login/code/", code=code_of_person),
+            ):
+                assert is_refused_by_page(page)
+            # A page that only reads works.
             assert person.open("/auth/login/code/").status_code == 200
-            stage.sandbox.release()
-            until(stage.failed_writes, what="a try to write")
+            site.sandbox.release()
+            until(site.failed_writes, what="a try to write")
         finally:
             disk.free()
 
-        # The worker writes what it was told while there was no room; the provider reports again
-        # what was not taken.
-        until(
-            lambda: {"send", "callback"} == {one.source for one in stage.books.statuses(asked)},
-            what="the rows",
-        )
-        assert stage.books.states(asked) == ["no_answer"]
-        assert stage.log_in(key, code).status_code == 200
-        assert person.send("/auth/login/code/", code=typed).url == f"{stage.web_url}/"
-        assert stage.rings(by_program, by_person, asked, late, lost) == [1, 1, 1, 0, 0]
-        stage.begin(late)
-        assert stranger.send("/auth/login/", phone=lost).url.endswith("/auth/login/code/")
-        until(lambda: stage.rings(late, lost) == [1, 1], what="a ring of both")
+        # The worker retries its write, and the provider sends the refused callback again.
+        until(lambda: sources(site, in_request) == {"send", "callback"}, what="the rows")
+        assert site.database.states(in_request) == ["no_answer"]
+        assert site.log_in(key, code).status_code == 200
+        entered = person.send("/auth/login/code/", code=code_of_person)
+        assert entered.url == f"{site.web_url}/"
+        assert site.rings(by_api, by_page, in_request) == [1, 1, 1]
+        assert site.rings(refused_by_api, refused_by_page) == [0, 0]
+        site.start_verification(refused_by_api)
+        started = newcomer.send("/auth/login/", phone=refused_by_page)
+        assert started.url.endswith("/auth/login/code/")
+        until(lambda: site.rings(refused_by_api, refused_by_page) == [1, 1], what="both rings")

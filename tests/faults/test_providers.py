@@ -1,6 +1,4 @@
-"""A provider that is down, slow, broken or hangs up, seen through web, worker and database: one
-ring, one named state.
-"""
+"""A provider that is down, slow, broken or hangs up: each call rings once and has a named state."""
 
 from __future__ import annotations
 
@@ -12,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from processes import free_port
 
-from tests.faults.provider import Provider, http, provider
-from tests.faults.stage import Stage
-from tests.faults.until import until
+from tests.faults.faulty_site import FaultySite
+from tests.faults.provider import FakeProvider, fake_provider, http
+from tests.waiting import until
 
 pytestmark = pytest.mark.program("redis-server")
 
@@ -36,7 +34,7 @@ def _slow(reply: bytes) -> Iterator[bytes]:
     yield http(reply)
 
 
-#: What is sent in place of an answer, one number for each.
+#: Answers that cannot be read, each for a number of its own.
 BROKEN = {
     "500": lambda reply: [http(b"Internal Server Error", "500 Internal Server Error")],
     "502, an answer none the less": lambda reply: [http(reply, "502 Bad Gateway")],
@@ -55,92 +53,96 @@ BROKEN = {
 }
 
 
-#: An answer that comes late, and in time.
+#: An answer that comes late, but before the read timeout.
 SLOW = "slow"
 
 
-def begin_all(stage: Stage, numbers: list[str]) -> dict[str, str]:
-    """Number -> id of a verification, several started at a time."""
+def start_all(site: FaultySite, numbers: list[str]) -> dict[str, str]:
+    """Start a verification for each number, four at a time; return number -> id."""
     with ThreadPoolExecutor(4) as pool:
-        return dict(zip(numbers, pool.map(stage.begin, numbers), strict=True))
+        return dict(zip(numbers, pool.map(site.start_verification, numbers), strict=True))
 
 
-def assert_rang_once(stage: Stage, asked: Provider, begun: dict[str, str]) -> None:
-    """Also when everything is handed in once more."""
+def assert_rang_once(site: FaultySite, provider: FakeProvider, numbers: list[str]) -> None:
+    """Assert one ring for each number, also after every task is enqueued once more."""
     until(
-        lambda: stage.books.is_settled(*begun) or asked.most_rings() > 1, 60, "an end of every call"
+        lambda: site.database.is_settled(*numbers) or provider.most_rings() > 1,
+        60,
+        "an end of every call",
     )
-    assert asked.most_rings() == 1
-    for call in stage.books.calls(*begun):
-        stage.hand_in("place_call", call.pk)
-    until(lambda: stage.waiting() == (0, 0), what="the end of every task")
-    assert {number: asked.rings[number] for number in begun} == dict.fromkeys(begun, 1)
+    assert provider.most_rings() == 1
+    for call in site.database.calls(*numbers):
+        site.enqueue("place_call", call.pk)
+    until(lambda: site.messages() == (0, 0), what="the end of every task")
+    assert {number: provider.rings[number] for number in numbers} == dict.fromkeys(numbers, 1)
 
 
-def test_broken_answers_are_unknown_and_the_code_counts(stage: Stage) -> None:
+def test_broken_answers_are_unknown_and_the_code_counts(site: FaultySite) -> None:
     answers = {**BROKEN, SLOW: _slow}
-    numbers = {stage.number(): how for how in answers}
-    with provider(lambda number, reply: iter(answers[numbers[number]](reply))) as asked:
-        stage.work(API_URL=asked.url, TIMEOUT=[1, 1])
-        begun = begin_all(stage, list(numbers))
-        assert_rang_once(stage, asked, begun)
-        ended = {
-            numbers[call.phone]: (call.state, call.error_code) for call in stage.books.calls(*begun)
+    numbers = {site.new_number(): name for name in answers}
+    with fake_provider(lambda number, reply: iter(answers[numbers[number]](reply))) as provider:
+        site.start_worker(API_URL=provider.url, TIMEOUT=[1, 1])
+        verifications = start_all(site, list(numbers))
+        assert_rang_once(site, provider, list(numbers))
+        outcomes = {
+            numbers[call.phone]: (call.state, call.error_code)
+            for call in site.database.calls(*numbers)
         }
-        assert ended.pop(SLOW) == ("placed", "")
-        assert {state for state, _ in ended.values()} == {"unknown"}, ended
-        assert {reason for _, reason in ended.values()} == {"no_reply", "unreadable_reply"}
-        for number, key in begun.items():
-            assert stage.log_in(key, asked.codes[number]).status_code == 200, numbers[number]
+        assert outcomes.pop(SLOW) == ("placed", "")
+        assert {state for state, _ in outcomes.values()} == {"unknown"}, outcomes
+        assert {reason for _, reason in outcomes.values()} == {"no_reply", "unreadable_reply"}
+        for number, key in verifications.items():
+            assert site.log_in(key, provider.codes[number]).status_code == 200, numbers[number]
 
 
-def test_an_answer_without_an_id_is_given_up_and_stops_no_other(stage: Stage) -> None:
-    """It rang, and nothing can be asked of it any more: polling goes on, and the code counts."""
-    numbers = [stage.number(), stage.number()]
-    with provider(lambda *_: iter([http(b'{"result": "ok"}')])) as asked:
-        stage.work(API_URL=asked.url)
-        begun = begin_all(stage, numbers)
-        assert_rang_once(stage, asked, begun)
-        assert stage.books.states(*numbers) == ["placed", "placed"]
-        stage.settle(*numbers)
-        until(lambda: stage.books.states(*numbers) == ["unknown", "unknown"], what="giving up both")
-        for number, key in begun.items():
-            assert stage.log_in(key, asked.codes[number]).status_code == 200
+def test_a_call_without_an_id_is_given_up_and_stops_no_other_poll(site: FaultySite) -> None:
+    """It rang, but its state cannot be requested. Its code counts."""
+    numbers = [site.new_number(), site.new_number()]
+    with fake_provider(lambda *_: iter([http(b'{"result": "ok"}')])) as provider:
+        site.start_worker(API_URL=provider.url)
+        verifications = start_all(site, numbers)
+        assert_rang_once(site, provider, numbers)
+        assert site.database.states(*numbers) == ["placed", "placed"]
+        site.settle(*numbers)
+        until(lambda: site.database.states(*numbers) == ["unknown"] * 2, what="giving up both")
+        for number, key in verifications.items():
+            assert site.log_in(key, provider.codes[number]).status_code == 200
 
 
 def _cut(number: str, reply: bytes) -> Iterator[bytes]:
-    """The last digits of the number tell after how many bytes the provider hangs up."""
+    """Hang up after as many bytes as the last four digits of the number say."""
     yield http(reply)[: int(number[-4:])]
 
 
-def test_hanging_up_at_every_byte_of_the_answer(stage: Stage) -> None:
+def test_hanging_up_at_every_byte_of_the_answer_rings_once(site: FaultySite) -> None:
     numbers = [f"7999200{place:04}" for place in range(_length(f"7999200{0:04}") + 1)]
     *broken, complete = numbers
-    with provider(_cut) as asked:
-        stage.work(API_URL=asked.url, TIMEOUT=[2, 10])
-        begun = begin_all(stage, numbers)
-        assert_rang_once(stage, asked, begun)
-        assert set(stage.books.states(*broken)) == {"unknown"}
-        assert stage.books.states(complete) == ["placed"]
+    with fake_provider(_cut) as provider:
+        site.start_worker(API_URL=provider.url, TIMEOUT=[2, 10])
+        verifications = start_all(site, numbers)
+        assert_rang_once(site, provider, numbers)
+        assert set(site.database.states(*broken)) == {"unknown"}
+        assert site.database.states(complete) == ["placed"]
         for number in [*numbers[::20], complete]:
-            assert stage.log_in(begun[number], asked.codes[number]).status_code == 200
+            answer = site.log_in(verifications[number], provider.codes[number])
+            assert answer.status_code == 200
 
 
 def _length(number: str) -> int:
-    """Bytes of a whole answer."""
+    """Return the number of bytes of a complete answer."""
     reply = {"result": "ok", "id": f"id-{number}", "number": number, "price": "0.35"}
     return len(http(json.dumps(reply).encode()))
 
 
-def test_down_and_back_again(stage: Stage) -> None:
-    """A refused connection surely did not ring: it is tried again, and rings once."""
+def test_a_provider_down_and_back_again_rings_once(site: FaultySite) -> None:
+    """A refused connection certainly did not ring, so the call is retried."""
     port = free_port()
-    stage.work(API_URL=f"http://127.0.0.1:{port}/api/")
-    number = stage.number()
-    key = stage.begin(number)
-    until(lambda: stage.log().count("the provider cannot be reached, next try"), what="a try")
-    assert stage.books.states(number) == ["queued"]
-    with provider(port=port) as asked:
-        until(lambda: stage.books.states(number) == ["placed"], what="a ring")
-        assert asked.rings[number] == 1
-        assert stage.log_in(key, asked.codes[number]).status_code == 200
+    site.start_worker(API_URL=f"http://127.0.0.1:{port}/api/")
+    number = site.new_number()
+    key = site.start_verification(number)
+    until(lambda: site.log().count("the provider cannot be reached, next try"), what="a try")
+    assert site.database.states(number) == ["queued"]
+    with fake_provider(port=port) as provider:
+        until(lambda: site.database.states(number) == ["placed"], what="a ring")
+        assert provider.rings[number] == 1
+        assert site.log_in(key, provider.codes[number]).status_code == 200

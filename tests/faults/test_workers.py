@@ -1,5 +1,6 @@
-"""Workers that are killed before, while and after they ask the provider, and one task for many of
-them: one ring each.
+"""Workers killed before, during and after a request, and one task delivered many times.
+
+Each call rings once.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.faults.provider import provider
-from tests.faults.stage import Stage
-from tests.faults.until import until
-from tests.faults.wire import Wire
+from tests.faults.broker_proxy import BrokerProxy
+from tests.faults.faulty_site import FaultySite
+from tests.faults.provider import fake_provider
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.program("redis-server"),
@@ -21,36 +22,38 @@ pytestmark = [
 ]
 
 
-def test_killed_before_and_while_the_provider_is_asked(stage: Stage, pool: str) -> None:
-    """Two calls fill the worker; the third one is in its hands, and not begun."""
-    stage.sandbox.hold()
-    stage.work("first", pool)
-    asked = [stage.number(), stage.number()]
-    keys = [stage.begin(number) for number in asked]
-    until(lambda: stage.rings(*asked) == [1, 1], what="a ring of both")
-    numbers = [*asked, stage.number()]
-    keys.append(stage.begin(numbers[-1]))
-    until(lambda: stage.waiting() == (0, 3), what="taking the third task")
-    assert stage.books.states(*numbers) == ["placing", "placing", "queued"]
+def test_a_worker_killed_before_and_during_a_request_rings_each_once(
+    site: FaultySite, pool: str
+) -> None:
+    """Two calls occupy the worker; it has taken the third task and not begun it."""
+    site.sandbox.hold()
+    site.start_worker("first", pool)
+    in_request = [site.new_number(), site.new_number()]
+    keys = [site.start_verification(number) for number in in_request]
+    until(lambda: site.rings(*in_request) == [1, 1], what="a ring of both")
+    numbers = [*in_request, site.new_number()]
+    keys.append(site.start_verification(numbers[-1]))
+    until(lambda: site.messages() == (0, 3), what="taking the third task")
+    assert site.database.states(*numbers) == ["placing", "placing", "queued"]
 
-    stage.lose("first")
-    stage.sandbox.release()
-    stage.work("second", pool)
-    # All three tasks come again; only what was not begun is placed.
-    until(lambda: stage.rings(numbers[-1]) == [1], what="a ring of the third")
-    until(lambda: stage.waiting() == (0, 0), what="the end of every task")
-    assert stage.books.states(*asked) == ["placing", "placing"]
-    stage.settle(*numbers)
-    assert stage.books.states(*asked) == ["unknown", "unknown"]
-    assert stage.rings(*numbers) == [1, 1, 1]
+    site.kill_worker("first")
+    site.sandbox.release()
+    site.start_worker("second", pool)
+    # All three tasks are redelivered; only the one that was not begun is placed.
+    until(lambda: site.rings(numbers[-1]) == [1], what="a ring of the third")
+    until(lambda: site.messages() == (0, 0), what="the end of every task")
+    assert site.database.states(*in_request) == ["placing", "placing"]
+    site.settle(*numbers)
+    assert site.database.states(*in_request) == ["unknown", "unknown"]
+    assert site.rings(*numbers) == [1, 1, 1]
     for number, key in zip(numbers, keys, strict=True):
-        assert stage.log_in(key, stage.sandbox.calls(number)[0]["code"]).status_code == 200
+        assert site.log_in(key, site.sandbox.calls(number)[0]["code"]).status_code == 200
 
 
 @contextmanager
-def _locked(stage: Stage) -> Iterator[None]:
-    """Nobody else can write."""
-    connection = sqlite3.connect(stage.var / "db.sqlite3", timeout=20, isolation_level=None)
+def _locked(site: FaultySite) -> Iterator[None]:
+    """Hold the write lock of SQLite."""
+    connection = sqlite3.connect(site.var / "db.sqlite3", timeout=20, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
         yield
@@ -58,68 +61,72 @@ def _locked(stage: Stage) -> Iterator[None]:
         connection.close()
 
 
-def test_killed_between_the_answer_and_its_row(stage: Stage, pool: str) -> None:
-    number = stage.number()
-    with provider() as asked:
-        asked.answers_flow.clear()
-        stage.work("first", pool, API_URL=asked.url)
-        key = stage.begin(number)
-        until(lambda: asked.rings[number], what="a ring")
-        with _locked(stage):
-            asked.answers_flow.set()
-            until(lambda: number in asked.answered, what="the answer")
-            stage.lose("first")
-        assert stage.books.states(number) == ["placing"]
-        stage.work("second", pool, API_URL=asked.url)
-        until(lambda: stage.waiting() == (0, 0), what="the end of the task")
-        stage.settle(number)
-        (call,) = stage.books.calls(number)
+def test_a_worker_killed_between_the_answer_and_its_row_leaves_the_call_unknown(
+    site: FaultySite, pool: str
+) -> None:
+    number = site.new_number()
+    with fake_provider() as provider:
+        provider.may_answer.clear()
+        site.start_worker("first", pool, API_URL=provider.url)
+        key = site.start_verification(number)
+        until(lambda: provider.rings[number], what="a ring")
+        with _locked(site):
+            provider.may_answer.set()
+            until(lambda: number in provider.answered, what="the answer")
+            site.kill_worker("first")
+        assert site.database.states(number) == ["placing"]
+        site.start_worker("second", pool, API_URL=provider.url)
+        until(lambda: site.messages() == (0, 0), what="the end of the task")
+        site.settle(number)
+        (call,) = site.database.calls(number)
         assert (call.state, call.error_code) == ("unknown", "worker_lost")
-        assert asked.rings[number] == 1
-        assert stage.log_in(key, asked.codes[number]).status_code == 200
+        assert provider.rings[number] == 1
+        assert site.log_in(key, provider.codes[number]).status_code == 200
 
 
-def test_killed_after_the_row_and_before_the_task_is_acknowledged(stage: Stage, pool: str) -> None:
-    """The worker's word to the broker is lost, so the task comes again."""
-    number = stage.number()
-    with Wire(stage.broker) as wire:
-        stage.sandbox.hold()
-        stage.work("first", pool, broker=wire.url)
-        key = stage.begin(number)
-        call = stage.sandbox.wait_for_call(number, timeout=40)
-        wire.silence()
-        stage.sandbox.release()
-        until(lambda: stage.books.is_settled(number), what="the row")
-        assert stage.waiting() == (0, 1)
-        stage.lose("first")
-    stage.work("second", pool)
-    until(lambda: stage.waiting() == (0, 0), what="the end of the task")
-    assert stage.rings(number) == [1]
-    (row,) = stage.books.calls(number)
+def test_a_worker_killed_after_the_row_and_before_the_acknowledgement_rings_once(
+    site: FaultySite, pool: str
+) -> None:
+    """The acknowledgement is lost, so the task is redelivered."""
+    number = site.new_number()
+    with BrokerProxy(site.broker) as proxy:
+        site.sandbox.hold()
+        site.start_worker("first", pool, broker=proxy.url)
+        key = site.start_verification(number)
+        call = site.sandbox.wait_for_call(number, timeout=40)
+        proxy.hold()
+        site.sandbox.release()
+        until(lambda: site.database.is_settled(number), what="the row")
+        assert site.messages() == (0, 1)
+        site.kill_worker("first")
+    site.start_worker("second", pool)
+    until(lambda: site.messages() == (0, 0), what="the end of the task")
+    assert site.rings(number) == [1]
+    (row,) = site.database.calls(number)
+    until(lambda: f"call {row.pk} is not queued: left alone" in site.log(), what="leaving it alone")
+    assert site.log_in(key, call["code"]).status_code == 200
+
+
+def test_one_task_delivered_twenty_times_to_two_workers_rings_once(
+    site: FaultySite, pool: str
+) -> None:
+    number = site.new_number()
+    key = site.start_verification(number)
+    (call,) = site.database.calls(number)
+    site.enqueue("place_call", call.pk, times=19)
+    assert site.messages() == (20, 0)
+    # The first request is held until all other tasks have been taken.
+    site.sandbox.hold()
+    site.start_worker("first", pool)
+    site.start_worker("second", "threads")
+    sandbox_call = site.sandbox.wait_for_call(number, timeout=40)
+    until(lambda: site.messages()[0] == 0, what="taking every task")
     until(
-        lambda: f"call {row.pk} is not queued: left alone" in stage.log(), what="leaving it alone"
-    )
-    assert stage.log_in(key, call["code"]).status_code == 200
-
-
-def test_one_task_delivered_twenty_times_to_two_workers(stage: Stage, pool: str) -> None:
-    number = stage.number()
-    key = stage.begin(number)
-    (call,) = stage.books.calls(number)
-    stage.hand_in("place_call", call.pk, times=19)
-    assert stage.waiting() == (20, 0)
-    # Whoever asked first is kept waiting while all the others come.
-    stage.sandbox.hold()
-    stage.work("first", pool)
-    stage.work("second", "threads")
-    rang = stage.sandbox.wait_for_call(number, timeout=40)
-    until(lambda: stage.waiting()[0] == 0, what="taking every task")
-    until(
-        lambda: stage.log().count(f"call {call.pk} is ") >= 19 or stage.rings(number) != [1],
+        lambda: site.log().count(f"call {call.pk} is ") >= 19 or site.rings(number) != [1],
         what="leaving it alone",
     )
-    assert stage.rings(number) == [1]
-    stage.sandbox.release()
-    until(lambda: stage.waiting() == (0, 0), what="the end of every task")
-    assert stage.rings(number) == [1]
-    assert stage.log_in(key, rang["code"]).status_code == 200
+    assert site.rings(number) == [1]
+    site.sandbox.release()
+    until(lambda: site.messages() == (0, 0), what="the end of every task")
+    assert site.rings(number) == [1]
+    assert site.log_in(key, sandbox_call["code"]).status_code == 200

@@ -1,4 +1,4 @@
-"""The rows of a site of other processes, read and made older from outside."""
+"""The database of a site that runs in other processes, read and changed from the test."""
 
 from __future__ import annotations
 
@@ -14,41 +14,39 @@ from django.db.models import F
 
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 
-#: In these a call is on its way still: none may stay in one.
-ON_THE_WAY = ("queued", "placing")
+#: States in which a call waits for a worker. No call may stay in one.
+UNSETTLED = ("queued", "placing")
 
 
-class Books:
-    """``books.calls("79990000001")``; ``blocker``: the fixture ``django_db_blocker``. The tests
-    keep their own database.
-    """
+class SiteDatabase:
+    """A second database beside the tests' own. ``blocker``: the fixture ``django_db_blocker``."""
 
     def __init__(self, address: str, blocker: Any) -> None:
         self._alias = f"site_{uuid4().hex[:8]}"
         self._blocker = blocker
-        given = {"default": {}, self._alias: environ.Env.db_url_config(address)}
-        connections.settings[self._alias] = connections.configure_settings(given)[self._alias]
+        databases = {"default": {}, self._alias: environ.Env.db_url_config(address)}
+        connections.settings[self._alias] = connections.configure_settings(databases)[self._alias]
 
     def close(self) -> None:
         del connections.settings[self._alias]
 
     def calls(self, *numbers: str) -> list[CallRequest]:
-        """The calls of these numbers, or all, oldest first."""
+        """Return the calls of these numbers, or all calls, the oldest first."""
         with self._open():
-            chosen = (
+            calls = (
                 CallRequest.objects.using(self._alias).select_related("verification").order_by("id")
             )
-            return list(chosen.filter(phone__in=numbers) if numbers else chosen)
+            return list(calls.filter(phone__in=numbers) if numbers else calls)
 
     def states(self, *numbers: str) -> list[str]:
         return [call.state for call in self.calls(*numbers)]
 
     def is_settled(self, *numbers: str) -> bool:
-        """Is no call on its way any more?"""
-        return not set(self.states(*numbers)) & set(ON_THE_WAY)
+        """Return whether no call waits for a worker."""
+        return not set(self.states(*numbers)) & set(UNSETTLED)
 
     def statuses(self, number: str) -> list[CallStatus]:
-        """What was told of the newest call of a number."""
+        """Return the reports about the newest call of a number."""
         call = self.calls(number)[-1]
         with self._open():
             return list(
@@ -60,7 +58,7 @@ class Books:
             return Verification.objects.using(self._alias).get(id=key)
 
     def age(self, time: timedelta, verifications: bool = False) -> None:
-        """That much time passes for every call, and for the verifications if they are meant too."""
+        """Move the times of every call into the past, and with ``verifications`` theirs too."""
         with self._open():
             names = [
                 "created_at",
@@ -81,7 +79,7 @@ class Books:
 
     @contextmanager
     def _open(self) -> Iterator[None]:
-        """A connection for a moment: nothing of it stays when the server is restarted."""
+        """Allow queries, and close the connection afterwards: the server may be restarted."""
         with self._blocker.unblock():
             try:
                 yield

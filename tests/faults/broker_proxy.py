@@ -1,4 +1,4 @@
-"""A wire to a broker that can be silenced: everything, or what the broker answers to one command."""
+"""A TCP proxy to a broker that can hold back all data, or the answers to one command."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from urllib.parse import urlsplit, urlunsplit
 from tests.test_broker import Proxy
 
 
-class Wire(Proxy):
-    """``with Wire("redis://127.0.0.1:6379/0") as wire: … wire.url``; what is silenced never
-    arrives.
-    """
+class BrokerProxy(Proxy):
+    """Use as ``with BrokerProxy("redis://127.0.0.1:6379/0") as proxy: … proxy.url``."""
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
         assert parts.port
-        self._far_port = parts.port
-        #: After this command no answer of the broker arrives on its connection any more.
+        self._broker_port = parts.port
+        #: After this command no answer of the broker passes on its connection.
         self.mute_after = b""
         self._muted: set[socket.socket] = set()
         super().__init__(parts.port)
@@ -27,7 +25,7 @@ class Wire(Proxy):
             parts._replace(netloc=f"{user}{'@' if user else ''}127.0.0.1:{self.port}")
         )
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> BrokerProxy:
         return self
 
     def __exit__(
@@ -37,14 +35,15 @@ class Wire(Proxy):
         trace: TracebackType | None,
     ) -> None:
         self.down()
-        # Those who wait with something in their hands find their connection closed.
+        # Threads that hold data wake up and find their connections closed.
         self.flows.set()
 
-    def silence(self) -> None:
+    def hold(self) -> None:
+        """Let no data pass any more, in either direction."""
         self.flows.clear()
 
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:
-        is_answer = source.getpeername()[1] == self._far_port
+        is_answer = source.getpeername()[1] == self._broker_port
         try:
             while data := source.recv(65536):
                 self.flows.wait()

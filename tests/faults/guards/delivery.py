@@ -1,10 +1,8 @@
-"""What keeps promises 1 and 2 of the design, and what the package would be without it. See
-``guards``.
-"""
+"""Guards of promises 1 and 2: a call rings at most once, and nothing is lost."""
 
 from __future__ import annotations
 
-from tests.faults.guards import Guard
+from tests.faults.guards.guard import Guard
 
 WORKERS, BROKERS, DATABASES = (
     "tests/faults/test_workers.py",
@@ -16,27 +14,28 @@ PROVIDERS, CALLBACKS, DISK = (
     "tests/faults/test_callbacks.py",
     "tests/faults/test_disk.py",
 )
-DELIVERY = "tests/test_calls_over_http.py"
+DELIVERY_TESTS = "tests/test_calls_over_http.py"
 
 _CLAIM = "            [self.State.QUEUED], state=self.State.PLACING, claimed_at=now"
 _STATE = "if call is None or call.state != CallRequest.State.QUEUED:"
 _LATE = "    acks_late=True,\n    reject_on_worker_lost=True,\n"
-_AGAIN = "    autoretry_for=DATABASE_ERRORS,\n"
+_RETRY = "    autoretry_for=DATABASE_ERRORS,\n"
 _VERB = "                return verb(*args, **kwargs)\n            except "
 _EARLY = "early = [self.State.PLACING, self.State.UNKNOWN]"
 
-CALLS = [
+DELIVERY = [
     Guard(
         "1",
-        "claim: any number of workers may ask for one call",
+        "claim",
+        "several workers may place the same call",
         (
             f"{WORKERS} -k twenty and threads",
             f"{WORKERS} -k killed_before and prefork",
             f"{WORKERS} -k killed_between and threads",
             f"{WORKERS} -k killed_after and prefork",
             f"{BROKERS} -k under_a_worker",
-            f"{DELIVERY} -k several_workers",
-            f"{DELIVERY} -k only_a_queued",
+            f"{DELIVERY_TESTS} -k several_workers",
+            f"{DELIVERY_TESTS} -k only_a_queued",
         ),
         (
             (
@@ -49,19 +48,26 @@ CALLS = [
     ),
     Guard(
         "1",
-        "once: what may have rung is tried again",
-        (f"{PROVIDERS} -k broken", f"{PROVIDERS} -k every_byte", f"{DELIVERY} -k lost_answer"),
+        "once",
+        "a call that may have rung is tried again",
+        (
+            f"{PROVIDERS} -k broken",
+            f"{PROVIDERS} -k every_byte",
+            f"{DELIVERY_TESTS} -k lost_answer",
+        ),
         (("calls/placing.py", "        if not error.may_have_rung:\n", "        if True:\n"),),
     ),
     Guard(
         "1",
-        "refused: a refused connection is not tried again",
-        (f"{PROVIDERS} -k down_and_back", f"{DELIVERY} -k refused_connection"),
+        "refused",
+        "a refused connection is not retried",
+        (f"{PROVIDERS} -k down_and_back", f"{DELIVERY_TESTS} -k refused_connection"),
         (("calls/outcomes.py", "    if last_try or now + ", "    if True or now + "),),
     ),
     Guard(
         "1",
-        "answer: the web turns a call down that a worker has",
+        "answer",
+        "the web process refuses a call that a worker has already claimed",
         (f"{BROKERS} -k answer_of_the_broker",),
         (
             (
@@ -73,13 +79,15 @@ CALLS = [
     ),
     Guard(
         "2",
-        "late: a task is acknowledged before it is done",
+        "late",
+        "a task is acknowledged before it is finished",
         (f"{WORKERS} -k killed_before and threads",),
         (("tasks.py", _LATE, ""),),
     ),
     Guard(
         "2",
-        "write: a result is written once",
+        "write",
+        "a failed write of a result is not retried",
         (
             f"{DATABASES} -k is_asked",
             f"{DATABASES} -k refuses",
@@ -90,8 +98,9 @@ CALLS = [
     ),
     Guard(
         "2",
-        "abandoned: a worker that died is not noticed",
-        (f"{WORKERS} -k killed_between and threads", f"{DELIVERY} -k worker_that_died"),
+        "abandoned",
+        "calls of a dead worker are not noticed",
+        (f"{WORKERS} -k killed_between and threads", f"{DELIVERY_TESTS} -k worker_that_died"),
         (
             (
                 "calls/recovery.py",
@@ -102,8 +111,9 @@ CALLS = [
     ),
     Guard(
         "2",
-        "forgotten: a task that was lost is not handed in again",
-        (f"{BROKERS} -k comes_back_empty", f"{DELIVERY} -k requeued"),
+        "forgotten",
+        "a call whose task was lost is not queued again",
+        (f"{BROKERS} -k comes_back_empty", f"{DELIVERY_TESTS} -k requeued"),
         (
             (
                 "calls/recovery.py",
@@ -114,11 +124,12 @@ CALLS = [
     ),
     Guard(
         "2",
-        "unknown: a code counts only where an answer came",
+        "unknown",
+        "a code counts only if the provider answered",
         (
             f"{PROVIDERS} -k broken",
             f"{WORKERS} -k killed_before and threads",
-            f"{DELIVERY} -k lost_answer",
+            f"{DELIVERY_TESTS} -k lost_answer",
         ),
         (
             (
@@ -130,7 +141,8 @@ CALLS = [
     ),
     Guard(
         "2",
-        "sync: the daily statistics look for no lost call",
+        "sync",
+        "the daily statistics do not match lost calls",
         (
             "tests/statistics/test_week.py -k losses",
             "tests/statistics/test_daily_sync.py -k unknown_call",
@@ -139,15 +151,17 @@ CALLS = [
     ),
     Guard(
         "2",
-        "task: a task that meets no database is not tried again",
+        "task",
+        "a task that cannot reach the database is not retried",
         (f"{DATABASES} -k takes_the_task",),
-        (("tasks.py", _AGAIN, ""),),
+        (("tasks.py", _RETRY, ""),),
     ),
     Guard(
         "2",
-        "told: a database that is away is a fault",
+        "database",
+        "an unreachable database is an unhandled error in the API",
         (f"{DISK} -k limit", f"{DATABASES} -k people"),
-        # Told by the verbs, and by the API where it is gone behind them.
+        # The verbs translate the error; the API translates one that is raised outside of them.
         (
             ("transactions.py", f"{_VERB}DATABASE_ERRORS", f"{_VERB}ZeroDivisionError"),
             ("api/errors.py", "    if isinstance(error, DATABASE_ERRORS):\n", "    if False:\n"),
@@ -155,7 +169,8 @@ CALLS = [
     ),
     Guard(
         "2",
-        "page: nor do the pages say so",
+        "page",
+        "an unreachable database is an unhandled error on the pages",
         (f"{DATABASES} -k pages",),
         (
             (
@@ -167,7 +182,8 @@ CALLS = [
     ),
     Guard(
         "2",
-        "broker: a broker that is down is a fault",
+        "broker",
+        "an unreachable broker is an unhandled error",
         (f"{BROKERS} -k with_tasks_in_it", "tests/test_broker.py -k refused_at_once"),
         (
             (
@@ -179,7 +195,8 @@ CALLS = [
     ),
     Guard(
         "2",
-        "forward: any report moves a call",
+        "forward",
+        "any report changes the state of a call, also backwards",
         (
             f"{CALLBACKS} -k doubled",
             f"{CALLBACKS} -k backwards",
@@ -195,7 +212,8 @@ CALLS = [
     ),
     Guard(
         "2",
-        "early: the answer overwrites what a callback told before it",
+        "early",
+        "the reply to a send overwrites a callback that came first",
         (f"{CALLBACKS} -k doubled",),
         (("models/calls.py", _EARLY, "early = list(self.State)"),),
     ),

@@ -1,6 +1,4 @@
-"""A site whose parts fail: web, sandbox and workers as processes, a Redis and a database of its
-own.
-"""
+"""A site whose parts a test can break: web, sandbox and workers as processes."""
 
 from __future__ import annotations
 
@@ -21,30 +19,31 @@ from celery import Celery
 from kombu import Connection
 from processes import Site, free_port
 
-from tests.faults.books import Books
-from tests.faults.until import until
+from tests.faults.site_database import SiteDatabase
 from tests.sandbox_process import SandboxProcess
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
-#: Seconds that a page may take while something is down.
+#: Seconds that a request may take while a server is down.
 PATIENCE = 60
 
 
-class Stage(Site):
-    """``with Stage(var, broker, database, blocker) as stage: stage.work();
-    stage.begin("79990000001")``.
+class FaultySite(Site):
+    """The example project as processes, with a Redis and a database of its own.
 
-    No beat runs, so nothing is mended unless a test says so (``settle``).
+    Use as ``with FaultySite(var, broker, database, blocker) as site: site.start_worker();
+    site.start_verification("79990000001")``. Beat does not run: nothing is repaired until a test
+    calls ``settle``. ``blocker``: the fixture ``django_db_blocker``.
     """
 
     def __init__(self, var: Path, broker: str, database: str, blocker: Any, **keys: Any) -> None:
-        # Beside it: the disk of the site may be full.
+        # Outside ``var``: its disk may be full.
         self._log_path = var.with_name(f"{var.name}.log")
-        self._log_begin = 0
+        self._log_start = 0
         self.broker = broker
-        self.books = Books(database, blocker)
-        # Without callbacks a call is in the state that its worker left it in.
-        usual = {
+        self.database = SiteDatabase(database, blocker)
+        # Without callbacks a call stays in the state in which its worker left it.
+        defaults = {
             "RESEND_AFTER": 0,
             "TIMEOUT": [2, 30],
             "LIMITS": {"ip": []},
@@ -59,10 +58,10 @@ class Stage(Site):
         }
         log = self._log_path.open("a")
         super().__init__(
-            var, free_port(), free_port(), {**usual, **keys}, log=log, environment=environment
+            var, free_port(), free_port(), {**defaults, **keys}, log=log, environment=environment
         )
-        # Workers come and go, and what beat would start is started by the test.
-        self._worker = [*self._commands.pop("worker"), "--queues=celery"]
+        # Tests start workers themselves, and the tasks that beat would start.
+        self._worker_command = [*self._commands.pop("worker"), "--queues=celery"]
         del self._commands["beat"]
         self.sandbox = SandboxProcess.at(self.sandbox_url)
         self._numbers = itertools.count(79991000000)
@@ -75,80 +74,81 @@ class Stage(Site):
     ) -> None:
         super().__exit__(kind, error, trace)
         self._log_file.close()
-        self.books.close()
+        self.database.close()
 
-    def number(self) -> str:
-        """A number that nobody was called at yet; nothing odd happens there."""
+    def new_number(self) -> str:
+        """Return an unused number that is no magic number of the sandbox."""
         return str(next(self._numbers))
 
-    def work(
+    def start_worker(
         self, name: str = "worker", pool: str = "threads", broker: str = "", **keys: Any
     ) -> None:
-        """Start a worker; ``keys`` of VOICEPASSWORD are for it alone."""
-        given = {**json.loads(self.environment["VOICEPASSWORD"]), **keys}
-        self._commands[name] = [*self._worker, f"--pool={pool}", f"--hostname={name}@%h"]
-        self.restart(name, VOICEPASSWORD=json.dumps(given), CELERY_BROKER_URL=broker or self.broker)
+        """Start a worker; ``keys`` of VOICEPASSWORD apply to it alone."""
+        settings = json.dumps({**json.loads(self.environment["VOICEPASSWORD"]), **keys})
+        self._commands[name] = [*self._worker_command, f"--pool={pool}", f"--hostname={name}@%h"]
+        self.restart(name, VOICEPASSWORD=settings, CELERY_BROKER_URL=broker or self.broker)
 
     def restart(self, name: str, **environment: str) -> None:
-        """Kill a process where it runs, and start it with this environment."""
+        """Kill a process if it runs, and start it with these environment variables."""
         if name in self._processes:
             self.kill(name)
-        with self._given(environment):
+        with self._with_environment(environment):
             self.start(name)
             if name in self._ports:
                 self._wait()
 
     @contextmanager
-    def _given(self, environment: dict[str, str]) -> Iterator[None]:
-        """What starts meanwhile has this in its environment too."""
-        usual = self.environment
-        self.environment = {**usual, **environment}
+    def _with_environment(self, environment: dict[str, str]) -> Iterator[None]:
+        """Add variables to the environment of the processes that start meanwhile."""
+        before = self.environment
+        self.environment = {**before, **environment}
         try:
             yield
         finally:
-            self.environment = usual
+            self.environment = before
 
     def workers(self) -> list[str]:
-        """The names of the workers that run."""
+        """Return the names of the running workers."""
         return [name for name in self._processes if name not in ("web", "sandbox")]
 
-    def lose(self, name: str) -> None:
-        """Kill a worker, and wait until Redis would hand out again what it did not acknowledge: it
-        looks when one starts.
+    def kill_worker(self, name: str) -> None:
+        """Kill a worker, and wait until its unacknowledged messages may be delivered again.
+
+        Kombu puts them back into the queue when the next worker starts.
         """
         self.kill(name)
         with redis.Redis.from_url(self.broker) as client:
             until(
                 lambda: not client.zcount("unacked_index", time.time() - 1.2, "+inf"),
-                what="giving up its messages",
+                what="the visibility timeout of its messages",
             )
 
-    def forget(self) -> None:
-        """End the workers, and whatever waits for them."""
+    def reset(self) -> None:
+        """Kill the workers and empty the queue."""
         self.sandbox.release()
         for name in self.workers():
             self.kill(name)
-        self._log_begin = self._log_path.stat().st_size
+        self._log_start = self._log_path.stat().st_size
         with redis.Redis.from_url(self.broker) as client:
             client.flushdb()
 
-    def process(self, name: str) -> int:
-        """The id of a process."""
+    def process_id(self, name: str) -> int:
         return self._processes[name].pid
 
     def log(self) -> str:
-        """What was written since the test began."""
+        """Return what the processes have logged since the test began."""
         with self._log_path.open() as log:
-            log.seek(self._log_begin)
+            log.seek(self._log_start)
             return log.read()
 
     def failed_writes(self) -> int:
-        """How often workers could not write what they know, whether or not they try again."""
+        """Return how often a worker failed to write a result, whether or not it retries."""
         return self.log().count("the database went away, writing again") + self.log().count(
             "Retry in"
         )
 
-    def ask(self, path: str, **body: str) -> requests.Response:
+    def post(self, path: str, **body: str) -> requests.Response:
+        """Send a request to the API."""
         return requests.post(
             f"{self.web_url}/api/{path}",
             json=body,
@@ -156,21 +156,21 @@ class Stage(Site):
             timeout=PATIENCE,
         )
 
-    def begin(self, number: str) -> str:
-        """Start a verification; its id."""
-        answer = self.ask("verifications/", phone=number)
+    def start_verification(self, number: str) -> str:
+        """Start a verification and return its id."""
+        answer = self.post("verifications/", phone=number)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
     def log_in(self, verification: str, code: str) -> requests.Response:
-        return self.ask("login/", verification=verification, code=code)
+        return self.post("login/", verification=verification, code=code)
 
     def rings(self, *numbers: str) -> list[int]:
-        """How often each number was rung."""
+        """Return how often each number was rung."""
         return [len(self.sandbox.calls(number)) for number in numbers]
 
-    def hand_in(self, task: str, *arguments: int, times: int = 1) -> None:
-        """Hand a task to the broker."""
+    def enqueue(self, task: str, *arguments: int, times: int = 1) -> None:
+        """Send a task to the broker."""
         app = Celery("faults", broker=self.broker, set_as_current=False)
         with Connection(self.broker) as connection:
             for _ in range(times):
@@ -181,15 +181,13 @@ class Stage(Site):
                     queue="celery",
                 )
 
-    def waiting(self) -> tuple[int, int]:
-        """Messages in the queue of Redis, and with workers that have not acknowledged them."""
+    def messages(self) -> tuple[int, int]:
+        """Return how many messages are in the queue, and how many are taken and unacknowledged."""
         with redis.Redis.from_url(self.broker) as client:
             return int(client.llen("celery")), int(client.hlen("unacked"))
 
     def settle(self, *numbers: str) -> None:
-        """Minutes pass and beat comes by: what was abandoned or lost is noticed, by a worker that
-        runs.
-        """
-        self.books.age(timedelta(minutes=3))
-        self.hand_in("poll_calls")
-        until(lambda: self.books.is_settled(*numbers), what="an end of every call")
+        """Let minutes pass and have a running worker find abandoned calls and lost tasks."""
+        self.database.age(timedelta(minutes=3))
+        self.enqueue("poll_calls")
+        until(lambda: self.database.is_settled(*numbers), what="an end of every call")

@@ -1,0 +1,174 @@
+"""Guards of promises 3 and 4: limits hold in bursts, and a code works once."""
+
+from __future__ import annotations
+
+from tests.faults.guards.guard import Guard
+
+CLOCK = "tests/faults/test_clock.py"
+CLOCK_OF_PROCESSES = "tests/faults/test_clock_of_processes.py"
+PAGES = "tests/web/test_promises.py"
+DATABASES = ("sqlite", "postgresql", "mariadb")
+
+
+def bursts(burst: str, databases: tuple[str, ...] = DATABASES) -> tuple[str, ...]:
+    """The test of one kind of burst, once for each database."""
+    return tuple(f"tests/test_bursts.py -k {database} and {burst}" for database in databases)
+
+
+_LOCK = """    returned: Iterable[tuple[str, str, Decimal]] | None = upsert(
+        rows, update=("updated_at",), returning=columns
+    )
+    if returned is None:
+        returned = (
+            LimitCounter.objects.select_for_update().filter(key__in=keys).values_list(*columns)
+        )
+"""
+#: The pause lets another transaction in between for certain.
+_READ = """    stored = LimitCounter.objects.filter(key__in=keys).values_list(*columns)
+    by_key = {row[0]: row for row in stored}
+    returned = [by_key.get(key, (key, "{}", Decimal(0))) for key in keys]
+    __import__("time").sleep(0.02)
+"""
+_TRANSACTION = """            with transaction.atomic(using=using):
+                return work()
+"""
+_LEFT = "        return bool(guessable.update("
+_OPEN = """cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
+        guessable"""
+_COUNT = 'update(attempts=F("attempts") + 1)'
+_COUNT_READ = (
+    "update(attempts=cls.objects.get(id=verification_id).attempts"
+    ' + (__import__("time").sleep(0.02) or 1))'
+)
+_NON_ATOMIC = "        view = transaction.non_atomic_requests(using=alias)(view)\n"
+_CLOSE = "objects.filter(self._is_pending(), id=self.id)"
+_REMEMBER = "    request.session[SESSION_KEY] = str(verification.id)\n"
+_BUDGET = "        if spent + price > settings.DAILY_BUDGET:\n"
+_FUTURE = "    future = now + timedelta(seconds=limits.SKEW)\n"
+
+LIMITS = [
+    Guard(
+        "3",
+        "lock",
+        "a rate limit is read without a lock",
+        # Not on SQLite: it refuses the write if another transaction has written since the read,
+        # and the transaction starts again. The next guard covers SQLite.
+        (*bursts("phone", DATABASES[1:]), *bursts("address", DATABASES[1:])),
+        (("limits/counters.py", _LOCK, _READ),),
+    ),
+    Guard(
+        "3",
+        "apart",
+        "a rate limit is read without a lock, outside a transaction",
+        (*bursts("phone", DATABASES[:1]), *bursts("address", DATABASES[:1])),
+        (
+            ("limits/counters.py", _LOCK, _READ),
+            ("transactions.py", _TRANSACTION, "                return work()\n"),
+        ),
+    ),
+    Guard(
+        "3",
+        "guesses",
+        "the number of guesses left is not checked",
+        bursts("wrong"),
+        (("models/verifications.py", _LEFT, _LEFT.replace("bool(", "True or bool(")),),
+    ),
+    Guard(
+        "3",
+        "guess",
+        "the count of guesses is read, then written plus one",
+        bursts("wrong"),
+        (("models/verifications.py", _COUNT, _COUNT_READ),),
+    ),
+    Guard(
+        "3",
+        "sends",
+        "a send is allowed whatever the number of earlier sends",
+        bursts("resends"),
+        (("models/verifications.py", "(rested, sends__lt=settings.MAX_SENDS)", "(rested)"),),
+    ),
+    Guard(
+        "3",
+        "money",
+        "the daily budget is not checked",
+        bursts("money"),
+        (("limits/reservations.py", _BUDGET, "        if False:\n"),),
+    ),
+    Guard(
+        "3",
+        "rollback",
+        "the views run inside ATOMIC_REQUESTS",
+        (f"{PAGES} -k atomic_requests", "tests/api/test_verifications.py -k atomic_requests"),
+        (("transactions.py", _NON_ATOMIC, "        pass\n"),),
+    ),
+    Guard(
+        "3",
+        "session",
+        "the session holds more than the id of the verification",
+        (f"{PAGES} -k id_alone",),
+        (
+            (
+                "web/session.py",
+                _REMEMBER,
+                _REMEMBER + '    request.session["phone"] = verification.phone\n',
+            ),
+        ),
+    ),
+    Guard(
+        "3",
+        "step",
+        "after the clock steps back, entries dated in the future count until then",
+        (f"{CLOCK} -k sends_wait", f"{CLOCK} -k guesses_wait", CLOCK_OF_PROCESSES),
+        (
+            (
+                "limits/reservations.py",
+                "raise ClockSkewRateLimited(limit, wait, ahead) if ahead else RateLimited",
+                "raise RateLimited",
+            ),
+        ),
+    ),
+    Guard(
+        "3",
+        "twice",
+        "entries dated in the future do not count",
+        (f"{CLOCK} -k sends_wait", "tests/test_limits.py -k steps_back", CLOCK_OF_PROCESSES),
+        (
+            (
+                "limits/rates.py",
+                "for at, count in entries if at > start]",
+                "for at, count in entries if start < at <= moment]",
+            ),
+        ),
+    ),
+    Guard(
+        "3",
+        "restamp",
+        "rows dated in the future keep their dates",
+        (
+            *(f"{CLOCK} -k {word}" for word in ("resend", "lifetime", "gets_in", "polled", "died")),
+            CLOCK_OF_PROCESSES,
+        ),
+        (("calls/recovery.py", f"{_FUTURE}    pending", f"    return\n{_FUTURE}    pending"),),
+    ),
+    Guard(
+        "3",
+        "skew",
+        "a clock that is seconds behind counts as one that stepped back",
+        (f"{CLOCK} -k seconds_behind",),
+        (("limits/rates.py", "SKEW = 60\n", "SKEW = 0\n"),),
+    ),
+    Guard(
+        "4",
+        "approve",
+        "every request with the right code approves",
+        (
+            *bursts("right"),
+            "tests/test_login.py -k two_right",
+            "tests/test_verifications.py -k two_right",
+        ),
+        (
+            ("models/verifications.py", _CLOSE, "objects.filter(id=self.id)"),
+            ("models/verifications.py", _OPEN, _OPEN.replace("cls._is_pending(), ", "")),
+        ),
+    ),
+]
