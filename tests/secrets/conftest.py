@@ -1,6 +1,4 @@
-"""A site in production whose every word is written down, and one run of the whole journey through
-it.
-"""
+"""A site in production whose every output is recorded, and one run of the whole journey."""
 
 from __future__ import annotations
 
@@ -18,31 +16,32 @@ from django_voicepassword import verifications
 from django_voicepassword.models import LimitCounter, Verification
 from django_voicepassword.security import codes
 from tests.sandbox_process import SandboxProcess
-from tests.secrets.evidence import APART, Piece, left_behind
-from tests.secrets.faults import GUESS, KEY, PHONE, WRITTEN
+from tests.secrets.evidence import SEPARATOR, Evidence, collect_evidence
+from tests.secrets.faults import GUESS, KEY, PHONE, PHONE_AS_TYPED
 from tests.secrets.journey import NUMBERS, Journey
-from tests.secrets.traces import Known
+from tests.secrets.secret_search import Secrets
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 @dataclass
 class Run:
-    """What a journey left: texts, the secrets that must not be in them, and the pages of the admin
-    that were opened.
+    """What a journey left behind, and the secrets that must not be in it.
+
+    ``opened``: the opened pages of the admin.
     """
 
-    known: Known
-    pieces: list[Piece]
+    secrets: Secrets
+    evidence: list[Evidence]
     var: Path
     opened: set[str]
 
-    def of(self, place: str) -> list[Piece]:
-        """The pieces whose place begins so."""
-        return [piece for piece in self.pieces if piece.place.startswith(place)]
+    def of(self, place: str) -> list[Evidence]:
+        """Return the evidence whose place begins with ``place``."""
+        return [piece for piece in self.evidence if piece.place.startswith(place)]
 
     def text(self, place: str) -> str:
-        return APART.join(piece.text for piece in self.of(place))
+        return SEPARATOR.join(piece.text for piece in self.of(place))
 
 
 @pytest.fixture(scope="module")
@@ -70,14 +69,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         output.open("w") as log,
         Site(var, free_port(), free_port(), overrides, log, environment) as site,
     ):
-        journey = Journey(site, Known({key, SandboxProcess.key}, phones=NUMBERS))
+        journey = Journey(site, Secrets({key, SandboxProcess.key}, phones=NUMBERS))
         opened = journey.go()
-    return Run(journey.known, [*left_behind(var, output), *journey.answers], var, opened)
+    evidence = [*collect_evidence(var, output), *journey.answers]
+    return Run(journey.secrets, evidence, var, opened)
 
 
 @pytest.fixture
 def production(settings: Any, configure: Callable[..., None]) -> None:
-    """A site as it is in production; its provider refuses every connection."""
+    """Settings of a site in production whose provider refuses every connection."""
     settings.DEBUG = False
     configure(
         TRANSPORT="http",
@@ -90,21 +90,21 @@ def production(settings: Any, configure: Callable[..., None]) -> None:
 
 @pytest.fixture
 def verification(production: None, db: None, monkeypatch: pytest.MonkeyPatch) -> Verification:
-    """One whose call waits in the queue."""
+    """A verification whose call waits in the queue."""
     monkeypatch.setattr("django_voicepassword.calls.broker.publish", lambda *args: None)
-    verification = verifications.start(WRITTEN)
+    verification = verifications.start(PHONE_AS_TYPED)
     while codes.make(verification.id) < "3000":
-        # A line number in a traceback could be mistaken for this code: take another verification.
+        # A line number in a traceback could equal this code: take another verification.
         verification.calls.all().delete()
         verification.delete()
         LimitCounter.objects.all().delete()
-        verification = verifications.start(WRITTEN)
+        verification = verifications.start(PHONE_AS_TYPED)
     return verification
 
 
 @pytest.fixture
-def rung(verification: Verification) -> Verification:
-    """One whose code is GUESS."""
+def called_verification(verification: Verification) -> Verification:
+    """A verification whose call has rung with the code GUESS."""
     digest = codes.digest(verification.id, PHONE, GUESS)
     verification.calls.update(
         state="answered", claimed_at=verification.created_at, code_digest=digest
@@ -113,9 +113,9 @@ def rung(verification: Verification) -> Verification:
 
 
 @pytest.fixture
-def provider_makes_the_code(verification: Verification, configure: Callable[..., None]) -> None:
-    """Every call is answered with CODE."""
-    transport = "tests.secrets.faults.client_that_answers"
+def provider_code(verification: Verification, configure: Callable[..., None]) -> None:
+    """The provider makes the code of every call: CODE."""
+    transport = "tests.secrets.faults.client_with_provider_code"
     configure(
         TRANSPORT=transport,
         CODE_SOURCE="service",

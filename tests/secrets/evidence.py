@@ -1,4 +1,4 @@
-"""All that a site left behind: what it logged, kept, queued, mailed and answered."""
+"""Every text that a site leaves behind: logs, rows, messages, mails and answers."""
 
 from __future__ import annotations
 
@@ -9,58 +9,60 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.secrets.traces import Known
+from tests.secrets.secret_search import Secrets
 
-#: Further apart than the digits of a number may be: two cells are never read as one number.
-APART = "\n\n\n\n"
-#: Where whole numbers are meant: in these columns of every table, and in the keys of the limits.
+#: Longer than the gap allowed between the digits of a number: two cells are never read as one.
+SEPARATOR = "\n\n\n\n"
+#: Whole numbers belong in these columns of every table, and in the keys of the limits.
 PHONE_COLUMNS = {"phone"}
 LIMIT_KEYS = "django_voicepassword_limitcounter.key"
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A text and where it stood. ``has_numbers``: whole numbers are meant to stand there."""
+class Evidence:
+    """A text and where it was. ``has_numbers``: whole numbers may stand there."""
 
     place: str
     text: str
     has_numbers: bool = False
 
 
-def found(pieces: list[Piece], known: Known) -> list[str]:
-    """Every secret in every piece, with its place."""
+def find_leaks(evidence: list[Evidence], secrets: Secrets) -> list[str]:
+    """Return every secret in the evidence, with its place."""
     return [
         f"{piece.place}: {text!r}"
-        for piece in pieces
-        for text in known.find(piece.text, not piece.has_numbers)
+        for piece in evidence
+        for text in secrets.find(piece.text, not piece.has_numbers)
     ]
 
 
-def left_behind(var: Path, output: Path) -> list[Piece]:
-    """What the processes of a site wrote, ``output`` to the console."""
+def collect_evidence(var: Path, output: Path) -> list[Evidence]:
+    """Return what the processes of a site wrote; ``output`` is their console."""
     return [
         *logs(var / "logs"),
-        Piece(
+        Evidence(
             "console",
             "\n".join(
                 line for line in output.read_text("utf-8").splitlines() if " sandbox | " not in line
             ),
         ),
-        *(Piece(f"broker {_exchange(text)}", text) for text in _texts(var / "messages")),
-        *(Piece("result of a task", text) for text in _texts(var / "results")),
-        *(Piece("mail to the admins", text) for text in _texts(var / "mail")),
+        *(Evidence(f"broker {_exchange(text)}", text) for text in _texts(var / "messages")),
+        *(Evidence("result of a task", text) for text in _texts(var / "results")),
+        *(Evidence("mail to the admins", text) for text in _texts(var / "mail")),
         *database(var / "db.sqlite3"),
     ]
 
 
-def logs(folder: Path) -> Iterator[Piece]:
-    """SQL is logged with its parameters, where that is switched on: numbers are among them."""
+def logs(folder: Path) -> Iterator[Evidence]:
+    """Yield the log files. ``sql.log`` has the parameters of statements, so it has numbers."""
     for path in sorted(folder.iterdir()):
-        yield Piece(f"log {path.name}", path.read_text("utf-8"), has_numbers=path.name == "sql.log")
+        yield Evidence(
+            f"log {path.name}", path.read_text("utf-8"), has_numbers=path.name == "sql.log"
+        )
 
 
-def database(path: Path) -> Iterator[Piece]:
-    """Each column of each table, indexes and sessions included."""
+def database(path: Path) -> Iterator[Evidence]:
+    """Yield each column of each table of a SQLite database."""
     with closing(sqlite3.connect(path)) as connection:
         tables = [
             name
@@ -71,8 +73,8 @@ def database(path: Path) -> Iterator[Piece]:
             names = [column[0] for column in rows.description]
             for name, values in zip(names, zip(*rows, strict=True), strict=False):
                 place = f"{table}.{name}"
-                cells = APART.join(str(value) for value in values if value is not None)
-                yield Piece(
+                cells = SEPARATOR.join(str(value) for value in values if value is not None)
+                yield Evidence(
                     f"database {place}",
                     cells,
                     has_numbers=name in PHONE_COLUMNS or place == LIMIT_KEYS,
@@ -80,7 +82,7 @@ def database(path: Path) -> Iterator[Piece]:
 
 
 def files_with(folder: Path, secret: str) -> list[str]:
-    """The files that hold ``secret`` anywhere in their bytes, deleted rows of a database included."""
+    """Return the files with ``secret`` in their bytes, also in deleted rows of a database."""
     return [
         str(path)
         for path in folder.rglob("*")

@@ -1,5 +1,6 @@
-"""Faults, injected where they would happen: in the database's cursor, at the provider's socket, in
-the host's own code.
+"""Faults injected where they would happen, and the secrets that no report about them may contain.
+
+They break the database cursor, the provider's socket, and the code of the host project.
 """
 
 from __future__ import annotations
@@ -21,31 +22,32 @@ from django_voicepassword.provider.protocol import SendReply
 from tests.raw_http import read_request
 
 KEY = "key-of-the-account-7c41"
-#: As a person writes it, and the code that the provider makes: ten digits are met nowhere else.
-WRITTEN, PHONE = "8 (926) 123-45-07", "79261234507"
+#: A number as a person types it, and as it is stored.
+PHONE_AS_TYPED, PHONE = "8 (926) 123-45-07", "79261234507"
+#: A code that the provider makes, of ten digits so that no other figure equals it; a typed code.
 CODE, GUESS = "8240719356", "73915guess"
 
 
 class Fault(Exception):
-    """Somebody's fault."""
+    """An error that no code expects."""
 
 
-def raising(*args: Any, **kwargs: Any) -> Any:
+def fail(*args: Any, **kwargs: Any) -> Any:
     raise Fault("it broke")
 
 
-class BackendThatBreaks(PhoneBackend):
+class BrokenBackend(PhoneBackend):
     def create_user(self, phone: str) -> Any:
-        raising()
+        fail()
 
 
 def broken_sql(
     statement: str, error: type[Exception] = Fault, after: int = 0
 ) -> AbstractContextManager[None]:
-    """``statement``, "INSERT verification": such statements reach the cursor, with what they were
-    to write, and raise.
+    """Raise an error for one kind of statement, such as ``INSERT verification``.
 
-    ``after``: so many of them pass.
+    It is raised in the cursor, where the frames hold the parameters. ``after``: how many such
+    statements pass before.
     """
     verb, _, table = statement.partition(" ")
     passed = count()
@@ -64,20 +66,20 @@ def broken_sql(
 
 class _Broken(HTTPAdapter):
     def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        raising()
+        fail()
 
 
-def client_that_breaks() -> Client:
-    """TRANSPORT: a fault of requests, which is none of its own exceptions."""
+def broken_client() -> Client:
+    """For TRANSPORT: requests raises an exception that is not one of its own."""
     return _client(_Broken())
 
 
-def client_that_breaks_with_the_key_in_the_body() -> Client:
+def broken_client_with_key_in_body() -> Client:
     return _client(_Broken(), auth="body")
 
 
-def client_that_answers() -> Any:
-    """TRANSPORT: the provider makes the code."""
+def client_with_provider_code() -> Any:
+    """For TRANSPORT: a provider that makes the code."""
 
     class Answering(Client):
         def flash_call(self, number: str, *args: Any, **kwargs: Any) -> SendReply:
@@ -93,12 +95,13 @@ def _client(adapter: HTTPAdapter, **options: Any) -> Client:
 
 
 @contextmanager
-def provider(answer: bytes | None) -> Iterator[str]:
-    """The address of a provider that answers every request with these bytes and hangs up; None: it
-    keeps silent.
+def fake_provider(answer: bytes | None) -> Iterator[str]:
+    """Run a provider that answers every request with these bytes and hangs up; yield its address.
+
+    With None it never answers.
     """
     with socket.create_server(("127.0.0.1", 0)) as server:
-        kept: list[socket.socket] = []
+        connections: list[socket.socket] = []
 
         def serve() -> None:
             while True:
@@ -106,7 +109,7 @@ def provider(answer: bytes | None) -> Iterator[str]:
                     connection, _ = server.accept()
                 except OSError:
                     return
-                kept.append(connection)
+                connections.append(connection)
                 read_request(connection)
                 if answer is not None:
                     connection.sendall(answer)
@@ -116,10 +119,10 @@ def provider(answer: bytes | None) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{server.getsockname()[1]}/"
         finally:
-            for one in kept:
-                one.close()
+            for connection in connections:
+                connection.close()
 
 
 def http(body: str, status: str = "200 OK") -> bytes:
-    """An answer over HTTP, to the end of the connection."""
+    """Return an HTTP answer without a length: it ends with the connection."""
     return f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n\r\n{body}".encode()

@@ -1,7 +1,6 @@
-"""A site with Sentry, in a process of its own: Sentry puts its hands into every library. Prints
-what would be sent, as JSON.
+"""A site with Sentry that raises errors and prints, as JSON, what Sentry would send.
 
-The argument says how Sentry is set up: see ``SETUPS``.
+A program of its own, because Sentry patches every library. The argument is a key of ``SETUPS``.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from sentry_sdk.transport import Transport
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
 _NAMES = [*DEFAULT_DENYLIST, "phone", "number", "code", "voicepassword_code"]
-#: Without any option, and the two ways that docs/security.md advises.
+#: Sentry without options, and the two setups that docs/security.md recommends.
 SETUPS: dict[str, dict[str, Any]] = {
     "default": {},
     "without": {"max_request_body_size": "never", "include_local_variables": False},
@@ -29,8 +28,8 @@ SETUPS: dict[str, dict[str, Any]] = {
 }
 
 
-class Kept(Transport):
-    """Sends nothing."""
+class RecordingTransport(Transport):
+    """Records the events and sends nothing."""
 
     sent: list[Any] = []
 
@@ -39,9 +38,12 @@ class Kept(Transport):
 
 
 def main(setup: str) -> None:
-    # The stack of every line that is logged as an error, too: the most that can be asked for.
+    # With the stack of every logged error: the most that Sentry can collect.
     sentry_sdk.init(
-        "http://key@127.0.0.1:9/1", transport=Kept, attach_stacktrace=True, **SETUPS[setup]
+        "http://key@127.0.0.1:9/1",
+        transport=RecordingTransport,
+        attach_stacktrace=True,
+        **SETUPS[setup],
     )
     import django
 
@@ -53,42 +55,43 @@ def main(setup: str) -> None:
     call_command("migrate", verbosity=0)
     code = break_everything()
     sentry_sdk.flush()
-    json.dump({"code": code, "events": Kept.sent}, sys.stdout)
+    json.dump({"code": code, "events": RecordingTransport.sent}, sys.stdout)
 
 
-def take(*args: object) -> None:
-    """What the queue does with a call."""
+def publish_nothing(*args: object) -> None:
+    """Replaces the broker."""
 
 
 def break_everything() -> str:
-    """A fault at each end: the page, the API, a guess, the worker, the provider. The code of the
-    verification.
+    """Raise an error in the page, the API, a guess, the worker and the provider's client.
+
+    Return the code of the verification.
     """
     from django.conf import settings
 
     from django_voicepassword import tasks, verifications
     from django_voicepassword.calls import broker
     from django_voicepassword.security import codes
-    from tests.secrets.faults import GUESS, KEY, WRITTEN, broken_sql
-    from tests.secrets.scene import API, place, post
+    from tests.secrets.actions import API, place_call, post
+    from tests.secrets.faults import GUESS, KEY, PHONE_AS_TYPED, broken_sql
 
-    broker.publish = take
-    given = settings.VOICEPASSWORD
-    given.update(
-        TRANSPORT="http",
-        DISPATCH="celery",
-        API_KEY=KEY,
-        API_URL="http://127.0.0.1:9/",
-        TIMEOUT=(1, 1),
-    )
-    verification = verifications.start(WRITTEN)
+    broker.publish = publish_nothing
+    keys: dict[str, Any] = settings.VOICEPASSWORD
+    keys |= {
+        "TRANSPORT": "http",
+        "DISPATCH": "celery",
+        "API_KEY": KEY,
+        "API_URL": "http://127.0.0.1:9/",
+        "TIMEOUT": (1, 1),
+    }
+    verification = verifications.start(PHONE_AS_TYPED)
     with broken_sql("INSERT limitcounter"):
-        post("/auth/login/", form=True, phone=WRITTEN)
-        post(API, phone=WRITTEN)
+        post("/auth/login/", form=True, phone=PHONE_AS_TYPED)
+        post(API, phone=PHONE_AS_TYPED)
         post(f"{API}{verification.id}/check/", code=GUESS)
     tasks.check_balance.apply()
-    given.update(TRANSPORT="tests.secrets.faults.client_that_breaks")
-    place(verification)
+    keys["TRANSPORT"] = "tests.secrets.faults.broken_client"
+    place_call(verification)
     return codes.make(verification.id)
 
 

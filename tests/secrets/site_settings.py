@@ -1,9 +1,8 @@
-"""The example's settings in production, with everything written down that a process may say to
-anybody.
+"""The example's settings in production, with everything recorded that a process may output.
 
-Every logger at DEBUG (SQL apart: its parameters are numbers), mails to the admins with all
-variables, results of tasks with their arguments, events of tasks, and each message that the broker
-was given.
+Every logger is at DEBUG; SQL has a file of its own, because its parameters contain numbers.
+Recorded are also the mails to the admins with all variables, the results of tasks with their
+arguments, the events of tasks, and each message to the broker.
 """
 
 from __future__ import annotations
@@ -23,20 +22,20 @@ from kombu import transport
 for _folder in ("logs", "mail", "messages", "results"):
     (VAR / _folder).mkdir(exist_ok=True)
 
-#: What every record of a log has.
-_USUAL = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+#: Attributes that every log record has.
+_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 
 
 class Everything(logging.Formatter):
-    """The line as it is read, and what a collector of logs gets beside it: arguments and extras."""
+    """The line, with the arguments and extras that a log collector gets beside it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        extras = {name: value for name, value in vars(record).items() if name not in _USUAL}
+        extras = {name: value for name, value in vars(record).items() if name not in _STANDARD}
         return f"{super().format(record)} {record.args!r} {extras!r}"
 
 
 class Mails(AdminEmailHandler):
-    """Django's report as the admins would read it: subject, text and page."""
+    """Writes Django's error mails to files: subject, text and page."""
 
     def send_mail(self, subject: str, message: str, *args: Any, **kwargs: Any) -> None:
         parts = (subject, message, kwargs["html_message"])
@@ -79,18 +78,18 @@ LOGGING = {
 CELERY_RESULT_BACKEND = f"file://{VAR / 'results'}"
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_IGNORE_RESULT = False
-# The tasks say that nobody wants their results; here somebody does.
+# The tasks ignore their results; here they are recorded.
 CELERY_TASK_ANNOTATIONS = {"*": {"ignore_result": False}}
 CELERY_WORKER_SEND_TASK_EVENTS = CELERY_TASK_SEND_SENT_EVENT = True
-transport.TRANSPORT_ALIASES["filesystem"] = "tests.secrets.kept_broker:Transport"
+transport.TRANSPORT_ALIASES["filesystem"] = "tests.secrets.recording_broker:Transport"
 
 
 @signals.setup_logging.connect(weak=False)
-def keep_logging(**kwargs: Any) -> None:
-    """Who listens to this signal sets up the logging: Celery leaves ours alone."""
+def keep_django_logging(**kwargs: Any) -> None:
+    """With a receiver of this signal Celery does not configure logging itself."""
 
 
 @receiver(connection_created)
-def tell_sql(connection: Any, **kwargs: Any) -> None:
-    """SQL is logged as under DEBUG."""
+def log_sql(connection: Any, **kwargs: Any) -> None:
+    """Log SQL as with DEBUG on."""
     connection.force_debug_cursor = True

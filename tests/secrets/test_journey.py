@@ -1,9 +1,8 @@
-"""Promise 6 over one run of everything: neither key nor code nor whole number, wherever the site
-leaves a trace.
+"""Promise 6 over one run of everything: no key, code or whole number in anything the site outputs.
 
-Codes of four digits are met by chance as well: the run takes only codes that no other figure can be
-(``Journey.take``), and where a figure stands tells that it is none (``traces``). What is left is a
-code.
+Other figures may equal a code of four digits by chance. So the run uses only codes that no usual
+figure equals (``Journey.accept_code``), and the search ignores figures whose surroundings show
+that they are no code (``secret_search``). Any other match is a leak.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import re
 import pytest
 
 from tests.secrets.conftest import Run
-from tests.secrets.evidence import LIMIT_KEYS, files_with, found
+from tests.secrets.evidence import LIMIT_KEYS, files_with, find_leaks
 from tests.secrets.journey import PAGES
-from tests.secrets.traces import forms
+from tests.secrets.secret_search import decodings
 
 pytestmark = pytest.mark.processes
 
@@ -23,20 +22,20 @@ pytestmark = pytest.mark.processes
 @pytest.mark.parametrize(
     "kind", ["log", "console", "broker", "result", "mail", "database", "answer"]
 )
-def test_nothing_tells_a_key_a_code_or_a_whole_number(run: Run, kind: str) -> None:
-    pieces = run.of(kind)
-    assert pieces
-    assert found(pieces, run.known) == []
+def test_no_output_contains_a_key_a_code_or_a_whole_number(run: Run, kind: str) -> None:
+    evidence = run.of(kind)
+    assert evidence
+    assert find_leaks(evidence, run.secrets) == []
 
 
-def test_no_file_holds_the_key_of_the_account_or_of_the_site(run: Run) -> None:
-    for secret in run.known.secrets:
+def test_no_file_contains_the_key_of_the_account_or_of_the_site(run: Run) -> None:
+    for secret in run.secrets.secrets:
         assert files_with(run.var, secret) == []
 
 
-def test_numbers_are_where_they_are_meant_to_be(run: Run) -> None:
-    """Else nothing was searched for: the database has them, and SQL that is logged."""
-    places = {piece.place for piece in run.pieces if PAGES in piece.text}
+def test_whole_numbers_are_in_the_database_and_the_sql_log_only(run: Run) -> None:
+    """They must be there: it shows that the search can find them."""
+    places = {piece.place for piece in run.evidence if PAGES in piece.text}
     own = "database django_voicepassword_"
     assert places == {
         f"{own}verification.phone",
@@ -47,8 +46,8 @@ def test_numbers_are_where_they_are_meant_to_be(run: Run) -> None:
     }
 
 
-def test_every_way_was_gone(run: Run) -> None:
-    """Each kind of trace is there, and speaks of what it should."""
+def test_the_journey_took_every_path(run: Run) -> None:
+    """Each kind of output exists and has what the journey must cause."""
     log = run.text("log everything.log")
     for line in (
         "the provider refused: number_in_spam_list",
@@ -69,12 +68,12 @@ def test_every_way_was_gone(run: Run) -> None:
         run.text(f"{calls}request.state").split()
     )
     assert set(run.text(f"{calls}status.source").split()) == {"send", "callback", "poll", "daily"}
-    sessions = "".join(forms(run.text("database django_session.session_data")))
+    sessions = "".join(decodings(run.text("database django_session.session_data")))
     assert "voicepassword_confirmed" in sessions
     assert "+7 *** ***-**-07" in run.text("answer to GET /admin/")
 
 
-def test_the_admin_was_seen(run: Run) -> None:
+def test_the_journey_opened_every_page_of_the_admin(run: Run) -> None:
     own = "/admin/django_voicepassword/"
     kinds = {
         path.removeprefix(own).partition("/")[0] for path in run.opened if path.startswith(own)

@@ -1,6 +1,4 @@
-"""The provider's side breaks: its socket, its answer, the library in between. No report tells what
-was asked of it.
-"""
+"""The provider's socket or answer breaks, or requests does: no report contains the request."""
 
 from __future__ import annotations
 
@@ -19,15 +17,19 @@ from django_voicepassword.exceptions import ProviderError
 from django_voicepassword.models import Verification
 from django_voicepassword.provider.protocol import InvalidRequest
 from django_voicepassword.security import codes
-from tests.secrets.faults import CODE, KEY, PHONE, broken_sql, http, provider
-from tests.secrets.scene import no_report_tells, place
-from tests.secrets.traces import Known
-from tests.secrets.walker import told
+from tests.secrets.actions import place_call
+from tests.secrets.assertions import assert_no_secret_reported
+from tests.secrets.error_tracker import report_text
+from tests.secrets.faults import CODE, KEY, PHONE, broken_sql, fake_provider, http
+from tests.secrets.secret_search import Secrets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("production")]
 
-ROW = f'{{"id": "17", "number": "{PHONE}", "date": "25.11.2026 10:00:00", "state": "Занято", "service": "Flash Call"}}'
-#: Answers that end a request, each repeating what a hostile or confused provider knows.
+ROW = (
+    f'{{"id": "17", "number": "{PHONE}", "date": "25.11.2026 10:00:00",'
+    ' "state": "Занято", "service": "Flash Call"}'
+)
+#: Invalid answers, most of which repeat what the provider knows.
 ANSWERS = {
     "nothing": b"",
     "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
@@ -47,9 +49,9 @@ def auth(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_an_answer_that_is_none(configure: Callable[..., None], auth: str, answer: str) -> None:
-    """What asks for the balance raises; the worker reports it."""
-    with provider(ANSWERS[answer]) as url, no_report_tells("client.py"):
+def test_an_invalid_answer(configure: Callable[..., None], auth: str, answer: str) -> None:
+    """Reading the balance raises an error, and the worker reports it."""
+    with fake_provider(ANSWERS[answer]) as url, assert_no_secret_reported("client.py"):
         configure(API_URL=url, API_AUTH=auth, TRANSPORT="http", API_KEY=KEY)
         tasks.check_balance.apply()
 
@@ -59,7 +61,7 @@ def test_an_answer_that_is_none(configure: Callable[..., None], auth: str, answe
 def test_a_call_by_the_worker(
     verification: Verification, configure: Callable[..., None], answer: str, source: str
 ) -> None:
-    """It is no fault and is logged as an error: also with the stack where it was logged."""
+    """It is logged as an error without an exception, with the stack where it was logged."""
     answers = {
         **ANSWERS,
         "no code": http(
@@ -67,22 +69,22 @@ def test_a_call_by_the_worker(
         ),
     }
     with (
-        provider(answers[answer]) as url,
-        no_report_tells("placing.py", {codes.make(verification.id)}),
+        fake_provider(answers[answer]) as url,
+        assert_no_secret_reported("placing.py", {codes.make(verification.id)}),
     ):
         configure(API_URL=url, TRANSPORT="http", API_KEY=KEY, CODE_SOURCE=source, DISPATCH="celery")
-        place(verification)
+        place_call(verification)
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("channel", ["flash_call", "voice_call"])
 def test_a_call_by_the_client_alone(answer: str, channel: str, auth: str) -> None:
-    """Without Django, and looked at more closely than any tracker does."""
-    with provider(ANSWERS[answer]) as url:
+    """The client without Django; the search sees more than any tracker sends."""
+    with fake_provider(ANSWERS[answer]) as url:
         client = Client(KEY, base_url=url, auth=auth, timeout=(1, 1))
         with pytest.raises(ProviderError) as caught:
             getattr(client, channel)(PHONE, code="8240")
-    assert Known({KEY, CODE}, {"8240"}, {PHONE[1:]}).find(told(caught.value)) == []
+    assert Secrets({KEY, CODE}, {"8240"}, {PHONE[1:]}).find(report_text(caught.value)) == []
 
 
 @pytest.mark.parametrize(
@@ -93,32 +95,30 @@ def test_a_call_by_the_client_alone(answer: str, channel: str, auth: str) -> Non
     ],
 )
 def test_statistics_that_break_off(configure: Callable[..., None], body: str) -> None:
-    with provider(http(body)) as url:
+    with fake_provider(http(body)) as url:
         configure(API_URL=url, TRANSPORT="http", API_KEY=KEY)
-        with no_report_tells("sync.py"):
+        with assert_no_secret_reported("sync.py"):
             tasks.sync_daily.apply(("2026-11-25",))
         with pytest.raises(ProviderError) as caught:
             list(Client(KEY, base_url=url).daily(date(2026, 11, 25)))
-    assert Known({KEY}, phones={PHONE[1:]}).find(told(caught.value)) == []
+    assert Secrets({KEY}, phones={PHONE[1:]}).find(report_text(caught.value)) == []
 
 
-@pytest.mark.parametrize(
-    "how", ["client_that_breaks", "client_that_breaks_with_the_key_in_the_body"]
-)
+@pytest.mark.parametrize("how", ["broken_client", "broken_client_with_key_in_body"])
 @pytest.mark.parametrize("channel", ["flashcall", "voice"])
-def test_a_fault_of_the_library(
+def test_an_unexpected_error_of_requests(
     verification: Verification, configure: Callable[..., None], how: str, channel: str
 ) -> None:
-    """None of its own exceptions: a mistake in it, or in an adapter of the project."""
+    """Not one of its own exceptions: a bug in it, or in an adapter of the project."""
     verification.calls.update(channel=channel)
     configure(TRANSPORT=f"tests.secrets.faults.{how}", DISPATCH="celery")
-    with no_report_tells(codes={codes.make(verification.id)}):
-        place(verification)
+    with assert_no_secret_reported(codes={codes.make(verification.id)}):
+        place_call(verification)
 
 
 @pytest.fixture
 def time_limit() -> Iterator[None]:
-    """What a worker does to a task that takes too long."""
+    """Raise SoftTimeLimitExceeded soon, as a worker does in a task that takes too long."""
 
     def stop(*args: Any) -> None:
         raise SoftTimeLimitExceeded
@@ -134,8 +134,8 @@ def test_a_task_that_is_stopped_while_it_waits(
     verification: Verification, configure: Callable[..., None], auth: str, time_limit: None
 ) -> None:
     with (
-        provider(None) as url,
-        no_report_tells("SoftTimeLimitExceeded", {codes.make(verification.id)}),
+        fake_provider(None) as url,
+        assert_no_secret_reported("SoftTimeLimitExceeded", {codes.make(verification.id)}),
     ):
         configure(
             API_URL=url,
@@ -145,31 +145,31 @@ def test_a_task_that_is_stopped_while_it_waits(
             TIMEOUT=(5, 5),
             DISPATCH="celery",
         )
-        place(verification)
+        place_call(verification)
 
 
 def test_a_database_that_breaks_under_the_statistics(configure: Callable[..., None]) -> None:
-    """While the rows of a day are loaded, or, where they are copied as a stream, behind that."""
-    with provider(http(f'{{"result": "ok", "rows": "1", "data": [{ROW}]}}')) as url:
+    """While the rows of a day are inserted; on PostgreSQL, which copies them, after that."""
+    with fake_provider(http(f'{{"result": "ok", "rows": "1", "data": [{ROW}]}}')) as url:
         configure(API_URL=url, TRANSPORT="http", API_KEY=KEY)
         with (
-            no_report_tells(),
+            assert_no_secret_reported(),
             broken_sql("CREATE matched" if connection.vendor == "postgresql" else "INSERT told"),
         ):
             tasks.sync_daily.apply(("2026-11-25",))
 
 
 def test_a_wrong_setting(configure: Callable[..., None]) -> None:
-    """The key itself may be what is wrong."""
+    """The invalid setting may be the key itself."""
     configure(TRANSPORT="http", API_KEY=f"{KEY} ")
-    with no_report_tells("ImproperlyConfigured"):
+    with assert_no_secret_reported("ImproperlyConfigured"):
         tasks.check_balance.apply()
     with pytest.raises(ConfigurationError) as caught:
         Client(f"{KEY} ")
-    assert Known({KEY}).find(told(caught.value)) == []
+    assert Secrets({KEY}).find(report_text(caught.value)) == []
 
 
-def test_a_number_that_is_none() -> None:
+def test_an_invalid_number() -> None:
     with pytest.raises(InvalidRequest) as caught:
         Client(KEY).flash_call(f"{PHONE}00000", code="8240")
-    assert Known({KEY}, {"8240"}, {PHONE[1:]}).find(told(caught.value)) == []
+    assert Secrets({KEY}, {"8240"}, {PHONE[1:]}).find(report_text(caught.value)) == []

@@ -1,4 +1,4 @@
-"""What a real tracker takes with it, as it comes and as docs/security.md advises."""
+"""What Sentry sends with its defaults, and with the setups that docs/security.md recommends."""
 
 from __future__ import annotations
 
@@ -12,42 +12,40 @@ from typing import Any
 import pytest
 
 from tests.secrets.faults import GUESS, KEY, PHONE
-from tests.secrets.traces import Known
+from tests.secrets.secret_search import Secrets
 
 pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-def sent(setup: str) -> tuple[Known, list[dict[str, Any]]]:
-    """The secrets, and the events that Sentry would have sent of five faults."""
+def run_with_sentry(setup: str) -> tuple[Secrets, list[dict[str, Any]]]:
+    """Return the secrets, and the events that Sentry would send about five errors."""
     command = [sys.executable, "-m", "tests.secrets.sentry_program", setup]
     environment = {**os.environ, "DATABASE_URL": ""}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    faults = [event for event in told["events"] if "exception" in event]
-    assert len(faults) == 5
-    # In its quotes: an event has lines of source, with figures of all kinds.
-    return Known({KEY, GUESS, f"'{told['code']}'", f'"{told["code"]}'}, phones={PHONE[1:]}), told[
-        "events"
-    ]
+    output = json.loads(done.stdout)
+    code, events = output["code"], output["events"]
+    assert len([event for event in events if "exception" in event]) == 5
+    # The code with its quotes: events contain lines of source, with figures of all kinds.
+    secrets = Secrets({KEY, GUESS, f"'{code}'", f'"{code}'}, phones={PHONE[1:]})
+    return secrets, events
 
 
 @pytest.mark.parametrize("setup", ["without", "hiding"])
-def test_as_it_is_advised(setup: str) -> None:
-    known, events = sent(setup)
-    assert [
-        found for event in events for found in known.find(json.dumps(event, ensure_ascii=False))
-    ] == []
+def test_with_a_recommended_setup_no_event_contains_a_secret(setup: str) -> None:
+    secrets, events = run_with_sentry(setup)
+    for event in events:
+        assert secrets.find(json.dumps(event, ensure_ascii=False)) == []
 
 
-def test_as_it_comes_it_tells_what_was_posted_and_nothing_else() -> None:
-    """No frame: neither ours, nor the database's, nor the library's that asks the provider."""
-    known, events = sent("default")
-    assert any(known.find(json.dumps(event["request"])) for event in events if "request" in event)
+def test_by_default_only_the_posted_data_contains_secrets() -> None:
+    """No stack frame does, neither of the app nor of the database driver nor of requests."""
+    secrets, events = run_with_sentry("default")
+    assert any(secrets.find(json.dumps(event["request"])) for event in events if "request" in event)
     for event in events:
         event.get("request", {}).pop("data", None)
-        assert known.find(json.dumps(event, ensure_ascii=False)) == []
+        assert secrets.find(json.dumps(event, ensure_ascii=False)) == []

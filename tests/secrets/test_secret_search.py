@@ -1,4 +1,4 @@
-"""The search itself: it finds a secret in every dress, and takes no other figure for one."""
+"""The search for secrets finds every spelling and encoding, and takes no other figure for one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 from django.core import signing
 
-from tests.secrets.traces import Known
+from tests.secrets.secret_search import Secrets
 
-KNOWN = Known({"the-secret-key"}, {"4821"}, {"9991234567"})
+SECRETS = Secrets({"the-secret-key"}, {"4821"}, {"9991234567"})
 BODY = json.dumps({"number": "79991234567", "what": "is in a message of a broker"}).encode()
 
 
@@ -48,8 +48,8 @@ BODY = json.dumps({"number": "79991234567", "what": "is in a message of a broker
         'b"{\\"apiKey\\": \\"the-secret-key\\"}"',
     ],
 )
-def test_a_secret_is_found(text: str) -> None:
-    assert KNOWN.find(f"before {text} after")
+def test_a_secret_is_found_in_every_spelling_and_encoding(text: str) -> None:
+    assert SECRETS.find(f"before {text} after")
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_a_secret_is_found(text: str) -> None:
         "a4821",
     ],
 )
-def test_other_figures_are_none(text: str) -> None:
-    assert KNOWN.find(f"before {text} after") == []
+def test_other_figures_are_no_secrets(text: str) -> None:
+    assert SECRETS.find(f"before {text} after") == []
 
 
-def test_numbers_may_be_meant() -> None:
-    assert KNOWN.find("79991234567", with_phones=False) == []
-    assert KNOWN.find("4821", with_phones=False)
+def test_numbers_are_ignored_on_request() -> None:
+    assert SECRETS.find("79991234567", with_phones=False) == []
+    assert SECRETS.find("4821", with_phones=False)

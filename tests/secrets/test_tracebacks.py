@@ -1,4 +1,4 @@
-"""What leaves a frame tells where it was, and nothing of what was there."""
+"""Tracebacks without local variables: the lines stay, the values are gone."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ def outer(secret: str) -> None:
     inner(secret)
 
 
-def told(error: BaseException) -> str:
+def variables(error: BaseException) -> str:
+    """Return the repr of every local variable in the traceback."""
     return "".join(repr(frame.f_locals) for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def failure(call: Callable[[str], Any]) -> BaseException:
-    # Joined at run time: the frame of the test has it nowhere.
+    # Joined at run time, so that no frame of the test holds the secret.
     with pytest.raises(ValueError) as caught:
         call("-".join(["very", "secret"]))
     return caught.value
 
 
-def test_variables_are_gone_and_lines_are_not() -> None:
+def test_the_variables_are_cleared_and_the_lines_stay() -> None:
     error = failure(clear_frames_on_error(outer))
-    assert "very-secret" not in told(error)
+    assert "very-secret" not in variables(error)
     assert [frame.name for frame in traceback.extract_tb(error.__traceback__)][-2:] == [
         "outer",
         "inner",
@@ -48,17 +49,17 @@ def test_variables_are_gone_and_lines_are_not() -> None:
     assert str(error) == "of 11 letters"
 
 
-def test_unmarked_it_would_be_there() -> None:
-    assert "very-secret" in told(failure(outer))
+def test_without_clearing_the_variables_are_in_the_traceback() -> None:
+    assert "very-secret" in variables(failure(outer))
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_under_debug_everything_is_shown(debug: bool) -> None:
+def test_sensitive_keeps_the_variables_under_debug_only(debug: bool) -> None:
     with override_settings(DEBUG=debug):
-        assert ("very-secret" in told(failure(sensitive(outer)))) is debug
+        assert ("very-secret" in variables(failure(sensitive(outer)))) is debug
 
 
-def test_what_led_to_it_is_forgotten_too() -> None:
+def test_the_variables_of_the_cause_are_cleared_too() -> None:
     def translate(secret: str) -> None:
         try:
             outer(secret)
@@ -67,11 +68,11 @@ def test_what_led_to_it_is_forgotten_too() -> None:
 
     error = failure(clear_frames_on_error(translate))
     assert error.__cause__ is not None
-    assert "very-secret" not in told(error.__cause__)
+    assert "very-secret" not in variables(error.__cause__)
 
 
-def test_from_none_is_meant() -> None:
-    """The exception that it stands for may hold a request or a text."""
+def test_from_none_removes_the_context() -> None:
+    """The suppressed exception may hold a request or a text."""
 
     def hide(secret: str) -> None:
         try:
@@ -82,24 +83,24 @@ def test_from_none_is_meant() -> None:
     assert failure(clear_frames_on_error(hide)).__context__ is None
 
 
-def test_an_exception_of_the_caller_keeps_its_variables() -> None:
-    """Who calls us while handling a fault reports that fault as it was."""
-    both = []
+def test_an_exception_that_the_caller_handles_keeps_its_variables() -> None:
+    """The caller may report it after calling the app in an ``except`` block."""
+    errors = []
     try:
         outer("the-callers-own")
     except ValueError as handled:
-        both = [handled, failure(clear_frames_on_error(outer))]
-    assert both[1].__context__ is both[0]
-    assert "the-callers-own" in told(both[0])
+        errors = [handled, failure(clear_frames_on_error(outer))]
+    assert errors[1].__context__ is errors[0]
+    assert "the-callers-own" in variables(errors[0])
 
 
-def test_rows_forget_where_they_break() -> None:
+def test_the_variables_of_a_generator_that_fails_are_cleared() -> None:
     def rows(secret: str) -> Iterator[int]:
         yield 1
         outer(secret)
 
-    read: list[int] = []
-    error = failure(lambda secret: read.extend(clear_frames_while_iterating(rows(secret))))
+    numbers: list[int] = []
+    error = failure(lambda secret: numbers.extend(clear_frames_while_iterating(rows(secret))))
     assert "inner" in [frame.name for frame in traceback.extract_tb(error.__traceback__)]
     frames = [
         frame
@@ -110,7 +111,7 @@ def test_rows_forget_where_they_break() -> None:
     assert all("very-secret" not in repr(frame.f_locals) for frame in frames)
 
 
-def test_what_is_marked_is_called_as_before() -> None:
+def test_a_sensitive_function_keeps_its_arguments_name_and_docstring() -> None:
     @sensitive
     def add(first: int, second: int = 2) -> int:
         """Adds."""
@@ -119,7 +120,7 @@ def test_what_is_marked_is_called_as_before() -> None:
     assert (add(1), add(1, second=5), add.__name__, add.__doc__) == (3, 6, "add", "Adds.")
 
 
-def test_a_secret_is_a_text_that_no_repr_shows() -> None:
+def test_a_secret_equals_its_text_and_has_a_repr_without_it() -> None:
     secret = Secret("4821")
     assert (
         secret == "4821",

@@ -1,5 +1,6 @@
-"""The example's broker of files, which keeps a copy of whatever it is given: tasks, events,
-commands to workers.
+"""The example's filesystem broker, which also stores a copy of every message.
+
+Messages are tasks, events and commands to workers.
 """
 
 from __future__ import annotations

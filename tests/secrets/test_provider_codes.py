@@ -1,7 +1,7 @@
-"""Codes that the provider makes come back over the wire: ten digits, which nothing else is, so any
-hit is a leak.
+"""Codes that the provider makes: they come in its answer and must not be stored or logged.
 
-The same way for an account whose key travels in the body.
+They have ten digits, which no other figure has by chance, so any match is a leak. The test also
+runs for an account whose key is sent in the body.
 """
 
 from __future__ import annotations
@@ -17,10 +17,16 @@ from django_voicepassword.calls import placing, polling
 from django_voicepassword.exceptions import WrongCode
 from django_voicepassword.models import CallRequest
 from tests.sandbox_process import SandboxProcess
-from tests.secrets.evidence import APART, LIMIT_KEYS, PHONE_COLUMNS, Piece, found
-from tests.secrets.faults import GUESS, PHONE, WRITTEN
-from tests.secrets.traces import Known
-from tests.secrets.walker import reports
+from tests.secrets.error_tracker import collect_reports
+from tests.secrets.evidence import (
+    LIMIT_KEYS,
+    PHONE_COLUMNS,
+    SEPARATOR,
+    Evidence,
+    find_leaks,
+)
+from tests.secrets.faults import GUESS, PHONE, PHONE_AS_TYPED
+from tests.secrets.secret_search import Secrets
 
 pytestmark = pytest.mark.django_db
 
@@ -31,15 +37,15 @@ def sandbox() -> Iterator[SandboxProcess]:
         yield sandbox
 
 
-def rows() -> Iterator[Piece]:
-    """Each column of each table of ours."""
+def rows() -> Iterator[Evidence]:
+    """Yield each column of each table of the app."""
     for model in apps.get_app_config("django_voicepassword").get_models():
         for field in model._meta.concrete_fields:
             place = f"{model._meta.db_table}.{field.column}"
-            cells = APART.join(
+            cells = SEPARATOR.join(
                 str(value) for value in model._default_manager.values_list(field.attname, flat=True)
             )
-            yield Piece(
+            yield Evidence(
                 place, cells, has_numbers=field.column in PHONE_COLUMNS or place == LIMIT_KEYS
             )
 
@@ -49,7 +55,7 @@ def place_newest() -> None:
 
 
 @pytest.mark.parametrize("auth", ["header", "body"])
-def test_no_line_and_no_row_has_them(
+def test_no_log_line_and_no_row_contains_a_code_of_the_provider(
     sandbox: SandboxProcess, configure: Callable[..., None], auth: str
 ) -> None:
     channels = ["flashcall", "sms"]
@@ -65,8 +71,8 @@ def test_no_line_and_no_row_has_them(
     level = root.level
     root.setLevel(logging.DEBUG)
     try:
-        with reports() as kept:
-            verification = verifications.start(WRITTEN)
+        with collect_reports() as reports:
+            verification = verifications.start(PHONE_AS_TYPED)
             place_newest()
             verifications.resend(verification.id)
             place_newest()
@@ -79,6 +85,7 @@ def test_no_line_and_no_row_has_them(
     finally:
         root.setLevel(level)
     assert len(code) == 10
-    known = Known({sandbox.key, code, GUESS}, phones={PHONE[1:]})
-    assert any("/send/" in line for line in kept.lines)
-    assert found([*rows(), *(Piece("a report", text) for text in kept.all())], known) == []
+    secrets = Secrets({sandbox.key, code, GUESS}, phones={PHONE[1:]})
+    assert any("/send/" in line for line in reports.lines)
+    evidence = [*rows(), *(Evidence("a report", text) for text in reports.all())]
+    assert find_leaks(evidence, secrets) == []
