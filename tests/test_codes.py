@@ -1,4 +1,4 @@
-"""Codes have the requested length, and codes and digests of an earlier version stay valid."""
+"""Codes and their digests: how they are derived, and that an update does not change them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -44,3 +44,48 @@ def test_a_random_code_covers_its_whole_range(monkeypatch: pytest.MonkeyPatch, l
     assert codes.make_random(**arguments) == "9" * length
     monkeypatch.setattr(secrets, "randbelow", lambda bound: 7)
     assert codes.make_random(**arguments) == "7".zfill(length)
+
+
+def test_a_code_is_derived_from_the_verification_and_the_key(settings: Any) -> None:
+    ids = [UUID(int=number, version=4) for number in range(300)]
+    made = [codes.make(id) for id in ids]
+    assert made == [codes.make(id) for id in ids]
+    assert {len(code) for code in made} == {4}
+    # Of 300 random codes of four digits some are equal.
+    assert len(set(made)) > 270
+    settings.SECRET_KEY = "another-key"
+    assert sum(codes.make(id) == code for id, code in zip(ids, made, strict=True)) < 5
+
+
+def test_a_digest_is_bound_to_verification_phone_code_and_key(settings: Any) -> None:
+    id, phone = uuid4(), "79991234567"
+    digest = codes.digest(id, phone, "0042")
+    assert codes.matches(id, phone, "0042", ["", digest])
+    assert not codes.matches(id, phone, "0043", [digest])
+    assert not codes.matches(id, phone, "42", [digest])
+    assert not codes.matches(uuid4(), phone, "0042", [digest])
+    assert not codes.matches(id, "79991234568", "0042", [digest])
+    assert not codes.matches(id, phone, "0042", [])
+    assert not codes.matches(id, phone, "", [""])
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another-key"
+    assert not codes.matches(id, phone, "0042", [digest])
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert codes.matches(id, phone, "0042", [digest])
+
+
+@pytest.mark.parametrize(
+    ("typed", "clean"),
+    [
+        (" 12 34 ", "1234"),
+        ("12-34", "1234"),
+        (1234, "1234"),
+        (None, ""),
+        ("\u00a012\t34\n", "1234"),
+    ],
+)
+def test_a_typed_code_is_cleaned_of_spaces_and_dashes(typed: Any, clean: str) -> None:
+    assert codes.clean_guess(typed) == clean
+
+
+def test_a_guess_is_cut_to_32_characters() -> None:
+    assert len(codes.clean_guess("1" * 1_000_000)) == 32

@@ -1,4 +1,4 @@
-"""A browser that is nobody's: it sends what its user wants, cookies and form token too."""
+"""A browser that sends any request: its user controls cookies, headers and the form token too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Browser:
-    """``post("/auth/login/", phone="…")`` with a valid form token; ``raw`` sends a body as it is."""
+    """``post`` sends a form with a valid token, ``raw`` any body."""
 
     def __init__(self, site: Site, user: Any = None) -> None:
         self.site = site
@@ -28,7 +28,8 @@ class Browser:
             self.cookies["sessionid"] = client.cookies[settings.SESSION_COOKIE_NAME].value
 
     def get(self, path: str, **environ: Any) -> Answer:
-        return self._keep(self.site.ask("GET", path, HTTP_COOKIE=self._cookie(), **environ))
+        answer = self.site.ask("GET", path, HTTP_COOKIE=self._cookie(), **environ)
+        return self._store_session(answer)
 
     def post(self, path: str, fields: Any = (), **environ: Any) -> Answer:
         pairs = list(fields.items() if isinstance(fields, dict) else fields)
@@ -36,53 +37,56 @@ class Browser:
         return self.raw(path, body, FORM, **environ)
 
     def raw(self, path: str, body: bytes, content_type: str, **environ: Any) -> Answer:
-        given = {"HTTP_COOKIE": self._cookie(), "HTTP_X_CSRFTOKEN": TOKEN, **environ}
-        return self._keep(self.site.ask("POST", path, body, content_type, **given))
+        headers = {"HTTP_COOKIE": self._cookie(), "HTTP_X_CSRFTOKEN": TOKEN, **environ}
+        return self._store_session(self.site.ask("POST", path, body, content_type, **headers))
 
     def _cookie(self) -> str:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
-    def _keep(self, answer: Answer) -> Answer:
+    def _store_session(self, answer: Answer) -> Answer:
         for name, value in answer.headers:
             if name == "Set-Cookie" and value.startswith("sessionid="):
                 self.cookies["sessionid"] = value.partition("=")[2].partition(";")[0]
         return answer
 
 
-def leaves(address: str) -> bool:
-    """Would a browser go to another site, or run a script? Read as browsers do, who mend a lot."""
-    mended = re.sub(r"[\t\r\n]", "", address.strip("".join(map(chr, range(33))))).replace("\\", "/")
-    if mended.startswith("//"):
+def leads_away(address: str) -> bool:
+    """Return whether a browser would open another site or run a script.
+
+    Browsers remove control characters and accept backslashes for slashes.
+    """
+    controls = "".join(map(chr, range(33)))
+    corrected = re.sub(r"[\t\r\n]", "", address.strip(controls)).replace("\\", "/")
+    if corrected.startswith("//"):
         return True
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", mended):
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", corrected):
         try:
-            return (
-                urlsplit(mended).scheme not in ("http", "https")
-                or urlsplit(mended).netloc != "testserver"
-            )
+            parts = urlsplit(corrected)
         except ValueError:
             return True
+        return parts.scheme not in ("http", "https") or parts.netloc != "testserver"
     return False
 
 
 class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.addresses: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attributes}
-        self.found += [
-            given[name] for name in ("href", "src", "action", "formaction") if name in given
+        self.addresses += [
+            value or ""
+            for name, value in attributes
+            if name in ("href", "src", "action", "formaction")
         ]
 
 
 def addresses(answer: Answer) -> list[str]:
-    """Where an answer leads: its Location, and all that its page links to."""
+    """Return the Location of an answer and every address in its page."""
     links = _Links()
     if answer.header("Content-Type").startswith("text/html"):
         links.feed(answer.body.decode())
     return [
-        *links.found,
+        *links.addresses,
         *(value for name, value in answer.headers if name.casefold() in ("location", "refresh")),
     ]

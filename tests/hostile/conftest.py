@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
-from tests.hostile.site import Site, faults
+from tests.hostile.site import Site, collect_unhandled_exceptions
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -22,17 +22,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def site(db: Any, outbox: Any) -> Iterator[Site]:
-    """The whole site; the test fails where any request raised what no view caught."""
-    # They would close the connection that holds the test's transaction.
+    """The whole site. The test fails if a request raised an exception that no view caught."""
+    # Django would close the connection that holds the test's transaction.
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
-    # Thousands of refusals: each is logged, and pytest would keep them all.
+    # Each of thousands of refusals is logged, and pytest would keep all the records.
     logging.disable(logging.CRITICAL)
     cache.clear()
     try:
-        with faults() as seen:
+        with collect_unhandled_exceptions() as tracebacks:
             yield Site()
-        assert seen == []
+        assert tracebacks == []
     finally:
         logging.disable(logging.NOTSET)
         for signal in (request_started, request_finished):

@@ -1,4 +1,4 @@
-"""The site as its web server calls it: WSGI, without a test client that would tidy up what is sent."""
+"""The site as its web server calls it, by WSGI: a test client would correct what is sent."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Answer:
         return next((value for key, value in self.headers if key.casefold() == name.casefold()), "")
 
 
-def as_bytes_of(text: str) -> str:
-    """WSGI hands bytes on as text of Latin-1; what is beyond it was UTF-8 on the wire."""
+def as_wsgi(text: str) -> str:
+    """Return a value as WSGI passes it: bytes as Latin-1, other characters as UTF-8 before."""
     return (
         text
         if text.isascii() or max(text) <= "\xff"
@@ -38,9 +38,7 @@ def as_bytes_of(text: str) -> str:
 
 
 class Site:
-    """``ask("POST", "/auth/login/", b"phone=1")``; ``environ`` holds what else a server would say
-    of the request.
-    """
+    """Use as ``ask("POST", "/auth/login/", b"phone=1")``; ``environ`` is added to the request's."""
 
     def __init__(self) -> None:
         self._application = WSGIHandler()
@@ -51,10 +49,10 @@ class Site:
         path, _, query = path.partition("?")
         answer = Answer()
 
-        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> None:
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> None:
             answer.status, answer.headers = int(status.split()[0]), headers
 
-        given: dict[str, Any] = {
+        variables: dict[str, Any] = {
             "REQUEST_METHOD": method,
             "PATH_INFO": path,
             "QUERY_STRING": query,
@@ -69,26 +67,26 @@ class Site:
             "wsgi.errors": io.StringIO(),
             **environ,
         }
-        given = {
-            name: as_bytes_of(value) if isinstance(value, str) else value
-            for name, value in given.items()
+        variables = {
+            name: as_wsgi(value) if isinstance(value, str) else value
+            for name, value in variables.items()
         }
-        response = self._application(given, start)
+        response = self._application(variables, start)
         answer.body = b"".join(response)
         response.close()
         return answer
 
 
 @contextmanager
-def faults() -> Iterator[list[str]]:
-    """Exceptions that no view caught, each of them a 500."""
-    seen: list[str] = []
+def collect_unhandled_exceptions() -> Iterator[list[str]]:
+    """Collect the tracebacks of exceptions that no view caught: each is a 500."""
+    tracebacks: list[str] = []
 
     def note(sender: object, request: Any, **kwargs: Any) -> None:
-        seen.append(traceback.format_exc(limit=-4))
+        tracebacks.append(traceback.format_exc(limit=-4))
 
     got_request_exception.connect(note)
     try:
-        yield seen
+        yield tracebacks
     finally:
         got_request_exception.disconnect(note)

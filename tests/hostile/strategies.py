@@ -1,4 +1,4 @@
-"""What strangers send, for hypothesis."""
+"""Hypothesis strategies for input from strangers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-#: ``HOSTILE_EXAMPLES=5000`` searches longer. No deadline: machines of CI are slow now and then.
+#: ``HOSTILE_EXAMPLES=5000`` searches longer. No deadline, because CI is slow at times.
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "100"))
 thorough = settings(deadline=None, max_examples=EXAMPLES)
 
-#: What broke parsers before, somewhere.
+#: Texts that are known to break parsers.
 NASTY = [
     "",
     " ",
@@ -53,9 +53,9 @@ NASTY = [
     "x" * 10000,
 ]
 
-#: Any text at all, lone surrogates too: JSON may hold them.
+#: Any text, also with lone surrogates, which JSON may contain.
 texts = st.one_of(st.sampled_from(NASTY), st.text(st.characters(), max_size=80))
-#: Numbers as JSON decoders hand them on, ours (text) and that of the daily statistics.
+#: Numbers as JSON decoders return them.
 numbers = st.one_of(st.integers(-(10**40), 10**40), st.decimals(), st.floats())
 scalars: st.SearchStrategy[Any] = st.one_of(st.none(), st.booleans(), numbers, texts)
 values: st.SearchStrategy[Any] = st.recursive(
@@ -78,10 +78,10 @@ KEYS = [
     "STATE ",
     "Id",
 ]
-#: An object that the provider might have written, or somebody in its name.
+#: An object as the provider might send it, or somebody who claims to be the provider.
 objects = st.dictionaries(st.one_of(st.sampled_from(KEYS), texts), values, max_size=12)
 
-#: A canonical number, a code and a key as the site has them.
+#: A normalized number, a code and a key of the account.
 phones = st.integers(79000000000, 79999999999).map(str)
 codes = st.integers(0, 9999).map("{:04}".format)
 keys = st.text("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ", min_size=16, max_size=120)

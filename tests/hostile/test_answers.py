@@ -1,5 +1,6 @@
-"""Whatever is answered or reported is read, or refused by the one documented error; what is read
-fits the database.
+"""Every answer and report is either parsed or refused by the documented error.
+
+Parsed values fit the database.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ answers = st.one_of(
 )
 
 
-def fits(model: type[Any], **given_values: Any) -> bool:
-    """Would every database take these values for these fields?"""
-    for name, value in given_values.items():
+def fits(model: type[Any], **values: Any) -> bool:
+    """Return whether every database accepts these values for these fields."""
+    for name, value in values.items():
         field = model._meta.get_field(name)
         field.get_db_prep_save(value, connection)
         with suppress(ValidationError):
@@ -46,20 +47,20 @@ def fits(model: type[Any], **given_values: Any) -> bool:
 
 def check_report(report: protocol.Report) -> None:
     assert len(report.id or "") <= 64
-    told = {
+    columns = {
         "state": report.state or "other",
         "raw_state": report.raw_state or "",
         "duration": report.duration,
     }
-    assert fits(CallStatus, **{name: value for name, value in told.items() if value is not None})
+    assert fits(CallStatus, **{name: value for name, value in columns.items() if value is not None})
     if report.price is not None:
         assert fits(CallStatus, price=report.price)
     assert fits(CallRequest, service=report.service or "", provider_id=report.id or "")
-    kept = json.dumps(dict(report.raw), allow_nan=False)
-    # PostgreSQL takes neither, MySQL no text that is not UTF-8.
-    assert "\\u0000" not in kept
+    stored = json.dumps(dict(report.raw), allow_nan=False)
+    # PostgreSQL refuses NUL and lone surrogates, MariaDB text that is not UTF-8.
+    assert "\\u0000" not in stored
     json.dumps(dict(report.raw), ensure_ascii=False).encode()
-    assert len(kept) < 100_000
+    assert len(stored) < 100_000
 
 
 @hostile.thorough
@@ -85,17 +86,17 @@ def test_an_answer_is_read_or_refused(answer: Any, ascii: bool) -> None:
     body = json.dumps(answer, ensure_ascii=ascii, default=str).encode("utf-8", "surrogatepass")
     for read in READERS:
         try:
-            told = read(body, "secret")
+            parsed = read(body, "secret")
         except (UnreadableReply, ProviderRefused):
             continue
-        if isinstance(told, protocol.Report):
-            check_report(told)
-        elif isinstance(told, protocol.Balance):
-            assert fits(BalanceReading, balance=told.amount, currency=told.currency)
+        if isinstance(parsed, protocol.Report):
+            check_report(parsed)
+        elif isinstance(parsed, protocol.Balance):
+            assert fits(BalanceReading, balance=parsed.amount, currency=parsed.currency)
         else:
-            assert told.price is None or fits(CallRequest, price=told.price)
-            assert len(told.id) <= 64
-            assert told.code is None or (told.code.isascii() and 4 <= len(told.code) <= 10)
+            assert parsed.price is None or fits(CallRequest, price=parsed.price)
+            assert len(parsed.id) <= 64
+            assert parsed.code is None or (parsed.code.isascii() and 4 <= len(parsed.code) <= 10)
 
 
 @hostile.thorough
@@ -109,8 +110,8 @@ def test_a_report_is_read_or_refused_and_fits_the_database(payload: Any) -> None
 
 @hostile.thorough
 @given(hostile.objects)
-def test_an_object_with_a_word_of_the_document_is_read(payload: dict[str, Any]) -> None:
-    # The key comes last: the same key in another case must not cover it.
+def test_an_object_with_a_known_state_is_read(payload: dict[str, Any]) -> None:
+    # No other spelling of the key may override the state.
     payload = {key: value for key, value in payload.items() if key.strip().casefold() != "state"}
     report = protocol.parse_report({**payload, "state": "BUSY"})
     check_report(report)
@@ -125,24 +126,24 @@ def test_an_object_with_a_word_of_the_document_is_read(payload: dict[str, Any]) 
     st.decimals(0, 99999999, places=4),
     st.datetimes(datetime(1000, 1, 1)).map(lambda moment: moment.replace(microsecond=0)),
 )
-def test_what_is_written_is_what_is_read(
+def test_values_are_read_as_they_were_written(
     id: str, number: str, seconds: int, price: Decimal, moment: datetime
 ) -> None:
     usual = {"id": id, "number": number, "state": "NO ANSWER", "price": str(price)}
     callback = {**usual, "duration": str(seconds), "date": moment.isoformat(" ")}
     row = {**usual, "duration": f"{seconds // 60 // 60}:{seconds // 60 % 60}:{seconds % 60}"}
     row["date"] = f"{moment.day:02}.{moment.month:02}.{moment.year} {moment.time()}"
-    told = protocol.parse_report(callback)
-    assert (told.id, told.number, told.state, told.duration) == (id, number, "no_answer", seconds)
-    assert (told.price, told.date) == (price, moment)
-    assert (
-        protocol.parse_report(row) == protocol.parse_callback(json.dumps(callback).encode()) == told
-    )
+    report = protocol.parse_report(callback)
+    assert (report.id, report.number) == (id, number)
+    assert (report.state, report.duration) == ("no_answer", seconds)
+    assert (report.price, report.date) == (price, moment)
+    assert protocol.parse_report(row) == report
+    assert protocol.parse_callback(json.dumps(callback).encode()) == report
 
 
 @hostile.thorough
 @given(hostile.scalars)
-def test_single_values_are_read_or_none(value: Any) -> None:
+def test_a_single_value_is_read_or_none(value: Any) -> None:
     for read in (fields.read_price, fields.read_amount, fields.read_duration, fields.read_date):
         with suppress(ProviderError):
             assert isinstance(read(value), (Decimal, int, date, type(None)))
@@ -152,5 +153,5 @@ def test_single_values_are_read_or_none(value: Any) -> None:
     "read", [fields.read_price, fields.read_amount, fields.read_duration, fields.read_date]
 )
 def test_a_megabyte_is_no_value(read: Any) -> None:
-    for one in ("1", " ", "1 ", "\ud800", "1:"):
-        assert read(one * (10**6 // len(one))) is None
+    for piece in ("1", " ", "1 ", "\ud800", "1:"):
+        assert read(piece * (10**6 // len(piece))) is None

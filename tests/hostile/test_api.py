@@ -1,5 +1,6 @@
-"""The API against what no schema describes: charsets, lengths, origins, headers. Answers are JSON
-of the one form.
+"""Requests that no schema describes: charsets, lengths, origins, headers.
+
+Every answer of the API is JSON, and every error has the documented form.
 """
 
 from __future__ import annotations
@@ -28,8 +29,7 @@ JSON, FORM, MULTIPART = (
     "multipart/form-data; boundary=b",
 )
 PARTS = b'--b\r\nContent-Disposition: form-data; name="phone"\r\n\r\n+7 916 123-45-67\r\n--b--\r\n'
-#: Codecs of Python that are no text, that fail in odd ways, that unpack, and some that are merely
-#: rare.
+#: Python codecs that are no charset, that fail in odd ways or decompress, and some rare charsets.
 CHARSETS = [
     *(
         "zlib",
@@ -74,7 +74,7 @@ def check(answer: Answer) -> None:
 @pytest.mark.parametrize(
     ("content_type", "body"), [(JSON, GOOD), (FORM, b"phone=79161234567"), (MULTIPART, PARTS)]
 )
-def test_a_charset_chooses_nothing(
+def test_the_charset_of_a_request_is_ignored(
     site: Site, content_type: str, body: bytes, charset: str
 ) -> None:
     answer = site.ask("POST", START, body, f"{content_type}; charset={charset}")
@@ -82,7 +82,7 @@ def test_a_charset_chooses_nothing(
     assert answer.status == 201
 
 
-def test_a_charset_unpacks_nothing(site: Site) -> None:
+def test_a_charset_decompresses_nothing(site: Site) -> None:
     for charset, pack in (("zlib", zlib.compress), ("bz2", bz2.compress)):
         answer = site.ask("POST", START, pack(GOOD), f"{JSON}; charset={charset}")
         check(answer)
@@ -90,7 +90,7 @@ def test_a_charset_unpacks_nothing(site: Site) -> None:
 
 
 @pytest.mark.parametrize("content_type", [JSON, FORM, MULTIPART])
-def test_a_long_body_is_refused_in_the_one_form(site: Site, content_type: str) -> None:
+def test_a_long_body_is_refused_in_the_documented_form(site: Site, content_type: str) -> None:
     around = {
         JSON: (b'{"phone": "', b'"}'),
         FORM: (b"phone=", b""),
@@ -102,7 +102,7 @@ def test_a_long_body_is_refused_in_the_one_form(site: Site, content_type: str) -
         assert answer.status == 400
 
 
-def test_json_is_bounded_to_the_byte(site: Site) -> None:
+def test_the_limit_of_a_json_body_is_exact(site: Site) -> None:
     for length, status in ((MAX_BODY_BYTES, 201), (MAX_BODY_BYTES + 1, 400)):
         assert site.ask("POST", START, GOOD.ljust(length), JSON).status == status
 
@@ -121,7 +121,7 @@ def test_json_is_bounded_to_the_byte(site: Site) -> None:
         (b"", ""),
     ],
 )
-def test_what_cannot_be_read_is_told_in_the_one_form(
+def test_an_unreadable_body_is_refused_in_the_documented_form(
     site: Site, body: bytes, content_type: str
 ) -> None:
     answer = site.ask("POST", START, body, content_type)
@@ -141,7 +141,9 @@ def test_what_cannot_be_read_is_told_in_the_one_form(
         "javascript:1",
     ],
 )
-def test_a_form_of_an_odd_origin_rings_nobody(site: Site, outbox: list[Sent], origin: str) -> None:
+def test_a_form_of_an_invalid_origin_rings_nobody(
+    site: Site, outbox: list[Sent], origin: str
+) -> None:
     for body, content_type in ((b"phone=79161234567", FORM), (PARTS, MULTIPART)):
         answer = site.ask("POST", START, body, content_type, HTTP_ORIGIN=origin)
         check(answer)
@@ -172,11 +174,8 @@ def test_no_accept_header_does_harm(site: Site, accept: str) -> None:
     ),
 )
 def test_no_json_does_harm(site: Site, path: str, body: Any) -> None:
-    known = Verification.objects.first()
-    given_path = f"/api/{path.format(known.id if known else 'x')}"
-    check(
-        site.ask(
-            "POST", given_path, json.dumps(body, default=str).encode("utf-8", "surrogatepass"), JSON
-        )
-    )
+    existing = Verification.objects.first()
+    address = f"/api/{path.format(existing.id if existing else 'x')}"
+    text = json.dumps(body, default=str)
+    check(site.ask("POST", address, text.encode("utf-8", "surrogatepass"), JSON))
     assert not Verification.objects.filter(status="approved").exists()

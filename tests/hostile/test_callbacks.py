@@ -1,6 +1,6 @@
-"""A hundred thousand callbacks that nobody should send: no fault, no lost row, nothing approved.
+"""Malformed callbacks by the thousand: no unhandled exception, no lost row, nothing approved.
 
-``HOSTILE_CALLBACKS=100000`` sends all of them; ``HOSTILE_SEED`` chooses others.
+``HOSTILE_CALLBACKS=100000`` sends that many; ``HOSTILE_SEED`` chooses others.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 from django_voicepassword import verifications
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import callback_tokens, codes
-from tests.hostile.mutations import MULTIPART, Callback, callbacks, whole
+from tests.hostile.hostile_callbacks import MULTIPART, Callback, callbacks, encodings
 from tests.hostile.site import Answer, Site
 
 COUNT, SEED = (
@@ -24,20 +24,20 @@ COUNT, SEED = (
     int(os.environ.get("HOSTILE_SEED", "0")),
 )
 #: Callbacks for one verification, before the next one is started.
-FOR_ONE = 100
+PER_VERIFICATION = 100
 PHONE = "79161234567"
-WORDS_OF_A_REPORT = {"id", "number", "state", "duration", "price", "date", "service"}
+KEYS_OF_A_REPORT = {"id", "number", "state", "duration", "price", "date", "service"}
 
 
 class Calls:
-    """Calls that were placed; every other verification has an SMS too."""
+    """Starts verifications whose calls are placed; every second one has an SMS too."""
 
     def __init__(self) -> None:
         self.number = 0
         self.verification: Verification | None = None
 
     def start(self) -> list[str]:
-        """The callback addresses of a new verification."""
+        """Start a verification and return the callback addresses of its calls."""
         self.number += 1
         self.verification = verifications.start(PHONE)
         if self.number % 2:
@@ -52,58 +52,59 @@ def calls(configure: Callable[..., None]) -> Calls:
     return Calls()
 
 
-def send(site: Site, address: str, one: Callback) -> Answer:
-    if one.query:
-        return site.ask("GET", f"{address}?{one.query}", **one.environ)
-    return site.ask("POST", address, one.body, one.content_type, **one.environ)
+def send(site: Site, address: str, callback: Callback) -> Answer:
+    if callback.query:
+        return site.ask("GET", f"{address}?{callback.query}", **callback.environ)
+    return site.ask("POST", address, callback.body, callback.content_type, **callback.environ)
 
 
-def must_be_taken(one: Callback) -> bool:
-    """Is it a report beyond doubt, read without a line of ours?"""
-    if one.query or "CONTENT_LENGTH" in one.environ or len(one.body) > 65536:
+def must_be_accepted(callback: Callback) -> bool:
+    """Return whether it is certainly a report, decided without code of the package."""
+    has_own_length = "CONTENT_LENGTH" in callback.environ
+    if callback.query or has_own_length or len(callback.body) > 65536:
         return False
     try:
-        payload = json.loads(one.body.decode("utf-8"), parse_constant=_none)
+        payload = json.loads(callback.body.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return False
-    if not isinstance(payload, dict) or len({key.strip().casefold() for key in payload}) < len(
-        payload
-    ):
+    if not isinstance(payload, dict):
         return False
-    told = [
-        value
+    if len({key.strip().casefold() for key in payload}) < len(payload):
+        return False
+    texts = [
+        value[:64]
         for key, value in payload.items()
-        if key in WORDS_OF_A_REPORT and isinstance(value, str)
+        if key in KEYS_OF_A_REPORT and isinstance(value, str)
     ]
-    return any(value[:64].isprintable() and value[:64].strip() for value in told)
+    return any(text.isprintable() and text.strip() for text in texts)
 
 
-def _none(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
+    """NaN and Infinity are no JSON."""
     raise ValueError(name)
 
 
 def test_no_callback_does_harm(site: Site, calls: Calls) -> None:
-    told: Counter[int] = Counter()
+    statuses: Counter[int] = Counter()
     addresses: list[str] = []
-    for number, one in enumerate(callbacks(COUNT, SEED)):
-        if number % FOR_ONE == 0:
-            assert CallStatus.objects.filter(source="callback").count() == told[200], (
-                "a report has not one row"
-            )
+    for number, callback in enumerate(callbacks(COUNT, SEED)):
+        if number % PER_VERIFICATION == 0:
+            rows = CallStatus.objects.filter(source="callback").count()
+            assert rows == statuses[200], "a report does not have exactly one row"
             addresses = calls.start()
-        answer = send(site, addresses[number % len(addresses)], one)
-        told[answer.status] += 1
-        assert answer.status in (200, 400), f"{answer.status} for {one}"
-        assert answer.status == 200 or not must_be_taken(one), f"a report was refused: {one}"
-    print(f"\n{COUNT} callbacks, seed {SEED}: {dict(told)}")
-    assert told[200] > COUNT // 5
-    assert told[400] > COUNT // 5
-    check_the_rows(told[200])
+        status = send(site, addresses[number % len(addresses)], callback).status
+        statuses[status] += 1
+        assert status in (200, 400), f"{status} for {callback}"
+        assert status == 200 or not must_be_accepted(callback), f"refused: {callback}"
+    print(f"\n{COUNT} callbacks, seed {SEED}: {dict(statuses)}")
+    assert statuses[200] > COUNT // 5
+    assert statuses[400] > COUNT // 5
+    assert_rows_are_valid(statuses[200])
 
 
-def check_the_rows(taken: int) -> None:
-    """Every row can be read, and says what it may say."""
-    expected = -(-COUNT // FOR_ONE)
+def assert_rows_are_valid(accepted: int) -> None:
+    """Assert that every row can be read and holds valid values."""
+    expected = -(-COUNT // PER_VERIFICATION)
     assert (
         Verification.objects.filter(status="pending", attempts=0, approved_at=None).count()
         == expected
@@ -116,10 +117,10 @@ def check_the_rows(taken: int) -> None:
         rows += 1
         assert status.state in {*CallRequest.State.values, CallStatus.OTHER}
         assert isinstance(status.payload, dict)
-        kept = f"{status.raw_state} {json.dumps(status.payload, ensure_ascii=False)}"
-        assert PHONE not in kept
+        stored = f"{status.raw_state} {json.dumps(status.payload, ensure_ascii=False)}"
+        assert PHONE not in stored
         history.setdefault(status.call_id, set()).add(status.state)
-    assert rows == taken
+    assert rows == accepted
     for call in CallRequest.objects.all():
         assert call.state == "placed" or call.state in history[call.pk]
         assert call.state in CallRequest.State.values
@@ -128,15 +129,17 @@ def check_the_rows(taken: int) -> None:
 
 
 @pytest.mark.parametrize("accept", ["text/html", "text/plain", "image/png", "x", ""])
-def test_who_wants_no_json_is_heard_too(site: Site, calls: Calls, accept: str) -> None:
+def test_a_callback_is_accepted_whatever_its_accept_header(
+    site: Site, calls: Calls, accept: str
+) -> None:
     address = calls.start()[0]
-    for kind, body in whole({"state": "BUSY"}).items():
+    for kind, body in encodings({"state": "BUSY"}).items():
         assert site.ask("POST", address, body, kind, HTTP_ACCEPT=accept).status == 200
     assert site.ask("GET", f"{address}?state=BUSY&format=xml", HTTP_ACCEPT=accept).status == 200
     assert CallStatus.objects.filter(source="callback").count() == 4
 
 
-def test_the_code_of_the_call_is_not_kept_wherever_it_is_told(site: Site, calls: Calls) -> None:
+def test_the_code_of_the_call_is_not_stored_wherever_it_stands(site: Site, calls: Calls) -> None:
     address = calls.start()[0]
     assert calls.verification is not None
     code = codes.make(calls.verification.id)
@@ -147,17 +150,17 @@ def test_the_code_of_the_call_is_not_kept_wherever_it_is_told(site: Site, calls:
         code: "1",
         "pin": code,
     }
-    for kind, body in whole(report).items():
+    for kind, body in encodings(report).items():
         assert site.ask("POST", address, body, kind).status == 200
     for status in CallStatus.objects.filter(source="callback"):
         assert code not in f"{status.raw_state} {status.payload}"
 
 
 def test_multipart_of_many_lines_is_not_read(site: Site, calls: Calls) -> None:
-    """Parts in parts take the parser of the standard library lines times depth: seconds for 64 KiB."""
+    """With nested parts the parser of the standard library takes seconds for 64 KiB."""
     address = calls.start()[0]
     for lines, status in ((900, 200), (1000, 400), (60_000, 400)):
-        body = whole({"state": "BUSY", "note": "\n" * lines})[MULTIPART]
+        body = encodings({"state": "BUSY", "note": "\n" * lines})[MULTIPART]
         assert site.ask("POST", address, body, MULTIPART).status == status
     parts = (
         f"--b{depth}\r\nContent-Type: multipart/mixed; boundary=b{depth + 1}\r\n\r\n"

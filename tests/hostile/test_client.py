@@ -1,8 +1,7 @@
-"""The client against answers cut, half, deep, huge and endless: one of its own errors, a bounded
-time, a bounded memory.
+"""Answers that are cut, deeply nested, huge or endless: the client raises one of its own errors.
 
-What ``tests/test_client.py`` shows of one call is shown here of every kind of request, and of the
-rows of a day.
+Time and memory stay bounded. ``tests/test_client.py`` shows it for one call; here it is shown for
+every kind of request, and for the rows of a day.
 """
 
 from __future__ import annotations
@@ -52,9 +51,7 @@ ASK: dict[str, Callable[[Any], Any]] = {
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Any], Wire]]:
-    """``serve(bytes)``: what every request is answered with before the server hangs up; or a
-    function that answers.
-    """
+    """``serve(answer)`` starts a server; ``answer``: bytes for every request, or a function."""
     started: list[Wire] = []
 
     def start(answer: Any) -> Wire:
@@ -66,12 +63,12 @@ def serve() -> Iterator[Callable[[Any], Wire]]:
         return started[-1]
 
     yield start
-    for one in started:
-        one.close()
+    for server in started:
+        server.close()
 
 
 class Response:
-    """What ``DailyReport`` needs of one."""
+    """The part of a ``requests.Response`` that ``DailyReport`` uses."""
 
     def __init__(self, body: bytes) -> None:
         self.raw = io.BytesIO(body)
@@ -92,10 +89,10 @@ def ids_before_the_error(rows: Iterator[Any]) -> list[str]:
             ids.append(row.id)
     except UnreadableReply:
         return ids
-    raise AssertionError("what breaks off was read to its end")
+    raise AssertionError("a truncated report was read to its end")
 
 
-def written(rows: int = 3, **values: Any) -> bytes:
+def day_body(rows: int = 3, **values: Any) -> bytes:
     data = [{**ROW, "id": str(number)} for number in range(rows)]
     return json.dumps(
         {"result": "ok", "data": data, "rows": str(rows), **values}, ensure_ascii=False
@@ -104,14 +101,14 @@ def written(rows: int = 3, **values: Any) -> bytes:
 
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_an_answer_cut_at_any_byte_is_an_error(serve: Callable[[Any], Wire], kind: str) -> None:
-    whole = http(json.dumps(ANSWERS[kind]).encode())
+    complete = http(json.dumps(ANSWERS[kind]).encode())
 
     def cut(connection: socket.socket, number: int) -> bool:
-        connection.sendall(whole[: number - 1])
+        connection.sendall(complete[: number - 1])
         return False
 
     ours = client(serve(cut))
-    for _ in range(len(whole)):
+    for _ in range(len(complete)):
         with pytest.raises((Unreachable, UnreadableReply)):
             ASK[kind](ours)
     assert ASK[kind](ours)
@@ -119,12 +116,12 @@ def test_an_answer_cut_at_any_byte_is_an_error(serve: Callable[[Any], Wire], kin
 
 @pytest.mark.parametrize("lean", [True, False])
 def test_a_day_cut_at_any_byte_is_an_error_after_whole_rows(lean: bool) -> None:
-    whole = written()
-    for length in range(len(whole)):
-        report = DailyReport(Response(whole[:length]), KEY)  # type: ignore[arg-type]
+    complete = day_body()
+    for length in range(len(complete)):
+        report = DailyReport(Response(complete[:length]), KEY)  # type: ignore[arg-type]
         ids = ids_before_the_error(report.lean() if lean else iter(report))
         assert ids == ["0", "1", "2"][: len(ids)]
-    assert len(read_day(whole, lean)) == 3
+    assert len(read_day(complete, lean)) == 3
 
 
 @pytest.mark.parametrize("kind", ASK)
@@ -142,7 +139,7 @@ def test_a_day_cut_at_any_byte_is_an_error_after_whole_rows(lean: bool) -> None:
         b'{"result": 1e99999999999999999999}',
     ],
 )
-def test_an_answer_that_is_none_is_an_error(
+def test_an_invalid_answer_is_an_error(
     serve: Callable[[Any], Wire], kind: str, body: bytes
 ) -> None:
     with pytest.raises(UnreadableReply) as caught:
@@ -185,17 +182,17 @@ def test_a_head_that_drips_is_bounded(serve: Callable[[Any], Wire], kind: str, h
 
 
 def test_no_bytes_for_an_answer_do_harm(serve: Callable[[Any], Wire]) -> None:
-    """Heads and bodies spoilt at random: status lines, lengths, chunks."""
+    """Randomly damaged heads and bodies: status lines, lengths, chunks."""
     chance = random.Random(0)
     chunked = (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n"
         + b" " * 16
         + b"\r\n0\r\n\r\n"
     )
-    wholes = [http(json.dumps(answer).encode()) for answer in ANSWERS.values()] + [chunked, day()]
+    answers = [http(json.dumps(answer).encode()) for answer in ANSWERS.values()] + [chunked, day()]
 
     def spoil(connection: socket.socket, number: int) -> bool:
-        answer = bytearray(chance.choice(wholes))
+        answer = bytearray(chance.choice(answers))
         for _ in range(chance.randrange(1, 4)):
             place = chance.randrange(min(len(answer), 80))
             odd = [
@@ -235,11 +232,9 @@ def test_no_bytes_for_an_answer_do_harm(serve: Callable[[Any], Wire]) -> None:
 @pytest.mark.parametrize("place", ["row", "value", "after", "before"])
 @pytest.mark.processes
 def test_a_day_of_odd_numbers_and_deep_brackets_kills_no_worker(value: str, place: str) -> None:
-    """In a process of its own, with little memory: an integer of 5,000 digits kills ijson's C code
-    and all around it.
-    """
+    """In a process of its own: an integer of 5,000 digits crashes ijson's C code with it."""
     row = json.dumps(ROW)
-    told = {
+    body = {
         "row": f'{{"result": "ok", "data": [{row}, {value}]}}',
         "value": f'{{"result": "ok", "data": [{row}, {{"id": {value}}}]}}',
         "after": f'{{"result": "ok", "data": [{row}], "more": {value}}}',
@@ -256,7 +251,7 @@ except UnreadableReply:
     print("unreadable")
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], input=told.encode(), capture_output=True, timeout=60
+        [sys.executable, "-c", program], input=body.encode(), capture_output=True, timeout=60
     )
     assert (done.returncode, done.stdout.strip()) == (0, b"unreadable"), done.stderr.decode()[-500:]
 
@@ -264,12 +259,13 @@ except UnreadableReply:
 @hostile.thorough
 @given(hostile.values, st.booleans(), st.booleans())
 def test_a_day_is_read_or_refused(value: Any, ascii: bool, lean: bool) -> None:
-    for told in (
+    for document in (
         {"result": "ok", "data": value},
         {"result": "ok", "data": [ROW, value, ROW], "rows": value},
         value,
     ):
-        body = json.dumps(told, ensure_ascii=ascii, default=str).encode("utf-8", "surrogatepass")
+        text = json.dumps(document, ensure_ascii=ascii, default=str)
+        body = text.encode("utf-8", "surrogatepass")
         with suppress(UnreadableReply, ProviderRefused):
             read_day(body, lean)
 
@@ -277,14 +273,14 @@ def test_a_day_is_read_or_refused(value: Any, ascii: bool, lean: bool) -> None:
 @hostile.thorough
 @given(hostile.values, st.lists(st.integers(1, 40), min_size=1, max_size=40))
 def test_the_guard_lets_json_pass_however_it_is_cut(value: Any, cuts: list[int]) -> None:
-    # So many digits are refused in a text as well.
+    # The guard refuses so many digits inside of a text as well.
     body = re.sub(rb"\d{1000,}", b"1", json.dumps([value, '"]}\\', value], default=str).encode())
     guard = JsonGuard()
     while body:
         size = cuts[len(body) % len(cuts)]
         guard.look(body[:size])
         body = body[size:]
-    # It saw every bracket closed: the next one may be as deep as the first.
+    # It has seen every bracket closed, so that the full depth is allowed again.
     guard.look(b"[" * 50)
     with pytest.raises(UnreadableReply):
         guard.look(b"[")

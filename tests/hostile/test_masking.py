@@ -1,6 +1,4 @@
-"""No key, no code and no whole number survives in what is kept of the provider's text, wherever it
-stands there.
-"""
+"""No key, code or whole number is stored with the provider's text, wherever it stands there."""
 
 from __future__ import annotations
 
@@ -18,14 +16,14 @@ from django_voicepassword.provider import protocol
 from django_voicepassword.security import masking
 from tests.hostile import strategies as hostile
 
-#: What people put between the digits of a number.
+#: Characters that people put between the digits of a number.
 SEPARATORS = ["", " ", "-", ".", "\u00a0", "\u2011", "–", "/", "_", ", ", " - ", "\u200b", ")", "·"]
 around = st.one_of(hostile.texts, st.text("abc ,;:=\"'", max_size=5000))
 
 
 @st.composite
 def spelled(draw: st.DrawFn, number: str) -> str:
-    """``number`` with something between its digits."""
+    """Draw a spelling of a number with separators between its digits."""
     return "".join(digit + draw(st.sampled_from(SEPARATORS)) for digit in number)
 
 
@@ -38,20 +36,20 @@ def digits(text: str) -> str:
 @example("", "ABCDEFGHIJ" * 12, "", 60)
 @example("k" * 150, "ABCDEFGHIJ" * 10, "", 60)
 def test_no_text_keeps_a_secret(before: str, key: str, after: str, times: int) -> None:
-    told = security.mask_text(before + key * times + after, None, "", key)
-    assert len(told) <= masking.MAX_TEXT
-    # Half a key is half the work of guessing it.
-    assert key[:8] not in told
-    assert key[8:16] not in told
+    masked = security.mask_text(before + key * times + after, None, "", key)
+    assert len(masked) <= masking.MAX_TEXT
+    # A part of the key would make the rest easier to guess.
+    assert key[:8] not in masked
+    assert key[8:16] not in masked
 
 
 @hostile.thorough
 @given(st.data(), hostile.phones)
 def test_no_text_keeps_a_number_however_it_is_spelled(data: st.DataObject, number: str) -> None:
     written = data.draw(spelled(number))
-    told = security.mask_text(f"call to +{written} failed")
-    assert number[:7] not in digits(told)
-    assert number[-7:] not in digits(told)
+    masked = security.mask_text(f"call to +{written} failed")
+    assert number[:7] not in digits(masked)
+    assert number[-7:] not in digits(masked)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +61,8 @@ def test_no_value_keeps_the_number_of_its_call(name: str, separator: str) -> Non
     number = "79161234567"
     written = separator.join(number)
     report = {"state": "BUSY", "number": number, name: f"+{written}"}
-    for kept in (security.mask_payload(report), protocol.parse_report(report).raw):
-        assert number[:7] not in digits(json.dumps(dict(kept)))
+    for masked in (security.mask_payload(report), protocol.parse_report(report).raw):
+        assert number[:7] not in digits(json.dumps(dict(masked)))
 
 
 @hostile.thorough
@@ -77,33 +75,27 @@ def test_no_value_keeps_the_number_of_its_call(name: str, separator: str) -> Non
 def test_no_payload_keeps_a_code_or_a_key(
     payload: dict[str, Any], name: str, code: str, key: str
 ) -> None:
-    given_one = {
+    with_secrets = {
         name: f"Ваш код: {code}, {key}",
         "nested": {"code": code, "apiKey": key},
         "security": key,
         key: key,
     }
-    # Whose keys come first is kept first.
-    kept = security.mask_payload({**given_one, **payload}, key)
-    told = json.dumps(
-        {
-            name: value
-            for name, value in kept.items()
-            if name in {str(one) for one in (*given_one, "***")}
-        }
-    )
-    assert f" {code}" not in told
-    assert key not in json.dumps(kept, ensure_ascii=False)
+    # First, because only the first keys are kept.
+    masked = security.mask_payload({**with_secrets, **payload}, key)
+    values = [value for name, value in masked.items() if name in {*with_secrets, "***"}]
+    assert f" {code}" not in json.dumps(values)
+    assert key not in json.dumps(masked, ensure_ascii=False)
 
 
-def test_a_code_in_the_word_of_a_state_is_not_kept() -> None:
+def test_a_code_inside_of_a_state_is_not_stored() -> None:
     report = protocol.parse_report(
         {"state": "ANSWERED 4821", "service": "Voice Password 4821", "4821": "4821"}
     )
     assert "4821" not in f"{report.raw_state} {report.service} {dict(report.raw)}"
 
 
-def test_the_key_is_not_kept_where_a_state_echoes_it() -> None:
+def test_a_key_that_a_reply_repeats_is_not_stored() -> None:
     key = "the-secret-key"
     data = {
         "id": key,
@@ -120,7 +112,7 @@ def test_the_key_is_not_kept_where_a_state_echoes_it() -> None:
     assert report.id == key
 
 
-def test_the_usual_values_are_kept_as_they_were_written() -> None:
+def test_usual_values_are_stored_unchanged() -> None:
     callback = {
         "id": "1234567890",
         "duration": "1",
@@ -145,9 +137,9 @@ def test_a_refusal_repeats_neither_key_nor_number(text: str, key: str, number: s
     body = json.dumps({"result": "error", "error_code": f"{text}{key} {number}"}).encode()
     with pytest.raises(ProviderRefused) as caught:
         protocol.parse_send(body, key, number)
-    told = f"{caught.value} {caught.value.error_code} {caught.value!r}"
-    assert key not in told
-    assert number not in told
+    shown = f"{caught.value} {caught.value.error_code} {caught.value!r}"
+    assert key not in shown
+    assert number not in shown
 
 
 @pytest.mark.parametrize(
@@ -156,13 +148,13 @@ def test_a_refusal_repeats_neither_key_nor_number(text: str, key: str, number: s
 def test_a_megabyte_is_masked_in_a_moment(text: str) -> None:
     long = text * (10**6 // len(text))
     began = time.process_time()
-    told = security.mask_text(long, "secret", text)
-    kept = security.mask_payload(
+    masked_text = security.mask_text(long, "secret", text)
+    masked_payload = security.mask_payload(
         {long: long, "number": long, "date": long, "id": long, "nested": [long]}
     )
     # Quadratic work would take hours.
     assert time.process_time() - began < 10
-    assert (len(told), len(json.dumps(kept))) < (201, 20_000)
+    assert (len(masked_text), len(json.dumps(masked_payload))) < (201, 20_000)
 
 
 @hostile.thorough

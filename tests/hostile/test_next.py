@@ -1,6 +1,4 @@
-"""Wherever a request asks to be sent, nobody leaves the site, and no header is written by a
-stranger.
-"""
+"""The parameter ``next`` cannot lead to another site or inject a header."""
 
 from __future__ import annotations
 
@@ -17,16 +15,16 @@ from hypothesis import strategies as st
 
 from django_voicepassword.testing import Sent
 from tests.hostile import strategies as hostile
-from tests.hostile.browser import Browser, addresses, leaves
+from tests.hostile.browser import Browser, addresses, leads_away
 from tests.hostile.site import Answer, Site
 
 PHONE = "+7 916 123-45-67"
-#: Out of the site, nearly all of them.
+#: Addresses that browsers may open on another site, nearly all of them.
 WAYS_OUT: list[str] = [
     *json.loads((Path(__file__).parent / "corpus" / "next.json").read_text("utf-8")),
     "/" + "x" * 50_000,
 ]
-pieces = st.sampled_from(
+fragments = st.sampled_from(
     [
         *(
             "/",
@@ -67,14 +65,14 @@ pieces = st.sampled_from(
         *("／", "。", "\u2028", "\u202e", "\ud800", "é", "xn--", "0x7f.1", "1", "a"),
     ]
 )
-wanted = st.one_of(
-    st.lists(pieces, max_size=8).map("".join), hostile.texts, st.sampled_from(WAYS_OUT)
+next_values = st.one_of(
+    st.lists(fragments, max_size=8).map("".join), hostile.texts, st.sampled_from(WAYS_OUT)
 )
 
 
 def check(answer: Answer) -> None:
     assert answer.status < 500
-    assert [address for address in addresses(answer) if leaves(address)] == []
+    assert [address for address in addresses(answer) if leads_away(address)] == []
     assert not any(
         "\r" in value or "\n" in value or "\x00" in value
         for pair in answer.headers
@@ -88,7 +86,7 @@ def check(answer: Answer) -> None:
 
 
 def walk(browser: Browser, address: str, in_form: bool, code: Callable[[], str]) -> None:
-    """The whole way in and out, with ``next`` in every request."""
+    """Log in and out with ``next`` in every request."""
     query = "" if in_form else "?next=" + quote(address, safe="", errors="surrogatepass")
     also = {"next": address} if in_form else {}
     for page in ("login/", "confirm/", "login/code/", "login/code/cancel/", "logout/"):
@@ -111,7 +109,7 @@ def _no_limits(configure: Callable[..., None]) -> None:
 @settings(
     hostile.thorough, max_examples=hostile.EXAMPLES // 2, suppress_health_check=list(HealthCheck)
 )
-@given(wanted, st.booleans())
+@given(next_values, st.booleans())
 @example("/ok\r\nSet-Cookie: a=b", False)
 @example("http://evil.example\\@testserver/", True)
 def test_no_next_leads_away(site: Site, outbox: list[Sent], address: str, in_form: bool) -> None:
@@ -124,7 +122,7 @@ def test_no_known_way_out_leads_away(site: Site, outbox: list[Sent], in_form: bo
         walk(Browser(site), address, in_form, lambda: outbox[-1].code)
 
 
-def test_a_host_that_is_not_ours_leads_nowhere(site: Site, settings: Any) -> None:
+def test_a_request_for_another_host_is_refused(site: Site, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
     browser = Browser(site, get_user_model().objects.create(username="someone"))
     for host in (
@@ -139,9 +137,9 @@ def test_a_host_that_is_not_ours_leads_nowhere(site: Site, settings: Any) -> Non
         assert answer.status == 400
 
 
-def test_the_judge_knows_a_way_out() -> None:
-    inside = [address for address in WAYS_OUT if not leaves(address)]
-    # What is percent-encoded, full-width or behind a lone surrogate is a path of ours.
+def test_leads_away_recognizes_each_way_out() -> None:
+    inside = [address for address in WAYS_OUT if not leads_away(address)]
+    # Percent-encoded or full-width slashes, or a lone surrogate before them, make a path here.
     assert [address for address in inside if "evil.example" in address] == [
         *("／／evil.example", "/%2f/evil.example", "/%5cevil.example", "\ud800//evil.example")
     ]

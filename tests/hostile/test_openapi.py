@@ -1,7 +1,6 @@
-"""Schemathesis sends the API what its schema allows and what it forbids: the answers are those of
-the schema.
+"""Schemathesis sends the API valid and invalid requests; the answers must follow the schema.
 
-In process, over WSGI; the memory transport rings nobody.
+In this process, by WSGI. The memory transport rings nobody.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ PHONE = "+7 916 123-45-67"
 NO_LIMITS: dict[str, list[str]] = {"phone": [], "ip": [], "phone_guesses": []}
 CONFIGURATION = {
     "checks": {
-        # Not every text is a number or the right code: a refusal of that kind is told by its own
-        # code, see below.
+        # A request may follow the schema and be refused, such as a text that is no number or a
+        # wrong code. ``check_error_code`` checks the code of such an error.
         "positive_data_acceptance": {
             "expected-statuses": ["2xx", "400", "403", "404", "409", "410", "429"]
         },
@@ -44,12 +43,12 @@ CONFIGURATION = {
 quickly = settings(
     hostile.thorough, max_examples=hostile.EXAMPLES // 3, suppress_health_check=list(HealthCheck)
 )
-#: Verifications that exist: id and right code.
-known: list[tuple[str, str]] = []
+#: Verifications in the database: id and right code.
+existing: list[tuple[str, str]] = []
 
 
-def load() -> Any:
-    """The schema as drf-spectacular makes it of our views, and the site behind it."""
+def load_schema() -> Any:
+    """Return the schema that drf-spectacular makes of the views, with the site behind it."""
     config = schemathesis.config.SchemathesisConfig.from_dict(CONFIGURATION)
     loaded = schemathesis.openapi.from_dict(
         SchemaGenerator().get_schema(request=None, public=True), config=config
@@ -58,51 +57,56 @@ def load() -> Any:
     return loaded
 
 
-schema = load()
+schema = load_schema()
 
 
 def has_nul_credentials(case: Any) -> bool:
-    """Django's sessions and DRF's basic authentication ask PostgreSQL for them as they are: all
-    that they guard fails.
+    """Return whether a cookie or a basic credential contains NUL.
+
+    Django's sessions and DRF's basic authentication pass it to PostgreSQL, which fails: every
+    view behind them answers 500.
     """
     basic = str((case.headers or {}).get("Authorization", "")).partition(" ")[2]
-    told = "".join(map(str, (case.cookies or {}).values())).encode("utf-8", "replace")
+    credentials = "".join(map(str, (case.cookies or {}).values())).encode("utf-8", "replace")
     with suppress(ValueError):
-        told += b64decode(f"{basic}==")
-    return b"\x00" in told
+        credentials += b64decode(f"{basic}==")
+    return b"\x00" in credentials
 
 
 @schema.hook
 def filter_case(context: Any, case: Any) -> bool:
-    """A form cannot say null, Werkzeug's client writes an empty part without its line, and ``?to=``
-    says nothing.
+    """Leave out values that cannot be sent.
+
+    A form has no null, Werkzeug's client writes an empty part without its line, and ``?to=`` is
+    the same as no parameter.
     """
     if has_nul_credentials(case):
         return False
     is_form = isinstance(case.body, dict) and case.media_type != "application/json"
-    told = [*(case.body.values() if is_form else ()), *(case.query or {}).values()]
-    return all(value not in (None, "") for value in told)
+    values = [*(case.body.values() if is_form else ()), *(case.query or {}).values()]
+    return all(value not in (None, "") for value in values)
 
 
 @schema.hook
 def map_case(context: Any, case: Any) -> Any:
-    """Half of what is valid meets verifications that exist, with numbers and codes that are right."""
-    if case.meta is None or not case.meta.generation.mode.is_positive or not known:
+    """Let half of the valid requests use existing verifications, with right numbers and codes."""
+    if case.meta is None or not case.meta.generation.mode.is_positive or not existing:
         return case
-    chance = zlib.crc32(repr((case.path_parameters, case.body)).encode("utf-8", "replace"))
-    if chance % 2:
+    # A checksum, so that the same request is always changed in the same way.
+    checksum = zlib.crc32(repr((case.path_parameters, case.body)).encode("utf-8", "replace"))
+    if checksum % 2:
         return case
-    id, code = known[chance // 2 % len(known)]
+    id, code = existing[checksum // 2 % len(existing)]
     if "verifications/{id}" in case.operation.path:
         case.path_parameters["id"] = id
     if isinstance(case.body, dict):
-        right = {"verification": id, "phone": PHONE, "code": code if chance // 64 % 2 else "0"}
+        right = {"verification": id, "phone": PHONE, "code": code if checksum // 64 % 2 else "0"}
         case.body.update({name: value for name, value in right.items() if name in case.body})
     return case
 
 
 @pytest.fixture
-def open_ones(configure: Callable[..., None]) -> None:
+def existing_verifications(configure: Callable[..., None]) -> None:
     """Verifications in every state, most of them open."""
     configure(LIMITS=NO_LIMITS)
     started = [verifications.start(PHONE) for _ in range(10)]
@@ -113,70 +117,75 @@ def open_ones(configure: Callable[..., None]) -> None:
     Verification.objects.filter(id=started[3].id).update(
         created_at=past, expires_at=past + timedelta(seconds=300)
     )
-    known[:] = [(str(one.id), sent.code) for one, sent in zip(started, outbox, strict=True)]
+    existing[:] = [
+        (str(verification.id), sent.code)
+        for verification, sent in zip(started, outbox, strict=True)
+    ]
 
 
 @pytest.fixture
-def staff(open_ones: None) -> dict[str, str]:
-    """The headers of somebody who may see everything."""
+def staff(existing_verifications: None) -> dict[str, str]:
+    """The headers of a member of the staff who may see everything."""
     get_user_model().objects.create_superuser("chief", password="secret")
     BalanceReading.objects.create(balance=5, currency="Rub")
     return {"Authorization": f"Basic {b64encode(b'chief:secret').decode()}"}
 
 
 def codes_of(operation: dict[str, Any], status: int) -> list[str]:
-    """The codes of errors that the schema names for an operation and a status."""
+    """Return the error codes that the schema lists for an operation and a status."""
     described = operation["responses"][str(status)]["content"]["application/json"]
     return [example["value"]["code"] for example in described["examples"].values()]
 
 
-def told_codes(ctx: Any, response: Any, case: Any) -> None:
-    """The code of an error is one that the schema names."""
+def check_error_code(ctx: Any, response: Any, case: Any) -> None:
+    """Assert that the schema lists the code of an error."""
     operation = case.operation.definition.raw
     if response.status_code >= 400 and str(response.status_code) in operation["responses"]:
         assert response.json()["code"] in codes_of(operation, response.status_code)
 
 
 def is_sendable(case: Any) -> bool:
-    """The client of the tests makes forms of fields alone; JSON may be anything."""
+    """Return whether the test client can send a body: a form must be made of fields."""
     return case.media_type == "application/json" or not isinstance(
         case.body, (bool, int, float, NoneType)
     )
 
 
 @pytest.fixture
-def unlimited(open_ones: None, configure: Callable[..., None]) -> None:
+def unlimited(existing_verifications: None, configure: Callable[..., None]) -> None:
     configure(LIMITS=NO_LIMITS, RESEND_AFTER=0, MAX_SENDS=30000, MAX_ATTEMPTS=30000)
 
 
 @pytest.fixture
-def limited(open_ones: None, configure: Callable[..., None]) -> None:
+def limited(existing_verifications: None, configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["3/10m"], "ip": ["20/h"], "phone_guesses": ["15/d"]})
 
 
 @schema.parametrize()
 @quickly
-def test_without_limits_the_answers_are_those_of_the_schema(case: Any, unlimited: None) -> None:
+def test_without_limits_the_answers_follow_the_schema(case: Any, unlimited: None) -> None:
     assume(is_sendable(case))
-    case.call_and_validate(additional_checks=[told_codes])
+    case.call_and_validate(additional_checks=[check_error_code])
 
 
 @schema.parametrize()
 @quickly
-def test_with_limits_the_answers_are_those_of_the_schema(case: Any, limited: None) -> None:
+def test_with_limits_the_answers_follow_the_schema(case: Any, limited: None) -> None:
     assume(is_sendable(case))
-    case.call_and_validate(additional_checks=[told_codes])
+    case.call_and_validate(additional_checks=[check_error_code])
 
 
 @schema.include(operation_id_regex="staff").parametrize()
 @quickly
-def test_for_staff_the_answers_are_those_of_the_schema(case: Any, staff: dict[str, str]) -> None:
-    # It makes up a wrong session beside the right password.
+def test_for_staff_the_answers_follow_the_schema(case: Any, staff: dict[str, str]) -> None:
+    # This check sends an invalid session together with the right password.
     excluded = [schemathesis.specs.openapi.checks.ignored_auth]
-    case.call_and_validate(headers=staff, additional_checks=[told_codes], excluded_checks=excluded)
+    case.call_and_validate(
+        headers=staff, additional_checks=[check_error_code], excluded_checks=excluded
+    )
 
 
-def test_what_no_schema_asks_for_is_described_too(site: Site) -> None:
+def test_the_schema_lists_errors_of_unusual_requests(site: Site) -> None:
     for path, operations in schema.raw_schema["paths"].items():
         for method, operation in operations.items():
             address = path.replace("{id}", "1")

@@ -1,6 +1,4 @@
-"""The pages and their addresses against requests that no browser sends: never a fault, nobody is
-rung by them.
-"""
+"""Requests to the pages that no browser sends: no unhandled exception, and nobody is rung."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from django_voicepassword.testing import Sent
 from django_voicepassword.web.session import SESSION_KEY
 from tests.hostile import strategies as hostile
 from tests.hostile.browser import FORM, TOKEN, Browser
-from tests.hostile.mutations import STRANGE_PARAMETERS
+from tests.hostile.hostile_callbacks import STRANGE_PARAMETERS
 from tests.hostile.site import Answer, Site
 
 PHONE = "+7 916 123-45-67"
@@ -79,8 +77,8 @@ BODIES = [
         b'{"phone": ["+79161234567"]}',
     ),
 ]
-# No charset: a form that names another than UTF-8 fails in Django itself, before any view and in
-# its error pages too.
+# Without a charset but UTF-8: for a form with another one Django itself fails, before any view and
+# in its error pages too.
 CONTENT_TYPES = [
     *(
         "",
@@ -140,13 +138,13 @@ def browser(request: pytest.FixtureRequest, site: Site, configure: Callable[...,
     if request.param == "user with a number":
         user = get_user_model().objects.create(username="someone")
         VerifiedPhone.objects.create(user=user, phone="79161234567")
-        found = Browser(site, user)
-        assert found.post("/auth/confirm/").status == 302
-        return found
-    found = Browser(site)
+        browser = Browser(site, user)
+        assert browser.post("/auth/confirm/").status == 302
+        return browser
+    browser = Browser(site)
     if request.param == "at the code":
-        assert found.post("/auth/login/", {"phone": PHONE}).status == 302
-    return found
+        assert browser.post("/auth/login/", {"phone": PHONE}).status == 302
+    return browser
 
 
 def check(answer: Answer) -> None:
@@ -216,7 +214,7 @@ def test_no_session_id_does_harm(
     site: Site, settings: Any, tmp_path: Any, engine: str, cookie: str
 ) -> None:
     if connection.vendor == "postgresql" and "\\000" in cookie and engine.endswith("db"):
-        pytest.skip("Django's sessions ask PostgreSQL for it as it is: its own pages fail too")
+        pytest.skip("Django's sessions pass NUL to PostgreSQL: Django's own pages fail too")
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     settings.SESSION_FILE_PATH = str(tmp_path)
     browser = Browser(Site())
@@ -225,16 +223,18 @@ def test_no_session_id_does_harm(
         check(browser.get(f"/auth/{page}"))
         browser.cookies["sessionid"] = cookie
         check(browser.post(f"/auth/{page}", {"phone": PHONE, "code": "1234"}))
-    assert {one.name for one in tmp_path.iterdir() if not one.name.startswith("sessionid")} == set()
+    assert [path for path in tmp_path.iterdir() if not path.name.startswith("sessionid")] == []
 
 
-@pytest.mark.parametrize("held", [None, 1, [], {}, "x", "\x00", "\ud800", "x" * 10000, ["a"], True])
-def test_an_odd_session_is_one_without_a_verification(site: Site, held: Any) -> None:
+@pytest.mark.parametrize(
+    "value", [None, 1, [], {}, "x", "\x00", "\ud800", "x" * 10000, ["a"], True]
+)
+def test_an_invalid_session_value_counts_as_no_verification(site: Site, value: Any) -> None:
     user = get_user_model().objects.create(username="someone")
     browser = Browser(site, user)
     session = Session.objects.get(session_key=browser.cookies["sessionid"])
-    kept = {**session.get_decoded(), SESSION_KEY: held, "voicepassword_confirmed": held}
-    session.session_data = Session.get_session_store_class()().encode(kept)
+    values = {**session.get_decoded(), SESSION_KEY: value, "voicepassword_confirmed": value}
+    session.session_data = Session.get_session_store_class()().encode(values)
     session.save()
     for page in PAGES:
         check(browser.get(f"/auth/{page}"))
@@ -258,10 +258,10 @@ def test_no_path_does_harm(site: Site, path: str) -> None:
         "0" * 32,
         "{" + "0" * 32 + "}",
     ):
-        given_path = path.format(odd.encode("utf-8", "surrogatepass").decode("latin-1"))
+        address = path.format(odd.encode("utf-8", "surrogatepass").decode("latin-1"))
         for method in ("GET", "POST"):
             answer = site.ask(
-                method, given_path, b'{"state": "BUSY", "code": "1"}', "application/json"
+                method, address, b'{"state": "BUSY", "code": "1"}', "application/json"
             )
             check(answer)
             assert answer.status in (301, 400, 404, 405, 415)
@@ -274,7 +274,7 @@ def test_no_path_does_harm(site: Site, path: str) -> None:
     st.binary(max_size=100),
     st.sampled_from(CONTENT_TYPES),
 )
-def test_no_form_of_chance_does_harm(
+def test_no_random_form_does_harm(
     site: Site, page: str, fields: list[tuple[str, str]], body: bytes, content_type: str
 ) -> None:
     browser = Browser(site)

@@ -1,4 +1,4 @@
-"""What is to be sent: exactly what was meant arrives, or nothing is sent."""
+"""Requests to the provider: exactly the intended values arrive, or nothing is sent."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from django_voicepassword.sandbox.simulator import Exchange
 from tests.hostile import strategies as hostile
 
 SECTIONS = {"capacity", "flashcall", "voice", "sms", "request"}
-#: Numbers and codes that the messages show as examples, and the counts in them.
+#: Numbers, codes and counts that error messages contain as examples.
 EXAMPLES = ("79999999999", "0123", " 4 ", " 10", " 11 ", " 15 ")
 optional = st.one_of(st.none(), hostile.values, hostile.codes, hostile.phones)
 
 
 @pytest.fixture(scope="module")
 def provider() -> Exchange:
-    """The imitated provider: it reads JSON without a line of ours."""
+    """The sandbox: it reads JSON without code of the package."""
     return Exchange("key", Decimal(10**9))
 
 
@@ -32,19 +32,17 @@ def refused_or_one_section(encode: Callable[[], dict[str, Any]], *secrets: Any) 
     try:
         body = encode()
     except protocol.InvalidRequest as error:
-        told = str(error)
+        message = str(error)
         for example in EXAMPLES:
-            told = told.replace(example, "")
-        assert not any(
-            isinstance(secret, str) and secret.isdigit() and secret in told for secret in secrets
-        )
+            message = message.replace(example, "")
+        for secret in secrets:
+            assert not (isinstance(secret, str) and secret.isdigit() and secret in message)
         return
     assert json.loads(json.dumps(body)) == body
     assert len(SECTIONS & set(body)) == 1
-    scalars = [
-        value for one in (body, *body.values()) if isinstance(one, dict) for value in one.values()
-    ]
-    assert all(isinstance(value, (str, dict)) and value != "" for value in scalars)
+    for section in (body, *body.values()):
+        if isinstance(section, dict):
+            assert all(isinstance(value, (str, dict)) and value != "" for value in section.values())
 
 
 @hostile.thorough
@@ -72,10 +70,10 @@ def test_a_voice_call_is_refused_or_has_one_section(
 
 @hostile.thorough
 @given(optional)
-def test_an_id_and_a_date_are_refused_or_sent(given_one: Any) -> None:
-    refused_or_one_section(lambda: protocol.encode_sms(given_one))
-    refused_or_one_section(lambda: protocol.encode_state(given_one))
-    refused_or_one_section(lambda: protocol.encode_daily(given_one))
+def test_an_id_and_a_date_are_refused_or_sent(value: Any) -> None:
+    refused_or_one_section(lambda: protocol.encode_sms(value))
+    refused_or_one_section(lambda: protocol.encode_state(value))
+    refused_or_one_section(lambda: protocol.encode_daily(value))
 
 
 @hostile.thorough
@@ -116,11 +114,12 @@ def test_the_provider_reads_a_voice_call_as_it_was_meant(
 
 @hostile.thorough
 @given(hostile.phones)
-def test_the_provider_reads_a_text_as_it_was_meant(provider: Exchange, number: str) -> None:
+def test_the_provider_reads_an_sms_as_it_was_meant(provider: Exchange, number: str) -> None:
     reply, _ = provider.send(protocol.encode_flash_call(number))
-    told, _ = provider.send(protocol.encode_sms(str(reply["id"])))
+    sms_reply, _ = provider.send(protocol.encode_sms(str(reply["id"])))
     assert provider.calls[-1].follows == reply["id"]
-    assert protocol.parse_send(json.dumps(told, ensure_ascii=False).encode()).code == reply["code"]
+    parsed = protocol.parse_send(json.dumps(sms_reply, ensure_ascii=False).encode())
+    assert parsed.code == reply["code"]
 
 
 @hostile.thorough

@@ -1,4 +1,7 @@
-"""Rows of daily statistics: the fast way reads what the slow way reads, and keeps no more."""
+"""Rows of the daily statistics: the fast reader returns the same as the slow one.
+
+It caches no long values.
+"""
 
 from __future__ import annotations
 
@@ -21,26 +24,26 @@ from tests.daily_row import USUAL_ROW
 from tests.hostile import strategies as hostile
 
 SECRET = "theSecretKeyOfTheAccount"
-odd = st.one_of(
+unusual = st.one_of(
     hostile.values,
     st.sampled_from(
         [*USUAL_ROW.values(), SECRET, f"id79990000001x{SECRET}", "+7 999 000-00-01    "]
     ),
 )
 rows = st.fixed_dictionaries(
-    {name: st.one_of(st.just(value), st.just(value), odd) for name, value in USUAL_ROW.items()},
-    optional={"more": odd, "code": odd},
+    {name: st.one_of(st.just(value), st.just(value), unusual) for name, value in USUAL_ROW.items()},
+    optional={"more": unusual, "code": unusual},
 )
 
 
-def slowly(row: Any) -> DailyRow | None:
+def read_slowly(row: Any) -> DailyRow | None:
     try:
         return row_of(parse_report(row, SECRET))
     except UnreadableReply:
         return None
 
 
-def quickly(reader: RowReader, row: Any) -> DailyRow | None:
+def read_fast(reader: RowReader, row: Any) -> DailyRow | None:
     try:
         return reader.read(row)
     except UnreadableReply:
@@ -48,7 +51,7 @@ def quickly(reader: RowReader, row: Any) -> DailyRow | None:
 
 
 def comparable(row: DailyRow | None) -> Any:
-    """A date is text where it was read quickly; a payload is JSON."""
+    """Decode the payload, and the date if the fast reader left it as text."""
     if row is None:
         return None
     date = read_date(row.date) if isinstance(row.date, str) else row.date
@@ -57,10 +60,10 @@ def comparable(row: DailyRow | None) -> Any:
 
 @hostile.thorough
 @given(st.lists(rows, min_size=1, max_size=5))
-def test_the_fast_way_reads_what_the_slow_way_reads(many: list[dict[str, Any]]) -> None:
+def test_the_fast_reader_returns_the_same_as_the_slow_one(many: list[dict[str, Any]]) -> None:
     reader = RowReader(SECRET)
     for row in [USUAL_ROW, *many, *many]:
-        assert comparable(quickly(reader, row)) == comparable(slowly(row))
+        assert comparable(read_fast(reader, row)) == comparable(read_slowly(row))
 
 
 @hostile.thorough
@@ -68,18 +71,21 @@ def test_the_fast_way_reads_what_the_slow_way_reads(many: list[dict[str, Any]]) 
     hostile.values,
     st.lists(st.tuples(st.sampled_from([*USUAL_ROW, "more"]), hostile.values), max_size=4),
 )
-def test_no_row_raises_anything_else(value: Any, changes: list[tuple[str, Any]]) -> None:
+def test_every_row_is_read_or_refused_by_the_documented_error(
+    value: Any, changes: list[tuple[str, Any]]
+) -> None:
     reader = RowReader(SECRET)
     reader.read(USUAL_ROW)
     for row in (value, {**USUAL_ROW, **dict(changes)}, dict(changes)):
-        read = quickly(reader, row)
+        read = read_fast(reader, row)
         if read is not None:
-            assert (len(read.id), len(read.number), len(read.raw_state), len(read.service)) <= (
-                64,
-                15,
-                64,
-                64,
-            )
+            for text, longest in (
+                (read.id, 64),
+                (read.number, 15),
+                (read.raw_state, 64),
+                (read.service, 64),
+            ):
+                assert len(text) <= longest
             json.dumps(json.loads(read.payload), allow_nan=False)
 
 
@@ -102,12 +108,12 @@ def test_no_row_keeps_key_code_or_whole_number(name: str, value: str) -> None:
     reader = RowReader(SECRET[:19])
     for row in (USUAL_ROW, {**USUAL_ROW, name: value}, {**USUAL_ROW, name: value}):
         read = reader.read(row)
-        told = f"{read.payload} {read.raw_state} {read.service}"
+        stored = f"{read.payload} {read.raw_state} {read.service}"
         for secret in (SECRET[:19], "4821", "7999000", "+7 999 000"):
-            assert secret not in told
+            assert secret not in stored
 
 
-def test_what_is_long_is_not_remembered() -> None:
+def test_long_values_are_not_cached() -> None:
     reader = RowReader()
     for number in range(50):
         reader.read({**USUAL_ROW, "service": f"{number}{'x' * 100_000}"})

@@ -1,7 +1,6 @@
-"""Callbacks as nobody should send them: the sample of the document, cut, flipped, doubled, wrapped
-and lied about.
+"""Malformed callbacks: the sample of the document, cut, flipped, repeated, wrapped and mislabeled.
 
-The same seed gives the same callbacks, so that one that did harm can be sent again.
+The same seed gives the same callbacks, so that a failure can be repeated.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from django.utils.http import parse_header_parameters
 
-from tests.hostile.spoilers import SPOILERS, flipped
+from tests.hostile.byte_mutations import BYTE_MUTATIONS, flipped
 
 SAMPLE: dict[str, str] = json.loads(
     (Path(__file__).parents[1] / "samples" / "callback.json").read_text("utf-8")
@@ -41,7 +40,7 @@ WORDS = [
     "NOT DELIVERED",
     "Успешно",
 ]
-#: Values as they stand in JSON; some of them are none.
+#: Values as text of a JSON document; some are not valid JSON.
 RAW_VALUES = [
     *(Path(__file__).parent / "corpus" / "json_values.txt").read_text("utf-8").splitlines(),
     *(json.dumps(word) for word in WORDS),
@@ -52,8 +51,9 @@ RAW_VALUES = [
 
 
 def _reads_any_charset() -> bool:
-    """The first versions of Django 5.2 fail at a parameter in a charset that is none of text,
-    before any view.
+    """Return False on the first versions of Django 5.2.
+
+    There a header parameter in a codec that is no charset fails before any view.
     """
     try:
         parse_header_parameters(f"a/b; {NO_TEXT}")
@@ -63,9 +63,9 @@ def _reads_any_charset() -> bool:
 
 
 NO_TEXT = "name*=zlib''%41"
-#: What Django itself survives of such parameters.
+#: Such parameters, if this version of Django survives them.
 STRANGE_PARAMETERS = [NO_TEXT] if _reads_any_charset() else []
-#: Where the name of a part stands. The standard library's parser is not written for all of them.
+#: Replacements for the name of a multipart part. The standard library's parser fails at some.
 NAMES = [
     'name="',
     "name=",
@@ -157,20 +157,20 @@ class Callback:
 
 
 def callbacks(count: int, seed: int = 0) -> Iterator[Callback]:
-    """``count`` of them: first every cut, flip and value, then chance."""
-    chance = random.Random(seed)
-    made = 0
-    for one in systematic():
-        if made == count:
+    """Yield ``count`` callbacks: first every cut, flip and value, then random ones."""
+    rng = random.Random(seed)
+    yielded = 0
+    for callback in systematic():
+        if yielded == count:
             return
-        made += 1
-        yield one
-    for _ in range(count - made):
-        yield by_chance(chance)
+        yielded += 1
+        yield callback
+    for _ in range(count - yielded):
+        yield by_chance(rng)
 
 
 def systematic() -> Iterator[Callback]:
-    for kind, body in whole(SAMPLE).items():
+    for kind, body in encodings(SAMPLE).items():
         for length in range(len(body) + 1):
             yield Callback(body[:length], kind)
             yield Callback(body[length:], kind)
@@ -180,19 +180,19 @@ def systematic() -> Iterator[Callback]:
             yield Callback(flipped(body, place, bit))
     for key in KEYS:
         for value in RAW_VALUES:
-            yield Callback(written({**quoted(SAMPLE), f'"{key}"': value}))
+            yield Callback(json_object({**quoted(SAMPLE), f'"{key}"': value}))
     for content_type in CONTENT_TYPES:
-        for body in whole(SAMPLE).values():
+        for body in encodings(SAMPLE).values():
             yield Callback(body, content_type)
     yield from (Callback(body, environ=environ) for environ in ENVIRONMENTS)
     for name in NAMES:
-        parts = whole(SAMPLE)[MULTIPART].replace(b'name="state"', name.encode())
+        parts = encodings(SAMPLE)[MULTIPART].replace(b'name="state"', name.encode())
         yield Callback(parts, MULTIPART)
         yield Callback(parts, f"{MULTIPART}; {name}")
 
 
-def whole(values: dict[str, Any]) -> dict[str, bytes]:
-    """A report in the forms in which it may come: content type -> body."""
+def encodings(values: dict[str, Any]) -> dict[str, bytes]:
+    """Encode a report in each accepted form; return content type -> body."""
     parts = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
         for key, value in values.items()
@@ -209,7 +209,7 @@ def quoted(values: dict[str, Any]) -> dict[str, str]:
     return {json.dumps(key): json.dumps(value) for key, value in values.items()}
 
 
-def written(values: dict[str, str] | list[tuple[str, str]]) -> bytes:
+def json_object(values: dict[str, str] | list[tuple[str, str]]) -> bytes:
     pairs = values.items() if isinstance(values, dict) else values
     return ("{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}").encode(
         "utf-8", "surrogatepass"
@@ -217,20 +217,20 @@ def written(values: dict[str, str] | list[tuple[str, str]]) -> bytes:
 
 
 def by_chance(chance: random.Random) -> Callback:
-    """A report with odd values in an odd order, in one of three forms, then spoilt a few times."""
+    """Return a report with odd values in random order and encoding, then damaged a few times."""
     values = [(f'"{key}"', json.dumps(value)) for key, value in SAMPLE.items()]
     values.append(('"state"', json.dumps(chance.choice(WORDS))))
     for _ in range(chance.randrange(5)):
         values.append((f'"{chance.choice(KEYS)}"', chance.choice(RAW_VALUES)))
     chance.shuffle(values)
     del values[chance.randrange(1, len(values) + 1) :]
-    kind, body = JSON, written(values)
+    kind, body = JSON, json_object(values)
     if chance.random() < 0.4:
         kind, body = chance.choice(
-            [*whole({key.strip('"'): value.strip('"') for key, value in values}).items()]
+            [*encodings({key.strip('"'): value.strip('"') for key, value in values}).items()]
         )
     for _ in range(chance.choice([0, 0, 1, 1, 2, 4])):
-        body = chance.choice(SPOILERS)(chance, body)
+        body = chance.choice(BYTE_MUTATIONS)(chance, body)
     content_type = chance.choice(CONTENT_TYPES) if chance.random() < 0.2 else kind
     environ = chance.choice(ENVIRONMENTS) if chance.random() < 0.1 else {}
     if chance.random() < 0.05:

@@ -1,4 +1,4 @@
-"""What may happen to bytes on their way."""
+"""Random damage to bytes: flips, cuts, repetitions, other encodings, compression, padding."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _compress(chance: random.Random, body: bytes) -> bytes:
 
 
 def _swell(chance: random.Random, body: bytes) -> bytes:
-    """Around the limit of 64 KiB, from both sides."""
+    """Pad to a length around the limit of 64 KiB."""
     filling = chance.choice(
         [b" ", b"\n", b"x", b"\x00", b'"', b"{", b"&a=b", b"\\", b"9", b"--b\r\n"]
     )
@@ -79,7 +79,7 @@ def _swell(chance: random.Random, body: bytes) -> bytes:
     return body + padding if chance.random() < 0.5 else padding + body
 
 
-SPOILERS: list[Callable[[random.Random, bytes], bytes]] = [
+BYTE_MUTATIONS: list[Callable[[random.Random, bytes], bytes]] = [
     *(
         _flip,
         _flip,
