@@ -1,12 +1,11 @@
-"""Modules of the package are changed in a copy of the tree, one place at a time, and their tests
-are to notice.
+"""Changes modules of the package in a copy of the tree, one place at a time; their tests must fail.
 
-python -m tests.mutation                     # all: the table of tests/README.md
-python -m tests.mutation limits              # one module
-python -m tests.mutation limits --again      # what nobody noticed last time
-python -m tests.mutation --processes 2       # two copies at once
+python -m tests.mutation                      # all modules: the table of tests/README.md
+python -m tests.mutation limits/rates         # one module
+python -m tests.mutation limits/rates --again # only the mutants that survived last time
+python -m tests.mutation --processes 2        # two copies at once
 
-It needs ``pip install -e '.[test,mutation]'``. What was seen is kept in ``var/mutation/``.
+It needs ``pip install -e '.[test,mutation]'``. The outcomes are stored in ``var/mutation/``.
 """
 
 from __future__ import annotations
@@ -19,63 +18,96 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from tests.mutation.explained import EXPLAINED
 from tests.mutation.modules import TESTS
 
 ROOT = Path(__file__).parents[2]
-KEPT = ROOT / "var" / "mutation"
-#: What a copy can do without.
-SPARE = shutil.ignore_patterns(".*", "var", "build", "dist", "*.egg-info", "__pycache__")
-
-Seen = list[dict[str, Any]]
+STORED = ROOT / "var" / "mutation"
+NOT_COPIED = shutil.ignore_patterns(".*", "var", "build", "dist", "*.egg-info", "__pycache__")
 
 
-def change(name: str, folders: list[Path], wanted: list[str]) -> Seen:
-    """Each change of a module, or those ``wanted``, with the outcome of its tests."""
+class Outcome(TypedDict):
+    """A mutant, and ``passed``, ``failed`` or ``timeout``: what its tests did."""
+
+    module: str
+    outcome: str
+    line: int
+    definition: str
+    before: str
+    after: str
+
+
+def run_workers(name: str, copies: list[Path], only: list[str]) -> list[Outcome]:
+    """Try the mutants of a module, or those in ``only``, with one worker for each copy."""
     workers = []
-    for part, folder in enumerate(folders):
-        # What a test starts is to find the copy too, and what it leaves goes with the copy.
-        environment = {**os.environ, "PYTHONPATH": str(folder), "TMPDIR": str(folder.parent)}
-        command = [
-            sys.executable,
-            "-m",
-            "tests.mutation.worker",
-            name,
-            str(part),
-            str(len(folders)),
-            json.dumps(wanted),
-        ]
+    for part, copy in enumerate(copies):
+        # Processes that a test starts must import the copy, and leave their files beside it.
+        environment = {**os.environ, "PYTHONPATH": str(copy), "TMPDIR": str(copy.parent)}
+        program = [sys.executable, "-m", "tests.mutation.worker"]
+        arguments = [name, str(part), str(len(copies)), json.dumps(only)]
         workers.append(
             subprocess.Popen(
-                command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+                [*program, *arguments],
+                cwd=copy,
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
             )
         )
-    seen: Seen = []
+    outcomes: list[Outcome] = []
     for worker in workers:
         assert worker.stdout is not None
-        seen += [json.loads(line) for line in worker.stdout]
+        outcomes += [json.loads(line) for line in worker.stdout]
         if worker.wait() != 0:
             raise SystemExit(f"{name}: the worker failed")
-    return sorted(seen, key=lambda one: (one["line"], one["after"]))
+    return sorted(outcomes, key=lambda outcome: (outcome["line"], outcome["after"]))
 
 
-def text_of(one: dict[str, Any]) -> str:
-    return f"{one['before']} => {one['after']}"
+def change_of(outcome: Outcome) -> str:
+    return f"{outcome['before']} => {outcome['after']}"
 
 
-def survivors(seen: Seen) -> Seen:
-    return [one for one in seen if one["outcome"] == "passed"]
+def survivors(outcomes: list[Outcome]) -> list[Outcome]:
+    return [outcome for outcome in outcomes if outcome["outcome"] == "passed"]
 
 
-def reason(one: dict[str, Any]) -> str:
-    """Why no test can notice it; empty where nobody wrote why."""
-    known = EXPLAINED.get(one["module"], ())
-    return next(
-        (why for before, after, why in known if before in one["before"] and after in one["after"]),
-        "",
-    )
+def reason(outcome: Outcome) -> str:
+    """Return why no test can notice a mutant; empty if ``explained`` has no reason."""
+    for before, after, why in EXPLAINED.get(outcome["module"], ()):
+        if before in outcome["before"] and after in outcome["after"]:
+            return why
+    return ""
+
+
+def try_module(name: str, copies: list[Path], again: bool) -> list[Outcome]:
+    """Try a module and store the outcomes; with ``again`` only those that survived last time."""
+    path = STORED / f"{name.replace('/', '.')}.json"
+    before: list[Outcome] = json.loads(path.read_text("utf-8")) if again else []
+    only = [change_of(outcome) for outcome in survivors(before)]
+    outcomes = [] if again and not only else run_workers(name, copies, only)
+    tried = {change_of(outcome) for outcome in outcomes}
+    outcomes += [outcome for outcome in before if change_of(outcome) not in tried]
+    path.write_text(json.dumps(outcomes, ensure_ascii=False, indent=1), "utf-8")
+    return outcomes
+
+
+def print_survivors(name: str, outcomes: list[Outcome]) -> None:
+    for outcome in survivors(outcomes):
+        place = f"{name}.py:{outcome['line']} {outcome['definition']}"
+        why = reason(outcome) or "NOT EXPLAINED"
+        print(f"{place}: {change_of(outcome)}  # {why}", flush=True)
+
+
+def table(rows: list[tuple[str, int, int, int]]) -> str:
+    """Format the rows (module, mutants, killed, explained) for tests/README.md, with their sum."""
+    total = ("all", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True)))
+    lines = ["| module | mutants | killed | | survive, explained |", "|---|---:|---:|---:|---:|"]
+    for name, count, killed, explained in [*rows, total]:
+        share = f"{killed / max(count, 1):.1%}"
+        lines.append(f"| `{name}` | {count} | {killed} | {share} | {explained} |")
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -83,43 +115,23 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("modules", nargs="*", metavar="module", help=", ".join(TESTS))
-    parser.add_argument("--again", action="store_true", help="only what nobody noticed last time")
+    parser.add_argument("--again", action="store_true", help="only what survived last time")
     parser.add_argument("--processes", type=int, default=1)
-    given = parser.parse_args()
-    KEPT.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    STORED.mkdir(parents=True, exist_ok=True)
     rows, unexplained = [], 0
     with tempfile.TemporaryDirectory(prefix="voicepassword-mutation-") as folder:
-        copies = [Path(folder) / str(number) / "tree" for number in range(given.processes)]
+        copies = [Path(folder) / str(number) / "tree" for number in range(options.processes)]
         for copy in copies:
-            shutil.copytree(ROOT, copy, ignore=SPARE)
-        for name in given.modules or TESTS:
-            kept = KEPT / f"{name.replace('/', '.')}.json"
-            before: Seen = json.loads(kept.read_text("utf-8")) if given.again else []
-            wanted = [text_of(one) for one in survivors(before)]
-            seen = change(name, copies, wanted) if wanted or not given.again else []
-            told = {text_of(one) for one in seen}
-            seen += [one for one in before if text_of(one) not in told]
-            kept.write_text(json.dumps(seen, ensure_ascii=False, indent=1), "utf-8")
-            for one in survivors(seen):
-                unexplained += not reason(one)
-                print(
-                    f"{name}.py:{one['line']} {one['definition']}: {text_of(one)}  # {reason(one) or 'NOT EXPLAINED'}",
-                    flush=True,
-                )
-            rows.append(
-                (
-                    name,
-                    len(seen),
-                    len(seen) - len(survivors(seen)),
-                    sum(bool(reason(one)) for one in survivors(seen)),
-                )
-            )
-    print("| module | mutants | killed | | survive, explained |\n|---|---:|---:|---:|---:|")
-    for name, total, killed, explained in [
-        *rows,
-        ("all", *(sum(row[at] for row in rows) for at in (1, 2, 3))),
-    ]:
-        print(f"| `{name}` | {total} | {killed} | {killed / max(total, 1):.1%} | {explained} |")
+            shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
+        for name in options.modules or TESTS:
+            outcomes = try_module(name, copies, options.again)
+            print_survivors(name, outcomes)
+            survived = survivors(outcomes)
+            explained = sum(bool(reason(outcome)) for outcome in survived)
+            unexplained += len(survived) - explained
+            rows.append((name, len(outcomes), len(outcomes) - len(survived), explained))
+    print(table(rows))
     return 1 if unexplained else 0
 
 

@@ -1,147 +1,163 @@
-"""Changes that no test can notice, and why: (what stands there, what would stand there, the
-reason), parts of lines.
+"""Mutants that no test can notice, and why.
+
+Each entry: a part of the line as it is, a part of the changed line, the reason.
 """
 
 from __future__ import annotations
 
+_SPEED = "for speed alone"
+_BY_CHOICE = "a size by choice"
+_SECRETS = "the tests in secrets/ notice it"
+_SAME_MOMENT = "the default is the same moment, but for microseconds"
+_FOR_DEVELOPERS = "a message for developers"
+_NO_NUMBER = "neither text is a number"
+_NOT_WRITTEN = "nobody writes into it"
+
 EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "limits/rates": (
+        ("@lru_cache(maxsize=256)", "", _SPEED),
+        ("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),
+    ),
+    "limits/counters": (
+        ("PURGE_BATCH = 1000", "PURGE_BATCH = ", _BY_CHOICE),
+        ("RETURNING", "XX, ", "a name for a column that is read by its position"),
+        ("strict=True", "strict=False", "a row has as many values as there are fields"),
+    ),
     "limits/reservations": (
-        ("PURGE_BATCH = 1000", "PURGE_BATCH = ", "a size by choice"),
-        ("@lru_cache(maxsize=256)", "", "for speed alone"),
+        ("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),
         (
             "key__in=rates_by_key",
             "objects.filter().values_list",
-            "more rows are read than are looked at",
+            "it only reads more rows than it uses",
         ),
-        ("RETURNING", "XX, ", "a name for a column that is read by its place"),
-        ("strict=True", "row,)]", "a row has as many values as there are fields"),
-        ("strict=True", "strict=False", "a row has as many values as there are fields"),
     ),
     "limits/subjects": (
-        ("@dataclass(frozen=True)", "@dataclass(", "nobody writes into it"),
+        ("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),
         (
             'if error.limit == "phone" else ""',
             '"XX"',
             "the limit that refused is asked again, and refuses again",
         ),
         ("raise", "pass", "what follows asks the same limit again, and it refuses again"),
-        ("device_guesses", "XX", "another key, that no other counter has either"),
+        ("device_guesses", "XX", "another key that no other counter has either"),
     ),
     "transactions": (
-        ("the database cannot be used", "XX", "a sentence for developers"),
-        ("_TRIES + 1)", "_TRIES + 2)", "the last try raises"),
+        ("the database cannot be used", "XX", _FOR_DEVELOPERS),
+        ("_TRIES + 1)", "_TRIES + 2)", "the last attempt raises"),
         ('AssertionError("unreachable")', "", "unreachable, as it says"),
     ),
+    "security/masking": (
+        ("_PLAIN_KEYS", "", f"{_SPEED}: the other branch does not change these values"),
+        ("length + 4096", "length + 409", _BY_CHOICE),
+        ("[:64]", "", f"{_BY_CHOICE}, much longer than a number"),
+        ("own_number = next", '"XX")', "XX has no digits to search for"),
+        ('return ""', "return None", "neither is a country code"),
+        ("phonenumbers.parse(", "XX", "letters before the plus are not read"),
+    ),
+    "verifications/sending": (
+        ("@sensitive", "", _SECRETS),
+        ("@translate_database_errors", "", "the tests in faults/ notice it: see the promises"),
+        ("created_at=now", "", _SAME_MOMENT),
+        ("force_insert=True", "", _SPEED),
+        ("known_calls = [call]", "pass", _SPEED),
+        (
+            "leaves_to_workers",
+            "",
+            "the tests in api/ notice it: they see the state of a call that was placed meanwhile",
+        ),
+        (
+            "check_open(verification)",
+            "pass",
+            "resend checks before and after its count; without a race either is enough",
+        ),
+    ),
+    "verifications/checking": (
+        ("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),
+        ("@sensitive", "", _SECRETS),
+        ("@translate_database_errors", "", "the tests in faults/ notice it: see the promises"),
+        ("update_fields", "save()", _SPEED),
+        ("another purpose", "XX", _FOR_DEVELOPERS),
+        ("from None", "pass", "no verification has no id, so that the same error is raised"),
+    ),
+    "verifications/proofs": (("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),),
+    "verifications/fixed_codes": (
+        ("created_at=now", "", _SAME_MOMENT),
+        ("force_insert=True", "", _SPEED),
+    ),
+    "calls/placing": (
+        ("@sensitive", "", _SECRETS),
+        ("logger.error(", "", "a line of the log"),
+        ("base.rstrip('/')", "XX", "no address ends in X"),
+    ),
+    "calls/outcomes": (
+        ("received_at=now", "", _SAME_MOMENT),
+        ('call.claim("", ', '"XX"', "the refusal clears the digest a moment later"),
+        (
+            "return False",
+            "return ",
+            "only if another process moves the row between claim and write: no test does that",
+        ),
+    ),
+    "calls/polling": (("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),),
+    "calls/recording": (
+        ("return {}", "return None", "neither changes anything"),
+        ("received_at=timezone.now()", "", _SAME_MOMENT),
+        ("force_insert=True", "", _SPEED),
+    ),
     "provider/protocol/json_decoder": (
-        ("_NO_BRACKETS", "", "one byte more or less is taken out that is no bracket"),
+        ("_NO_BRACKETS", "", "it removes one byte more or less that is no bracket"),
         ("self._zeros", "XX", "two letters before the first byte are neither digits nor brackets"),
         ("self._rest", "XX", "two letters before the first byte are neither digits nor brackets"),
         (
             "whole = len(chunk)",
             "",
-            "the same parity; and X is no character of JSON outside of text",
+            "the parity is the same; and X occurs in no JSON outside of a text",
         ),
-        ("chunk = chunk.replace", "XX", "letters in text are taken out a line later"),
-        ("pieces = chunk.translate", "XX", "for speed alone"),
-        ("fewer = brackets.replace", "XX", "letters are no brackets, and only those are counted"),
-        ("break", "", "for speed alone"),
-    ),
-    "security/masking": (
-        ("_PLAIN_KEYS", "", "for speed alone: the other way leaves these words as they are"),
-        ("length + 4096", "length + 409", "a size by choice"),
-        ("[:64]", "", "a size by choice, far beyond what is looked for"),
-        ("own_number = next", '"XX")', "XX has no digits to be found"),
-        ('return ""', "return None", "neither is a country code"),
-        ("phonenumbers.parse(", "XX", "letters before the plus are not read"),
+        ("chunk = chunk.replace", "XX", "the next line removes letters inside of texts"),
+        ("pieces = chunk.translate", "XX", _SPEED),
+        ("fewer = brackets.replace", "XX", "only brackets are counted, and letters are none"),
+        ("break", "", _SPEED),
     ),
     "provider/protocol/replies": (
-        ("data = data[0]", "data[ -1]", "a list of one"),
-        ("16)", "1", "a size by choice, beyond what is compared"),
+        ("data = data[0]", "data[ -1]", "the list has one item"),
+        ("16)", "1", f"{_BY_CHOICE}, longer than every text that is compared"),
         ("16)", '"XX"', "neither ok nor error, and no code"),
-        ("200)", '"XX"', "no code in it"),
+        ("200)", '"XX"', "it contains no code"),
     ),
     "provider/protocol/reports": (
-        ("_KEYS)", "6", "a size by choice, far beyond one character"),
-        ("64)", "65)", "cut once more, to 64, where it is kept"),
-        ("content_type: str", "XX", "no kind that is known, and so the body tells"),
-        ("body.lstrip", "XX", "no body of JSON begins so"),
+        ("_KEYS)", "6", f"{_BY_CHOICE}, much more than one character"),
+        ("64)", "65)", "it is cut again, to 64, where it is stored"),
+        ("content_type: str", "XX", "an unknown type, so that the body decides"),
+        ("body.lstrip", "XX", "no JSON begins with X"),
         (
             "content_type[:300]",
             "",
-            "a size by choice; and a header has no line ends where it comes from a server",
+            f"{_BY_CHOICE}; and a header from a server contains no line ends",
         ),
         ("isinstance(name, str) and", "isinstance(name, str) or", "a part with a name has bytes"),
     ),
     "provider/protocol/requests": (
-        ('"ani")', "XX", "a word in a sentence for developers"),
-        ('else ""', "XX", "neither is a number"),
+        ('"ani")', "XX", _FOR_DEVELOPERS),
+        ('else ""', "XX", _NO_NUMBER),
     ),
     "provider/protocol/daily_rows": (
-        ("secret", "XX", "without a key nothing is masked: no id has these letters"),
-        ("is_usual, cached", "True", "nothing cached is enough for the other way"),
-        ('report.number or ""', "XX", "neither is a number"),
+        ("secret", "XX", "without a key nothing is masked, and no id has these letters"),
+        ("is_usual, cached", "True", "for an unknown row the other branch returns the same"),
+        ('report.number or ""', "XX", _NO_NUMBER),
     ),
     "provider/protocol/fields": (
-        ("read_text(value, length + 1)", "length + 2", "either is more than is taken"),
-        ("_read_figure(value, 24)", "", "a size by choice, longer than any amount"),
+        ("read_text(value, length + 1)", "length + 2", "both are longer than what is accepted"),
+        ("_read_figure(value, 24)", "", f"{_BY_CHOICE}, longer than any amount"),
         (
             "_read_figure(value, 32)",
             "",
-            "a size by choice, longer than any amount or date; and XX is neither",
+            f"{_BY_CHOICE}, longer than any amount or date; and XX is neither",
         ),
         (
             "_read_figure(value, 16)",
             "",
-            "a size by choice, longer than any duration; and XX is none",
+            f"{_BY_CHOICE}, longer than any duration; and XX is none",
         ),
-    ),
-    "calls/placing": (
-        ("@sensitive", "", "secrets/ notices it"),
-        ("logger.error(", "", "a line of the log"),
-        ("force_insert=True", "", "for speed alone"),
-        (
-            'report.kind != "call"',
-            "",
-            "what is let in here by mistake changes nothing, and goes the other way",
-        ),
-        (
-            "told = CallRequest(pk=call_id",
-            "provider_id=report.id,)",
-            "no channel is not the SMS either",
-        ),
-        ("base.rstrip('/')", "XX", "no address ends in X"),
-        ("received_at=now", "", "its default is the same moment, by some microseconds"),
-        ('call.claim("", ', '"XX"', "the digest goes when the row is refused, a moment later"),
-        (
-            "return False",
-            "return ",
-            "somebody else moved the row between claim and write: a race that no test makes",
-        ),
-    ),
-    "calls/matching": (
-        ("return {}", "return None", "neither changes anything"),
-        ("received_at=timezone.now()", "", "its default is the same moment, by some microseconds"),
-    ),
-    "verifications/sending": (
-        ("@sensitive", "", "secrets/ notices it"),
-        ("@_needs_database", "", "faults/ notices it: see the promises"),
-        ("created_at=now", "", "its default is the same moment, by some microseconds"),
-        ("force_insert=True", "", "for speed alone"),
-        ("update_fields", "save()", "for speed alone"),
-        (
-            "leaves_to_workers",
-            "",
-            "api/ notices it: it tells the state of a call that was placed meanwhile",
-        ),
-        ("known_calls = [call]", "pass", "for speed alone"),
-        (
-            "_check_open(verification)",
-            "pass",
-            "resend looks before and behind its count: one does without a race",
-        ),
-        ("another purpose", "XX", "a sentence for developers"),
-        ("from None", "pass", "no verification has no id, so that the same is raised"),
-        ("total_seconds()), 1)", ", 0)", "within a second of the end alone"),
     ),
     "provider/protocol/vocabulary": (
         ('_normalize(word or "")', '_normalize(word or "XX")', "neither is a word of the document"),

@@ -1,7 +1,6 @@
-"""What is changed in a module: operators of Cosmic Ray, one replacement each, and some that it
-lacks.
+"""The mutants of a module: operators of Cosmic Ray, one replacement each, and six more.
 
-Nothing is changed that no test could see: annotations, docstrings, log lines, sentences of
+Changes that no test could notice are left out: annotations, docstrings, log lines, messages of
 exceptions, names of types.
 """
 
@@ -19,8 +18,8 @@ from cosmic_ray.operators.operator import Operator
 from cosmic_ray.operators.provider import OperatorProvider
 from parso.python.tree import Keyword, String
 
-#: Cosmic Ray replaces ``+`` by each of eleven others; one is enough, and for ``<`` the bound and
-#: the opposite.
+#: Cosmic Ray replaces ``+`` by each of eleven operators; one is enough. For ``<`` two are used: the
+#: one that includes the bound, and the opposite.
 LIBRARY = (
     "AddNot",
     "ReplaceTrueWithFalse",
@@ -58,17 +57,19 @@ LIBRARY = (
     "ReplaceComparisonOperator_IsNot_Is",
 )
 AUGMENTED = ("+=", "-=", "|=", "&=", "^=", "*=", "/=")
+#: Calls whose texts are for type checkers alone.
+_TYPING_CALLS = ("TypeVar", "ParamSpec", "cast")
 _OPENING = re.compile(r"[A-Za-z]*(?:\"\"\"|'''|\"|')")
 
 
-class _Own(Operator):
+class _OwnOperator(Operator):
     @classmethod
     def examples(cls) -> tuple[()]:
         return ()
 
 
-class SwapIn(_Own):
-    """``in`` and ``not in``."""
+class SwapIn(_OwnOperator):
+    """Swaps ``in`` and ``not in``."""
 
     def mutation_positions(self, node: Any) -> Iterator[Any]:
         if node.type == "comparison" and _words(node.children[1]) in ("in", "not in"):
@@ -80,8 +81,8 @@ class SwapIn(_Own):
         return node
 
 
-class SwapFunction(_Own):
-    """``min`` and ``max``, ``any`` and ``all``."""
+class SwapFunction(_OwnOperator):
+    """Swaps ``min`` and ``max``, ``any`` and ``all``."""
 
     OTHERS = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
@@ -94,8 +95,8 @@ class SwapFunction(_Own):
         return node
 
 
-class RemoveStatement(_Own):
-    """A call whose result nobody takes, a ``raise``, ``x += 1``, ``x[y] = z``."""
+class RemoveStatement(_OwnOperator):
+    """Removes a call whose result is unused, a ``raise``, ``x += 1``, ``x[y] = z``."""
 
     def mutation_positions(self, node: Any) -> Iterator[Any]:
         if node.type == "simple_stmt" and self._is_removable(node.children[0]):
@@ -119,8 +120,8 @@ class RemoveStatement(_Own):
         return node
 
 
-class ReturnNone(_Own):
-    """``return x`` becomes ``return None``."""
+class ReturnNone(_OwnOperator):
+    """Replaces ``return x`` by ``return None``."""
 
     def mutation_positions(self, node: Any) -> Iterator[Any]:
         if node.type == "return_stmt" and _words(node.children[1]) != "None":
@@ -131,36 +132,36 @@ class ReturnNone(_Own):
         return node
 
 
-class RemoveKeyword(_Own):
-    """``f(x, y=z)`` becomes ``f(x)``."""
+class RemoveKeyword(_OwnOperator):
+    """Replaces ``f(x, y=z)`` by ``f(x)``."""
 
     def mutation_positions(self, node: Any) -> Iterator[Any]:
-        for one in self._keywords(node):
-            yield one.start_pos, one.end_pos
+        for argument in self._keywords(node):
+            yield argument.start_pos, argument.end_pos
 
     @staticmethod
     def _keywords(node: Any) -> list[Any]:
         if node.type not in ("arglist", "trailer", "decorator"):
             return []
         return [
-            one
-            for one in node.children
-            if one.type == "argument" and _words(one.children[1]) == "="
+            child
+            for child in node.children
+            if child.type == "argument" and _words(child.children[1]) == "="
         ]
 
     def mutate(self, node: Any, index: int) -> Any:
         at = node.children.index(self._keywords(node)[index])
-        # With the comma after it: the last one leaves the comma before it, which does no harm.
+        # With the comma after it. The comma before the last argument stays, which is valid.
         has_comma = node.type == "arglist" and at + 1 < len(node.children)
         del node.children[at : at + (2 if has_comma else 1)]
         return node
 
 
-class ChangeText(_Own):
-    """``"x"`` becomes ``"XXx"``, in f-strings too."""
+class ChangeText(_OwnOperator):
+    """Replaces ``"x"`` by ``"XXx"``, in f-strings too."""
 
     def mutation_positions(self, node: Any) -> Iterator[Any]:
-        if node.type in ("string", "fstring_start") and not _is_alone(node):
+        if node.type in ("string", "fstring_start") and not _is_docstring(node):
             yield node.start_pos, node.end_pos
 
     def mutate(self, node: Any, index: int) -> Any:
@@ -178,7 +179,7 @@ OWN = (SwapIn, SwapFunction, RemoveStatement, ReturnNone, RemoveKeyword, ChangeT
 
 @dataclass(frozen=True)
 class Mutant:
-    """A module with one change. ``before`` and ``after``: what differs, each in one line."""
+    """A module with one change. ``before`` and ``after``: the lines that differ, joined."""
 
     line: int
     definition: str
@@ -188,79 +189,90 @@ class Mutant:
 
 
 def mutants(source: str) -> list[Mutant]:
-    """All changes of a module that a test could see, each once."""
+    """Return every mutant of a module that a test could notice, each once."""
     provider = OperatorProvider()
     operators = [*(provider[name]() for name in LIBRARY), *(own() for own in OWN)]
-    found: dict[str, Mutant] = {}
+    by_code: dict[str, Mutant] = {}
     line = 0
     pieces = [node.get_code() for node in get_ast(source).children]
-    # One statement of the module at a time: to parse it whole for each change takes longer than the
-    # tests.
-    for at, piece in enumerate(pieces):
+    # One top-level statement at a time: parsing the whole module for each change would take longer
+    # than the tests.
+    for index, piece in enumerate(pieces):
         for operator in operators:
-            nodes = [
-                (node, start)
-                for node in ast_nodes(get_ast(piece))
-                for start, _ in operator.mutation_positions(node)
-            ]
-            for occurrence, (node, start) in enumerate(nodes):
-                if _is_unseen(node, start) or (
-                    isinstance(operator, AddNot) and _is_negated_otherwise(node)
-                ):
-                    continue
-                changed = mutate_code(piece, operator, occurrence)
-                if changed in (None, piece) or not _compiles(changed):
-                    continue
-                code = "".join([*pieces[:at], changed, *pieces[at + 1 :]])
-                found.setdefault(
-                    code,
-                    Mutant(line + start[0], _definition(node), *_difference(piece, changed), code),
-                )
+            for node, start, changed in _changes(piece, operator):
+                code = "".join([*pieces[:index], changed, *pieces[index + 1 :]])
+                before, after = _difference(piece, changed)
+                mutant = Mutant(line + start[0], _definition(node), before, after, code)
+                by_code.setdefault(code, mutant)
         line += piece.count("\n")
-    return sorted(found.values(), key=lambda mutant: mutant.line)
+    return sorted(by_code.values(), key=lambda mutant: mutant.line)
 
 
-def _is_negated_otherwise(node: Any) -> bool:
-    """``not a == b`` is ``a != b``, and ``not not a`` is ``a``."""
+def _changes(piece: str, operator: Any) -> Iterator[tuple[Any, tuple[int, int], str]]:
+    """Yield the node, its position and the changed text for each use of an operator."""
+    places = [
+        (node, start)
+        for node in ast_nodes(get_ast(piece))
+        for start, _ in operator.mutation_positions(node)
+    ]
+    for occurrence, (node, start) in enumerate(places):
+        if _is_unnoticeable(node, start):
+            continue
+        if isinstance(operator, AddNot) and _has_own_negation(node):
+            continue
+        try:
+            changed = mutate_code(piece, operator, occurrence)
+        except AttributeError:
+            # Cosmic Ray cannot replace a dotted name in ``except (module.Error, …)``.
+            continue
+        if changed not in (None, piece) and _compiles(changed):
+            yield node, start, changed
+
+
+def _has_own_negation(node: Any) -> bool:
+    """Return whether another operator negates it: ``not a == b`` is the same as ``a != b``."""
     condition = node.children[2] if node.type == "test" else node.children[1]
     return condition.type in ("comparison", "not_test") and len(condition.children) < 4
 
 
-def _is_unseen(node: Any, start: tuple[int, int]) -> bool:
-    leaf = (
-        node
-        if not hasattr(node, "children")
-        else node.get_leaf_for_position(start, include_prefixes=True)
-    )
-    is_text = leaf.type in ("string", "fstring_start")
-    one = leaf
-    while one.parent is not None:
-        above = one.parent
-        if above.type == "annassign" and one is above.children[1]:
+def _is_unnoticeable(node: Any, start: tuple[int, int]) -> bool:
+    """Return whether no test could notice a change at this place."""
+    leaf = node
+    if hasattr(node, "children"):
+        leaf = node.get_leaf_for_position(start, include_prefixes=True)
+    child = leaf
+    while child.parent is not None:
+        if _is_annotation(child) or _is_in_unnoticeable_statement(child.parent):
             return True
-        if above.type == "tfpdef" and one is above.children[-1]:
+        if leaf.type in ("string", "fstring_start") and _is_unnoticeable_text(leaf, child.parent):
             return True
-        if above.type == "funcdef" and _words(one.get_previous_sibling() or one) == "->":
-            return True
-        if above.type == "simple_stmt" and (text := above.get_code().strip()).startswith(
-            ("logger.", "__all__")
-        ):
-            return True
-        if (
-            above.type == "atom_expr"
-            and _words(above.children[0]) in ("TypeVar", "ParamSpec", "cast")
-            and is_text
-        ):
-            return True
-        if (
-            above.type == "raise_stmt"
-            and is_text
-            and (" " in _whole_text(leaf) or "AssertionError" in above.get_code())
-        ):
-            return True
-        if above.type == "simple_stmt" and re.match(r"\w+ = (TypeVar|ParamSpec)\(", text):
-            return True
-        one = above
+        child = child.parent
+    return False
+
+
+def _is_annotation(node: Any) -> bool:
+    parent = node.parent
+    if parent.type == "annassign":
+        return node is parent.children[1]
+    if parent.type == "tfpdef":
+        return node is parent.children[-1]
+    return parent.type == "funcdef" and _words(node.get_previous_sibling() or node) == "->"
+
+
+def _is_in_unnoticeable_statement(parent: Any) -> bool:
+    """Return whether it is a log line, ``__all__`` or the definition of a type variable."""
+    if parent.type != "simple_stmt":
+        return False
+    code = parent.get_code().strip()
+    return bool(re.match(r"logger\.|__all__|\w+ = (TypeVar|ParamSpec)\(", code))
+
+
+def _is_unnoticeable_text(leaf: Any, parent: Any) -> bool:
+    """Return whether a text is a type for ``cast``, or the message of an exception."""
+    if parent.type == "atom_expr":
+        return _words(parent.children[0]) in _TYPING_CALLS
+    if parent.type == "raise_stmt":
+        return " " in _whole_text(leaf) or "AssertionError" in parent.get_code()
     return False
 
 
@@ -268,8 +280,8 @@ def _whole_text(leaf: Any) -> str:
     return (leaf.parent if leaf.type == "fstring_start" else leaf).get_code()
 
 
-def _is_alone(node: Any) -> bool:
-    """A docstring, or what stands for one."""
+def _is_docstring(node: Any) -> bool:
+    """Return whether a text is a statement of its own."""
     return node.parent.type == "simple_stmt" or node.parent.type == "file_input"
 
 
@@ -295,7 +307,7 @@ def _compiles(code: str) -> bool:
 
 
 def _difference(source: str, code: str) -> tuple[str, str]:
-    """The lines that differ, joined."""
+    """Return the lines that differ, joined."""
     old, new = source.splitlines(), code.splitlines()
     while old and new and old[0] == new[0]:
         del old[0], new[0]
