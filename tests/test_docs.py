@@ -112,7 +112,7 @@ def test_a_sample_in_a_format_is_valid(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("page", pages())
-def test_links_lead_somewhere(page: str) -> None:
+def test_links_have_targets(page: str) -> None:
     assert not reference.broken(page)
 
 

@@ -1,4 +1,4 @@
-"""Fences of Markdown pages, each with the file and the line that a failing test names."""
+"""The code blocks of the Markdown pages, each with the file and line that a failing test names."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Sample:
-    """``line`` is that of the first line of ``text`` in the page; ``language`` is what stands
-    behind the fence.
-    """
+    """A code block. ``line``: of the first line of ``text``; ``language``: as the fence says."""
 
     page: str
     line: int
@@ -27,7 +25,7 @@ class Sample:
         return f"{self.page}:{self.line}"
 
     def fail(self, message: str) -> AssertionError:
-        """An error that names file and line, where the message does not do so already."""
+        """Return an error that names file and line, unless the message does so already."""
         return AssertionError(
             message if message.startswith(self.page) else f"{self.where}: {message}"
         )
@@ -35,7 +33,7 @@ class Sample:
 
 @lru_cache
 def pages() -> list[str]:
-    """The pages by their paths, README.md first."""
+    """Return the paths of the pages, README.md first."""
     return [
         "README.md",
         *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
@@ -44,15 +42,17 @@ def pages() -> list[str]:
 
 @lru_cache
 def samples(page: str) -> list[Sample]:
-    """Every block of code of a page, in its order; directives of Sphinx are none."""
+    """Return every code block of a page in order, without Sphinx directives."""
     tokens = MarkdownIt("commonmark").parse((ROOT / page).read_text())
-    found = []
+    blocks = []
     for token in tokens:
         if token.type == "fence" and not token.info.startswith("{"):
-            found.append(Sample(page, (token.map or [0])[0] + 2, token.info.strip(), token.content))
+            blocks.append(
+                Sample(page, (token.map or [0])[0] + 2, token.info.strip(), token.content)
+            )
         elif token.type == "code_block":
-            found.append(Sample(page, (token.map or [0])[0] + 1, "indented", token.content))
-    return found
+            blocks.append(Sample(page, (token.map or [0])[0] + 1, "indented", token.content))
+    return blocks
 
 
 def all_samples() -> list[Sample]:

@@ -1,6 +1,4 @@
-"""What each program of a command line is made to do: run, run with a person at the other end, or
-checked only.
-"""
+"""How each program of a command line is run here, and which programs are only checked."""
 
 from __future__ import annotations
 
@@ -21,30 +19,28 @@ from tests.docs_samples.shell import Command, fits
 if TYPE_CHECKING:
     from tests.docs_samples.walk import Walk
 
-#: Programs that are not run, and why. That they ask for what the project has is checked.
+#: Programs that are not run, and why. Their arguments are checked against the project.
 NOT_EXECUTED = {
-    "pip": "installs from a network; its packages and extras are looked up in setup.cfg",
-    "make": "starts the demo and the tests, which have tests of their own; its targets and variables are looked up",
-    "docker": "starts servers; its files are looked up",
-    "systemctl": "is the machine's; its units are looked up in the page",
+    "pip": "needs a network; its packages and extras must be in setup.cfg",
+    "make": "starts the demo and the tests, which have their own tests; its targets must exist",
+    "docker": "starts servers; its files must exist",
+    "systemctl": "changes the machine; its units must be in the page",
     "cd": "names a folder that the command before it makes",
 }
 _SERVERS = {"runserver", "voicepassword_sandbox"}
 
 
 def run(walk: Walk, command: Command) -> None:
-    """Do what a command says. Raises AssertionError where it fails, or prints something else than
-    the page shows.
-    """
+    """Run a command. AssertionError if it fails or prints something else than the page shows."""
     program = command.words[0].rpartition("/")[2]
     handler = HANDLERS.get(program)
     assert handler is not None, (
-        f"nothing here knows how to run {program!r}: teach tests/docs_samples/commands.py"
+        f"no handler runs {program!r}: add one to tests/docs_samples/commands.py"
     )
     output = handler(walk, command)
     if command.shown is not None:
         assert fits(command.shown, output), (
-            f"{' '.join(command.words)} printed\n{output}\nand not as shown\n{command.shown}"
+            f"{' '.join(command.words)} printed\n{output}\ninstead of\n{command.shown}"
         )
 
 
@@ -61,11 +57,11 @@ def _python(walk: Walk, command: Command) -> str:
         )
     if words[:2] == ["manage.py", "createsuperuser"]:
         words = [*words, "--noinput"]
-    return _done(walk, [sys.executable, *words], command)
+    return _run(walk, [sys.executable, *words], command)
 
 
 def _sandbox(walk: Walk, command: Command, words: list[str]) -> str:
-    """It listens; unless it is for what follows, it is ended again."""
+    """Start the sandbox; stop it again unless the command ends with ``&``."""
     port = walk.sandbox_port if command.is_background else 0
     words = [*words, f"--port={port}"]
     server = servers.Server(walk.project, [sys.executable, *words], "sandbox listening on")
@@ -76,15 +72,15 @@ def _sandbox(walk: Walk, command: Command, words: list[str]) -> str:
 
 
 def _runserver(walk: Walk, command: Command) -> str:
-    """The server runs, and a person logs in with the code that the console shows."""
-    found = re.search(r"\[voicepassword\] (\+[\d ()-]+):", command.shown or "")
+    """Run the server, and log in with the code that the console shows."""
+    number = re.search(r"\[voicepassword\] (\+[\d ()-]+):", command.shown or "")
     server = walk.serve()
-    servers.log_in(walk.web, found[1] if found else "+7 999 123-45-67", server.code)
+    servers.log_in(walk.web, number[1] if number else "+7 999 123-45-67", server.code)
     return walk.stop_serving()
 
 
 def _django_admin(walk: Walk, command: Command) -> str:
-    assert command.words[1:3] == ["startproject", "mysite"], "startproject is what there is to try"
+    assert command.words[1:3] == ["startproject", "mysite"], "only startproject is run here"
     with TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "django", *command.words[1:]]
         subprocess.run(words, cwd=folder, check=True)
@@ -93,15 +89,15 @@ def _django_admin(walk: Walk, command: Command) -> str:
     return ""
 
 
-def _done(walk: Walk, words: list[str], command: Command) -> str:
-    # The check is of the settings as the page has them.
+def _run(walk: Walk, words: list[str], command: Command) -> str:
+    # ``check`` runs with the settings exactly as the page has them.
     done = walk.project.run(words, is_local="check" not in words, **command.environment)
-    # What is Django's own to say of a project that was made a minute ago, is not the page's matter.
+    # With --deploy Django's own checks fail for any new project.
     is_fine = done.returncode == 0 or ("--deploy" in words and "SystemCheckError" in done.stdout)
     assert is_fine, f"{' '.join(command.words)} ended with {done.returncode}:\n{done.stdout}"
-    # What is wrong is not printed by the way.
-    told = re.findall(r"voicepassword\.[EW]\d{3}", done.stdout)
-    assert not told or command.shown, f"{' '.join(command.words)} tells {told}:\n{done.stdout}"
+    # Errors and warnings of the app's checks may appear only where the page shows them.
+    ids = re.findall(r"voicepassword\.[EW]\d{3}", done.stdout)
+    assert not ids or command.shown, f"{' '.join(command.words)} reports {ids}:\n{done.stdout}"
     return done.stdout
 
 
@@ -110,7 +106,7 @@ def _curl(walk: Walk, command: Command) -> str:
 
 
 def _pip(walk: Walk, command: Command) -> str:
-    """Extras of this project, packages that it names itself, or this repository."""
+    """Accept extras of this project, packages that setup.cfg names, and this repository."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     extras = setup["options.extras_require"]
@@ -135,8 +131,8 @@ def _make(walk: Walk, command: Command) -> str:
     makefile = (ROOT / "Makefile").read_text()
     for word in command.words[1:]:
         variable = re.fullmatch(r"(\w+)=.*", word)
-        known = rf"\$\({variable[1]}\)" if variable else rf"^{re.escape(word)}:"
-        assert re.search(known, makefile, re.MULTILINE), f"the Makefile has no {word}"
+        pattern = rf"\$\({variable[1]}\)" if variable else rf"^{re.escape(word)}:"
+        assert re.search(pattern, makefile, re.MULTILINE), f"the Makefile has no {word}"
     return ""
 
 

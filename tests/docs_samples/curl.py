@@ -1,6 +1,4 @@
-"""The curl of a page, asked of a server of this run: addresses, ids, codes and tokens are those of
-this run.
-"""
+"""The curl commands of a page, with the addresses, ids, codes and tokens of this run."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from tests.docs_samples.servers import PATIENCE, until
+from tests.docs_samples.servers import PATIENCE, wait_for
 from tests.docs_samples.shell import Command, fits
 
 _ID = re.compile(r"[0-9a-f]{4,8}…")
@@ -19,24 +17,26 @@ _TOKEN = re.compile(r"Token [0-9a-f]+…")
 
 
 class HasCode(Protocol):
-    """A server that calls somebody."""
+    """A server with a transport that calls phones."""
 
     def code(self) -> str:
-        """The newest code."""
+        """Return the newest code."""
 
 
 class Curl:
-    """``token``: of the staff. ``$PROOF`` in a command is the ``proof`` of an answer before, and so
-    on.
+    """Runs curl commands. ``token``: of a member of the staff.
+
+    A variable such as ``$PROOF`` is the field ``proof`` of an earlier answer.
     """
 
     def __init__(self, folder: Path, token: str = "") -> None:
         self._folder = folder
         self._token = token
-        self._told: dict[str, str] = {}
+        #: Upper-case name of a field -> its value in the newest answer that had it.
+        self._fields: dict[str, str] = {}
 
     def run(self, command: Command, addresses: dict[str, str], server: HasCode) -> str:
-        """What it printed; what only reads is asked until the answer is as shown."""
+        """Run a command and return its output; repeat a GET until the output is as shown."""
         words = [self._real(word, addresses, server) for word in command.words]
         reads = not {"-d", "-X"} & set(words)
         output = ""
@@ -50,7 +50,7 @@ class Curl:
             return not reads or command.shown is None or fits(command.shown, output)
 
         try:
-            until(is_as_shown, "the answer that is shown")
+            wait_for(is_as_shown, "the answer that is shown")
         except AssertionError as error:
             raise AssertionError(f"{error}; it was\n{output}") from None
         self._remember(output)
@@ -63,14 +63,14 @@ class Curl:
             code = server.code()
             word = _CODE.sub(lambda match: match[1] + code, word)
         word = _TOKEN.sub(f"Token {self._token}", word)
-        word = re.sub(r"\$([A-Z]+)", lambda match: self._told[match[1]], word)
-        return _ID.sub(self._told.get("ID", ""), word)
+        word = re.sub(r"\$([A-Z]+)", lambda match: self._fields[match[1]], word)
+        return _ID.sub(self._fields.get("ID", ""), word)
 
     def _remember(self, output: str) -> None:
         try:
-            told = json.loads(output)
+            answer = json.loads(output)
         except ValueError:
             raise AssertionError(f"no JSON:\n{output}") from None
-        self._told |= {
-            name.upper(): value for name, value in told.items() if isinstance(value, str)
+        self._fields |= {
+            name.upper(): value for name, value in answer.items() if isinstance(value, str)
         }

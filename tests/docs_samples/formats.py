@@ -1,6 +1,4 @@
-"""Samples that are no program: JSON, templates, style sheets, a policy, a tree of errors, a
-synopsis.
-"""
+"""Checks of samples that are no programs: JSON, templates, style sheets and other texts."""
 
 from __future__ import annotations
 
@@ -21,24 +19,27 @@ from tests.docs_samples.collect import ROOT, Sample
 from tests.test_floors import FLOORS
 from tests.web.content_security_policy import POLICY
 
-#: The layout of a site, which a template of a page extends.
-_SITE = "<!doctype html><head>{% block head %}{% endblock %}</head><main>{% block main %}{% endblock %}</main>"
+#: The layout of a site, which the template of a page extends.
+_SITE = (
+    "<!doctype html><head>{% block head %}{% endblock %}</head>"
+    "<main>{% block main %}{% endblock %}</main>"
+)
 
 
 def check_json(sample: Sample) -> None:
-    """It is JSON, with the fields that the API has."""
-    told = json.loads(sample.text)
-    if "hint" in told:
-        assert list(told) == [one.name for one in dataclasses.fields(Description)]
-    elif "results" in told:
-        assert set(told) == set(StaffCallPageSerializer().fields)
-        assert set(told["results"][0]) == set(StaffCallSerializer().fields)
+    """Assert that it is JSON with the fields of the API."""
+    answer = json.loads(sample.text)
+    if "hint" in answer:
+        assert list(answer) == [field.name for field in dataclasses.fields(Description)]
+    elif "results" in answer:
+        assert set(answer) == set(StaffCallPageSerializer().fields)
+        assert set(answer["results"][0]) == set(StaffCallSerializer().fields)
     else:
-        raise sample.fail("no answer that tests/docs_samples/formats.py knows")
+        raise sample.fail("an answer that tests/docs_samples/formats.py does not know")
 
 
 def check_template(sample: Sample, folder: Path, settings: Any) -> None:
-    """As the project's ``voicepassword/base.html`` it shows the login page."""
+    """Assert that it works as the project's ``voicepassword/base.html``."""
     (folder / "voicepassword").mkdir()
     (folder / "voicepassword" / "base.html").write_text(sample.text)
     (folder / "site.html").write_text(_SITE)
@@ -50,46 +51,47 @@ def check_template(sample: Sample, folder: Path, settings: Any) -> None:
 
 
 def check_style(sample: Sample) -> None:
-    """Every custom property that it sets is one that the stylesheet takes."""
+    """Assert that it sets exactly the custom properties that the stylesheet uses."""
     sheet = (ROOT / "django_voicepassword/static/voicepassword/voicepassword.css").read_text()
     names = re.findall(r"(--[\w-]+):", sample.text)
     assert names
     for name in names:
-        assert f"var({name}" in sheet, f"the stylesheet does not take {name}"
+        assert f"var({name}" in sheet, f"the stylesheet does not use {name}"
     assert set(names) == set(re.findall(r"var\((--vp-[\w-]+)", sheet)) & set(
         re.findall(r"^ +(--vp-[\w-]+):", sheet, re.M)
     )
 
 
 def check_policy(sample: Sample) -> None:
-    """The pages are tested in a browser under a policy that allows no more than this one."""
+    """Assert that the pages are tested in a browser with the same policy."""
     tested = _directives(POLICY)
     for name, value in _directives(sample.text).items():
         assert tested[name] == value, f"the pages are tested with {name} {tested[name]}"
 
 
 def check_tree(sample: Sample) -> None:
-    """Every error, below the one that it is a kind of."""
-    above: list[str] = []
-    found = {}
+    """Assert that it lists every error below its base class."""
+    ancestors: list[str] = []
+    bases = {}
     for line in sample.text.splitlines():
         name = re.search(r"[A-Z]\w+", line)
         assert name, line
         depth = name.start() // 4
-        above = [*above[:depth], name[0]]
-        found[name[0]] = above[depth - 1] if depth else "Exception"
-    assert found == {name: kind.__mro__[1].__name__ for name, kind in errors().items()}
+        ancestors = [*ancestors[:depth], name[0]]
+        bases[name[0]] = ancestors[depth - 1] if depth else "Exception"
+    assert bases == {name: kind.__mro__[1].__name__ for name, kind in errors().items()}
 
 
 def check_synopsis(sample: Sample) -> None:
-    """``manage.py command [--option …]``: the command is there, with these options and no others."""
+    """Assert that the command exists and has exactly these options."""
     name = sample.text.split()[1]
     assert set(re.findall(r"--([\w-]+)", sample.text)) == options_of(name)
 
 
 def check_floors(sample: Sample) -> None:
-    """The lines ``floor 7   web   api …`` have every room of the package on its floor. Other words
-    in a line are ignored.
+    """Assert that lines such as ``floor 7   web   api`` have every module on its floor.
+
+    Other words in a line are ignored.
     """
     lines = re.findall(r"^floor (\d) (.*)$", sample.text, re.MULTILINE)
     shown = {word: int(floor) for floor, line in lines for word in line.split() if word in FLOORS}
@@ -98,7 +100,7 @@ def check_floors(sample: Sample) -> None:
 
 
 def options_of(name: str) -> set[str]:
-    """The options of a command beside those that every command has."""
+    """Return the options of a command without those that every command has."""
 
     def names(app: str, command: str) -> set[str]:
         parser = load_command_class(app, command).create_parser("manage.py", command)
@@ -109,7 +111,7 @@ def options_of(name: str) -> set[str]:
 
 
 def errors() -> dict[str, type[Exception]]:
-    """Every class of ``exceptions``."""
+    """Return every class of ``exceptions`` by its name."""
     return {
         name: kind
         for name, kind in vars(exceptions).items()
@@ -118,8 +120,8 @@ def errors() -> dict[str, type[Exception]]:
 
 
 def _directives(policy: str) -> dict[str, str]:
-    found = {}
+    directives = {}
     for directive in policy.strip().split(";"):
         name, _, value = directive.strip().partition(" ")
-        found[name] = value
-    return found
+        directives[name] = value
+    return directives

@@ -1,4 +1,4 @@
-"""What a sample is, by its language and its text; and the files that a Python sample consists of."""
+"""The kind of a sample, by its language and text; and the files of a Python sample."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.docs_samples.collect import Sample
 
-#: Languages that say by themselves what a sample is.
+#: Language -> kind, where the language is enough.
 _BY_LANGUAGE = {
     "sh": "shell",
     "console": "shell",
@@ -19,7 +19,7 @@ _BY_LANGUAGE = {
     "css": "style",
     "js": "script",
 }
-#: Plain text is told by how it begins.
+#: First words of a plain text -> kind.
 _BY_BEGINNING = {
     "default-src ": "policy",
     "VoicePasswordError\n": "tree",
@@ -27,15 +27,13 @@ _BY_BEGINNING = {
     "floor ": "floors",
 }
 _FILE = re.compile(r"^# ([\w./-]+\.py)$", re.MULTILINE)
-#: Where a file lies that a page names without its folder.
+#: Files that a page names without their folder.
 _SHORT = {"settings.py": "mysite/settings.py", "urls.py": "mysite/urls.py"}
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A file of a sample, or what is to be added to it. ``line`` is that of its first line in the
-    page.
-    """
+    """A file of a sample, or lines to add to it. ``line``: of its first line in the page."""
 
     path: str
     line: int
@@ -43,7 +41,7 @@ class Piece:
 
 
 def kind_of(sample: Sample) -> str:
-    """One of the kinds; raises AssertionError, with what to do, for what is none."""
+    """Return the kind of a sample; AssertionError, with advice, for an unknown one."""
     if sample.language == "python":
         return "files" if pieces_of(sample) else "program"
     if sample.language == "ini":
@@ -57,14 +55,16 @@ def kind_of(sample: Sample) -> str:
     if sample.language in _BY_LANGUAGE:
         return _BY_LANGUAGE[sample.language]
     raise sample.fail(
-        f"a sample in {sample.language or 'no language'!r} is executed by nothing: write one of python, ini, "
-        f"{', '.join(_BY_LANGUAGE)} behind its fence, or teach tests/docs_samples/kinds.py what it is"
+        f"nothing executes a sample in {sample.language or 'no language'!r}: write one of"
+        f" python, ini, {', '.join(_BY_LANGUAGE)} at its fence, or add the kind to"
+        " tests/docs_samples/kinds.py"
     )
 
 
 def pieces_of(sample: Sample) -> list[Piece]:
-    """The files of a Python sample: named by comments, or settings or urls by their looks; none: it
-    is a program.
+    """Return the files of a Python sample; an empty list for a program.
+
+    Comments name the files. Settings and URL patterns are recognized without a comment.
     """
     heads = list(_FILE.finditer(sample.text))
     if heads:
@@ -109,7 +109,7 @@ def _is_setting(statement: ast.stmt) -> bool:
 
 
 def _is_route(statement: ast.stmt) -> bool:
-    """``path(…)`` by itself, as in the middle of ``urlpatterns``; a comma may follow."""
+    """Return whether it is ``path(…)`` by itself, as inside of ``urlpatterns``."""
     if not isinstance(statement, ast.Expr):
         return False
     values = statement.value.elts if isinstance(statement.value, ast.Tuple) else [statement.value]
@@ -122,7 +122,7 @@ def _is_route(statement: ast.stmt) -> bool:
 
 
 def _as_routes(text: str) -> str:
-    """The same lines, with every ``path(…)`` that stands by itself put into ``urlpatterns``."""
+    """Add every ``path(…)`` that stands by itself to ``urlpatterns``, keeping line numbers."""
     lines = text.splitlines()
     for statement in ast.parse(text).body:
         if _is_route(statement):

@@ -1,4 +1,4 @@
-"""Python of a page that is no file: run here, statement by statement, with the memory transport."""
+"""Python samples that are no files, run in this process with the memory transport."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from django_voicepassword.testing import outbox
 from tests.docs_samples.collect import ROOT, Sample
 from tests.sandbox_process import SandboxProcess
 
-#: Keys of VOICEPASSWORD while a sample runs: a resend need not wait.
+#: Keys of VOICEPASSWORD while a sample runs.
 SETTINGS = {"TRANSPORT": "memory", "RESEND_AFTER": 0}
 
 
@@ -45,27 +45,28 @@ def _needs_sandbox(sample: Sample) -> bool:
 
 
 def run(sample: Sample) -> None:
-    """Run it; what it raises names the line of the page."""
+    """Run a sample statement by statement; a traceback has the lines of the page."""
     if _runs_apart(sample):
         _run_apart(sample)
         return
     with _from_a_sandbox(sample):
-        names = _given(sample)
+        names = _names(sample)
         for statement in ast.parse(sample.text).body:
             if outbox:
-                # What a person types: the code of the newest call.
+                # The person types the code of the newest call.
                 names["code"] = outbox[-1].code
             ast.increment_lineno(statement, sample.line - 1)
             module = ast.Module([statement], type_ignores=[])
             exec(compile(module, str(ROOT / sample.page), "exec"), names)
     for word, holds in _OUTCOMES.items():
         if word in sample.text:
-            assert holds(names), f"{sample.where}: {word} did not do what the page says"
+            assert holds(names), f"{sample.where}: {word} has not the effect that the page says"
 
 
 def _run_apart(sample: Sample) -> None:
-    """In a process of its own: it puts its hands into every library. Without an address it sends
-    nothing.
+    """Run a sample in a process of its own: Sentry patches every library.
+
+    Without an address it sends nothing.
     """
     text = "\n" * (sample.line - 2) + f"import sentry_sdk\n{sample.text}"
     done = subprocess.run(
@@ -81,8 +82,8 @@ def _request() -> HttpRequest:
     return request
 
 
-def _given(sample: Sample) -> dict[str, Any]:
-    """The names that a page does not explain, as their words say what they are."""
+def _names(sample: Sample) -> dict[str, Any]:
+    """Return the names that samples use without defining them."""
     today = statistics.provider_today()
     names = {
         "request": _request(),
@@ -109,7 +110,7 @@ def _verification(is_approved: bool) -> Verification:
 
 @contextmanager
 def _from_a_sandbox(sample: Sample) -> Iterator[None]:
-    """A sample that makes a client of its own would ask the provider: here it asks a sandbox."""
+    """Send the requests of a sample with its own client to a sandbox."""
     if not _needs_sandbox(sample):
         yield
         return
@@ -118,7 +119,7 @@ def _from_a_sandbox(sample: Sample) -> Iterator[None]:
         yield
 
 
-#: What a sample does that has this word in it: the names that it leaves behind are judged.
+#: Call in a sample -> whether the names that it leaves behind are as expected.
 _OUTCOMES: dict[str, Callable[[dict[str, Any]], bool]] = {
     "authenticate(": lambda names: names["user"] is not None and names["user"].pk is not None,
     "verifications.check(": lambda names: (

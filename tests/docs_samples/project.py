@@ -1,6 +1,4 @@
-"""A Django project in a folder: what ``startproject`` makes, and what a page adds to it, file by
-file.
-"""
+"""A Django project in a folder: what ``startproject`` makes, and the files that a page adds."""
 
 from __future__ import annotations
 
@@ -13,10 +11,10 @@ from pathlib import Path
 from tests.docs_samples import kinds
 from tests.docs_samples.collect import Sample, samples
 
-#: What lets a process reach this machine alone.
+#: On PYTHONPATH its ``sitecustomize`` keeps a process from connecting to other machines.
 GUARD = Path(__file__).parent / "guard"
 TUTORIAL = "docs/tutorial.md"
-#: What the environment of a page holds; nothing of it is real.
+#: Environment variables for the samples; none of the secrets is real.
 ENVIRONMENT = {
     "SECRET_KEY": "only-for-the-samples-and-long-enough-for-every-check-of-django",
     "DATABASE_PASSWORD": "none",
@@ -25,14 +23,14 @@ ENVIRONMENT = {
     "DJANGO_SUPERUSER_USERNAME": "admin",
     "DJANGO_SUPERUSER_PASSWORD": "only-for-the-samples",
     "DJANGO_SUPERUSER_EMAIL": "admin@example.org",
-    # The tests of a page have the plugin that they ask for, whatever else is installed here.
+    # Tests in a page get the one plugin that the page names, whatever else is installed here.
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     "PYTEST_ADDOPTS": "-p pytest_django.plugin",
 }
 _SETTINGS, _URLS = "mysite/settings.py", "mysite/urls.py"
-#: Keys that a page shows are put into the dict that is there.
-_KEYS = "_given = globals().get('VOICEPASSWORD', {})\n"
-_MERGED = "VOICEPASSWORD = {**_given, **VOICEPASSWORD}\n"
+#: A page shows some keys of VOICEPASSWORD: they are merged into the existing dict.
+_BEFORE_KEYS = "_earlier_keys = globals().get('VOICEPASSWORD', {})\n"
+_AFTER_KEYS = "VOICEPASSWORD = {**_earlier_keys, **VOICEPASSWORD}\n"
 _LOCAL = """
 import os
 if os.environ.get("SAMPLES_LOCAL"):
@@ -53,7 +51,7 @@ execute_from_command_line(["manage.py", "check", "--fail-level", "WARNING"])
 
 
 class Project:
-    """``local``: settings that hold for commands and not for the check; ``instead``: for both."""
+    """``local``: extra settings for commands only; ``instead``: also for the check."""
 
     def __init__(
         self, folder: Path, addresses: dict[str, str], local: str = "", instead: str = ""
@@ -61,29 +59,27 @@ class Project:
         self.folder = folder
         self._addresses = addresses
         self._local, self._instead = self.with_addresses(local), instead
-        #: Grows with every change, so that a server knows when to start anew.
+        #: Grows with every change, so that a server is restarted when it is out of date.
         self.version = 0
         self._settings: list[str] = [self._read(_SETTINGS)]
         self._modules: list[str] = []
 
     def add(self, sample: Sample) -> None:
-        """Put the files of a sample where they belong."""
+        """Write the files of a sample into the project."""
         for piece in kinds.pieces_of(sample):
             text = self.with_addresses(piece.text)
-            # Told with the page's own file and line.
+            # Blank lines, so that a syntax error names the line of the page.
             compile("\n" * (piece.line - 1) + text, sample.page, "exec")
             self.put(piece.path, text)
 
     def check(self, sample: Sample) -> None:
-        """``manage.py check`` with the files so far, all of them imported; a warning is a failure
-        too.
-        """
+        """Import all files so far and run ``manage.py check``; a warning is a failure too."""
         done = self.run([sys.executable, "-c", _CHECK, *self._modules], is_local=False)
         if done.returncode:
             raise sample.fail(f"manage.py check:\n{done.stdout}")
 
     def copy(self) -> Project:
-        """The same in another folder, to try what may fail."""
+        """Copy the project to another folder, to try files that may fail."""
         folder = self.folder.with_name(f"{self.folder.name}-{self.version}")
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.folder, folder)
@@ -94,7 +90,7 @@ class Project:
     def run(
         self, command: list[str], is_local: bool = True, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in the project; both outputs are in ``stdout``."""
+        """Run a command in the project; ``stdout`` also has the error output."""
         return subprocess.run(
             command,
             cwd=self.folder,
@@ -126,19 +122,19 @@ class Project:
         }
 
     def with_addresses(self, text: str) -> str:
-        """``text`` with the addresses of this run for those that the page shows."""
+        """Replace the addresses that the page shows by those of this run."""
         for shown, real in self._addresses.items():
             text = text.replace(shown, real)
         return text
 
     def put(self, path: str, text: str) -> None:
-        """Settings and urls grow, every other file is new."""
+        """Write a file. Settings and URLs are appended to, other files are replaced."""
         self.version += 1
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         if path == _SETTINGS:
             has_keys = "\nVOICEPASSWORD = " in f"\n{text}"
-            self._settings.append(f"{_KEYS}{text}{_MERGED}" if has_keys else text)
+            self._settings.append(f"{_BEFORE_KEYS}{text}{_AFTER_KEYS}" if has_keys else text)
             local = [f"    {line}" for line in self._local.splitlines()]
             text = "\n".join([*self._settings, self._instead, _LOCAL, *local, ""])
         elif path == _URLS:
@@ -156,7 +152,7 @@ class Project:
 
 
 def make_bare(folder: Path) -> Path:
-    """What ``django-admin startproject mysite`` makes, in ``folder``."""
+    """Make a project by ``django-admin startproject mysite``."""
     folder.mkdir()
     command = [sys.executable, "-m", "django", "startproject", "mysite", str(folder)]
     subprocess.run(command, check=True)
@@ -164,7 +160,7 @@ def make_bare(folder: Path) -> Path:
 
 
 def make_usual(folder: Path, bare: Path) -> Path:
-    """A project that has followed the tutorial: its files, and the tables."""
+    """Make a project with the files of the tutorial, and migrate it."""
     shutil.copytree(bare, folder)
     project = Project(folder, {})
     for sample in samples(TUTORIAL):

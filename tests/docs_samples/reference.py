@@ -1,4 +1,4 @@
-"""Tables of the reference pages, and what in the package they must list."""
+"""The tables, links and headings of the documentation pages."""
 
 from __future__ import annotations
 
@@ -20,52 +20,52 @@ def text(page: str) -> str:
 
 
 def rows(page: str) -> list[list[str]]:
-    """The cells of every row of every table of a page, without the heads."""
-    found = []
+    """Return the cells of every row of every table of a page, without the headers."""
+    cells_of_rows: list[list[str]] = []
     for line in text(page).splitlines():
         if line.startswith("|"):
             cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
             if set("".join(cells)) <= set("-: "):
-                # The line before was the head.
-                found.pop()
+                # The line before was the header.
+                cells_of_rows.pop()
             else:
-                found.append(cells)
-    return found
+                cells_of_rows.append(cells)
+    return cells_of_rows
 
 
 def by_first(page: str) -> dict[str, list[str]]:
-    """The first word in backticks of each row -> the row's cells; several words in the first cell:
-    each.
-    """
+    """Return a map of each text in backticks in a first cell to the cells of its row."""
     return {name: row for row in rows(page) for name in codes(row[0])}
 
 
 def codes(cell: str) -> list[str]:
-    """What stands in backticks."""
+    """Return the texts in backticks."""
     return _CODE.findall(cell)
 
 
 def links(page: str) -> list[tuple[int, str]]:
-    """Line and address of every link of a page."""
-    found = []
+    """Return line and address of every link of a page."""
+    addresses = []
     for token in MarkdownIt("commonmark").enable("table").parse(text(page)):
         for child in token.children or []:
             if child.type == "link_open":
-                found.append(((token.map or [0])[0] + 1, str(child.attrGet("href"))))
-    return found
+                addresses.append(((token.map or [0])[0] + 1, str(child.attrGet("href"))))
+    return addresses
 
 
 @lru_cache
 def anchors(page: str) -> set[str]:
-    """What a code host makes of the headings of a page."""
+    """Return the anchors that GitHub makes of the headings of a page."""
     tokens = MarkdownIt("commonmark").parse(text(page))
-    heads = [after for token, after in pairwise(tokens) if token.type == "heading_open"]
-    return {_slug("".join(child.content for child in head.children or [])) for head in heads}
+    headings = [after for token, after in pairwise(tokens) if token.type == "heading_open"]
+    return {
+        _slug("".join(child.content for child in heading.children or [])) for heading in headings
+    }
 
 
 def broken(page: str) -> list[str]:
-    """Links of a page to files or headings that are not there."""
-    found = []
+    """Return the links of a page to files or headings that do not exist."""
+    broken_links = []
     for line, address in links(page):
         if re.match(r"[a-z]+:", address):
             continue
@@ -73,8 +73,8 @@ def broken(page: str) -> list[str]:
         target = (ROOT / page).parent / path if path else ROOT / page
         name = str(target.resolve().relative_to(ROOT))
         if not target.exists() or (anchor and anchor not in anchors(name)):
-            found.append(f"{page}:{line}: {address}")
-    return found
+            broken_links.append(f"{page}:{line}: {address}")
+    return broken_links
 
 
 def _slug(heading: str) -> str:

@@ -1,8 +1,9 @@
-"""JavaScript of a page, in a browser, at an origin of its own: what CORS forbids there fails here."""
+"""JavaScript of a page, run in a browser at another origin, so that CORS applies."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ PHONE = "+7 999 123-45-67"
 
 
 class _Blank(BaseHTTPRequestHandler):
-    """The page of the application: it has nothing of its own."""
+    """Serves the page of the application, which is empty."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -35,7 +36,7 @@ def chromium() -> str | None:
 
 
 def run(walk: Walk, sample: Sample) -> None:
-    """The functions of the sample log a person in, from an address that is not the API's."""
+    """Log in by the functions of the sample, from another origin than the API's."""
     executable = chromium()
     if executable is None:
         return
@@ -58,16 +59,15 @@ def run(walk: Walk, sample: Sample) -> None:
         app.server_close()
 
 
-def _log_in(page: Page, code: object) -> None:
+def _log_in(page: Page, code: Callable[[], str]) -> None:
     verification = page.evaluate("phone => start(phone)", PHONE)
     assert verification["phone"] == "+7 *** ***-**-67"
-    told = page.evaluate(
+    refusal = page.evaluate(
         "id => resend(id).catch(error => [error.code, error.retry_after])", verification["id"]
     )
-    assert told[0] == "rate_limited"
-    assert 0 < told[1] <= 60
-    typed = code()  # type: ignore[operator]
-    answer = page.evaluate("([id, code]) => logIn(id, code)", [verification["id"], typed])
+    assert refusal[0] == "rate_limited"
+    assert 0 < refusal[1] <= 60
+    answer = page.evaluate("([id, code]) => logIn(id, code)", [verification["id"], code()])
     assert answer["user"]["username"].startswith("user_")
     cookies = {cookie["name"] for cookie in page.context.cookies()}
     assert {"sessionid", "voicepassword_device"} <= cookies

@@ -1,6 +1,4 @@
-"""Servers that samples need: the development server of a page's project, the sandbox, the demo; and
-a person.
-"""
+"""Servers for the samples, such as the development server and the sandbox, and a login by pages."""
 
 from __future__ import annotations
 
@@ -9,18 +7,20 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import requests
 
 from tests.docs_samples.project import Project
+from tests.waiting import until
 
+Value = TypeVar("Value")
 PATIENCE = 30
 _CODE = re.compile(r"\[voicepassword\] .*?(\d{4,})\s*$", re.MULTILINE)
 
 
 class Server:
-    """A process whose output is a file. ``ready``: what it prints, or the port on which it answers."""
+    """A process that logs to a file. ``ready``: text that it prints when ready, or its port."""
 
     def __init__(
         self, project: Project, command: list[str], ready: str | int, **environment: str
@@ -34,7 +34,7 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        until(
+        wait_for(
             lambda: self._process.poll() is not None or self._is_ready(ready),
             f"{command} to be ready",
         )
@@ -45,11 +45,11 @@ class Server:
         return self._log.read_text()
 
     def code(self) -> str:
-        """The newest code that the console transport printed."""
-        return until(lambda: _CODE.findall(self.output()), "a code in the console")[-1]
+        """Return the newest code that the console transport printed."""
+        return str(wait_for(lambda: _CODE.findall(self.output()), "a code in the console")[-1])
 
     def stop(self) -> str:
-        """End it; what it printed."""
+        """Stop the process and return its output."""
         self._process.terminate()
         try:
             self._process.wait(PATIENCE)
@@ -67,18 +67,14 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def until(found: Callable[[], Any], what: str) -> Any:
-    """The first true value of ``found``."""
-    ends = time.monotonic() + PATIENCE
-    while not (value := found()):
-        assert time.monotonic() < ends, f"waited {PATIENCE} s for {what}"
-        time.sleep(0.05)
-    return value
+def wait_for(condition: Callable[[], Value], what: str) -> Value:
+    return until(condition, PATIENCE, what)
 
 
 def log_in(address: str, phone: str, code: Callable[[], str]) -> None:
-    """What a person does at the login pages, in their order; they are at the page behind the login
-    at the end.
+    """Log in at the pages: a wrong code, then the right one.
+
+    ``code`` returns the code once the phone has rung.
     """
     session = requests.Session()
     session.headers["Accept-Language"] = "en"
@@ -95,9 +91,9 @@ def log_in(address: str, phone: str, code: Callable[[], str]) -> None:
     assert "Do not answer: the code is the last 4 digits of the number that" in re.sub(
         r"\s+", " ", page.text
     )
-    typed = code()
-    wrong = post(page, code=typed[:-1] + str((int(typed[-1]) + 1) % 10))
-    assert "attempts are left" in wrong.text
-    page = post(wrong, code=typed)
+    right = code()
+    after_wrong = post(page, code=right[:-1] + str((int(right[-1]) + 1) % 10))
+    assert "attempts are left" in after_wrong.text
+    page = post(after_wrong, code=right)
     assert page.url == f"{address}/", page.url
     assert session.cookies.get("sessionid"), "no session"

@@ -1,6 +1,4 @@
-"""Units of systemd, Compose files and web servers: what can be checked of them without starting
-any.
-"""
+"""Checks of systemd units, Compose files and nginx configuration, without starting anything."""
 
 from __future__ import annotations
 
@@ -20,12 +18,7 @@ from tests.docs_samples.collect import Sample
 if TYPE_CHECKING:
     from tests.docs_samples.walk import Walk
 
-#: Programs that judge a sample where they are installed, and what is done anyway.
-WHERE_INSTALLED = {
-    "systemd-analyze": "units are read as INI, and their commands by the programs that they start",
-    "nginx": "blocks must close, and directives end",
-}
-#: Where a page has its programs.
+#: The folder of programs in the pages.
 _BIN = "/srv/mysite/.venv/bin/"
 _PARSE = """
 import sys
@@ -36,14 +29,20 @@ from mysite.celery import app
 
 name, *arguments = sys.argv[1:]
 command = {"worker": worker, "beat": beat}[name]
-context = command.make_context(name, arguments, obj=CLIContext(app=app, no_color=True, workdir=None, quiet=True))
-queues = {route["queue"] for route in app.conf.task_routes.values()} | {app.conf.task_default_queue}
-assert set(context.params.get("queues") or []) <= queues, f"no task is routed to one of {context.params['queues']}"
+cli = CLIContext(app=app, no_color=True, workdir=None, quiet=True)
+context = command.make_context(name, arguments, obj=cli)
+queues = {route["queue"] for route in app.conf.task_routes.values()}
+queues.add(app.conf.task_default_queue)
+chosen = context.params.get("queues") or []
+assert set(chosen) <= queues, f"no task is routed to one of {chosen}"
 """
 
 
 def check_unit(walk: Walk, sample: Sample) -> None:
-    """By systemd-analyze where it is there; the command by the program that it starts."""
+    """Check a unit as INI, its command by the program that it starts, and all by systemd-analyze.
+
+    The last step needs an installed systemd-analyze.
+    """
     unit = configparser.RawConfigParser(strict=False)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read_string(sample.text)
@@ -57,7 +56,7 @@ def check_unit(walk: Walk, sample: Sample) -> None:
 
 
 def check_environment(walk: Walk, sample: Sample) -> None:
-    """``NAME=value``, one a line, each of which the settings of the page read."""
+    """Assert lines ``NAME=value`` whose names the settings of the page read."""
     settings = (walk.project.folder / "mysite" / "settings.py").read_text()
     for line in sample.text.splitlines():
         name, is_assigned, _value = line.partition("=")
@@ -67,7 +66,7 @@ def check_environment(walk: Walk, sample: Sample) -> None:
 
 
 def check_yaml(walk: Walk, sample: Sample) -> None:
-    """A Compose file: what its services start."""
+    """Check the commands of the services in a Compose file."""
     services = yaml.safe_load(sample.text)["services"]
     for service in services.values():
         assert service["image"] == "mysite"
@@ -75,36 +74,37 @@ def check_yaml(walk: Walk, sample: Sample) -> None:
 
 
 def check_nginx(walk: Walk, sample: Sample) -> None:
-    """By nginx itself where it is there; anyway blocks close, and directives end."""
+    """Assert that blocks close and directives end; then run ``nginx -t`` if it is installed."""
     bare = re.sub(r"#.*", "", sample.text)
     assert bare.count("{") == bare.count("}")
     for line in filter(None, map(str.strip, bare.splitlines())):
         assert line[-1] in "{};", f"no end: {line!r}"
-    # Addresses of the app that it names are there.
+    # The only path of the app that a page names.
     for path in re.findall(r"location /(auth/\w+)/", bare):
         assert path == "auth/callback"
     nginx = find_program("nginx")
     if nginx is None:
         return
-    # Without the certificates, which are nowhere.
+    # Without the certificates, which do not exist here.
     text = re.sub(r"\n *ssl_certificate.*", "", sample.text).replace(
         "listen 443 ssl", "listen 127.0.0.1:8443"
     )
     folder = walk.project.folder
     (folder / "nginx.conf").write_text(
-        f"pid {folder}/nginx.pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{text}\n}}\n"
+        f"pid {folder}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{text}\n}}\n"
     )
     done = subprocess.run(
         [nginx, "-t", "-c", str(folder / "nginx.conf"), "-p", str(folder)],
         capture_output=True,
         text=True,
     )
-    # What else it says is of folders that it has as a service.
+    # It may fail later because of folders that only an installed service has.
     assert "syntax is ok" in done.stderr, done.stderr
 
 
 def _check_command(walk: Walk, command: str) -> None:
-    """Its options are those that the program has, and the app that it loads is there."""
+    """Assert that the program has these options, and that the app that it loads exists."""
     program, *arguments = shlex.split(command)
     if command in walk.checked:
         return
@@ -120,7 +120,7 @@ def _check_command(walk: Walk, command: str) -> None:
 
 
 def _analyze(analyze: str, sample: Sample, folder: Path) -> None:
-    """``systemd-analyze verify``, with programs that are there."""
+    """Run ``systemd-analyze verify``, with existing programs in the unit."""
     name = re.search(r"^# /etc/systemd/system/([\w-]+\.service)$", sample.text, re.MULTILINE)
     assert name, "a unit begins with a comment that names its file"
     path = folder / name[1]
@@ -132,5 +132,5 @@ def _analyze(analyze: str, sample: Sample, folder: Path) -> None:
     done = subprocess.run(
         [analyze, "verify", "--man=no", str(path)], capture_output=True, text=True
     )
-    told = [line for line in done.stderr.splitlines() if name[1] in line]
-    assert not told, "\n".join(told)
+    messages = [line for line in done.stderr.splitlines() if name[1] in line]
+    assert not messages, "\n".join(messages)

@@ -1,4 +1,4 @@
-"""Command lines of a sample, and what was printed beside what the page shows."""
+"""The command lines of a sample, and the comparison of their output with the page."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from tests.docs_samples.collect import Sample
 
 _ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
-#: The beginning of something random.
+#: An abbreviated random value, such as ``3f2a…``.
 _BEGINNING = re.compile(r"\b[0-9a-f]{4,8}…")
-#: What differs from run to run: numbers, and what is random.
+#: Text that differs from run to run: numbers and random values.
 _VARIES = re.compile(r"(?<![^\W\d_])[0-9a-f]{12,}(?![^\W\d_])|\d+")
 
 
 @dataclass(frozen=True)
 class Command:
-    """``words`` without the assignments before them; ``shown``: what the page says that it prints,
-    None where nothing.
-    """
+    """A command. ``words``: without assignments; ``shown``: its output in the page, or None."""
 
     line: int
     words: list[str]
@@ -29,39 +27,39 @@ class Command:
 
 
 def commands_of(sample: Sample) -> list[Command]:
-    """The commands of a sample in their order. ``console``: behind ``$``, with output; ``sh``:
-    every line.
-    """
-    found: list[Command] = []
+    """Return the commands of a sample: ``console``: the lines after ``$``; ``sh``: every line."""
+    commands: list[Command] = []
     for line, text, shown in _lines(sample):
         try:
             parts = _split(text)
         except ValueError as error:
             raise AssertionError(f"{sample.page}:{line}: {error}") from None
-        found += [
+        commands += [
             _command(line, words, shown if number == len(parts) else None)
             for number, words in enumerate(parts, start=1)
         ]
-    if not found:
-        raise sample.fail("no command: in a console sample it stands behind '$ '")
-    return found
+    if not commands:
+        raise sample.fail("no command: in a console sample it follows '$ '")
+    return commands
 
 
-def fits(shown: str, seen: str) -> bool:
-    """Does the output look as shown? ``…`` stands for anything, by itself for any lines, and a
-    number for any number.
+def fits(shown: str, output: str) -> bool:
+    """Return whether an output looks as the page shows it.
+
+    In the page ``…`` stands for any text, on a line of its own for any lines; a number stands for
+    any number.
     """
     parts = _BEGINNING.sub("…", _framed(shown)).split("\n…\n")
     pattern = "\\n(?:.*\\n)?".join(".*".join(map(_pattern, part.split("…"))) for part in parts)
-    return re.fullmatch(pattern, _framed(seen), re.DOTALL) is not None
+    return re.fullmatch(pattern, _framed(output), re.DOTALL) is not None
 
 
 def _pattern(text: str) -> str:
-    """A regular expression for a text without ellipses."""
+    """Return a regular expression for a text without ellipses."""
     parts = _VARIES.split(text)
     varying = [
-        "[0-9a-f]+" if len(one) >= 12 and not one.isdigit() else r"\d+"
-        for one in _VARIES.findall(text)
+        "[0-9a-f]+" if len(value) >= 12 and not value.isdigit() else r"\d+"
+        for value in _VARIES.findall(text)
     ]
     return "".join(re.escape(part) + kind for part, kind in zip(parts, [*varying, ""], strict=True))
 
@@ -72,8 +70,8 @@ def _framed(text: str) -> str:
 
 
 def _lines(sample: Sample) -> list[tuple[int, str, str | None]]:
-    """Line, command, output."""
-    found: list[tuple[int, str, list[str]]] = []
+    """Return line, command and shown output of each command line."""
+    commands: list[tuple[int, str, list[str]]] = []
     continued = False
     for number, text in enumerate(sample.text.splitlines(), start=sample.line):
         starts = (
@@ -82,24 +80,24 @@ def _lines(sample: Sample) -> list[tuple[int, str, str | None]]:
             else bool(text.strip()) and not text.startswith("#")
         )
         if continued:
-            line, command, output = found.pop()
-            found.append((line, f"{command.removesuffix(chr(92))}{text.strip()}", output))
+            line, command, output = commands.pop()
+            commands.append((line, f"{command.removesuffix(chr(92))}{text.strip()}", output))
         elif starts:
-            found.append(
+            commands.append(
                 (number, text.removeprefix("$ ") if sample.language == "console" else text, [])
             )
-        elif found:
-            found[-1][2].append(text)
-        continued = bool(found) and found[-1][1].endswith("\\") and not found[-1][2]
+        elif commands:
+            commands[-1][2].append(text)
+        continued = bool(commands) and commands[-1][1].endswith("\\") and not commands[-1][2]
     shows = sample.language == "console"
     return [
         (line, command, "\n".join(output) if shows and "".join(output).strip() else None)
-        for line, command, output in found
+        for line, command, output in commands
     ]
 
 
 def _split(text: str) -> list[list[str]]:
-    """The commands of a line, without the comment behind them."""
+    """Split a line into its commands, without the comment at its end."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars="&")
     lexer.whitespace_split = True
     parts: list[list[str]] = [[]]

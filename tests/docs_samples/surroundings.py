@@ -1,4 +1,4 @@
-"""What a page takes for granted around its project: servers, packages, a member of the staff."""
+"""What a page expects to exist around its project: servers, packages, a member of the staff."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ STATIC_ROOT = "collected"
 """
 _TOKENS = """
 INSTALLED_APPS += ["rest_framework.authtoken"]
-REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"]}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"]
+}
 """
 _APP = """
 INSTALLED_APPS += ["rest_framework", "django_voicepassword"]
@@ -40,23 +42,24 @@ _IN_MEMORY = 'VOICEPASSWORD = {**VOICEPASSWORD, "TRANSPORT": "memory"}\n'
 
 @dataclass(frozen=True)
 class Surroundings:
-    """``settings``, ``urls``: there before the page begins; ``local``: for commands alone, not for
-    the check.
+    """``settings``, ``urls``: added before the page begins; ``local``: settings for commands only.
+
+    ``manage.py check`` runs without the local settings.
     """
 
-    #: The page begins with what ``startproject`` makes; all others begin where the tutorial ends.
+    #: The page begins with a new project; all other pages begin where the tutorial ends.
     is_bare: bool = False
-    #: Nothing was migrated yet.
+    #: The database has not been migrated yet.
     is_new: bool = False
     settings: str = ""
     urls: str = ""
     local: str = ""
-    #: In place of servers that the page has, and that are not here.
+    #: Settings in place of servers that the page uses and that do not run here.
     instead: str = ""
     has_sandbox: bool = False
-    #: 127.0.0.1:8000 is ``make demo``, as the page says.
+    #: In this page 127.0.0.1:8000 is ``make demo``.
     is_demo: bool = False
-    #: https://example.org is the page's own project, also in its files.
+    #: In this page https://example.org is its own project, also in its files.
     is_at_home: bool = False
     has_staff: bool = False
 
@@ -91,7 +94,7 @@ def start_sandbox(project: Project, port: int) -> Server:
 
 
 def make_staff(project: Project) -> str:
-    """A member of the staff who may see everything; the token of DRF."""
+    """Make a superuser and return its API token."""
     for words in (
         ["migrate", "--verbosity=0"],
         ["createsuperuser", "--noinput"],
@@ -106,7 +109,7 @@ def make_staff(project: Project) -> str:
 
 @dataclass
 class Demo:
-    """What ``make demo`` starts, at ports of its own."""
+    """The processes of ``make demo``, on free ports."""
 
     folder: Path
     site: Site = field(init=False)
@@ -114,7 +117,7 @@ class Demo:
     def __post_init__(self) -> None:
         self.folder.mkdir()
         self._log = (self.folder / "log").open("w")
-        # What the environment of the tests chooses is not what the page is about.
+        # The demo's own servers, whatever the environment of the tests names.
         servers = {
             "DATABASE_URL": f"sqlite:///{self.folder / 'db.sqlite3'}",
             "CELERY_BROKER_URL": "filesystem://localhost/",
@@ -129,7 +132,7 @@ class Demo:
         return self.site.web_url
 
     def code(self) -> str:
-        """The newest code on the phone of the sandbox."""
+        """Return the newest code in the ledger of the sandbox."""
         ledger = requests.get(
             f"{self.site.sandbox_url}/control/ledger.json", timeout=PATIENCE
         ).json()

@@ -1,6 +1,4 @@
-"""The tables of docs/ list what there is: each key, error, state, word, signal, command, option,
-task and check.
-"""
+"""The tables of docs/ list every setting, error, state, signal, command, option, task and check."""
 
 from __future__ import annotations
 
@@ -75,14 +73,14 @@ def test_states_have_each_status_of_a_verification() -> None:
 def test_states_have_each_state_its_step_and_its_words(state: str) -> None:
     row = next(row for row in rows("docs/states.md") if len(row) == 5 and row[0] == f"`{state}`")
     assert int(row[1]) == CallRequest.PROGRESS[state]
-    told = {
+    listed = {
         word.casefold() for word in (*codes(row[3]), *codes(row[4])) if not word.startswith('"')
     }
-    assert told == {
+    assert listed == {
         word
         for table in (vocabulary.CALL_STATES, vocabulary.SMS_STATES)
-        for word, meant in table.items()
-        if meant == state
+        for word, state_of_word in table.items()
+        if state_of_word == state
     }
 
 
@@ -116,13 +114,13 @@ def test_tasks_have_each_task_and_when_beat_starts_it() -> None:
     for entry in BEAT_SCHEDULE.values():
         when = table[entry["task"].rpartition(".")[2]][2]
         schedule: Any = entry["schedule"]
-        told = f"{schedule:g} s" if isinstance(schedule, float) else str(min(schedule.minute))
-        assert told in when
+        expected = f"{schedule:g} s" if isinstance(schedule, float) else str(min(schedule.minute))
+        assert expected in when
 
 
 def test_the_sandbox_has_each_magic_number() -> None:
-    told = {row[0]: row[1] for row in rows("docs/sandbox.md") if row[0].isdigit()}
-    assert told == {number: outcome.about for number, outcome in OUTCOMES.items()}
+    listed = {row[0]: row[1] for row in rows("docs/sandbox.md") if row[0].isdigit()}
+    assert listed == {number: outcome.about for number, outcome in OUTCOMES.items()}
 
 
 def test_checks_have_each_id() -> None:

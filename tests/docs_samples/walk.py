@@ -1,7 +1,6 @@
-"""A page followed from top to bottom, as a reader would: its files are added and checked, its
-commands run.
+"""Follows a page from top to bottom as a reader would: adds and checks files, runs commands.
 
-What one sample does is there for the next ones. What became of each is kept, for the test of each.
+The samples of a page share one project. Each sample has a test of its own, which reads its outcome.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from tests.docs_samples.shell import Command, commands_of
 
 
 class Walk:
-    """``go`` follows the page; ``outcomes`` has what samples raised, by their lines."""
+    """Follows one page. ``outcomes``: line of a sample -> what it raised."""
 
     def __init__(self, page: str, folder: Path, bare: Path, usual: Path) -> None:
         self.page = page
@@ -34,8 +33,9 @@ class Walk:
             (folder / "db.sqlite3").unlink()
         self.project = Project(folder, self._addresses(), self.around.local, self.around.instead)
         self.outcomes: dict[int, Exception] = {}
-        #: Servers that a command leaves running; commands of services that are known to be right.
+        #: Servers that commands started in the background.
         self.running: list[Server] = []
+        #: Commands of services that were found valid.
         self.checked: set[str] = set()
         self._serving: Server | None = None
         self._served = -1
@@ -43,7 +43,7 @@ class Walk:
         self._curl: Curl | None = None
 
     def go(self) -> Walk:
-        """From top to bottom; whatever was started is ended."""
+        """Follow the page, and stop every server that was started."""
         try:
             self._prepare()
             self._follow()
@@ -52,7 +52,7 @@ class Walk:
         return self
 
     def serve(self) -> Server:
-        """The development server of the project, as the project is now."""
+        """Return the development server, restarted if the project has changed."""
         if self._serving is None or self._served != self.project.version:
             self.stop_serving()
             command = [sys.executable, "manage.py", "runserver", "--noreload", str(self.web_port)]
@@ -68,7 +68,7 @@ class Walk:
         return output
 
     def curl(self, command: Command) -> str:
-        """Of the demo, where the page is about the demo, or of the page's project."""
+        """Run curl against the demo if the page is about the demo, else against its project."""
         if self._curl is None:
             token = surroundings.make_staff(self.project) if self.around.has_staff else ""
             self._curl = Curl(self.project.folder, token)
@@ -92,7 +92,7 @@ class Walk:
             try:
                 kind = kinds.kind_of(sample)
             except AssertionError:
-                # Another test tells of it.
+                # test_a_sample_is_of_a_known_kind fails for it.
                 continue
             if kind == "files":
                 files.append(sample)
@@ -103,7 +103,7 @@ class Walk:
         self._add(files)
 
     def _add(self, files: list[Sample]) -> None:
-        """All at once, as each check takes a second; one by one where that fails, to tell which."""
+        """Add files all at once, because each check takes a second; one by one after a failure."""
         try:
             _add_files(self.project, files)
         except Exception as error:
@@ -140,7 +140,7 @@ class Walk:
 
 
 def _add_files(project: Project, files: list[Sample]) -> None:
-    """What fails is not added: it would spoil what follows."""
+    """Add files that pass the check. Others would break the following samples."""
     if not files:
         return
     attempt = project.copy()
@@ -159,8 +159,8 @@ def _run_commands(walk: Walk, sample: Sample) -> None:
             raise AssertionError(f"{sample.page}:{command.line}: {error}") from None
 
 
-#: What is done to a kind of sample in the page's project, beside files; other kinds need none and
-#: have tests of their own.
+#: Kind -> how it is run in the project of its page. Files are added in groups; the kinds that need
+#: no project have tests of their own.
 STEPS: dict[str, Callable[[Walk, Sample], None]] = {
     "shell": _run_commands,
     "script": script.run,

@@ -1,4 +1,4 @@
-"""The example project as processes, on each set of servers that a host project may have."""
+"""The example project as processes, on three pairs of database and broker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that fails shows what its processes said."""
+    """Add the end of the processes' log to the report of a failed test."""
     report = yield
     site = getattr(item, "funcargs", {}).get("site")
     if report.failed and site:
@@ -51,14 +51,14 @@ SERVERS = [
 
 @pytest.fixture(scope="module", params=SERVERS)
 def servers(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """The addresses of database and broker; empty where the example brings its own."""
+    """The addresses of database and broker; empty for SQLite and the embedded broker."""
     addresses: tuple[str, str] = request.param
     return addresses
 
 
 @pytest.fixture(scope="module", params=["prefork", "threads"])
 def pool(request: pytest.FixtureRequest) -> str:
-    """How the worker does several tasks at once."""
+    """The worker pool of Celery."""
     return str(request.param)
 
 
@@ -66,7 +66,7 @@ def pool(request: pytest.FixtureRequest) -> str:
 def site(
     servers: tuple[str, str], pool: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """Web, worker, beat and sandbox; the database and the queue are its own and gone afterwards."""
+    """Web, worker, beat and sandbox, with a database and a queue that are deleted afterwards."""
     database, broker = servers
     name = f"voicepassword_journey_{uuid.uuid4().hex[:8]}"
     environment = {"CELERY_TASK_DEFAULT_QUEUE": name}
@@ -84,15 +84,15 @@ def site(
     finally:
         if database:
             execute(database, f"DROP DATABASE {name}")
-            forget(broker, name)
+            delete_queue(broker, name)
 
 
 @pytest.fixture
 def sandbox(site: Site) -> SandboxProcess:
-    """The controls of the site's sandbox."""
+    """The control interface of the site's sandbox."""
     return SandboxProcess.at(site.sandbox_url)
 
 
-def forget(broker: str, queue: str) -> None:
+def delete_queue(broker: str, queue: str) -> None:
     with Connection(broker) as connection:
         connection.default_channel.queue_delete(queue)

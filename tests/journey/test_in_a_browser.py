@@ -1,4 +1,4 @@
-"""The journey as a person sees it, in Chromium. SCREENSHOTS=folder keeps a picture of each page."""
+"""A login as a person sees it, in Chromium. SCREENSHOTS=folder saves a picture of each page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 NUMBER = "8 999 000-00-77"
 
 
-def _keep(page: Page, name: str) -> None:
+def _save_screenshot(page: Page, name: str) -> None:
     folder = os.environ.get("SCREENSHOTS")
     if folder:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
@@ -28,34 +28,34 @@ def test_type_a_number_see_the_phone_ring_type_the_digits_and_be_logged_in(
 ) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
     context.set_default_timeout(15_000)
-    complaints: list[str] = []
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    errors: list[str] = []
+    context.on("weberror", lambda error: errors.append(str(error.error)))
     phone = context.new_page()
     phone.goto(f"{site.sandbox_url}/phone/")
-    _keep(phone, "0-phone-quiet")
+    _save_screenshot(phone, "0-phone-quiet")
 
     page = context.new_page()
     page.goto(f"{site.web_url}/")
-    _keep(page, "1-welcome")
+    _save_screenshot(page, "1-welcome")
     page.get_by_role("link", name="Log in by phone").click()
-    _keep(page, "2-login")
+    _save_screenshot(page, "2-login")
     page.get_by_label("Phone").fill(NUMBER)
     page.get_by_role("button", name="Call me").click()
     page.wait_for_url("**/auth/login/code/")
-    _keep(page, "3-code")
+    _save_screenshot(page, "3-code")
 
-    # The page of the phone follows by itself.
+    # The page of the phone updates itself.
     digits = phone.locator("mark").first
     expect(digits).to_have_text(re.compile(r"^\d{4}$"))
-    _keep(phone, "4-phone-rings")
+    _save_screenshot(phone, "4-phone-rings")
     code = digits.inner_text()
 
     expect(page.locator("[data-vp-hint]")).to_contain_text("We called")
     page.get_by_label("Code").fill(code)
-    _keep(page, "5-code-typed")
+    _save_screenshot(page, "5-code-typed")
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="You are logged in")).to_be_visible()
-    _keep(page, "6-logged-in")
+    _save_screenshot(page, "6-logged-in")
 
     admin = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB").new_page()
     admin.goto(f"{site.web_url}/admin/")
@@ -63,10 +63,10 @@ def test_type_a_number_see_the_phone_ring_type_the_digits_and_be_logged_in(
     admin.get_by_label("Password").fill(site.admin_password())
     admin.get_by_role("button", name="Log in").click()
     admin.get_by_role("link", name="Call requests").click()
-    _keep(admin, "7-admin-list")
+    _save_screenshot(admin, "7-admin-list")
     admin.locator("#result_list tbody th a").first.click()
     expect(admin.get_by_text("+7 *** ***-**-77").first).to_be_visible()
-    # A code may happen to read like the year of a date.
+    # The year of a date may equal the code.
     assert code not in re.sub(r"\b\d{4}, ", "", admin.locator("#content").inner_text())
-    _keep(admin, "8-admin-call")
-    assert complaints == []
+    _save_screenshot(admin, "8-admin-call")
+    assert errors == []

@@ -1,37 +1,22 @@
-"""The whole line over real HTTP: web, worker, beat and sandbox as processes, on each set of
-servers.
-"""
+"""Logins over real HTTP: web, worker, beat and sandbox as processes, on each pair of servers."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 import requests
 from processes import Site
 
 from tests.sandbox_process import SandboxProcess
+from tests.waiting import until
 
 pytestmark = pytest.mark.processes
 
 
-def until(found: Callable[[], Any], timeout: float = 20) -> Any:
-    ends = time.monotonic() + timeout
-    while not (value := found()):
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.1)
-    return value
-
-
 def _delivery(site: Site, verification: str) -> str:
-    return str(
-        requests.get(f"{site.web_url}/api/verifications/{verification}/", timeout=10).json()[
-            "delivery"
-        ]
-    )
+    answer = requests.get(f"{site.web_url}/api/verifications/{verification}/", timeout=10)
+    return str(answer.json()["delivery"])
 
 
 def test_a_person_logs_in_by_the_pages(site: Site, sandbox: SandboxProcess) -> None:
@@ -56,7 +41,7 @@ def test_a_person_logs_in_by_the_pages(site: Site, sandbox: SandboxProcess) -> N
     assert len(sandbox.calls("79990000001")) == 1
 
 
-def test_a_program_hears_of_the_state_and_gets_the_code_by_sms(
+def test_a_program_reads_the_state_and_logs_in_with_the_code_of_an_sms(
     site: Site, sandbox: SandboxProcess
 ) -> None:
     started = requests.post(
@@ -80,7 +65,7 @@ def test_a_program_hears_of_the_state_and_gets_the_code_by_sms(
     assert checked.json()["proof"]
 
 
-def test_a_worker_killed_while_the_provider_is_asked_rings_once_and_its_code_logs_in(
+def test_a_worker_killed_during_a_request_rings_once_and_the_code_logs_in(
     site: Site, sandbox: SandboxProcess
 ) -> None:
     sandbox.hold()
@@ -93,9 +78,10 @@ def test_a_worker_killed_while_the_provider_is_asked_rings_once_and_its_code_log
     sandbox.release()
     site.start("worker")
     assert _delivery(site, verification) == "placing"
-    # Its worker is given the read timeout and a margin; here that time is over at once.
+    # A call counts as abandoned after the read timeout and a margin; here at once.
     program = (
-        "from datetime import timedelta; from django.utils import timezone; from django_voicepassword.calls import recovery; "
+        "from datetime import timedelta; from django.utils import timezone; "
+        "from django_voicepassword.calls import recovery; "
         "recovery.lose_abandoned(timezone.now() + timedelta(minutes=3))"
     )
     site.manage("shell", "--command", program)

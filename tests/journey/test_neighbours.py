@@ -1,4 +1,4 @@
-"""Two sites on one machine and one broker, each with a worker of its own."""
+"""Two sites on one machine that share a broker, each with a queue and a worker of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import requests
 from processes import Site, free_port
 
-from tests.journey.conftest import RABBITMQ, forget
+from tests.journey.conftest import RABBITMQ, delete_queue
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.processes
@@ -22,11 +22,11 @@ def queues() -> Iterator[list[str]]:
     names = [f"voicepassword_neighbour_{uuid.uuid4().hex[:8]}" for _ in range(2)]
     yield names
     for name in names:
-        forget(RABBITMQ, name)
+        delete_queue(RABBITMQ, name)
 
 
 @pytest.mark.service("rabbitmq")
-def test_both_ring_their_own_people(queues: list[str], tmp_path: Path) -> None:
+def test_each_site_calls_its_own_numbers(queues: list[str], tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as log, ExitStack() as stack:
         sites = [
             stack.enter_context(

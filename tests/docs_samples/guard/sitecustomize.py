@@ -1,6 +1,4 @@
-"""Loaded by every Python process that a sample starts: whatever it is told to call, it reaches this
-machine alone.
-"""
+"""Loaded by every Python process of a sample: it may connect to this machine only."""
 
 from __future__ import annotations
 
@@ -13,13 +11,13 @@ _connect, _look_up = socket.socket.connect, socket.getaddrinfo
 
 def connect(self: socket.socket, address: Any) -> None:
     if isinstance(address, tuple) and not _is_here(str(address[0])):
-        raise ConnectionRefusedError(f"samples reach this machine alone, not {address[0]}")
+        raise ConnectionRefusedError(f"samples may connect to this machine only, not {address[0]}")
     _connect(self, address)
 
 
 def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
     if host is not None and not _is_here(str(host)):
-        raise socket.gaierror(f"samples reach this machine alone, not {host}")
+        raise socket.gaierror(f"samples may connect to this machine only, not {host}")
     return _look_up(host, *args, **kwargs)
 
 

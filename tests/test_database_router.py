@@ -1,5 +1,6 @@
-"""A project whose router keeps our rows in a database of another name: nothing is asked of the
-default one, which is none.
+"""A project whose router puts the app's rows into another database: the default one is not used.
+
+The default database is not configured, so that every statement and transaction on it fails.
 """
 
 from __future__ import annotations
@@ -24,10 +25,18 @@ class Router:
 
 settings.configure(
     SECRET_KEY="only-for-the-tests-and-long-enough-for-sha256",
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "django_voicepassword"],
+    INSTALLED_APPS=[
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "rest_framework",
+        "django_voicepassword",
+    ],
     AUTHENTICATION_BACKENDS=["django_voicepassword.backends.PhoneBackend"],
-    # Whoever uses the default one, by any statement or transaction, gets ImproperlyConfigured.
-    DATABASES={"default": {}, "phones": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    # Any use of the default database raises ImproperlyConfigured.
+    DATABASES={
+        "default": {},
+        "phones": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+    },
     DATABASE_ROUTERS=["__main__.Router"],
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     USE_TZ=True,
@@ -58,7 +67,7 @@ from django_voicepassword.security import codes
 class Provider:
     answers = []
 
-    def flash_call(self, number, **given):
+    def flash_call(self, number, **options):
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -67,12 +76,12 @@ class Provider:
     voice_call = flash_call
 
 
-TAKEN = SendReply(id="77", price=Decimal("0.50"))
+ACCEPTED = SendReply(id="77", price=Decimal("0.50"))
 call_command("migrate", database="phones", verbosity=0)
-heard = []
-hear = lambda signal, sender, **values: heard.append(sender.__name__)
+senders = []
+receive = lambda signal, sender, **values: senders.append(sender.__name__)
 for signal in (signals.call_placed, signals.phone_verified, signals.verification_failed):
-    signal.connect(hear, weak=False)
+    signal.connect(receive, weak=False)
 
 
 def start(number, *answers):
@@ -80,16 +89,16 @@ def start(number, *answers):
     return verifications.start(number)
 
 
-first = start("79990000001", TAKEN)
+first = start("79990000001", ACCEPTED)
 try:
     verifications.check(first.id, "wrong")
 except WrongCode:
     pass
 user = authenticate(None, verification=first.id, voicepassword_code=codes.make(first.id))
 assert user.pk
-assert heard == ["CallRequest", "Verification", "Verification"], heard
-unread = parse_report({"id": "77", "number": "79990000001", "state": "BUSY"})
-assert recording.record(first.calls.get().pk, unread, "callback").pk
+assert senders == ["CallRequest", "Verification", "Verification"], senders
+report = parse_report({"id": "77", "number": "79990000001", "state": "BUSY"})
+assert recording.record(first.calls.get().pk, report, "callback").pk
 assert first.calls.get().state == "busy"
 assert recording.record(first.calls.get().pk, parse_report({"state": "BUSY"}), "poll").pk
 
@@ -101,8 +110,8 @@ try:
     verifications.resend(unknown.id)
 except RateLimited as error:
     assert error.limit == "phone"
-pretended = verifications.start("79990000009")
-assert verifications.check(pretended.id, "0042").status == "approved"
+with_fixed_code = verifications.start("79990000009")
+assert verifications.check(with_fixed_code.id, "0042").status == "approved"
 
 now = timezone.now()
 limits.release({"phone": "79990000001"}, now - timedelta(hours=1), Decimal("0.35"))
@@ -115,7 +124,7 @@ assert "9999999999999" not in LimitCounter.objects.get(key="phone:79990000001").
 assert [limits.raise_alarm("balance") for _ in range(2)] == [True, False]
 
 
-# Two rows or none.
+# The verification and its call are inserted together or not at all.
 def fail(*args, **kwargs):
     raise ArithmeticError
 
@@ -131,7 +140,7 @@ assert counts == (CallRequest.objects.count(), Verification.objects.count())
 assert not LimitCounter.objects.filter(key="phone:79990000002").exists()
 with transaction.atomic(using="phones"):
     CallRequest.objects.create = create
-    inside = start("79990000003", TAKEN)
+    inside = start("79990000003", ACCEPTED)
     assert inside.calls.get().state == "queued"
 assert inside.calls.get().state == "placed"
 print("done")
@@ -140,6 +149,6 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.processes
-def test_all_is_kept_in_the_database_that_the_router_names() -> None:
+def test_every_statement_uses_the_database_that_the_router_names() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
