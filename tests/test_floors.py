@@ -114,7 +114,6 @@ def test_only_apps_imports_contrib() -> None:
     assert importers <= {"apps"}
 
 
-@pytest.mark.processes
 def _defines(statement: ast.stmt) -> bool:
     """Return whether a statement is neither a docstring nor an import nor ``__all__ = …``."""
     if isinstance(statement, ast.Assign):
@@ -136,6 +135,7 @@ def test_a_face_defines_nothing(wing: str) -> None:
     assert not definitions, "move into a module:\n" + "\n".join(definitions)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("module", WITHOUT_DJANGO)
 def test_a_module_imports_while_django_is_absent(module: str) -> None:
     program = f"""
