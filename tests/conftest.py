@@ -135,27 +135,40 @@ def _set_id(item: Any, nodeid: str) -> None:
 # First: the markers are there when ``-m`` selects by them.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    seen = set()
     for item in items:
         if _fixtures(item) & PROCESS_FIXTURES:
             item.add_marker("processes")
-        # schemathesis leaves the operation out of the id; xdist runs one test for each id.
+    _make_ids_unique(items)
+    if hasattr(config, "workerinput"):
+        for item in items:
+            _, group = _group(item)
+            if group:
+                _set_id(item, f"{item.nodeid}@{group}")
+    if config.getoption("--database-only"):
+        config.hook.pytest_deselected(items=[item for item in items if not _uses_database(item)])
+        items[:] = [item for item in items if _uses_database(item)]
+    if config.getoption("dist", "no") != "no" or hasattr(config, "workerinput"):
+        _sort_long_tests_first(items)
+
+
+def _make_ids_unique(items: list[pytest.Item]) -> None:
+    """xdist runs one test for each id, and schemathesis leaves the operation out of the id."""
+    seen = set()
+    for item in items:
         if not item.nodeid.endswith(f"::{item.name}"):
             _set_id(item, f"{item.nodeid.rpartition('::')[0]}::{item.name}")
         if item.nodeid in seen:
             raise pytest.UsageError(f"two tests have the id {item.nodeid}")
         seen.add(item.nodeid)
-        _, group = _group(item)
-        if group and hasattr(config, "workerinput"):
-            _set_id(item, f"{item.nodeid}@{group}")
-    if config.getoption("--database-only"):
-        config.hook.pytest_deselected(items=[item for item in items if not _uses_database(item)])
-        items[:] = [item for item in items if _uses_database(item)]
-    if config.getoption("dist", "no") != "no" or hasattr(config, "workerinput"):
-        # The longest first, so that no process waits at the end for one that started late. The
-        # tests of a group keep their order: what a fixture of their module adds, others must not see.
-        long = {_group(item) for item in items if _is_outside(item) or _is_slow(item)}
-        items.sort(key=lambda item: _group(item) not in long)
+
+
+def _sort_long_tests_first(items: list[pytest.Item]) -> None:
+    """No process should wait at the end for one that started a long test late.
+
+    The tests of a group keep their order: they share what a fixture of their module adds.
+    """
+    long = {_group(item) for item in items if _is_outside(item) or _is_slow(item)}
+    items.sort(key=lambda item: _group(item) not in long)
 
 
 @pytest.hookimpl(optionalhook=True)
