@@ -43,8 +43,7 @@ def mask(phone: str) -> str:
     number that is masked already are returned unchanged.
     """
     if len(phone) == 11 and phone[0] == "7" and phone.isdecimal():
-        # Nearly every number. Parsing would make the daily sync many times slower, so these are taken
-        # for valid.
+        # Nearly every number, so it is not parsed: that would slow down the daily sync many times.
         return f"{_RUSSIAN}{phone[-2:]}"
     if not phone or _MASKED.fullmatch(phone):
         return phone
