@@ -85,15 +85,16 @@ def test_after_the_step_codes_work_limits_hold_and_nobody_waits_an_hour(
     refused = site.post("verifications/", phone=limited)
     assert refused.status_code == 429
     assert 0 < int(refused.headers["Retry-After"]) <= 15
-    # A resend waits five seconds, not an hour and five.
-    refused = site.post(f"verifications/{resent_key}/resend/", channel="sms")
-    assert refused.status_code == 429
-    assert 0 < int(refused.headers["Retry-After"]) <= 5
+    # From the next poll on, which beat starts every 15 s, a resend waits five seconds, not an hour
+    # and five.
     site.start_worker()
-    until(
-        lambda: site.post(f"verifications/{resent_key}/resend/", channel="sms").status_code == 200,
-        what="the resend",
-    )
+    site.enqueue("poll_calls")
+
+    def resend() -> Any:
+        return site.post(f"verifications/{resent_key}/resend/", channel="sms")
+
+    until(lambda: 0 < int(resend().headers.get("Retry-After", 0)) <= 5, what="the poll")
+    until(lambda: resend().status_code == 200, what="the resend")
     sms = site.sandbox.wait_for_call(resent, "sms")
     assert site.log_in(resent_key, sms["code"]).status_code == 200
     # The dead worker is noticed within minutes. Its call may have rung, so its code counts.
