@@ -1,4 +1,6 @@
-"""The workflows and other files that a code host reads: no other test runs them."""
+"""The workflows and other files that a code host reads: no other test runs them. The pages for
+contributors: their links and commands.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,8 @@ import pytest
 import yaml
 
 from django_voicepassword import __version__
+from tests.conftest import PORTS
+from tests.docs_samples import reference
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -20,6 +24,7 @@ OTHERS = [
     ROOT / name
     for name in (".github/dependabot.yml", ".pre-commit-config.yaml", ".readthedocs.yaml")
 ]
+PAGES = ["CONTRIBUTING.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md"]
 CHANGELOG = """# Changelog
 
 ## 1.2.3 (2026-01-31)
@@ -63,8 +68,6 @@ def test_a_workflow_may_write_only_where_a_job_says_so(path: Path) -> None:
 
 
 def test_ci_has_the_services_on_the_ports_of_the_tests() -> None:
-    from tests.conftest import PORTS
-
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]
     services = jobs["tests"]["services"]
     assert {name: service["ports"] for name, service in services.items()} == {
@@ -88,6 +91,35 @@ def _compare(folder: Path, tag: str, changelog: str) -> subprocess.CompletedProc
         capture_output=True,
         text=True,
     )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    assert not reference.broken(page)
+
+
+def _commands() -> list[str]:
+    """The code of the pages and forms, and what the workflows and ``.ci/run`` run."""
+    texts = [(ROOT / page).read_text("utf-8") for page in PAGES]
+    texts += [path.read_text("utf-8") for path in FORMS]
+    code = [found for text in texts for found in re.findall(r"`+([^`]+)`+", text)]
+    return [
+        *code,
+        *(step["run"] for path in WORKFLOWS for step in _steps(path) if "run" in step),
+        (ROOT / ".ci" / "run").read_text("utf-8"),
+    ]
+
+
+def test_commands_name_targets_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    named = {
+        target
+        for command in _commands()
+        for target in re.findall(r"(?:^|&& )\s*(?:\w+=\S+ )*make ([a-z-]+)", command, re.MULTILINE)
+    }
+    assert {"dist", "lint", "sbom", "test"} <= named
+    assert named <= targets
 
 
 @pytest.mark.program("bash")
