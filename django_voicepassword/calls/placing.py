@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from django_voicepassword.calls import outcomes
+from django_voicepassword.calls import replies, retries
 from django_voicepassword.calls.errors import (
     INTERRUPTED,
     MISCONFIGURED,
@@ -55,17 +55,17 @@ def place(call_id: int, last_try: bool = False) -> float | None:
         logger.info("call %s is not queued: left alone", call_id)
         return None
     if call.verification is not None and not call.verification.is_open:
-        outcomes.refuse_unsent(call, TOO_LATE)
+        replies.refuse_unsent(call, TOO_LATE)
         return None
     is_sms = call.channel == CallRequest.Channel.SMS
     earlier_call = _earlier_call(call) if is_sms else None
     if is_sms and earlier_call is None:
-        outcomes.refuse_unsent(call, NO_EARLIER_CALL)
+        replies.refuse_unsent(call, NO_EARLIER_CALL)
         return None
     try:
         client = factory.client(call.verification_id)
     except ImproperlyConfigured:
-        outcomes.refuse_unsent(call, MISCONFIGURED)
+        replies.refuse_unsent(call, MISCONFIGURED)
         raise
     code = _our_code(call)
     if not call.claim(_digest(call, code, earlier_call), timezone.now()):
@@ -80,7 +80,7 @@ def give_up(call_id: int, error_code: str) -> bool:
     False, and nothing is changed, where a worker has it after all.
     """
     call = CallRequest.objects.select_related("verification").get(pk=call_id)
-    return outcomes.refuse_unsent(call, error_code)
+    return replies.refuse_unsent(call, error_code)
 
 
 def callback_url(call: CallRequest) -> str | None:
@@ -111,25 +111,25 @@ def _send_claimed(
         reply = _ask(client, call, code, earlier_call)
     except ProviderRefused as error:
         logger.error("call %s: the provider refused: %s", call.pk, error.error_code)
-        outcomes.refuse(call, error.error_code, give_back=isinstance(error, AccountRefused))
+        replies.refuse(call, error.error_code, give_back=isinstance(error, AccountRefused))
         if error.error_code.strip().casefold() == "not_enough_money":
             alarms.raise_balance_alarm()
     except ProviderError as error:
         if not error.may_have_rung:
-            return outcomes.retry_later(call, last_try)
+            return retries.retry_later(call, last_try)
         logger.error("call %s: no readable answer, it may have rung: %s", call.pk, error)
         reason = NO_REPLY if isinstance(error, Unreachable) else error.code
-        outcomes.mark_unknown(call, reason)
+        replies.mark_unknown(call, reason)
     except ValueError as error:
         # The protocol refused to encode the request: nothing was sent.
         logger.error("call %s: not sent: %s", call.pk, error)
-        outcomes.refuse(call, MISCONFIGURED, give_back=True)
+        replies.refuse(call, MISCONFIGURED, give_back=True)
     except BaseException:
         # A worker told to stop, or a fault of ours: the phone may have rung.
-        outcomes.mark_unknown(call, INTERRUPTED)
+        replies.mark_unknown(call, INTERRUPTED)
         raise
     else:
-        outcomes.keep_reply(call, reply)
+        replies.keep_reply(call, reply)
     return None
 
 

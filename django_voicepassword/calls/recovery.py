@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from django_voicepassword import limits
-from django_voicepassword.calls import outcomes, recording
+from django_voicepassword.calls import recording, retries
 from django_voicepassword.calls.errors import WORKER_LOST
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, CallStatus, Verification
@@ -71,6 +71,6 @@ def stuck_in_queue(now: datetime | None = None) -> list[int]:
     They can be handed in again safely: whoever claims the row first places the call.
     """
     now = now or timezone.now()
-    before = now - timedelta(seconds=2 * outcomes.LONGEST_RETRY)
+    before = now - timedelta(seconds=2 * retries.LONGEST_RETRY)
     waiting = CallRequest.objects.filter(state=CallRequest.State.QUEUED, created_at__lt=before)
     return list(waiting.order_by("created_at").values_list("pk", flat=True)[:MOST_STUCK])

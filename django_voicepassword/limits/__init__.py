@@ -18,20 +18,18 @@ from django_voicepassword.limits.reservations import (
     NAMES,
     ClockSkewRateLimited,
     Reservation,
+    Reserved,
     count_from_now,
     longest_period,
+    price_of_send,
     release,
     reserve,
+    reserve_guess,
+    reserve_send,
     unblock,
     usage,
 )
-from django_voicepassword.limits.subjects import (
-    Reserved,
-    price_of_send,
-    reserve_guess,
-    reserve_send,
-    send_subjects,
-)
+from django_voicepassword.limits.subjects import send_subjects
 
 __all__ = [
     "NAMES",

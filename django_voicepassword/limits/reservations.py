@@ -18,11 +18,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.http import HttpRequest
 from django.utils import timezone
 
+from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import BudgetExhausted, RateLimited
-from django_voicepassword.limits.budget import adjust_budget, budget_key, seconds_to_next_day
+from django_voicepassword.limits.budget import (
+    adjust_budget,
+    budget_key,
+    expected_price,
+    seconds_to_next_day,
+)
 from django_voicepassword.limits.counters import Row, lock_rows, rewrite_rows, write_rows
 from django_voicepassword.limits.rates import (
     Events,
@@ -34,7 +41,9 @@ from django_voicepassword.limits.rates import (
     seconds_to_wait,
     to_milliseconds,
 )
-from django_voicepassword.models import LimitCounter
+from django_voicepassword.limits.subjects import send_subjects
+from django_voicepassword.models import LimitCounter, Verification
+from django_voicepassword.security import trusted_devices
 
 #: The limits that LIMITS may name.
 NAMES = ("phone", "phone_guesses", "ip", "prefix", "site")
@@ -180,3 +189,63 @@ def _rates_by_key(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]
         for name, subject in subjects.items()
         if limits.get(name)
     }
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """What was reserved for one send.
+
+    ``price`` is None without DAILY_BUDGET. ``device`` is the trusted device whose limits count the
+    send; it is empty where those of the number do.
+    """
+
+    price: Decimal | None
+    device: str = ""
+
+
+def price_of_send(channel: str) -> Decimal | None:
+    """Return the price to reserve in DAILY_BUDGET for one send; None without DAILY_BUDGET.
+
+    Call it before the transaction of the send. On SQLite a transaction that begins with a read
+    cannot wait for a writer; it fails.
+    """
+    return expected_price(channel) if settings.DAILY_BUDGET is not None else None
+
+
+def reserve_send(
+    verification: Verification, price: Decimal | None, now: datetime, request: HttpRequest | None
+) -> Reserved:
+    """Count one send. Where it raises RateLimited or BudgetExhausted, nothing is counted.
+
+    See ``reservations.reserve``.
+    """
+    try:
+        reserve(send_subjects(verification.phone, verification.ip), now, price).commit()
+        return Reserved(price)
+    except RateLimited as error:
+        device = (
+            trusted_devices.proved(request, verification.phone) if error.limit == "phone" else ""
+        )
+        if not device:
+            raise
+    reserve(send_subjects(verification.phone, verification.ip, device), now, price).commit()
+    return Reserved(price, device)
+
+
+def reserve_guess(
+    verification: Verification, now: datetime, request: HttpRequest | None
+) -> Reservation:
+    """Reserve one guess; the caller commits the reservation if the guess is wrong.
+
+    Raises RateLimited. See ``reservations.reserve``.
+    """
+    phone = verification.phone
+    if phones.fixed_code(phone) is not None:
+        return Reservation([], now)
+    try:
+        return reserve({"phone_guesses": phone}, now)
+    except RateLimited:
+        device = trusted_devices.proved(request, phone)
+        if not device:
+            raise
+    return reserve({"device_guesses": f"{device}:{phone}"}, now)

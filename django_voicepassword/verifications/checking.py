@@ -23,7 +23,7 @@ from django_voicepassword.exceptions import (
     VerificationExpired,
     WrongCode,
 )
-from django_voicepassword.limits import subjects
+from django_voicepassword.limits import reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security import codes
@@ -108,7 +108,7 @@ def _judge(
         error = Refused("the verification was started for another purpose")
         return JudgedGuess(verification, error)
     try:
-        reservation = subjects.reserve_guess(verification, now, request)
+        reservation = reservations.reserve_guess(verification, now, request)
     except limits.ClockSkewRateLimited as error:
         limits.count_from_now(error.keys, now)
         return JudgedGuess(verification, error)

@@ -24,15 +24,6 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("strict=True", "strict=False", "a row has as many values as there are fields"),
     ),
     "limits/reservations": (
-        ("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),
-        (
-            "key__in=rates_by_key",
-            "objects.filter().values_list",
-            "it only reads more rows than it uses",
-        ),
-    ),
-    "limits/subjects": (
-        ("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),
         (
             'if error.limit == "phone" else ""',
             '"XX"',
@@ -40,6 +31,12 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ),
         ("raise", "pass", "what follows asks the same limit again, and it refuses again"),
         ("device_guesses", "XX", "another key that no other counter has either"),
+        ("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),
+        (
+            "key__in=rates_by_key",
+            "objects.filter().values_list",
+            "it only reads more rows than it uses",
+        ),
     ),
     "transactions": (
         ("the database cannot be used", "XX", _FOR_DEVELOPERS),
@@ -65,6 +62,10 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
             "",
             "the tests in api/ notice it: they see the state of a call that was placed meanwhile",
         ),
+    ),
+    "verifications/resending": (
+        ("@sensitive", "", _SECRETS),
+        ("@translate_database_errors", "", "the tests in faults/ notice it: see the promises"),
         (
             "check_open(verification)",
             "pass",
@@ -89,7 +90,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("logger.error(", "", "a line of the log"),
         ("base.rstrip('/')", "XX", "no address ends in X"),
     ),
-    "calls/outcomes": (
+    "calls/replies": (
         ("received_at=now", "", _SAME_MOMENT),
         ('call.claim("", ', '"XX"', "the refusal clears the digest a moment later"),
         (

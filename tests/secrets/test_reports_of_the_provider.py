@@ -154,7 +154,9 @@ def test_a_database_that_breaks_under_the_statistics(configure: Callable[..., No
         configure(API_URL=url, TRANSPORT="http", API_KEY=KEY)
         with (
             assert_no_secret_reported(),
-            broken_sql("CREATE matched" if connection.vendor == "postgresql" else "INSERT reported"),
+            broken_sql(
+                "CREATE matched" if connection.vendor == "postgresql" else "INSERT reported"
+            ),
         ):
             tasks.sync_daily.apply(("2026-11-25",))
 

@@ -62,7 +62,7 @@ DELIVERY = [
         "refused",
         "a refused connection is not retried",
         (f"{PROVIDERS} -k down_and_back", f"{DELIVERY_TESTS} -k refused_connection"),
-        (("calls/outcomes.py", "    if last_try or now + ", "    if True or now + "),),
+        (("calls/retries.py", "    if last_try or now + ", "    if True or now + "),),
     ),
     Guard(
         "1",
@@ -71,7 +71,7 @@ DELIVERY = [
         (f"{BROKERS} -k answer_of_the_broker",),
         (
             (
-                "calls/outcomes.py",
+                "calls/replies.py",
                 '    is_ours = call.claim("", timezone.now())\n',
                 "    is_ours = True\n",
             ),
@@ -164,7 +164,7 @@ DELIVERY = [
         # The verbs translate the error; the API translates one that is raised outside of them.
         (
             ("transactions.py", f"{_VERB}DATABASE_ERRORS", f"{_VERB}ZeroDivisionError"),
-            ("api/errors.py", "    if isinstance(error, DATABASE_ERRORS):\n", "    if False:\n"),
+            ("api/exception_handler.py", "    if isinstance(error, DATABASE_ERRORS):\n", "    if False:\n"),
         ),
     ),
     Guard(

@@ -1,6 +1,6 @@
-"""Write what became of a request: the row, its history and its budgets.
+"""Write what the provider replied to a request: the row, its history and its budgets.
 
-Each outcome is written again if the database goes away for a moment: what the provider did must not
+Each result is written again if the database goes away for a moment: what the provider did must not
 be lost.
 """
 
@@ -16,7 +16,7 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from django_voicepassword import limits, signals, transactions
-from django_voicepassword.calls.errors import NO_CODE, UNREACHABLE
+from django_voicepassword.calls.errors import NO_CODE
 from django_voicepassword.calls.recording import announce_move
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
@@ -24,11 +24,7 @@ from django_voicepassword.provider.protocol import SendReply
 from django_voicepassword.security import codes
 
 logger = logging.getLogger(__name__)
-
 Result = TypeVar("Result")
-
-#: Seconds until the first new try of a refused connection, and the most that a try waits.
-FIRST_RETRY, LONGEST_RETRY = 2.0, 60.0
 
 
 def keep_reply(call: CallRequest, reply: SendReply) -> None:
@@ -64,9 +60,9 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
             )
         return is_moved
 
-    is_moved = _retry_write(write)
+    is_moved = retry_write(write)
     # A transaction of its own: each write is repeated as a whole.
-    _retry_write(lambda: _correct_budget(call, reply.price, now))
+    retry_write(lambda: _correct_budget(call, reply.price, now))
     signals.announce(signals.call_placed, CallRequest, router.db_for_write(CallRequest), call=call)
     if is_moved:
         announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
@@ -107,37 +103,14 @@ def refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
             _return_budgets(call, give_back)
         return True
 
-    if _retry_write(write):
+    if retry_write(write):
         announce_move(call, old_state, CallStatus.Source.SEND)
 
 
 def mark_unknown(call: CallRequest, error_code: str) -> None:
     """PLACING -> UNKNOWN: the phone may have rung, so the code still counts."""
-    if _retry_write(lambda: call.mark_unknown(timezone.now(), error_code)):
+    if retry_write(lambda: call.mark_unknown(timezone.now(), error_code)):
         announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
-
-
-def retry_later(call: CallRequest, last_try: bool) -> float | None:
-    """The connection was refused: PLACING -> QUEUED, and the seconds until the next try.
-
-    None: the verification would have ended by then, and the call is REFUSED. The wait doubles each
-    time without a counter: it is as long as the call has waited already.
-    """
-    now = timezone.now()
-    waited = (now - call.created_at).total_seconds()
-    delay = min(max(FIRST_RETRY, waited), LONGEST_RETRY)
-    ends = (
-        call.verification.expires_at
-        if call.verification
-        else call.created_at + timedelta(seconds=settings.CODE_TTL)
-    )
-    if last_try or now + timedelta(seconds=delay) >= ends:
-        logger.error("call %s: the provider cannot be reached, given up", call.pk)
-        refuse(call, UNREACHABLE, give_back=True)
-        return None
-    logger.warning("call %s: the provider cannot be reached, next try in %.0f s", call.pk, delay)
-    _retry_write(call.unclaim)
-    return delay
 
 
 def _correct_budget(call: CallRequest, price: Decimal | None, now: datetime) -> None:
@@ -163,5 +136,6 @@ def _return_budgets(call: CallRequest, give_back: bool) -> None:
         limits.adjust_budget(call.created_at, -call.reserved_price)
 
 
-def _retry_write(write: Callable[[], Result]) -> Result:
+def retry_write(write: Callable[[], Result]) -> Result:
+    """Write to the database of the calls, and again where it went away for a moment."""
     return transactions.retry_write(write, router.db_for_write(CallRequest))

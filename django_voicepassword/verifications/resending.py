@@ -1,0 +1,72 @@
+"""``resend``: the next send of a verification, and how long the person has to wait for it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from django_voicepassword import phones
+from django_voicepassword.exceptions import (
+    RateLimited,
+)
+from django_voicepassword.limits import reservations
+from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.models.moments import seconds_until
+from django_voicepassword.security.sensitive import sensitive
+from django_voicepassword.verifications import channels, dispatch
+from django_voicepassword.verifications.checking import (
+    calls_of,
+    check_open,
+    get,
+    translate_database_errors,
+)
+from django_voicepassword.verifications.fixed_codes import create_test_call
+from django_voicepassword.verifications.sending import ask_host, in_transaction, insert_call
+
+
+@sensitive
+@translate_database_errors
+def resend(
+    verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None
+) -> Verification:
+    """Send the code once more, by ``channel`` or by the next one of CHANNELS.
+
+    Raises Verification.DoesNotExist, VerificationExpired, VerificationClosed, TooManyAttempts,
+    ChannelUnavailable, Refused, RateLimited (limits ``resend_after`` and ``sends`` beside those of
+    LIMITS), BudgetExhausted and Unavailable.
+    """
+    verification = get(verification_id)
+    check_open(verification)
+    channel = channels.choose(channel, calls_of(verification))
+    fixed_code = phones.fixed_code(verification.phone)
+    if fixed_code is None:
+        ask_host(verification, channel, request)
+    price = reservations.price_of_send(channel)
+    now = timezone.now()
+
+    def count_and_insert() -> CallRequest | None:
+        if not Verification.count_send(verification.id, now):
+            return None
+        if fixed_code is not None:
+            return create_test_call(verification, channel, fixed_code, insert=False)
+        reserved = reservations.reserve_send(verification, price, now, request)
+        return insert_call(verification, channel, now, reserved)
+
+    call = in_transaction(count_and_insert)
+    if call is not None and fixed_code is None:
+        dispatch.dispatch(call)
+    verification.refresh_from_db()
+    if call is None:
+        raise _why_not_sent(verification)
+    return verification
+
+
+def _why_not_sent(verification: Verification) -> RateLimited:
+    """The limit that refused a resend. Raises where the verification cannot go on at all."""
+    check_open(verification)
+    resend_at = verification.resend_at
+    if resend_at is None:
+        return RateLimited("sends", seconds_until(verification.expires_at, least=1))
+    return RateLimited("resend_after", seconds_until(resend_at, least=1))
