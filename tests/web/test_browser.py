@@ -255,7 +255,8 @@ def test_a_login_in_another_tab_redirects_this_one(visit):
     other.get_by_label("Code").fill(code)
     other.get_by_role("button", name="Log in").click()
     other.wait_for_url("**/auth/logout/")
-    page.wait_for_url("**/auth/logout/", timeout=10_000)
+    # On a busy machine the page polls less often.
+    page.wait_for_url("**/auth/logout/", timeout=60_000)
 
 
 def test_a_double_click_sends_one_form(visit, monkeypatch):
