@@ -18,7 +18,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 HERE = Path(__file__).resolve().parent
 #: Seconds that a process may take to answer after its start, and to end after SIGTERM.
@@ -103,7 +106,7 @@ class Site:
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._logs: list[threading.Thread] = []
 
-    def __enter__(self) -> Site:
+    def __enter__(self) -> Self:
         self.var.mkdir(parents=True, exist_ok=True)
         # A demo that was killed left it behind.
         (self.var / "beat.pid").unlink(missing_ok=True)
@@ -219,7 +222,7 @@ class Site:
                 time.sleep(0.1)
 
         for name, port in self._ports.items():
-            until(lambda port=port: not is_free(port), f"{name} does not answer on port {port}")
+            until(lambda port=port: not is_free(port), f"{name} does not answer on port {port}")  # type: ignore[misc]
         if "worker" in self._commands:
             until(self._worker_is_ready.exists, "worker takes no tasks")
 

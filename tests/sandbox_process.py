@@ -39,6 +39,7 @@ class SandboxProcess:
             *self._arguments,
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line.startswith("sandbox listening on "), line
         self.url = line.split()[-1]
@@ -48,7 +49,8 @@ class SandboxProcess:
     def __exit__(self, *exception: object) -> None:
         self._process.terminate()
         self._process.wait(10)
-        self._process.stdout.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -70,7 +72,8 @@ class SandboxProcess:
             return json.load(response)
 
     def calls(self, number: str = "") -> list[dict[str, Any]]:
-        return self.ledger(number)["calls"]
+        calls: list[dict[str, Any]] = self.ledger(number)["calls"]
+        return calls
 
     def reset(self) -> None:
         self._control("reset")

@@ -7,11 +7,12 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from celery import Celery, Task, current_app
 from django.test import Client
-from kombu import Connection
+from kombu.connection import Connection
 
 from django_voicepassword import verifications
 from django_voicepassword.calls import broker
@@ -188,7 +189,7 @@ def refused_broker() -> Iterator[None]:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_start_is_refused_at_once_and_nothing_stays_counted(
-    settings, refused_broker: None
+    settings: Any, refused_broker: None
 ) -> None:
     settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "DISPATCH": "celery"}
     started = time.monotonic()
@@ -208,7 +209,7 @@ def test_a_start_is_refused_at_once_and_nothing_stays_counted(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_api_and_the_page_answer_503_while_the_broker_is_down(
-    settings, refused_broker: None, client: Client
+    settings: Any, refused_broker: None, client: Client
 ) -> None:
     settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "DISPATCH": "celery"}
     response = client.post(

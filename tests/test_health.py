@@ -37,7 +37,8 @@ ALL_OK = dict.fromkeys(KINDS, "OK")
 
 
 def page(*checks: Any) -> Callable[..., Any]:
-    return views.HealthCheckView.as_view(checks=checks)
+    view: Callable[..., Any] = views.HealthCheckView.as_view(checks=checks)
+    return view
 
 
 urlpatterns = [

@@ -145,10 +145,11 @@ def test_each_limit_counts_sends_and_is_named(
     configure(LIMITS={"phone": [], "ip": [], name: ["1/h"]}, RESEND_AFTER=0)
     request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1")
     verification = verifications.start("+7 999 000-00-01", request=request)
-    for again in (
+    agains: list[Callable[[], Any]] = [
         lambda: verifications.start("8 (999) 000-00-01", request=request),
         lambda: verifications.resend(verification.id, request=request),
-    ):
+    ]
+    for again in agains:
         with pytest.raises(RateLimited) as caught:
             again()
         assert caught.value.limit == name
@@ -264,7 +265,7 @@ def test_events_are_stored_per_rate_and_expired_ones_are_deleted(
     both = f"[[{milliseconds(0)},1],[{milliseconds(1.5)},1]]"
     assert (row.key, row.amount, row.updated_at) == (
         "phone:79990000001",
-        0,
+        Decimal(0),
         NOW + timedelta(seconds=1.5),
     )
     assert row.events == f'{{"3/10m":{both},"5/h":{both}}}'
@@ -523,7 +524,7 @@ def test_a_lock_creates_its_row_once(django_assert_num_queries: Any) -> None:
     for _ in range(2):
         limits.lock("statistics:2026-05-01")
     assert list(LimitCounter.objects.values_list("key", "events", "amount")) == [
-        ("statistics:2026-05-01", "{}", 0)
+        ("statistics:2026-05-01", "{}", Decimal(0))
     ]
 
 

@@ -169,6 +169,8 @@ def test_unprintable_characters_are_ignored(numbers: list[str]) -> None:
 
 def test_verifications_and_verified_phones_are_found_too() -> None:
     call = verified("anna", "79990000099")
+    assert call.verification is not None
+    assert call.verification.user is not None
     VerifiedPhone.objects.create(user=call.verification.user, phone=call.phone)
     for text in ("99", "8 999 000-00-99", "ann", "+7 *** ***-**-99", str(call.verification_id)):
         assert (

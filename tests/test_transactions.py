@@ -42,7 +42,7 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 class Work:
     """Writes a row and raises the error, so many times; the next time it succeeds."""
 
-    def __init__(self, failures: int, error: type[Exception]) -> None:
+    def __init__(self, failures: int, error: Exception | type[Exception]) -> None:
         self.failures, self.error = failures, error
         self.times = 0
 
@@ -91,7 +91,8 @@ def test_the_fifth_failure_is_final_and_other_errors_are_not_retried(
         run(work, "default")
     assert (work.times, len(pauses)) == (5, 4)
     LimitCounter.objects.all().delete()
-    for error in (IntegrityError("twice"), ValueError("ours")):
+    errors: list[Exception] = [IntegrityError("twice"), ValueError("ours")]
+    for error in errors:
         work = Work(9, error)
         with pytest.raises(type(error)):
             run(work, "default")

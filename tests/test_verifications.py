@@ -101,7 +101,9 @@ def test_a_number_that_cannot_be_called_costs_nothing(
 
 
 @pytest.mark.django_db
-def test_an_sms_cannot_be_the_first_send_and_repeats_the_code(outbox: list[Sent], settings) -> None:
+def test_an_sms_cannot_be_the_first_send_and_repeats_the_code(
+    outbox: list[Sent], settings: Any
+) -> None:
     settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "RESEND_AFTER": 0}
     with pytest.raises(ChannelUnavailable):
         verifications.start(PHONE, channel="sms")

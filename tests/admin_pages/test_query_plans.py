@@ -40,7 +40,7 @@ def history(admin_client: Client) -> Client:
         for number in range(CALLS)
     ]
     Verification.objects.bulk_create(verifications, batch_size=5000)
-    rare = {
+    rare: dict[int, dict[str, Any]] = {
         0: {"origin": "imported"},
         1: {"difference": 1},
         2: {"error_code": "no_reply", "state": "unknown"},

@@ -45,7 +45,9 @@ class StaffApi:
         self.client.force_login(self.user)
 
     def get(self, path: str, **query: Any) -> Any:
-        answer = self.client.get(path if path.startswith("http") else f"/api/{path}", query or None)
+        answer: Any = self.client.get(
+            path if path.startswith("http") else f"/api/{path}", query or None
+        )
         answer.body = answer.json()
         return answer
 

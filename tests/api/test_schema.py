@@ -157,9 +157,8 @@ def test_staff_answers_match_the_schema(schema: dict[str, Any]) -> None:
     assert get("/api/calls/")["results"]
     get("/api/calls/{id}/", id=call.pk)
     get("/api/calls/{id}/", id=0)
-    assert (
-        get("/api/statistics/", **{"from": "2026-03-09", "to": "2026-03-10"})["total"]["rows"] == 0
-    )
+    period: dict[str, Any] = {"from": "2026-03-09", "to": "2026-03-10"}
+    assert get("/api/statistics/", **period)["total"]["rows"] == 0
 
 
 @pytest.mark.processes

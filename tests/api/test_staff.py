@@ -132,6 +132,7 @@ def test_a_call_has_the_fields_of_the_contract(api: StaffApi) -> None:
 
 def test_the_id_of_a_verification_is_nowhere(api: StaffApi) -> None:
     call = verified()
+    assert call.verification_id is not None
     for path in ("calls/", f"calls/{call.pk}/"):
         text = api.get(path).content.decode()
         assert str(call.verification_id) not in text

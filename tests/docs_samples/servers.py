@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import requests
 
@@ -23,7 +23,7 @@ class Server:
     """A process that logs to a file. ``ready``: text that it prints when ready, or its port."""
 
     def __init__(
-        self, project: Project, command: list[str], ready: str | int, **environment: str
+        self, project: Project, command: list[str], ready: str | int, **environment: Any
     ) -> None:
         self._log = project.folder / f"log-{time.monotonic_ns()}"
         with self._log.open("w") as log:

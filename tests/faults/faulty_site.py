@@ -16,7 +16,7 @@ from typing import Any
 import redis
 import requests
 from celery import Celery
-from kombu import Connection
+from kombu.connection import Connection
 from processes import Site, free_port
 
 from tests.faults.site_database import SiteDatabase

@@ -13,13 +13,16 @@ import tempfile
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import redis
 from processes import free_port, is_free
 
 from tests.conftest import find_program
 from tests.waiting import until
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 #: Seconds that a server may take to start on a busy machine.
 PATIENCE = 60
@@ -42,7 +45,7 @@ class Server(ABC):
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:

@@ -153,7 +153,7 @@ class Callback:
     body: bytes
     content_type: str = JSON
     query: str = ""
-    environ: dict[str, str] = field(default_factory=dict)
+    environ: dict[str, Any] = field(default_factory=dict)
 
 
 def callbacks(count: int, seed: int = 0) -> Iterator[Callback]:

@@ -70,7 +70,7 @@ def check_report(report: protocol.Report) -> None:
 @example(b'{"id":' + b"9" * 60000 + b"}")
 @example(b"\xff\xfe{\x00}\x00")
 def test_bytes_are_refused_by_the_documented_error(body: bytes) -> None:
-    for read in (*READERS, protocol.parse_callback):
+    for read in [*READERS, protocol.parse_callback]:
         with suppress(UnreadableReply, ProviderRefused):
             read(body)
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Generator, Iterator
 
 import pytest
-from kombu import Connection
+from kombu.connection import Connection
 from processes import Site, free_port
 
 from tests.databases import MARIADB, POSTGRESQL, execute

@@ -277,7 +277,7 @@ def _is_unnoticeable_text(leaf: Any, parent: Any) -> bool:
 
 
 def _whole_text(leaf: Any) -> str:
-    return (leaf.parent if leaf.type == "fstring_start" else leaf).get_code()
+    return str((leaf.parent if leaf.type == "fstring_start" else leaf).get_code())
 
 
 def _is_docstring(node: Any) -> bool:

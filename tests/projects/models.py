@@ -11,7 +11,7 @@ from phonenumber_field.modelfields import PhoneNumberField
 
 class Manager(BaseUserManager["models.Model"]):
     def create_user(self, phone: str, **values: Any) -> Any:
-        user = self.model(phone=phone, **values)
+        user: Any = self.model(phone=phone, **values)
         user.set_unusable_password()
         user.save()
         return user

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from email.parser import BytesParser
 from typing import Any
 
 import pytest
@@ -194,6 +195,6 @@ def test_any_error_of_the_multipart_parser_is_an_unreadable_report(
     def broken(*args: Any) -> None:
         raise LookupError("unknown charset")
 
-    monkeypatch.setattr(reports.BytesParser, "parsebytes", broken)
+    monkeypatch.setattr(BytesParser, "parsebytes", broken)
     with pytest.raises(UnreadableReply):
         reports.parse_callback(b"--b", "multipart/form-data; boundary=b")

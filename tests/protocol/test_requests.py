@@ -113,5 +113,5 @@ def test_an_invalid_callback_url_is_refused(url: Any, message: str) -> None:
 def test_no_error_message_contains_the_code() -> None:
     for refused in ({"code": "12345"}, {"code": "1234", "capacity": 4}):
         with pytest.raises(requests.InvalidRequest) as caught:
-            requests.encode_flash_call(NUMBER, **refused)  # type: ignore[arg-type]
+            requests.encode_flash_call(NUMBER, **refused)
         assert "1234" not in str(caught.value)

@@ -99,7 +99,8 @@ def ask(
         {"Authorization": key} if key else {},
     )
     assert status == 200
-    return json.loads(text)
+    answer: dict[str, Any] = json.loads(text)
+    return answer
 
 
 def raw(

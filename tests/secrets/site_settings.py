@@ -37,7 +37,7 @@ class Everything(logging.Formatter):
 class Mails(AdminEmailHandler):
     """Writes Django's error mails to files: subject, text and page."""
 
-    def send_mail(self, subject: str, message: str, *args: Any, **kwargs: Any) -> None:
+    def send_mail(self, subject: Any, message: Any, *args: Any, **kwargs: Any) -> None:
         parts = (subject, message, kwargs["html_message"])
         (VAR / "mail" / uuid.uuid4().hex).write_text("\n\n\n\n".join(map(str, parts)), "utf-8")
 

@@ -179,7 +179,7 @@ def test_a_verification_with_its_description_proof_and_rows() -> None:
         described,
         proof,
         *rows,
-        verification._meta.model.objects.all(),
+        Verification._default_manager.all(),
         verification.calls.all(),
     ):
         assert secrets.find(reprs(value)) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import urljoin
 
 from django.test import Client
@@ -137,7 +138,7 @@ class PageClient:
     def session(self) -> dict[str, object]:
         return dict(self.client.session.items())
 
-    def _load(self, path: str, response) -> Page:
+    def _load(self, path: str, response: Any) -> Page:
         self.response = response
         self.redirects = [address for address, _ in response.redirect_chain]
         self.path = urljoin(path, self.redirects[-1]) if self.redirects else path

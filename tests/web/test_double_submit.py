@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,13 +23,13 @@ from tests.web.page_client import PageClient
 PHONE = "+79990000001"
 
 
-def test_a_reload_makes_no_call(on_code_page):
+def test_a_reload_makes_no_call(on_code_page: PageClient) -> None:
     for _ in range(3):
         on_code_page.reload()
     assert len(outbox) == 1
 
 
-def test_going_back_and_submitting_the_same_phone_makes_no_call(on_code_page):
+def test_going_back_and_submitting_the_same_phone_makes_no_call(on_code_page: PageClient) -> None:
     on_code_page.open("/auth/login/")
     on_code_page.press("Call me", phone="8 999 000-00-01")
     assert on_code_page.path == "/auth/login/code/"
@@ -38,7 +39,7 @@ def test_going_back_and_submitting_the_same_phone_makes_no_call(on_code_page):
     assert "_auth_user_id" in on_code_page.session
 
 
-def test_submitting_the_same_form_again_makes_no_call(page_client):
+def test_submitting_the_same_form_again_makes_no_call(page_client: PageClient) -> None:
     page = page_client.open("/auth/login/")
     for _ in range(3):
         page_client.page, page_client.path = page, "/auth/login/"
@@ -46,7 +47,7 @@ def test_submitting_the_same_form_again_makes_no_call(page_client):
     assert len(outbox) == 1
 
 
-def test_submitting_the_form_again_before_an_answer_makes_no_call(page_client):
+def test_submitting_the_form_again_before_an_answer_makes_no_call(page_client: PageClient) -> None:
     """The second submit has no session cookie, which only the first answer would have set."""
     token = page_client.open("/auth/login/").forms[0].fields["csrfmiddlewaretoken"]
     cookie = page_client.client.cookies["csrftoken"].value
@@ -61,7 +62,9 @@ def test_submitting_the_form_again_before_an_answer_makes_no_call(page_client):
     assert len(outbox) == 1
 
 
-def test_another_browser_gets_another_verification(page_client, on_code_page):
+def test_another_browser_gets_another_verification(
+    page_client: PageClient, on_code_page: PageClient
+) -> None:
     other_browser = PageClient()
     other_browser.open("/auth/login/")
     other_browser.press("Call me", phone=PHONE)
@@ -69,7 +72,9 @@ def test_another_browser_gets_another_verification(page_client, on_code_page):
     assert len(outbox) == 2
 
 
-def test_another_phone_starts_a_verification_and_cancels_the_first(on_code_page):
+def test_another_phone_starts_a_verification_and_cancels_the_first(
+    on_code_page: PageClient,
+) -> None:
     on_code_page.open("/auth/login/")
     on_code_page.press("Call me", phone="+79990000002")
     assert [sent.number[-1] for sent in outbox] == ["1", "2"]
@@ -79,7 +84,7 @@ def test_another_phone_starts_a_verification_and_cancels_the_first(on_code_page)
     }
 
 
-def test_after_the_expiry_the_same_phone_is_called_again(on_code_page):
+def test_after_the_expiry_the_same_phone_is_called_again(on_code_page: PageClient) -> None:
     with freeze_time(timezone.now() + timedelta(seconds=301)):
         on_code_page.open("/auth/login/")
         on_code_page.press("Call me", phone=PHONE)
@@ -87,7 +92,9 @@ def test_after_the_expiry_the_same_phone_is_called_again(on_code_page):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_simultaneous_submits_make_one_call(page_client, configure, monkeypatch):
+def test_two_simultaneous_submits_make_one_call(
+    page_client: PageClient, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     configure(BEFORE_SEND="tests.web.gate.wait_at_gate")
     Gate.close()
     token = page_client.open("/auth/login/").forms[0].fields["csrfmiddlewaretoken"]
@@ -126,7 +133,9 @@ def _set_on_call(function: Any, event: threading.Event) -> Any:
     return wrapper
 
 
-def test_a_submit_does_not_wait_forever_for_the_first_one(page_client, monkeypatch):
+def test_a_submit_does_not_wait_forever_for_the_first_one(
+    page_client: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page_client.open("/auth/login/")
     monkeypatch.setattr(idempotency, "LONGEST_WAIT", 0)
     monkeypatch.setattr(cache, "add", lambda *args, **kwargs: False)
@@ -136,7 +145,9 @@ def test_a_submit_does_not_wait_forever_for_the_first_one(page_client, monkeypat
     assert outbox == []
 
 
-def test_a_failed_start_does_not_block_the_next_one(page_client, configure):
+def test_a_failed_start_does_not_block_the_next_one(
+    page_client: PageClient, configure: Callable[..., None]
+) -> None:
     configure(LIMITS={"phone": ["0/h"]})
     page_client.open("/auth/login/")
     page_client.press("Call me", phone=PHONE)
@@ -146,14 +157,18 @@ def test_a_failed_start_does_not_block_the_next_one(page_client, configure):
     assert len(outbox) == 1
 
 
-def test_a_dummy_cache_disables_only_this_protection(page_client, settings):
+def test_a_dummy_cache_disables_only_this_protection(
+    page_client: PageClient, settings: Any
+) -> None:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     page_client.open("/auth/login/")
     page_client.press("Call me", phone=PHONE)
     assert len(outbox) == 1
 
 
-def test_the_cache_key_contains_neither_number_nor_cookie(page_client, monkeypatch):
+def test_the_cache_key_contains_neither_number_nor_cookie(
+    page_client: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys: list[str] = []
     monkeypatch.setattr(cache, "add", lambda key, *args, **kwargs: keys.append(key) or True)
     page_client.open("/auth/login/")

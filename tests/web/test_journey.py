@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth import SESSION_KEY as USER_KEY
@@ -22,7 +23,7 @@ from tests.web.page_client import PageClient
 
 
 @pytest.fixture(autouse=True)
-def _redirect_urls(settings):
+def _redirect_urls(settings: Any) -> None:
     settings.LOGIN_REDIRECT_URL = "/auth/logout/"
     settings.LOGOUT_REDIRECT_URL = None
 
@@ -39,7 +40,7 @@ def wrong_code(code: str) -> str:
     return code[:-1] + str((int(code[-1]) + 1) % 10)
 
 
-def test_phone_then_code_logs_in(page_client):
+def test_phone_then_code_logs_in(page_client: PageClient) -> None:
     page = page_client.open("/auth/login/")
     assert "the code is the last 4 digits" in page.text
     page = page_client.press("Call me", phone="8 (999) 000-00-01")
@@ -52,14 +53,14 @@ def test_phone_then_code_logs_in(page_client):
     assert len(outbox) == 1
 
 
-def test_the_first_call_may_be_a_voice_call(page_client):
+def test_the_first_call_may_be_a_voice_call(page_client: PageClient) -> None:
     page_client.open("/auth/login/")
     page = page_client.press("Let a robot call and say the code", phone="+79990000001")
     assert outbox[-1].channel == "voice"
     assert "Answer, listen to the code" in page.text
 
 
-def test_a_wrong_code_says_how_many_attempts_are_left(on_code_page):
+def test_a_wrong_code_says_how_many_attempts_are_left(on_code_page: PageClient) -> None:
     wrong = wrong_code(outbox[-1].code)
     page = on_code_page.press("Log in", code=wrong)
     assert on_code_page.status == 400
@@ -72,7 +73,9 @@ def test_a_wrong_code_says_how_many_attempts_are_left(on_code_page):
     assert USER_KEY in on_code_page.session
 
 
-def test_no_attempt_left_offers_a_new_start(on_code_page, configure):
+def test_no_attempt_left_offers_a_new_start(
+    on_code_page: PageClient, configure: Callable[..., None]
+) -> None:
     configure(MAX_ATTEMPTS=2)
     right = outbox[-1].code
     on_code_page.press("Log in", code=wrong_code(right))
@@ -84,7 +87,9 @@ def test_no_attempt_left_offers_a_new_start(on_code_page, configure):
     assert page.element(href="/auth/login/")
 
 
-def test_an_attempt_after_the_last_one_is_429_with_retry_after(on_code_page, configure):
+def test_an_attempt_after_the_last_one_is_429_with_retry_after(
+    on_code_page: PageClient, configure: Callable[..., None]
+) -> None:
     configure(MAX_ATTEMPTS=1)
     form = on_code_page.page
     right = outbox[-1].code
@@ -96,7 +101,7 @@ def test_an_attempt_after_the_last_one_is_429_with_retry_after(on_code_page, con
     assert USER_KEY not in on_code_page.session
 
 
-def test_an_expired_code_offers_a_new_start(on_code_page):
+def test_an_expired_code_offers_a_new_start(on_code_page: PageClient) -> None:
     code = outbox[-1].code
     with freeze_time(timezone.now() + timedelta(seconds=301)):
         page = on_code_page.press("Log in", code=code)
@@ -109,7 +114,7 @@ def test_an_expired_code_offers_a_new_start(on_code_page):
     assert len(outbox) == 2
 
 
-def test_an_empty_code_costs_no_attempt(on_code_page):
+def test_an_empty_code_costs_no_attempt(on_code_page: PageClient) -> None:
     page = on_code_page.press("Log in", code="")
     assert on_code_page.status == 400
     assert page.alerts == ["Enter the code."]
@@ -125,7 +130,7 @@ def test_an_empty_code_costs_no_attempt(on_code_page):
         ("+1 201 555 0123", "We cannot call numbers of this country or operator."),
     ],
 )
-def test_an_invalid_phone_is_explained(page_client, phone, message):
+def test_an_invalid_phone_is_explained(page_client: PageClient, phone: Any, message: Any) -> None:
     page_client.open("/auth/login/")
     page = page_client.press("Call me", phone=phone)
     assert page_client.status == 400
@@ -136,7 +141,9 @@ def test_an_invalid_phone_is_explained(page_client, phone, message):
     assert outbox == []
 
 
-def test_a_number_of_another_country_is_called_if_allowed(page_client, configure):
+def test_a_number_of_another_country_is_called_if_allowed(
+    page_client: PageClient, configure: Callable[..., None]
+) -> None:
     configure(ALLOWED_PREFIXES=[])
     page_client.open("/auth/login/")
     page_client.press("Call me", phone="+1 201 555 0123")
@@ -145,7 +152,9 @@ def test_a_number_of_another_country_is_called_if_allowed(page_client, configure
     assert USER_KEY in page_client.session
 
 
-def test_a_limit_is_429_with_retry_after(page_client, configure):
+def test_a_limit_is_429_with_retry_after(
+    page_client: PageClient, configure: Callable[..., None]
+) -> None:
     configure(LIMITS={"phone": [], "ip": ["1/h"]})
     page_client.open("/auth/login/")
     page_client.press("Call me", phone="+79990000001")
@@ -157,7 +166,9 @@ def test_a_limit_is_429_with_retry_after(page_client, configure):
     assert len(outbox) == 1
 
 
-def test_a_refused_number_leaves_the_first_verification_open(page_client, configure):
+def test_a_refused_number_leaves_the_first_verification_open(
+    page_client: PageClient, configure: Callable[..., None]
+) -> None:
     configure(LIMITS={"phone": [], "ip": ["1/h"]})
     page_client.open("/auth/login/")
     page_client.press("Call me", phone="+79990000001")
@@ -168,7 +179,9 @@ def test_a_refused_number_leaves_the_first_verification_open(page_client, config
     assert USER_KEY in page_client.session
 
 
-def test_a_broker_that_is_down_is_503(page_client, configure, monkeypatch):
+def test_a_broker_that_is_down_is_503(
+    page_client: PageClient, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     configure(DISPATCH="celery")
 
     def down(*args: object, **kwargs: object) -> None:
@@ -184,7 +197,9 @@ def test_a_broker_that_is_down_is_503(page_client, configure, monkeypatch):
     assert CallRequest.objects.get().state == CallRequest.State.REFUSED
 
 
-def test_a_spent_budget_is_503_with_retry_after(page_client, configure):
+def test_a_spent_budget_is_503_with_retry_after(
+    page_client: PageClient, configure: Callable[..., None]
+) -> None:
     configure(DAILY_BUDGET=Decimal("0.10"))
     page_client.open("/auth/login/")
     page = page_client.press("Call me", phone="+79990000001")
@@ -195,7 +210,9 @@ def test_a_spent_budget_is_503_with_retry_after(page_client, configure):
     ]
 
 
-def test_a_number_refused_by_the_provider_may_use_another_channel_at_once(page_client, configure):
+def test_a_number_refused_by_the_provider_may_use_another_channel_at_once(
+    page_client: PageClient, configure: Callable[..., None]
+) -> None:
     configure(TRANSPORT="tests.web.refusing_client.RefusingClient", DISPATCH="inline")
     page_client.open("/auth/login/")
     with on_commit_runs_immediately():
@@ -206,7 +223,9 @@ def test_a_number_refused_by_the_provider_may_use_another_channel_at_once(page_c
     assert not page.form_of("Let a robot say the code")[1].is_disabled
 
 
-def test_a_refused_login_ends_the_verification_and_gives_no_reason(on_code_page, configure):
+def test_a_refused_login_ends_the_verification_and_gives_no_reason(
+    on_code_page: PageClient, configure: Callable[..., None]
+) -> None:
     configure(CREATE_USERS=False)
     page = on_code_page.press("Log in", code=outbox[-1].code)
     assert on_code_page.status == 403
@@ -215,7 +234,7 @@ def test_a_refused_login_ends_the_verification_and_gives_no_reason(on_code_page,
     assert on_code_page.open("/auth/login/code/").title == "Log in by phone"
 
 
-def test_resend_by_a_named_channel(on_code_page):
+def test_resend_by_a_named_channel(on_code_page: PageClient) -> None:
     page = on_code_page.page
     assert page.form_of("Let a robot say the code")[1].is_disabled
     assert "You can ask again at" in page.text
@@ -231,7 +250,7 @@ def test_resend_by_a_named_channel(on_code_page):
     assert USER_KEY in on_code_page.session
 
 
-def test_resend_too_early_is_429_and_makes_no_call(on_code_page):
+def test_resend_too_early_is_429_and_makes_no_call(on_code_page: PageClient) -> None:
     token = on_code_page.page.forms[0].fields["csrfmiddlewaretoken"]
     response = on_code_page.client.post(
         "/auth/login/code/resend/", {"channel": "voice", "csrfmiddlewaretoken": token}
@@ -242,7 +261,7 @@ def test_resend_too_early_is_429_and_makes_no_call(on_code_page):
     assert len(outbox) == 1
 
 
-def test_resend_by_an_unknown_channel_is_400(on_code_page):
+def test_resend_by_an_unknown_channel_is_400(on_code_page: PageClient) -> None:
     token = on_code_page.page.forms[0].fields["csrfmiddlewaretoken"]
     response = on_code_page.client.post(
         "/auth/login/code/resend/", {"channel": "fax", "csrfmiddlewaretoken": token}
@@ -251,7 +270,7 @@ def test_resend_by_an_unknown_channel_is_400(on_code_page):
     assert b"This way is not available now." in response.content
 
 
-def test_no_send_left_says_so(on_code_page, configure):
+def test_no_send_left_says_so(on_code_page: PageClient, configure: Callable[..., None]) -> None:
     configure(MAX_SENDS=1)
     with freeze_time(timezone.now() + timedelta(seconds=61)):
         page = on_code_page.reload()
@@ -259,7 +278,9 @@ def test_no_send_left_says_so(on_code_page, configure):
     assert page.buttons == ["Log in", "Wrong number? Enter another one"]
 
 
-def test_only_the_channels_of_the_project_are_offered(configure, page_client):
+def test_only_the_channels_of_the_project_are_offered(
+    configure: Callable[..., None], page_client: PageClient
+) -> None:
     configure(CHANNELS=["voice"])
     page = page_client.open("/auth/login/")
     assert page.buttons == ["Let a robot call and say the code"]
@@ -268,7 +289,7 @@ def test_only_the_channels_of_the_project_are_offered(configure, page_client):
     assert page.buttons == ["Log in", "Let a robot say the code", "Wrong number? Enter another one"]
 
 
-def test_a_code_of_six_digits(configure, page_client):
+def test_a_code_of_six_digits(configure: Callable[..., None], page_client: PageClient) -> None:
     configure(CODE_SOURCE="service", CODE_LENGTH=6, CHANNELS=["flashcall", "sms"])
     page = page_client.open("/auth/login/")
     assert "the last 6 digits" in page.text
@@ -280,7 +301,7 @@ def test_a_code_of_six_digits(configure, page_client):
     assert USER_KEY in page_client.session
 
 
-def test_a_wrong_number_is_canceled(on_code_page):
+def test_a_wrong_number_is_canceled(on_code_page: PageClient) -> None:
     code = outbox[-1].code
     page = on_code_page.press("Wrong number? Enter another one")
     assert on_code_page.redirects == ["/auth/login/"]
@@ -293,7 +314,7 @@ def test_a_wrong_number_is_canceled(on_code_page):
     assert USER_KEY not in on_code_page.session
 
 
-def test_after_a_cancel_the_same_number_is_called_again(on_code_page):
+def test_after_a_cancel_the_same_number_is_called_again(on_code_page: PageClient) -> None:
     on_code_page.press("Wrong number? Enter another one")
     on_code_page.press("Call me", phone="+79990000001")
     assert len(outbox) == 2
@@ -301,13 +322,15 @@ def test_after_a_cancel_the_same_number_is_called_again(on_code_page):
     assert USER_KEY in on_code_page.session
 
 
-def test_the_code_page_without_a_verification_asks_for_the_phone(page_client):
+def test_the_code_page_without_a_verification_asks_for_the_phone(page_client: PageClient) -> None:
     assert page_client.open("/auth/login/code/").title == "Log in by phone"
     assert page_client.redirects == ["/auth/login/"]
 
 
 @pytest.mark.parametrize("path", ["code/", "code/resend/", "code/cancel/"])
-def test_a_post_without_a_verification_asks_for_the_phone(page_client, path):
+def test_a_post_without_a_verification_asks_for_the_phone(
+    page_client: PageClient, path: Any
+) -> None:
     token = page_client.open("/auth/login/").forms[0].fields["csrfmiddlewaretoken"]
     response = page_client.client.post(
         f"/auth/login/{path}", {"code": "1234", "csrfmiddlewaretoken": token}, follow=True
@@ -315,14 +338,14 @@ def test_a_post_without_a_verification_asks_for_the_phone(page_client, path):
     assert response.redirect_chain[-1] == ("/auth/login/", 302)
 
 
-def test_a_verification_that_was_purged_asks_for_the_phone(on_code_page):
+def test_a_verification_that_was_purged_asks_for_the_phone(on_code_page: PageClient) -> None:
     Verification.objects.all().delete()
     on_code_page.press("Log in", code="1234")
     assert on_code_page.redirects == ["/auth/login/"]
 
 
 @pytest.mark.parametrize("path", ["login/", "login/code/"])
-def test_a_logged_in_user_is_redirected(on_code_page, path):
+def test_a_logged_in_user_is_redirected(on_code_page: PageClient, path: Any) -> None:
     on_code_page.press("Log in", code=outbox[-1].code)
     on_code_page.open(f"/auth/{path}")
     assert on_code_page.redirects == ["/auth/logout/"]
@@ -330,7 +353,7 @@ def test_a_logged_in_user_is_redirected(on_code_page, path):
     assert on_code_page.redirects == ["/auth/logout/?x=1"]
 
 
-def test_a_logged_in_user_starts_no_call(on_code_page):
+def test_a_logged_in_user_starts_no_call(on_code_page: PageClient) -> None:
     on_code_page.press("Log in", code=outbox[-1].code)
     token = on_code_page.page.forms[0].fields["csrfmiddlewaretoken"]
     response = on_code_page.client.post(
@@ -340,7 +363,7 @@ def test_a_logged_in_user_starts_no_call(on_code_page):
     assert len(outbox) == 1
 
 
-def test_logout_asks_for_confirmation(on_code_page):
+def test_logout_asks_for_confirmation(on_code_page: PageClient) -> None:
     on_code_page.press("Log in", code=outbox[-1].code)
     page = on_code_page.open("/auth/logout/")
     assert page.title == "Log out"
@@ -350,7 +373,7 @@ def test_logout_asks_for_confirmation(on_code_page):
     assert USER_KEY not in on_code_page.session
 
 
-def test_logout_follows_logout_redirect_url(on_code_page, settings):
+def test_logout_follows_logout_redirect_url(on_code_page: PageClient, settings: Any) -> None:
     on_code_page.press("Log in", code=outbox[-1].code)
     settings.LOGOUT_REDIRECT_URL = "voicepassword:code"
     on_code_page.open("/auth/logout/")
@@ -358,12 +381,12 @@ def test_logout_follows_logout_redirect_url(on_code_page, settings):
     assert on_code_page.redirects[0] == "/auth/login/code/"
 
 
-def test_logout_of_an_anonymous_user_asks_for_the_phone(page_client):
+def test_logout_of_an_anonymous_user_asks_for_the_phone(page_client: PageClient) -> None:
     page_client.open("/auth/logout/")
     assert page_client.redirects == ["/auth/login/"]
 
 
-def test_the_state_has_the_form_of_the_api(on_code_page):
+def test_the_state_has_the_form_of_the_api(on_code_page: PageClient) -> None:
     response = on_code_page.client.get("/auth/login/code/state/")
     key = Verification.objects.get().id
     api_state = on_code_page.client.get(f"/api/verifications/{key}/").json()
@@ -376,10 +399,10 @@ def test_the_state_has_the_form_of_the_api(on_code_page):
     assert page_state["resend_at"] > timezone.now().isoformat()[:19]
 
 
-def test_without_a_verification_the_state_is_404(page_client):
+def test_without_a_verification_the_state_is_404(page_client: PageClient) -> None:
     assert page_client.client.get("/auth/login/code/state/").status_code == 404
 
 
-def test_pages_use_the_language_of_the_request(db):
+def test_pages_use_the_language_of_the_request(db: Any) -> None:
     page = PageClient(HTTP_ACCEPT_LANGUAGE="ru").open("/auth/login/")
     assert page.elements[0] == ("html", {"lang": "ru", "dir": "ltr"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -27,11 +28,11 @@ UNSAFE = [
 
 
 @pytest.fixture(autouse=True)
-def _login_redirect_url(settings):
+def _login_redirect_url(settings: Any) -> None:
     settings.LOGIN_REDIRECT_URL = "/home/"
 
 
-def log_in(page_client, address: str) -> str:
+def log_in(page_client: PageClient, address: str) -> str:
     """Log in from ``address`` on; return where the login redirects."""
     page_client.open(address)
     page_client.press("Call me", phone="+79990000001")
@@ -39,23 +40,25 @@ def log_in(page_client, address: str) -> str:
     return page_client.redirects[0]
 
 
-def test_next_is_followed(page_client):
+def test_next_is_followed(page_client: PageClient) -> None:
     assert log_in(page_client, "/auth/login/?next=/wanted/%3Fa%3D1%26b%3D2") == "/wanted/?a=1&b=2"
 
 
-def test_without_next_login_redirect_url_is_followed(page_client):
+def test_without_next_login_redirect_url_is_followed(page_client: PageClient) -> None:
     assert log_in(page_client, "/auth/login/") == "/home/"
 
 
 @pytest.mark.parametrize("address", UNSAFE)
-def test_an_unsafe_next_is_dropped(page_client, address):
+def test_an_unsafe_next_is_dropped(page_client: PageClient, address: Any) -> None:
     assert log_in(page_client, f"/auth/login/?next={quote(address)}") == "/home/"
     assert "evil" not in page_client.page.html
 
 
 @pytest.mark.parametrize("address", UNSAFE)
 @pytest.mark.parametrize("path", ["/auth/login/", "/auth/login/code/", "/auth/logout/"])
-def test_an_unsafe_next_in_the_form_is_dropped(on_code_page, path, address):
+def test_an_unsafe_next_in_the_form_is_dropped(
+    on_code_page: PageClient, path: Any, address: Any
+) -> None:
     token = on_code_page.page.forms[0].fields["csrfmiddlewaretoken"]
     data = {
         "phone": "+79990000001",
@@ -68,7 +71,7 @@ def test_an_unsafe_next_in_the_form_is_dropped(on_code_page, path, address):
     assert response["Location"] in ("/home/", "/auth/login/code/", "/auth/login/")
 
 
-def test_an_http_next_is_not_followed_from_https(db, settings):
+def test_an_http_next_is_not_followed_from_https(db: None, settings: Any) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     page_client = PageClient(
         HTTP_HOST="testserver", HTTP_X_FORWARDED_PROTO="https", HTTP_REFERER="https://testserver/"
@@ -76,7 +79,7 @@ def test_an_http_next_is_not_followed_from_https(db, settings):
     assert log_in(page_client, "/auth/login/?next=http://testserver/wanted/") == "/home/"
 
 
-def test_next_survives_errors_cancel_and_resend(page_client):
+def test_next_survives_errors_cancel_and_resend(page_client: PageClient) -> None:
     page_client.open("/auth/login/?next=/wanted/")
     page_client.press("Call me", phone="123")
     page_client.press("Call me", phone="+79990000002")
@@ -90,7 +93,7 @@ def test_next_survives_errors_cancel_and_resend(page_client):
     assert page_client.redirects[0] == "/wanted/"
 
 
-def test_next_survives_a_new_start(page_client):
+def test_next_survives_a_new_start(page_client: PageClient) -> None:
     page_client.open("/auth/login/?next=/wanted/")
     page_client.press("Call me", phone="+79990000001")
     with freeze_time(timezone.now() + timedelta(seconds=301)):
@@ -98,14 +101,14 @@ def test_next_survives_a_new_start(page_client):
     assert page.element(href="/auth/login/?next=%2Fwanted%2F")
 
 
-def test_logout_follows_next_too(on_code_page):
+def test_logout_follows_next_too(on_code_page: PageClient) -> None:
     on_code_page.press("Log in", code=outbox[-1].code)
     on_code_page.open("/auth/logout/?next=/bye/")
     on_code_page.press("Log out")
     assert on_code_page.redirects[0] == "/bye/"
 
 
-def test_a_relative_next_is_followed(on_code_page):
+def test_a_relative_next_is_followed(on_code_page: PageClient) -> None:
     on_code_page.press("Log in", code=outbox[-1].code)
     on_code_page.open("/auth/logout/?next=bye")
     on_code_page.press("Log out")

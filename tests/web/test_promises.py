@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth import SESSION_KEY as USER_KEY
@@ -28,7 +31,7 @@ NUMBERS = ("9990000001", "999 000-00-01", "999 000 00 01")
 
 
 @pytest.fixture
-def pages(page_client, configure) -> list[Page]:
+def pages(page_client: PageClient, configure: Callable[..., None]) -> list[Page]:
     """Every page, in every state."""
     visited = [page_client.open("/auth/login/?next=/x/")]
     visited.append(page_client.press("Call me", phone="12"))
@@ -59,7 +62,7 @@ def wrong_code(code: str) -> str:
     return code[:-1] + str((int(code[-1]) + 1) % 10)
 
 
-def test_no_inline_script_or_style(pages):
+def test_no_inline_script_or_style(pages: list[Page]) -> None:
     assert len(pages) == 12
     for page in pages:
         for tag, attributes in page.elements:
@@ -70,7 +73,7 @@ def test_no_inline_script_or_style(pages):
                 assert attributes["src"] == "/static/voicepassword/voicepassword.js"
 
 
-def test_no_page_loads_or_sends_to_another_site(pages):
+def test_no_page_loads_or_sends_to_another_site(pages: Any) -> None:
     for page in pages:
         for tag, attributes in page.elements:
             for name in ("src", "href", "action"):
@@ -79,13 +82,13 @@ def test_no_page_loads_or_sends_to_another_site(pages):
                 assert not address.startswith("//")
 
 
-def test_every_form_carries_next(pages):
+def test_every_form_carries_next(pages: list[Page]) -> None:
     for page in pages[:-2]:
         for form in page.forms:
             assert form.fields["next"] == "/x/"
 
 
-def test_every_field_has_a_label(pages):
+def test_every_field_has_a_label(pages: Any) -> None:
     for page in pages:
         labels = {attributes.get("for") for tag, attributes in page.elements if tag == "label"}
         for tag, attributes in page.elements:
@@ -93,7 +96,7 @@ def test_every_field_has_a_label(pages):
                 assert attributes["id"] in labels
 
 
-def test_every_id_is_unique_and_every_reference_leads_to_one(pages):
+def test_every_id_is_unique_and_every_reference_leads_to_one(pages: Any) -> None:
     for page in pages:
         ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
         assert len(ids) == len(set(ids))
@@ -103,14 +106,14 @@ def test_every_id_is_unique_and_every_reference_leads_to_one(pages):
                     assert reference in ids, f"{name}={reference!r} refers to no element"
 
 
-def test_every_page_has_one_heading_one_main_part_and_a_title(pages):
+def test_every_page_has_one_heading_one_main_part_and_a_title(pages: Any) -> None:
     for page in pages:
         assert sum(tag == "h1" for tag, _ in page.elements) == 1
         assert sum(tag == "main" for tag, _ in page.elements) == 1
         assert page.title.strip()
 
 
-def test_no_page_contains_a_code_or_a_whole_number(pages):
+def test_no_page_contains_a_code_or_a_whole_number(pages: Any) -> None:
     codes = {sent.code for sent in outbox}
     assert codes
     for page in pages:
@@ -123,7 +126,7 @@ def test_no_page_contains_a_code_or_a_whole_number(pages):
         assert not any(code in visible for code in codes)
 
 
-def test_the_session_holds_the_id_alone(on_code_page):
+def test_the_session_holds_the_id_alone(on_code_page: PageClient) -> None:
     key = str(Verification.objects.get().id)
     assert on_code_page.session == {SESSION_KEY: key}
     on_code_page.press("Log in", code=wrong_code(outbox[-1].code))
@@ -135,20 +138,20 @@ def test_the_session_holds_the_id_alone(on_code_page):
     )
 
 
-def test_a_typed_code_is_not_repeated(on_code_page):
+def test_a_typed_code_is_not_repeated(on_code_page: PageClient) -> None:
     wrong = wrong_code(outbox[-1].code)
     page = on_code_page.press("Log in", code=wrong)
     assert page.element(name="code").get("value", "") == ""
     assert f"{wrong}" not in page.text
 
 
-def test_a_mistyped_number_is_shown_again_for_correction(page_client):
+def test_a_mistyped_number_is_shown_again_for_correction(page_client: PageClient) -> None:
     page_client.open("/auth/login/")
     page = page_client.press("Call me", phone="+7 999 12")
     assert page.element(name="phone")["value"] == "+7 999 12"
 
 
-def test_the_session_key_changes_at_the_login(on_code_page):
+def test_the_session_key_changes_at_the_login(on_code_page: PageClient) -> None:
     before = on_code_page.client.session.session_key
     on_code_page.press("Log in", code=outbox[-1].code)
     assert on_code_page.client.session.session_key != before
@@ -159,7 +162,7 @@ def test_the_session_key_changes_at_the_login(on_code_page):
 
 
 @pytest.mark.parametrize("engine", ["cached_db", "signed_cookies", "cache", "file"])
-def test_every_session_engine_works(settings, tmp_path, db, engine):
+def test_every_session_engine_works(settings: Any, tmp_path: Path, db: Any, engine: Any) -> None:
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     settings.SESSION_FILE_PATH = str(tmp_path)
     page_client = PageClient()
@@ -169,7 +172,7 @@ def test_every_session_engine_works(settings, tmp_path, db, engine):
     assert USER_KEY in page_client.session
 
 
-def test_replaying_an_old_session_cookie_restores_no_attempt(settings, db):
+def test_replaying_an_old_session_cookie_restores_no_attempt(settings: Any, db: Any) -> None:
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     page_client = PageClient()
     page_client.open("/auth/login/")
@@ -192,19 +195,21 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_pages_are_never_cached(page_client, path):
+def test_pages_are_never_cached(page_client: PageClient, path: Any) -> None:
     assert "no-store" in page_client.client.get(f"/auth/{path}")["Cache-Control"]
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_pages_are_not_atomic_and_need_no_login(path):
-    view = resolve(f"/auth/{path}").func
+def test_pages_are_not_atomic_and_need_no_login(path: str) -> None:
+    view: Any = resolve(f"/auth/{path}").func
     assert "default" in view._non_atomic_requests
     assert view.login_required is False
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_guess_stays_counted_under_atomic_requests(settings, page_client, monkeypatch):
+def test_a_guess_stays_counted_under_atomic_requests(
+    settings: Any, page_client: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     page_client.open("/auth/login/")
     page_client.press("Call me", phone=PHONE)
@@ -226,7 +231,9 @@ def _break(*args: object) -> None:
     "path", ["login/", "login/code/", "login/code/resend/", "login/code/cancel/", "logout/"]
 )
 @pytest.mark.parametrize("has_middleware", [True, False])
-def test_a_form_without_its_token_is_refused(on_code_page, settings, path, has_middleware):
+def test_a_form_without_its_token_is_refused(
+    on_code_page: PageClient, settings: Any, path: Any, has_middleware: Any
+) -> None:
     if not has_middleware:
         settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if "Csrf" not in path]
         on_code_page.client.handler.load_middleware()
@@ -249,8 +256,13 @@ def test_a_form_without_its_token_is_refused(on_code_page, settings, path, has_m
     ],
 )
 def test_an_error_report_contains_neither_phone_nor_code(
-    on_code_page, monkeypatch, settings, broken, path, secret
-):
+    on_code_page: PageClient,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    broken: Any,
+    path: Any,
+    secret: Any,
+) -> None:
     reports: list[str] = []
 
     def report(sender: object, request: HttpRequest, **kwargs: object) -> None:
@@ -271,7 +283,9 @@ def test_an_error_report_contains_neither_phone_nor_code(
     assert secret not in reports[0]
 
 
-def test_login_required_middleware_exempts_the_pages(page_client, settings):
+def test_login_required_middleware_exempts_the_pages(
+    page_client: PageClient, settings: Any
+) -> None:
     settings.MIDDLEWARE = [
         *settings.MIDDLEWARE,
         "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -282,7 +296,9 @@ def test_login_required_middleware_exempts_the_pages(page_client, settings):
     assert USER_KEY in page_client.session
 
 
-def test_a_project_replaces_the_base_template(page_client, settings, tmp_path):
+def test_a_project_replaces_the_base_template(
+    page_client: PageClient, settings: Any, tmp_path: Path
+) -> None:
     (tmp_path / "voicepassword").mkdir()
     (tmp_path / "voicepassword" / "base.html").write_text(
         "<b>mine</b>{% block content %}{% endblock %}"
@@ -293,7 +309,9 @@ def test_a_project_replaces_the_base_template(page_client, settings, tmp_path):
     assert b'name="phone"' in response.content
 
 
-def test_a_replaced_base_template_may_extend_the_original(page_client, settings, tmp_path):
+def test_a_replaced_base_template_may_extend_the_original(
+    page_client: PageClient, settings: Any, tmp_path: Path
+) -> None:
     (tmp_path / "voicepassword").mkdir()
     (tmp_path / "voicepassword" / "base.html").write_text(
         '{% extends "voicepassword/base.html" %}{% block header %}<b>mine</b>{% endblock %}'

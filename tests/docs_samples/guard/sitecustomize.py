@@ -28,5 +28,5 @@ def _is_here(host: str) -> bool:
         return host in ("", "localhost")
 
 
-socket.socket.connect = connect  # type: ignore[method-assign]
+socket.socket.connect = connect  # type: ignore[method-assign, assignment]
 socket.getaddrinfo = look_up

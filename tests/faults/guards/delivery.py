@@ -164,7 +164,11 @@ DELIVERY = [
         # The verbs translate the error; the API translates one that is raised outside of them.
         (
             ("transactions.py", f"{_VERB}DATABASE_ERRORS", f"{_VERB}ZeroDivisionError"),
-            ("api/exception_handler.py", "    if isinstance(error, DATABASE_ERRORS):\n", "    if False:\n"),
+            (
+                "api/exception_handler.py",
+                "    if isinstance(error, DATABASE_ERRORS):\n",
+                "    if False:\n",
+            ),
         ),
     ),
     Guard(
