@@ -120,7 +120,13 @@ def test_by_channel(visit: Visit) -> None:
 
 
 def test_by_day_as_a_chart_and_as_a_table(visit: Visit) -> None:
-    outcomes = {"answered": 3, "unanswered": 20, "failed": 4, "unknown": 2, "waiting": 1}
+    outcomes: dict[str, Any] = {
+        "answered": 3,
+        "unanswered": 20,
+        "failed": 4,
+        "unknown": 2,
+        "waiting": 1,
+    }
     create_figures(1, calls=30, **outcomes, refused=5, cost="10.5", started=20, approved=15)
     create_figures(2, calls=8, unanswered=8, cost="2.8", started=8, approved=2)
     create_call(NOW - timedelta(minutes=5), state="answered")
@@ -214,7 +220,13 @@ def test_today_is_compared_with_the_same_time_of_earlier_days(visit: Visit) -> N
             approved_after=10 if minute else None,
             state="answered",
         )
-    yesterday = {"cost": "0.70", "started": 2, "approved": 1, "seconds": {"12": 1}, "answered": 1}
+    yesterday: dict[str, Any] = {
+        "cost": "0.70",
+        "started": 2,
+        "approved": 1,
+        "seconds": {"12": 1},
+        "answered": 1,
+    }
     create_figures(1, hour=14, calls=1, **yesterday)
     create_call(NOW - timedelta(days=1, minutes=1))
     # Later than now: not compared.

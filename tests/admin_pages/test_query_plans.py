@@ -54,7 +54,7 @@ def history(admin_client: Client) -> Client:
                 claimed_at=verification.created_at,
                 provider_id=str(number),
                 channel="voice" if number % 3 == 0 else "flashcall",
-                **{"state": "no_answer", **(rare.get(number % 997) or {})},
+                **{"state": "no_answer", **rare.get(number % 997, {})},
             )
             for number, verification in enumerate(verifications)
         ],

@@ -45,9 +45,8 @@ class StaffApi:
         self.client.force_login(self.user)
 
     def get(self, path: str, **query: Any) -> Any:
-        answer: Any = self.client.get(
-            path if path.startswith("http") else f"/api/{path}", query or None
-        )
+        address = path if path.startswith("http") else f"/api/{path}"
+        answer: Any = self.client.get(address, query or None)
         answer.body = answer.json()
         return answer
 
