@@ -121,7 +121,7 @@ def test_a_rate_of_many_events_stores_few_entries(configure: Callable[..., None]
     configure(LIMITS={"site": ["1000/h"]})
     counted = sum(attempt(at, site="") == 0 for at in range(0, 3600, 3))
     assert counted == 1000
-    assert len(json.loads(LimitCounter.objects.get().events)["1000/h"]) <= rates.FINE + 1
+    assert len(json.loads(LimitCounter.objects.get().events)["1000/h"]) <= rates.EXACT_UP_TO + 1
 
 
 @pytest.mark.django_db

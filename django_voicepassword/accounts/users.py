@@ -21,7 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 def find(phone: str) -> Any:
-    """The user of a number (E.164 digits), active or not; None where there is none."""
+    """The user of a number (E.164 digits), active or not; None where there is none.
+
+    An inactive stand-in where several users have the number.
+    """
     field = settings.USER_PHONE_FIELD
     if field is None:
         try:

@@ -1,6 +1,6 @@
 """The bar above the list of calls that chooses its period.
 
-It replaces Django's ``date_hierarchy``, which reads every row to find the days that have some.
+It replaces Django's ``date_hierarchy``, which reads every row to find the days that have calls.
 """
 
 from __future__ import annotations

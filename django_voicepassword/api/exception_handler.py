@@ -21,7 +21,8 @@ from django_voicepassword.verifications import messages
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer our own errors, DRF's errors and an unavailable database in the same form."""
     if isinstance(error, DATABASE_ERRORS):
-        # The verbs raise Unavailable themselves; this error came between a commit and the answer.
+        # start(), check() and the others raise Unavailable themselves; this error came between a
+        # commit and the answer.
         set_rollback()
         error = unavailable(error)
     if isinstance(error, VerificationError):

@@ -10,8 +10,8 @@ def find_target_call(call: CallRequest, report: Report) -> CallRequest:
     """The row that a callback to the address of ``call`` is about.
 
     The provider reports an SMS to the callback address of the call that it followed. The words
-    decide which of the two is meant; FAIL is in both vocabularies, so there the ids decide, and
-    where they do not either, whichever is still open.
+    decide which of the two is meant. FAIL can mean either: then the ids decide, and if they cannot,
+    the request that is not final yet.
     """
     if report.kind == "call" or call.channel == CallRequest.Channel.SMS:
         return call

@@ -127,7 +127,7 @@ def _claim_poll(call: CallRequest, now: datetime) -> bool:
     since = call.placed_at or call.created_at
     next_poll_at = since + timedelta(seconds=delays[polls]) if polls < len(delays) else None
     if next_poll_at is not None and next_poll_at <= now:
-        # Delays that passed while no worker ran are skipped: one question replaces them.
+        # Polls that were missed while no worker ran are not made up for: one replaces them.
         next_poll_at = now + timedelta(seconds=delays[0])
     unclaimed = CallRequest.objects.filter(pk=call.pk, next_poll_at=call.next_poll_at)
     return bool(unclaimed.update(next_poll_at=next_poll_at, polls=F("polls") + 1))

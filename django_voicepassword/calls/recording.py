@@ -61,12 +61,12 @@ def announce_move(call: CallRequest, old_state: str, source: str) -> None:
 
 
 def _record_usual_callback(call_id: int, report: Report) -> CallStatus | None:
-    """The usual callback, which names the id and the number of its call, without reading the row.
+    """Record a callback that names its id and number by one UPDATE, without a SELECT before it.
 
-    The UPDATE itself checks id, number, channel and state. None, and nothing is written, where it
-    hits no row; then the row has to be read. Reading it first costs a callback a quarter more. A
-    receiver of ``call_state_changed`` needs the old state, which an UPDATE does not return, so with
-    a receiver the row is always read.
+    The UPDATE itself checks id, number, channel and state. If it matches no row, nothing is written
+    and None is returned: the caller then reads the row. Reading it first would cost a callback a
+    quarter more. A receiver of ``call_state_changed`` needs the old state, which an UPDATE does not
+    return, so with a receiver the row is always read.
     """
     names_its_call = report.kind == "call" and report.id and report.number
     if not names_its_call or signals.call_state_changed.has_listeners(CallRequest):

@@ -29,7 +29,7 @@ def restamp(now: datetime | None = None) -> None:
     lost is noticed as soon as ever.
     """
     now = now or timezone.now()
-    future = now + timedelta(seconds=limits.SKEW)
+    future = now + timedelta(seconds=limits.CLOCK_SKEW)
     pending = Verification.objects.filter(status=Verification.Status.PENDING)
     pending.filter(created_at__gt=future).update(
         created_at=now, expires_at=now + timedelta(seconds=settings.CODE_TTL)
@@ -50,8 +50,8 @@ def restamp(now: datetime | None = None) -> None:
 def lose_abandoned(now: datetime | None = None) -> list[int]:
     """PLACING -> UNKNOWN for each call whose worker must have died; their primary keys.
 
-    A worker has died when its call is older than the longest answer and a margin. The call may
-    have rung, so it is never placed again.
+    A worker counts as dead when it claimed its call longer ago than the longest answer and a
+    margin. The call may have rung, so it is never placed again.
     """
     now = now or timezone.now()
     connect, read = settings.TIMEOUT

@@ -82,8 +82,8 @@ def refuse_unsent(call: CallRequest, error_code: str) -> bool:
 def refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
     """PLACING -> REFUSED: the phone did not ring.
 
-    ``give_back``: the request was not sent either, or was refused for the account, so that the send
-    counts for no limit.
+    ``give_back``: take the send off all limits too. For requests that were not sent, or that the
+    provider refused because of the account.
     """
     old_state = call.state
     now = timezone.now()

@@ -13,7 +13,7 @@ from django_voicepassword.limits.budget import (
     provider_day,
 )
 from django_voicepassword.limits.counters import lock, purge
-from django_voicepassword.limits.rates import SKEW, Rate, parse_rate
+from django_voicepassword.limits.rates import CLOCK_SKEW, Rate, parse_rate
 from django_voicepassword.limits.reservations import (
     NAMES,
     ClockSkewRateLimited,
@@ -32,8 +32,8 @@ from django_voicepassword.limits.reservations import (
 from django_voicepassword.limits.subjects import send_subjects
 
 __all__ = [
+    "CLOCK_SKEW",
     "NAMES",
-    "SKEW",
     "ClockSkewRateLimited",
     "Rate",
     "Reservation",

@@ -8,11 +8,11 @@ from datetime import datetime
 from functools import lru_cache
 from math import ceil
 
-#: A rate of more events than this does not keep the time of each: see ``Rate.resolution``.
-FINE = 100
+#: Above this many events, a rate rounds their times: see ``Rate.resolution``.
+EXACT_UP_TO = 100
 #: Seconds by which the clocks of several servers may differ. A time further in the future was noted
 #: before a clock stepped back.
-SKEW = 60
+CLOCK_SKEW = 60
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RATE = re.compile(r"(\d{1,9})/(\d{0,6})([smhd])", re.ASCII)
 #: Entries ``[milliseconds since 1970, number of events]``, the oldest first.
@@ -34,7 +34,7 @@ class Rate:
 
         Rates of many events keep times to a hundredth of the period, so that a row stays short.
         """
-        return 0 if self.count <= FINE else self.seconds * 1000 // FINE
+        return 0 if self.count <= EXACT_UP_TO else self.seconds * 1000 // EXACT_UP_TO
 
 
 @lru_cache(maxsize=256)
@@ -64,7 +64,9 @@ def live_events(entries: Entries, rate: Rate, moment: int) -> Entries:
 
 def is_ahead(events: Events, moment: int) -> bool:
     """Return whether an event was noted by a clock that has stepped back since."""
-    return any(entries and entries[-1][0] > moment + SKEW * 1000 for entries in events.values())
+    return any(
+        entries and entries[-1][0] > moment + CLOCK_SKEW * 1000 for entries in events.values()
+    )
 
 
 def seconds_to_wait(live: Entries, rate: Rate, moment: int) -> int:

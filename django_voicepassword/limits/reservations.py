@@ -1,13 +1,13 @@
 """Reserve sends, guesses and money in the database before anything is sent or compared.
 
 The promise is exact: no period P ever contains more than N events of a rate ``N/P``, wherever it
-begins. Each event is kept with its time, so there are no fixed windows, around whose edge 2N events
-would fit. Rates of more than ``FINE`` events keep their times to a hundredth of the period, rounded
-so that nobody waits too briefly.
+begins. Each event keeps its own time: fixed windows would let 2N events through around their edge.
+Rates of more than ``EXACT_UP_TO`` events keep their times to a hundredth of the period, rounded so
+that nobody waits too briefly.
 
 One statement locks all rows of a reservation, in the order of their keys, so two reservations
-cannot deadlock. That statement is a write: SQLite then waits for its lock, where it would refuse to
-turn a read transaction into a writing one.
+cannot deadlock. That statement is a write: SQLite waits for a write lock, but refuses to turn a
+read transaction into a write.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class CallRequest(models.Model):
             State.NOT_DELIVERED,
         }
     )
-    #: The progress of the final states.
+    #: The number that every final state has in PROGRESS.
     FINAL_PROGRESS = 9
     #: State -> how far the call has come. A report moves a call only to a state with a greater
     #: number.
@@ -82,7 +82,7 @@ class CallRequest(models.Model):
         State.SMS_SENT: 4,
         **dict.fromkeys(FINAL_STATES, FINAL_PROGRESS),
     }
-    #: States of requests that the provider has not accepted: nothing rang and nothing was paid.
+    #: States in which certainly nothing rang and nothing was paid.
     UNSENT_STATES = frozenset({State.QUEUED, State.REFUSED})
     #: ``service`` of a simulated call, to one of TEST_NUMBERS.
     TEST_SERVICE = "test number"
@@ -257,7 +257,7 @@ class CallRequest(models.Model):
         )
 
     def mark_unresolved(self, error_code: str, now: datetime) -> bool:
-        """Placed or later, but not final -> UNKNOWN: no report says how it ended.
+        """PLACED, DIALING, SMS_QUEUED or SMS_SENT -> UNKNOWN: no report says how it ended.
 
         A report that arrives later still moves it.
         """

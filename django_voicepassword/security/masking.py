@@ -18,7 +18,7 @@ _HIDDEN = "***"
 _RUSSIAN = "+7 *** ***-**-"
 # A key that contains one of these words has a value that is never kept.
 _SECRET_KEYS = ("code", "message", "apikey", "security", "authorization")
-# Their values may have four digits and more without being a code.
+# The values of these keys may have four or more digits and still be no code.
 _KNOWN_KEYS = ("price", "duration", "rows", "balance", "currency", "result")
 #: The provider's usual keys, which need no masking themselves.
 _PLAIN_KEYS = frozenset({"id", "number", "state", "date", "service", *_KNOWN_KEYS})
@@ -38,7 +38,7 @@ def mask(phone: str) -> str:
     """Hide all of a phone number but its country code and last two digits: ``+7 *** ***-**-67``.
 
     Other countries have their code and one star for each hidden digit: ``+380 *******67``. Text
-    that is no valid number shows no country code and not its length: ``***67``. A number that
+    that is no valid number shows neither its country code nor its length: ``***67``. A number that
     RETENTION "mask" has cut (``7999123****``) shows the country code alone. The empty text and a
     number that is masked already are returned unchanged.
     """

@@ -10,7 +10,7 @@ from django_voicepassword.models.moments import as_aware
 from django_voicepassword.provider.dates import Moments, day_bounds, for_field
 from django_voicepassword.provider.protocol import DailyRow
 
-#: How long before or after our worker claimed the call the provider may date it.
+#: The provider's date may be up to BEFORE earlier, or AFTER later, than our worker's claim.
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=5)
 #: ``error_code`` of a call that was found in this way.
 MATCHED_BY_TIME = "matched_by_time"

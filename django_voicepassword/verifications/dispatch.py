@@ -18,7 +18,7 @@ from django_voicepassword.provider import factory
 
 logger = logging.getLogger(__name__)
 
-#: The task that places a call. It stands on a higher floor, so it is looked up by its name.
+#: The task that places a call. ``tasks`` imports this module, so the task is looked up by name.
 PLACE_CALL = "django_voicepassword.tasks.place_call"
 #: Pauses in seconds before the second and the third try of a refused connection when the request
 #: itself waits (DISPATCH inline).

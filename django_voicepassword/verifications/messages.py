@@ -108,7 +108,7 @@ def _flash_call_hint(call: CallRequest, phone: str) -> str:
     ) % {"phone": phone, "digits": digits}
 
 
-#: Error -> what is wrong and what to do next, where the error carries nothing to say as well.
+#: The texts of errors that carry no value of their own, such as a wait.
 _ERROR_TEXTS: dict[type[VerificationError], str] = {
     InvalidPhone: gettext_noop("This is not a phone number. Enter it like +7 999 123-45-67."),
     PrefixNotAllowed: gettext_noop(
