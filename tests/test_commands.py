@@ -161,7 +161,10 @@ def test_the_sandbox_runs_as_a_command_without_a_database(tmp_path: Path) -> Non
 
 def test_sync(sandbox: SandboxProcess, configure: Callable[..., None]) -> None:
     configure(TRANSPORT="http", API_KEY=sandbox.key, API_URL=sandbox.api_url)
-    line = r"\d{4}-\d\d-\d\d: 0 rows, 0 matched, 0 imported, 0 with differences, 0 missing, 0 unreadable; 0 written\n"
+    line = (
+        r"\d{4}-\d\d-\d\d: 0 rows, 0 matched, 0 imported, 0 with differences, 0 missing, "
+        r"0 unreadable; 0 written\n"
+    )
     assert re.fullmatch(line * 2, run("sync"))
     assert re.fullmatch(line * 3, run("sync", "--days", "3"))
     assert run("sync", "--date", "2026-03-10").startswith("2026-03-10: 0 rows")

@@ -21,7 +21,11 @@ options = json.loads(sys.argv[1])
 settings.configure(
     SECRET_KEY="only-for-the-tests-and-long-enough-for-sha256",
     INSTALLED_APPS=[
-        "django.contrib.auth", "django.contrib.contenttypes", "rest_framework", "django_voicepassword", "tests.projects"
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "rest_framework",
+        "django_voicepassword",
+        "tests.projects",
     ],
     AUTH_USER_MODEL="projects." + options["model"],
     AUTHENTICATION_BACKENDS=[options.get("backend", "django_voicepassword.backends.PhoneBackend")],
@@ -45,7 +49,8 @@ for phone in ("8 (999) 000-00-01", "79990000002", "+7 999 000-00-02"):
     verification = verifications.start(phone)
     try:
         user = authenticate(None, verification=verification.id, voicepassword_code=outbox[-1].code)
-        results.append([user.pk, str(User.objects.values_list("phone", flat=True).get(pk=user.pk))] if user else None)
+        phone = User.objects.values_list("phone", flat=True).get(pk=user.pk) if user else None
+        results.append([user.pk, str(phone)] if user else None)
     except Exception as error:
         results.append(f"{type(error).__name__}: {error}")
 print(json.dumps(results))

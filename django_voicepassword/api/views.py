@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from django_voicepassword import verifications
 from django_voicepassword.accounts import login
 from django_voicepassword.api import serializers
-from django_voicepassword.api.exception_handler import exception_handler
+from django_voicepassword.api.error_body import exception_handler
 from django_voicepassword.api.parsers import BoundedJSONParser, Utf8FormParser, Utf8MultiPartParser
 from django_voicepassword.models import Verification
 from django_voicepassword.security import trusted_devices

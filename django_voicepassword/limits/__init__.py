@@ -6,13 +6,9 @@ from django_voicepassword.limits.alarms import (
     raise_alarm,
     raise_balance_alarm,
 )
-from django_voicepassword.limits.budget import (
-    adjust_budget,
-    expected_price,
-    note_price,
-    provider_day,
-)
+from django_voicepassword.limits.budget import adjust_budget, provider_day
 from django_voicepassword.limits.counters import lock, purge
+from django_voicepassword.limits.prices import expected_price, note_price, price_of_send
 from django_voicepassword.limits.rates import CLOCK_SKEW, Rate, parse_rate
 from django_voicepassword.limits.reservations import (
     NAMES,
@@ -21,7 +17,6 @@ from django_voicepassword.limits.reservations import (
     Reserved,
     count_from_now,
     longest_period,
-    price_of_send,
     release,
     reserve,
     reserve_guess,

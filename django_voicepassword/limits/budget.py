@@ -9,13 +9,8 @@ from zoneinfo import ZoneInfo
 from django.db.models import F
 
 from django_voicepassword.conf import settings
-from django_voicepassword.limits.counters import upsert
 from django_voicepassword.models import LimitCounter
 from django_voicepassword.models.moments import seconds_until
-
-#: The expected price of a send, in the provider's currency, until a reply has contained one. These
-#: are the prices in the examples of the provider's document.
-FIRST_PRICES = {"flashcall": Decimal("0.35"), "voice": Decimal("0.35"), "sms": Decimal("3.30")}
 
 
 def adjust_budget(at: datetime, difference: Decimal) -> None:
@@ -25,19 +20,6 @@ def adjust_budget(at: datetime, difference: Decimal) -> None:
     """
     if difference:
         LimitCounter.objects.filter(key=budget_key(at)).update(amount=F("amount") + difference)
-
-
-def expected_price(channel: str) -> Decimal:
-    """Return the expected price of the next send on ``channel``: the last known one."""
-    last_price = (
-        LimitCounter.objects.filter(key=f"price:{channel}").values_list("amount", flat=True).first()
-    )
-    return FIRST_PRICES[channel] if last_price is None else last_price
-
-
-def note_price(channel: str, price: Decimal, now: datetime) -> None:
-    """Store ``price`` as the last known price of a send on ``channel``."""
-    upsert([(f"price:{channel}", "{}", price, now)], update=("amount", "updated_at"))
 
 
 def provider_day(moment: datetime) -> str:

@@ -24,12 +24,7 @@ from django.utils import timezone
 from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import BudgetExhausted, RateLimited
-from django_voicepassword.limits.budget import (
-    adjust_budget,
-    budget_key,
-    expected_price,
-    seconds_to_next_day,
-)
+from django_voicepassword.limits.budget import adjust_budget, budget_key, seconds_to_next_day
 from django_voicepassword.limits.counters import Row, lock_rows, rewrite_rows, write_rows
 from django_voicepassword.limits.rates import (
     Events,
@@ -201,15 +196,6 @@ class Reserved:
 
     price: Decimal | None
     device: str = ""
-
-
-def price_of_send(channel: str) -> Decimal | None:
-    """Return the price to reserve in DAILY_BUDGET for one send; None without DAILY_BUDGET.
-
-    Call it before the transaction of the send. On SQLite a transaction that begins with a read
-    cannot wait for a writer; it fails.
-    """
-    return expected_price(channel) if settings.DAILY_BUDGET is not None else None
 
 
 def reserve_send(

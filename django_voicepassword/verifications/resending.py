@@ -11,7 +11,7 @@ from django_voicepassword import phones
 from django_voicepassword.exceptions import (
     RateLimited,
 )
-from django_voicepassword.limits import reservations
+from django_voicepassword.limits import prices, reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security.sensitive import sensitive
@@ -43,7 +43,7 @@ def resend(
     fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
         ask_host(verification, channel, request)
-    price = reservations.price_of_send(channel)
+    price = prices.price_of_send(channel)
     now = timezone.now()
 
     def count_and_insert() -> CallRequest | None:

@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from django_voicepassword import limits, phones, transactions
 from django_voicepassword.conf import settings
-from django_voicepassword.limits import client_ip, reservations
+from django_voicepassword.limits import client_ip, prices, reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications import channels, dispatch
@@ -63,7 +63,7 @@ def start(
         create_test_call(verification, channel, fixed_code, insert=True)
         return verification
     ask_host(verification, channel, request)
-    price = reservations.price_of_send(channel)
+    price = prices.price_of_send(channel)
 
     def reserve_and_insert() -> CallRequest:
         reserved = reservations.reserve_send(verification, price, now, request)

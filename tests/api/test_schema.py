@@ -190,7 +190,8 @@ client = Client()
 for _ in range(2):
     answer = client.post("/api/v1/verifications/", {{"phone": "79990000001"}})
     body = answer.json()
-    print(json.dumps([answer.status_code, body.get("code"), body.get("limit"), answer.headers.get("Retry-After")]))
+    retry_after = answer.headers.get("Retry-After")
+    print(json.dumps([answer.status_code, body.get("code"), body.get("limit"), retry_after]))
 """
     done = subprocess.run(
         [sys.executable, "-c", program],

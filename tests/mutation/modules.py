@@ -35,6 +35,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "limits/rates": _LIMITS,
     "limits/counters": _LIMITS,
     "limits/budget": _LIMITS,
+    "limits/prices": _LIMITS,
     "limits/alarms": _LIMITS,
     "limits/reservations": _LIMITS,
     "limits/subjects": ("tests/test_devices.py", "tests/test_verifications.py"),

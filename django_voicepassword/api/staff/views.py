@@ -20,7 +20,7 @@ from rest_framework.settings import api_settings
 from rest_framework.versioning import QueryParameterVersioning
 from rest_framework.views import APIView
 
-from django_voicepassword.api.exception_handler import exception_handler
+from django_voicepassword.api.error_body import exception_handler
 from django_voicepassword.api.staff import serializers
 from django_voicepassword.api.staff.figures import figures_of
 from django_voicepassword.api.staff.pagination import CallPagination

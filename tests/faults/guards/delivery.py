@@ -165,7 +165,7 @@ DELIVERY = [
         (
             ("transactions.py", f"{_VERB}DATABASE_ERRORS", f"{_VERB}ZeroDivisionError"),
             (
-                "api/exception_handler.py",
+                "api/error_body.py",
                 "    if isinstance(error, DATABASE_ERRORS):\n",
                 "    if False:\n",
             ),
