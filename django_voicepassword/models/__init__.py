@@ -3,7 +3,7 @@
 Each change of state is a method with a name. A rule that a database can enforce is a constraint.
 """
 
-from django_voicepassword.models.call_status import CallStatus
+from django_voicepassword.models.call_reports import CallStatus
 from django_voicepassword.models.calls import CallRequest
 from django_voicepassword.models.dashboard import Dashboard
 from django_voicepassword.models.figures import DayFigures, HourFigures, PrefixFigures

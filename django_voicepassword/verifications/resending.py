@@ -1,4 +1,4 @@
-"""``resend``: the next send of a verification, and how long the person has to wait for it."""
+"""``resend``: the next send of a verification. How long to wait is ``Verification.resend_at``."""
 
 from __future__ import annotations
 
