@@ -125,7 +125,7 @@ def weigh(count: int, path: Path) -> None:
         print(f"  memory: {peak() - before:.0f} MB more than the {before:.0f} MB before the run")
 
 
-def timed(name: str, count: int, work: Callable[[], None]) -> float:
+def timed(name: str, count: int, work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     rate = count / (time.perf_counter() - began)

@@ -103,5 +103,5 @@ class Database:
 
     def _execute(self, statement: str) -> None:
         if self.connection.vendor != "sqlite":
-            with self.connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+            with self.connection._nodb_cursor() as cursor:
                 cursor.execute(statement)

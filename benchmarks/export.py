@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
@@ -95,7 +96,7 @@ def fill(count: int) -> None:
             Verification(
                 phone=phone(number),
                 user=users[number % 100],
-                expires_at=now + timezone.timedelta(minutes=5),
+                expires_at=now + timedelta(minutes=5),
                 created_at=now,
             )
             for number in numbers[::10]
@@ -115,8 +116,7 @@ def fill(count: int) -> None:
                     verification=verifications[(number - first) // 10]
                     if number % 10 == 0
                     else None,
-                    created_at=now
-                    - timezone.timedelta(seconds=(count - number) * 2_592_000 // count),
+                    created_at=now - timedelta(seconds=(count - number) * 2_592_000 // count),
                     claimed_at=now,
                     placed_at=now,
                     finished_at=now,

@@ -149,6 +149,7 @@ def _write(tables: list[Any], calls: list[CallRequest]) -> None:
 
 def _statuses(keys: list[int], calls: list[CallRequest]) -> Iterator[CallStatus]:
     for key, call in zip(keys, calls, strict=True):
+        assert call.finished_at is not None
         yield CallStatus(
             call_id=key,
             state=call.state,

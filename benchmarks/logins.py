@@ -73,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
                 DJANGO_SETTINGS_MODULE="config.settings",
             )
         connection = stack.enter_context(psycopg.connect(database.url, autocommit=True))
+        assert database._process is not None
         parts = {
             **deployment.processes(),
             "database": [database._process.pid],

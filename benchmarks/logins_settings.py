@@ -15,7 +15,7 @@ DEBUG = False
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
 CELERY_TASK_ROUTES = {"django_voicepassword.tasks.place_call": {"queue": "calls"}}
 CELERY_DB_REUSE_MAX = 1000
-CELERY_BEAT_SCHEDULE: dict[str, Any] = {}
+CELERY_BEAT_SCHEDULE = {}
 
 
 @task_prerun.connect

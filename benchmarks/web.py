@@ -108,12 +108,24 @@ def _ask(handler: WSGIHandler, request: Request) -> None:
     """Do what a WSGI server does. The answer must have the expected status."""
     environ, expected = request
     seen: list[str] = []
-    response = handler(environ, lambda status, headers: seen.append(status))
+
+    def start(
+        status: str, headers: list[tuple[str, str]], *exc_info: Any
+    ) -> Callable[[bytes], object]:
+        seen.append(status)
+        return _write
+
+    response = handler(environ, start)
     for _ in response:
         pass
     response.close()
     if not seen[0].startswith(str(expected)):
-        raise SystemExit(f"{environ['PATH_INFO']} answered {seen[0]}: {response.content[:500]!r}")
+        answer = getattr(response, "content", b"")
+        raise SystemExit(f"{environ['PATH_INFO']} answered {seen[0]}: {answer[:500]!r}")
+
+
+def _write(data: bytes) -> None:
+    """WSGI asks for it; Django never calls it."""
 
 
 def _post(path: str, body: dict[str, Any], expected: int = 200) -> Request:

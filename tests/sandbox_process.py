@@ -69,7 +69,8 @@ class SandboxProcess:
         with urllib.request.urlopen(
             f"{self.url}control/ledger.json?number={number}", timeout=10
         ) as response:
-            return json.load(response)
+            ledger: dict[str, Any] = json.load(response)
+        return ledger
 
     def calls(self, number: str = "") -> list[dict[str, Any]]:
         calls: list[dict[str, Any]] = self.ledger(number)["calls"]

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -293,7 +294,7 @@ def test_a_call_without_a_connection_has_not_rung(address: str) -> None:
 
 
 def test_netrc_and_proxy_variables_are_ignored(
-    wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     proxy = wire(http(json.dumps(OK).encode()))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):

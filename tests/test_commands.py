@@ -209,7 +209,7 @@ def test_the_schedule_names_existing_tasks() -> None:
 @pytest.mark.parametrize(
     "name", ["balance", "beat", "call", "export", "poll", "purge", "sandbox", "sync"]
 )
-def test_every_command_has_a_help_text(name: str, capsys: Any) -> None:
+def test_every_command_has_a_help_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         run(name, "--help")
     assert caught.value.code == 0

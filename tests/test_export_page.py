@@ -167,7 +167,7 @@ def test_the_page_shows_the_number_of_rows_without_counting_all(
 def test_a_download_has_a_file_name_and_is_not_cached(reader: Client) -> None:
     make()
     for format, kind in export.CONTENT_TYPES.items():
-        response = reader.post(EXPORT, {"format": format})
+        response: Any = reader.post(EXPORT, {"format": format})
         assert response.headers["Content-Type"] == kind
         assert re.fullmatch(
             rf'attachment; filename="calls-\d{{4}}-\d\d-\d\d-\d{{4}}\.{format}"',
@@ -192,7 +192,7 @@ def test_an_xlsx_is_sent_from_a_nameless_file_that_is_closed_afterwards(
         return files[-1]
 
     monkeypatch.setattr(tempfile, "TemporaryFile", record_file)
-    response = reader.post(EXPORT, {"format": "xlsx"})
+    response: Any = reader.post(EXPORT, {"format": "xlsx"})
     data = b"".join(response.streaming_content)
     assert int(response.headers["Content-Length"]) == len(data)
     sheet = openpyxl.load_workbook(io.BytesIO(data)).active
@@ -269,7 +269,7 @@ def test_the_page_and_the_file_are_in_the_language_of_the_request(reader: Client
     make(price="0.35")
     headers = {"accept-language": "ru"}
     assert '<html lang="ru"' in reader.get(EXPORT, headers=headers).content.decode()
-    response = reader.post(EXPORT, {"format": "csv"}, headers=headers)
+    response: Any = reader.post(EXPORT, {"format": "csv"}, headers=headers)
     assert b";0,35;" in b"".join(response.streaming_content)
 
 
@@ -278,7 +278,7 @@ def test_a_download_is_read_chunk_by_chunk(reader: Client, monkeypatch: pytest.M
     monkeypatch.setattr(export, "CHUNK", 2)
     for _ in range(6):
         make()
-    response = reader.post(EXPORT, {"format": "csv"})
+    response: Any = reader.post(EXPORT, {"format": "csv"})
     with CaptureQueriesContext(connection) as captured:
         next(response.streaming_content)
     assert len(captured) == 1

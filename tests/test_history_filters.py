@@ -46,7 +46,7 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_filters_alone_and_combined_find_their_calls(query: dict[str, str], expected: str) -> None:
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         "a": {},
         "b": {"state": "busy", "error_code": "number_not_valid"},
         "c": {"channel": "voice", "error_code": "no_final_state"},

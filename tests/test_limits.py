@@ -212,7 +212,9 @@ def test_no_period_ever_contains_more_events_than_its_rate(
     count: int, seconds: int, gaps: list[float]
 ) -> None:
     """The rule, checked against a plain list of all counted moments."""
-    rate, live, counted, at = limits.Rate(count, seconds), [], [], 0
+    rate, at = limits.Rate(count, seconds), 0
+    live: rates.Entries = []
+    counted: list[int] = []
     for gap in gaps:
         at += int(gap * 1000)
         live = rates.live_events(live, rate, at)

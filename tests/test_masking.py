@@ -155,7 +155,8 @@ def test_a_value_of_a_payload_is_masked_by_its_key(key: str, value: Any, expecte
 
 
 def test_a_key_of_a_payload_is_masked_and_cut_too() -> None:
-    assert masking.mask_payload({"k" * 100: 1, "pin 4821": 2, "my s3cret": 3, 5: 4}, "s3cret") == {
+    payload: dict[Any, int] = {"k" * 100: 1, "pin 4821": 2, "my s3cret": 3, 5: 4}
+    assert masking.mask_payload(payload, "s3cret") == {
         "k" * 64: "1",
         "pin ***": "2",
         "my ***": "3",

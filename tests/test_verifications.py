@@ -533,12 +533,12 @@ def test_the_owner_of_the_number_replaces_the_user_who_started(outbox: list[Sent
         get_user_model().objects.create(username=name) for name in ("starter", "owner")
     )
     for owner_found, expected in ((None, starter), (starter, starter), (owner, owner)):
+
+        def find_user(verification: Verification, user: Any = owner_found) -> Any:
+            return user
+
         verification = verifications.start(PHONE, user=starter)
-        approved = verifications.check(
-            verification.id,
-            outbox[-1].code,
-            find_user=lambda verification, user=owner_found: user,
-        )
+        approved = verifications.check(verification.id, outbox[-1].code, find_user=find_user)
         assert approved.user == Verification.objects.get(id=verification.id).user == expected
 
 

@@ -325,7 +325,7 @@ def test_an_old_reading_asks_whether_the_task_runs(
     ("threshold", "is_low"), [(None, False), (Decimal(99), False), (Decimal(100), True)]
 )
 def test_a_low_balance_is_marked(
-    visit: Visit, configure: Any, threshold: Decimal | None, is_low: bool
+    visit: Visit, configure: Callable[..., None], threshold: Decimal | None, is_low: bool
 ) -> None:
     configure(LOW_BALANCE=threshold)
     BalanceReading.objects.create(balance=100, read_at=NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -166,7 +167,7 @@ def test_the_newest_balance_and_how_long_it_will_last(outbox: list[Any]) -> None
 
 
 def test_the_balance_never_asks_the_provider(
-    configure: Any, monkeypatch: pytest.MonkeyPatch
+    configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any) -> None:
         raise AssertionError("the provider was asked")

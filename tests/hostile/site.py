@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,8 +49,12 @@ class Site:
         path, _, query = path.partition("?")
         answer = Answer()
 
-        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> None:
+        def start(
+            status: str, headers: list[tuple[str, str]], *exc_info: Any
+        ) -> Callable[[bytes], object]:
             answer.status, answer.headers = int(status.split()[0]), headers
+            # WSGI asks for a function to write with; Django never calls it.
+            return io.BytesIO().write
 
         variables: dict[str, Any] = {
             "REQUEST_METHOD": method,

@@ -6,6 +6,7 @@ Parsed values fit the database.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,7 +24,11 @@ from django_voicepassword.provider import protocol
 from django_voicepassword.provider.protocol import fields
 from tests.hostile import strategies as hostile
 
-READERS = [protocol.parse_send, protocol.parse_balance, protocol.parse_state]
+READERS: list[Callable[..., protocol.SendReply | protocol.Balance | protocol.Report]] = [
+    protocol.parse_send,
+    protocol.parse_balance,
+    protocol.parse_state,
+]
 answers = st.dictionaries(
     st.sampled_from(["result", "id", "number", "price", "code", " message", "balance", "currency"]),
     hostile.values,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,7 +212,7 @@ def test_a_form_without_its_token_rings_nobody(
 @pytest.mark.parametrize("cookie", COOKIES)
 @pytest.mark.parametrize("engine", ["db", "cached_db", "file", "signed_cookies"])
 def test_no_session_id_does_harm(
-    site: Site, settings: Any, tmp_path: Any, engine: str, cookie: str
+    site: Site, settings: Any, tmp_path: Path, engine: str, cookie: str
 ) -> None:
     if connection.vendor == "postgresql" and "\\000" in cookie and engine.endswith("db"):
         pytest.skip("Django's sessions pass NUL to PostgreSQL: Django's own pages fail too")
@@ -234,7 +235,7 @@ def test_an_invalid_session_value_counts_as_no_verification(site: Site, value: A
     browser = Browser(site, user)
     session = Session.objects.get(session_key=browser.cookies["sessionid"])
     values = {**session.get_decoded(), SESSION_KEY: value, "voicepassword_confirmed": value}
-    session.session_data = Session.get_session_store_class()().encode(values)
+    session.session_data = Session.objects.encode(values)
     session.save()
     for page in PAGES:
         check(browser.get(f"/auth/{page}"))

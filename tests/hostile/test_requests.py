@@ -82,7 +82,7 @@ def test_the_provider_reads_a_flash_call_as_it_was_meant(
     provider: Exchange, number: str, code: str | None
 ) -> None:
     reply, _ = provider.send(protocol.encode_flash_call(number, code))
-    row = provider.calls[-1].ledger_entry()
+    row: dict[str, Any] = provider.calls[-1].ledger_entry()
     assert (row["channel"], row["number"]) == ("flashcall", number)
     assert row["from"].endswith(row["code"])
     assert code in (None, row["code"])
@@ -106,7 +106,7 @@ def test_the_provider_reads_a_voice_call_as_it_was_meant(
     provider: Exchange, number: str, code: str | None, repeat: bool, ani: str | None
 ) -> None:
     provider.send(protocol.encode_voice_call(number, code, repeat, ani))
-    row = provider.calls[-1].ledger_entry()
+    row: dict[str, Any] = provider.calls[-1].ledger_entry()
     assert (row["channel"], row["number"]) == ("voice", number)
     assert (code in (None, row["code"]), ani in (None, row["from"])) == (True, True)
     assert row["says"].count(" ".join(row["code"])) == 1 + repeat

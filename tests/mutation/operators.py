@@ -282,7 +282,7 @@ def _whole_text(leaf: Any) -> str:
 
 def _is_docstring(node: Any) -> bool:
     """Return whether a text is a statement of its own."""
-    return node.parent.type == "simple_stmt" or node.parent.type == "file_input"
+    return node.parent.type in ("simple_stmt", "file_input")
 
 
 def _words(node: Any) -> str:

@@ -11,7 +11,8 @@ from django_voicepassword.provider.protocol import fields
 
 
 def test_keys_are_stripped_and_casefolded() -> None:
-    assert fields.strip_keys({" Message\t": 1, "ID": 2, 5: 3}) == {"message": 1, "id": 2, "5": 3}
+    payload: dict[Any, int] = {" Message\t": 1, "ID": 2, 5: 3}
+    assert fields.strip_keys(payload) == {"message": 1, "id": 2, "5": 3}
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "\x00", True, False, {}, [], {"a": 1}, ["a"]])

@@ -13,6 +13,7 @@ from django_voicepassword.client import Client
 from django_voicepassword.exceptions import (
     AccountRefused,
     NumberRefused,
+    ProviderError,
     ProviderRefused,
     RequestRefused,
     Unreachable,
@@ -125,7 +126,7 @@ def test_the_class_of_a_refusal_says_who_must_act(
     ],
 )
 def test_a_call_with_a_lost_reply_may_have_rung(
-    client: Client, sandbox: SandboxProcess, number: str, error: type[Exception]
+    client: Client, sandbox: SandboxProcess, number: str, error: type[ProviderError]
 ) -> None:
     with pytest.raises(error) as caught:
         client.flash_call(number, code="1234")

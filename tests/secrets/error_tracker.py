@@ -105,7 +105,7 @@ class _Mails(AdminEmailHandler):
         self.setLevel(logging.ERROR)
         self._mails = mails
 
-    def send_mail(self, subject: str, message: str, *args: Any, **kwargs: Any) -> None:
+    def send_mail(self, subject: Any, message: Any, *args: Any, **kwargs: Any) -> None:
         self._mails += [subject, message, kwargs["html_message"]]
 
 

@@ -333,7 +333,7 @@ def test_a_day_is_merged_in_chunks(
     provider_lists: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sync, "CHUNK", 7)
-    progress = []
+    progress: list[int] = []
     provider_lists(
         *({**ROW, "id": str(number), "number": f"7999{number:07}"} for number in range(50))
     )

@@ -111,7 +111,7 @@ class Page(HTMLParser):
 class PageClient:
     """A test client that submits forms as they are on the page, with their CSRF tokens."""
 
-    def __init__(self, **extra: str) -> None:
+    def __init__(self, **extra: Any) -> None:
         self.client = Client(enforce_csrf_checks=True, **extra)
         self.path = ""
         self.status = 0

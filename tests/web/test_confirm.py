@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -137,7 +138,7 @@ def test_a_user_without_a_number_enters_one_and_gets_it(page_client: PageClient,
 
 
 def test_user_phone_field_protects_the_number_of_another_user(
-    page_client: PageClient, configure: Any
+    page_client: PageClient, configure: Callable[..., None]
 ) -> None:
     configure(USER_PHONE_FIELD="last_name")
     holder = get_user_model().objects.create(username="holder", last_name=PHONE)

@@ -170,7 +170,12 @@ def test_the_cache_key_contains_neither_number_nor_cookie(
     page_client: PageClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys: list[str] = []
-    monkeypatch.setattr(cache, "add", lambda key, *args, **kwargs: keys.append(key) or True)
+
+    def add(key: str, *args: Any, **kwargs: Any) -> bool:
+        keys.append(key)
+        return True
+
+    monkeypatch.setattr(cache, "add", add)
     page_client.open("/auth/login/")
     page_client.press("Call me", phone=PHONE)
     assert len(keys) == 1

@@ -153,6 +153,7 @@ def test_a_mistyped_number_is_shown_again_for_correction(page_client: PageClient
 
 def test_the_session_key_changes_at_the_login(on_code_page: PageClient) -> None:
     before = on_code_page.client.session.session_key
+    assert before
     on_code_page.press("Log in", code=outbox[-1].code)
     assert on_code_page.client.session.session_key != before
     assert USER_KEY in on_code_page.session
