@@ -19,10 +19,9 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 from django.views.generic import FormView
 
-from django_voicepassword import statistics, verifications
+from django_voicepassword import client, statistics, verifications
 from django_voicepassword.backends import PhoneBackend
 from django_voicepassword.models import Verification
-from django_voicepassword.provider import client
 from django_voicepassword.testing import outbox
 from tests.docs_samples.collect import ROOT, Sample
 from tests.sandbox_process import SandboxProcess
