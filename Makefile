@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # How many processes run the tests; 0: only pytest's own, for --pdb. Many tests wait for processes
 # and servers, so there are more than processors.
 PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
-TEST_PROCESSES ?= $(shell expr $(PROCESSORS) + 1)
+TEST_PROCESSES ?= $(shell expr $(PROCESSORS) + 2)
 # The files keep their order: tests/conftest.py puts those first that take longest.
 PARALLEL = --numprocesses=$(TEST_PROCESSES) --dist=loadgroup --no-loadscope-reorder
 
