@@ -83,7 +83,7 @@ ACTIONS = {
     "unblock": Action(
         "unblock_phone",
         gettext_lazy("Unblock the number"),
-        gettext_lazy("Unblocked the number: its limits begin anew."),
+        gettext_lazy("Unblocked the number: its limits start from zero."),
         gettext_lazy("No limit of this number is used."),
     ),
 }
