@@ -174,6 +174,7 @@ def test_a_chart_says_in_its_label_what_it_shows(admin_client: Client) -> None:
     page = admin_client.get(reverse("admin:django_voicepassword_dashboard")).content.decode()
     assert page.count('<canvas role="img" aria-label="') == 3
     assert 'aria-label="Calls by outcome. 30 calls in all (answered: 30, ' in page
+    assert 'aria-label="Conversion. 80.0% over the whole period' not in page
     assert 'aria-label="Conversion. 75.0% over the whole period' in page
 
 
