@@ -74,7 +74,18 @@ class HistoryAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+        """Never on a page of this app, and always for a row that goes with a row of the project.
+
+        Django asks this of every row that is deleted by cascade. Whoever may delete a user deletes
+        the user's numbers too: a user who once logged in by phone could never be deleted otherwise.
+        """
+        return obj is not None and not _is_page_of(self.opts.app_label, request)
+
+
+def _is_page_of(app_label: str, request: HttpRequest) -> bool:
+    """Whether the request is for an admin page of this app; also True where that is unknown."""
+    match = request.resolver_match
+    return match is None or (match.url_name or "").startswith(f"{app_label}_")
 
 
 class PhoneAdmin(HistoryAdmin):
