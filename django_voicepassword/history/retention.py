@@ -16,6 +16,7 @@ from django.utils import timezone
 from django_voicepassword import limits
 from django_voicepassword.conf import settings
 from django_voicepassword.models import BalanceReading, CallRequest, CallStatus, Verification
+from django_voicepassword.models.moments import oldest_kept
 
 #: Rows in one statement, so that it holds its row locks only briefly.
 BATCH = 1000
@@ -38,10 +39,9 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
     """
     now = now or timezone.now()
     limits.purge(now - limits.longest_period() - timedelta(days=2))
-    days = settings.RETENTION_DAYS
-    if days is None:
+    before = oldest_kept(now)
+    if before is None:
         return 0
-    before = now - timedelta(days=days)
     batches = _Batches(progress)
     open_states = [CallRequest.State.QUEUED, CallRequest.State.PLACING]
     calls = CallRequest.objects.filter(created_at__lt=before).exclude(state__in=open_states)

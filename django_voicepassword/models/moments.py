@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 
 from django.utils import timezone
+
+from django_voicepassword.conf import settings
 
 
 def as_aware(moment: datetime) -> datetime:
@@ -21,3 +23,9 @@ def seconds_until(moment: datetime, now: datetime | None = None, least: int = 0)
     """
     remaining = as_aware(moment) - as_aware(now or timezone.now())
     return max(ceil(remaining.total_seconds()), least)
+
+
+def oldest_kept(now: datetime | None = None) -> datetime | None:
+    """Return the moment from which history is kept (RETENTION_DAYS); None: all of it is kept."""
+    days = settings.RETENTION_DAYS
+    return None if days is None else (now or timezone.now()) - timedelta(days=days)

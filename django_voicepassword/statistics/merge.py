@@ -59,15 +59,26 @@ class Totals:
     mismatched: int = 0
     #: Calls that this run has updated or imported.
     written: int = 0
+    #: The parts of the three figures that no earlier run has found.
+    newly_matched: int = 0
+    newly_imported: int = 0
+    newly_mismatched: int = 0
 
 
 class Merge:
     """Merges the chunks of one run on one connection.
 
-    ``now`` is the time of the run: new calls, reports and ``listed_at`` get it.
+    ``now`` is the time of the run: new calls, reports and ``listed_at`` get it. With
+    ``imported_since``, a pair of aware datetimes, unmatched rows before the first are not imported;
+    a row without a date counts as one of the second.
     """
 
-    def __init__(self, connection: BaseDatabaseWrapper, now: datetime) -> None:
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        now: datetime,
+        imported_since: tuple[datetime, datetime] | None = None,
+    ) -> None:
         self._connection = connection
         self._vendor = connection.vendor
         self._calls = connection.ops.quote_name(CallRequest._meta.db_table)
@@ -75,6 +86,7 @@ class Merge:
         self._loader = Loader(connection, now)
         self._now = self._loader.timestamp(now)
         self._young_since = self._loader.timestamp(now - YOUNG)
+        self._imported_since = [self._loader.timestamp(moment) for moment in imported_since or ()]
 
     def chunk(self, rows: list[DailyRow], moments: Moments, totals: Totals) -> None:
         """Merge one chunk, and add it to ``totals``. The caller has opened a transaction."""
@@ -83,8 +95,10 @@ class Merge:
             self._loader.load(cursor, rows, moments)
             self._match(cursor)
             self._drop_young(cursor)
+            self._mark_old(cursor)
             totals.written += self._update(cursor)
-            totals.written += self._import(cursor)
+            totals.newly_imported += (imported := self._import(cursor))
+            totals.written += imported
             self._add_to_totals(cursor, totals)
             self._clean_up(cursor)
 
@@ -198,6 +212,19 @@ class Merge:
             [self._young_since],
         )
 
+    def _mark_old(self, cursor: CursorWrapper) -> None:
+        """Mark the unmatched rows that are too old to be imported: their ``our_origin`` is "old".
+
+        They still count as rows of the day.
+        """
+        if self._imported_since:
+            since, undated = self._imported_since
+            cursor.execute(
+                f"UPDATE {_MATCHED} SET our_origin = 'old' "  # noqa: S608  # nosec B608
+                "WHERE call_id IS NULL AND COALESCE(reported_at, %s) < %s",
+                [undated, since],
+            )
+
     def _update(self, cursor: CursorWrapper) -> int:
         """Update the matched calls that the rows change, and return how many there are.
 
@@ -252,7 +279,7 @@ class Merge:
                 COALESCE(reported_at, %s), reported_at,
                 CASE WHEN reported_progress = {_FINAL_PROGRESS} THEN reported_at ELSE NULL END,
                 reported_at, 0, '', '', %s, 0
-            FROM {_MATCHED} WHERE call_id IS NULL
+            FROM {_MATCHED} WHERE call_id IS NULL AND our_origin IS NULL
         """  # noqa: S608  # nosec B608
         # Their keys are found by the same condition as a match.
         same = self._is_same_request("imported")
@@ -273,7 +300,7 @@ class Merge:
         if imported:
             cursor.execute(
                 f"{insert_statuses} {_MATCHED} JOIN {self._calls} imported ON {same} "
-                "WHERE call_id IS NULL",
+                "WHERE call_id IS NULL AND our_origin IS NULL",
                 [self._now],
             )
         return imported
@@ -282,18 +309,24 @@ class Merge:
         """Count the rows by channel and state, and add them to ``totals``.
 
         A row is *matched* where this site has sent the call, and *imported* otherwise, also where
-        an earlier run has imported it.
+        an earlier run has imported it. A row that is too old to be imported is neither.
         """
         cursor.execute(f"""
             SELECT matched_channel, COALESCE(reported_state, 'other'), COUNT(*),
                 COALESCE(SUM(reported_price), 0),
                 SUM(CASE WHEN our_origin = 'app' THEN 1 ELSE 0 END),
-                SUM(CASE WHEN our_difference | new_difference > 0 THEN 1 ELSE 0 END)
+                SUM(CASE WHEN our_origin = 'old' THEN 1 ELSE 0 END),
+                SUM(CASE WHEN our_difference | new_difference > 0 THEN 1 ELSE 0 END),
+                SUM(CASE WHEN our_origin = 'app' THEN is_first ELSE 0 END),
+                SUM(CASE WHEN our_difference = 0 AND new_difference > 0 THEN 1 ELSE 0 END)
             FROM {_MATCHED} GROUP BY 1, 2
         """)  # noqa: S608  # nosec B608
-        for channel, state, count, price, matched, mismatched in cursor.fetchall():
+        for channel, state, count, price, *numbers in cursor.fetchall():
+            matched, old, mismatched, newly_matched, newly_mismatched = map(int, numbers)
             totals.counts[channel][state] += count
             totals.price += exact_money(price)
-            totals.matched += int(matched)
-            totals.imported += count - int(matched)
-            totals.mismatched += int(mismatched)
+            totals.matched += matched
+            totals.imported += count - matched - old
+            totals.mismatched += mismatched
+            totals.newly_matched += newly_matched
+            totals.newly_mismatched += newly_mismatched

@@ -14,11 +14,10 @@ from django.db.models import Min
 from django.utils import timezone
 
 from django_voicepassword import limits
-from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, DayFigures, HourFigures, PrefixFigures
 from django_voicepassword.models.moments import as_aware
-from django_voicepassword.provider.dates import day_bounds
 from django_voicepassword.statistics.aggregation import ALL, CHANNELS, count
+from django_voicepassword.statistics.purged_days import may_be_purged
 from django_voicepassword.statistics.sync import provider_today
 
 #: Days without figures that one run of ``fill_figures`` counts.
@@ -31,7 +30,7 @@ def refresh_figures(day: date) -> bool:
 
     Return False, and keep the stored figures, where calls of that day may have been purged.
     """
-    if _is_purged(day):
+    if may_be_purged(day):
         return False
     began = timezone.now()
     counted = count(day)
@@ -78,15 +77,7 @@ def fill_figures(today: date | None = None) -> list[date]:
         )
     )
     days = (today - timedelta(days=ago) for ago in range(1, (today - begins).days + 1))
-    due = [day for day in days if day not in counted_days and not _is_purged(day)][:FILL_AT_MOST]
+    due = [day for day in days if day not in counted_days and not may_be_purged(day)][:FILL_AT_MOST]
     for day in due:
         refresh_figures(day)
     return due
-
-
-def _is_purged(day: date) -> bool:
-    """Return whether RETENTION may have deleted calls of the day."""
-    days = settings.RETENTION_DAYS
-    if days is None or settings.RETENTION != "delete":
-        return False
-    return day_bounds(day)[0] < timezone.now() - timedelta(days=days)

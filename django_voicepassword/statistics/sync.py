@@ -11,10 +11,11 @@ other, and the second finds what the first has written.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
+from typing import Any
 
 from django.db import connections, router, transaction
 from django.utils import timezone
@@ -29,6 +30,7 @@ from django_voicepassword.provider.protocol import DailyRow, Report, row_of
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.statistics.lost_calls import find_lost_calls, match_lost_calls
 from django_voicepassword.statistics.merge import Merge, Totals
+from django_voicepassword.statistics.purged_days import imported_since, kept_figures, may_be_purged
 
 logger = logging.getLogger(__name__)
 #: Rows that are merged in one transaction, which then takes some tenths of a second.
@@ -54,7 +56,8 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     """
     report = factory.client().daily(day)
     database = router.db_for_write(CallRequest)
-    merge = Merge(connections[database], timezone.now())
+    now = timezone.now()
+    merge = Merge(connections[database], now, imported_since(day, now))
     moments = Moments()
     lost = find_lost_calls(day)
     totals = Totals()
@@ -108,7 +111,7 @@ def _store(day: date, totals: Totals, rows_read: int, report: Iterable[Report]) 
     # A client of the host project may give an iterable without these attributes.
     unreadable = getattr(report, "unreadable", 0)
     announced_rows = getattr(report, "rows", None)
-    values = {
+    values: Mapping[str, Any] = {
         "rows": rows_read,
         "total_price": totals.price,
         "counts": {channel: dict(states) for channel, states in totals.counts.items()},
@@ -135,6 +138,9 @@ def _store(day: date, totals: Totals, rows_read: int, report: Iterable[Report]) 
         # The lock comes first because it writes. On SQLite a transaction that begins with a read
         # cannot wait for a writer; it fails.
         _lock(day)
+        stored = DailyStatistics.objects.filter(date=day).first()
+        if stored is not None and may_be_purged(day):
+            values = kept_figures(stored, totals, values)
         statistics, _ = DailyStatistics.objects.update_or_create(date=day, defaults=values)
     return statistics
 
