@@ -66,10 +66,12 @@ class PhoneBackend(ModelBackend):
 
         Raises Refused.
         """
-        user = users.find(verification.phone) or users.create(verification.phone, self.create_user)
-        if user is None or not self.user_can_authenticate(user):
-            # The same error in both cases: it must not reveal whether the number has an account.
+        phone = verification.phone
+        user = users.find(phone) or users.create(phone, self.create_user)
+        if user is None or not self.user_can_authenticate(user) or not users.may_log_in(user):
+            # The same error in all cases: it must not reveal whether the number has an account.
             raise Refused("nobody may log in with this number")
+        users.renew(user, phone)
         return user
 
     def create_user(self, phone: str) -> Any:

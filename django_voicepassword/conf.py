@@ -50,7 +50,9 @@ DEFAULTS: dict[str, Any] = {
     "RETENTION_DAYS": None,
     "RETENTION": "delete",
     "USER_PHONE_FIELD": None,
+    "USER_PHONE_TRUSTED": False,
     "CREATE_USERS": True,
+    "STAFF_LOGIN": False,
     "LOGIN": "session",
     "BEFORE_SEND": None,
 }
@@ -90,7 +92,9 @@ class Settings:
     RETENTION_DAYS: int | None
     RETENTION: str
     USER_PHONE_FIELD: Any
+    USER_PHONE_TRUSTED: bool
     CREATE_USERS: bool
+    STAFF_LOGIN: bool
     LOGIN: str
     BEFORE_SEND: str | None
 

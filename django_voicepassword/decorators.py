@@ -34,8 +34,9 @@ def phone_verified_required(
 ) -> View | Callable[[View], View]:
     """Let a logged-in person in who proved their phone number within ``max_age`` seconds.
 
-    Without ``max_age`` a proof of any age is enough. A login by phone counts as a proof. Anybody
-    else is redirected to the login, or to the page that confirms the number, and then back::
+    Without ``max_age`` the proof may have any age, but the number must be theirs now. A login by
+    phone counts as a proof. Anybody else is redirected to the login, or to the page that confirms
+    the number, and then back::
 
         @phone_verified_required(max_age=600)
         def withdraw(request): ...
@@ -54,7 +55,8 @@ def phone_verified_required(
 class PhoneVerifiedRequiredMixin:
     """``phone_verified_required`` for class-based views. Make it the first base class.
 
-    ``phone_max_age``: the greatest age of the proof in seconds; None for any age.
+    ``phone_max_age``: the greatest age of the proof in seconds; None for any age,
+    as long as the number is still theirs.
     """
 
     phone_max_age: ClassVar[float | None] = None

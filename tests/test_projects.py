@@ -56,7 +56,7 @@ for phone in ("8 (999) 000-00-01", "79990000002", "+7 999 000-00-02"):
 print(json.dumps(results))
 """
 ROOT = Path(__file__).parents[1]
-FIELD = {"settings": {"USER_PHONE_FIELD": "phone"}}
+FIELD = {"settings": {"USER_PHONE_FIELD": "phone", "USER_PHONE_TRUSTED": True}}
 
 
 def log_in_thrice(**options: Any) -> list[Any]:
@@ -104,7 +104,7 @@ def test_without_create_users_only_active_users_log_in(
             "phone": "+79990000002",
             "is_active": is_active,
         },
-        settings={"USER_PHONE_FIELD": "phone", "CREATE_USERS": False},
+        settings={"CREATE_USERS": False, **FIELD["settings"]},
     )
     assert [user[0] if user else None for user in results] == [None, *expected]
 

@@ -117,7 +117,9 @@ def test_valid_settings_give_no_message() -> None:
         ("RETENTION_DAYS", 0),
         ("RETENTION", "forget"),
         ("USER_PHONE_FIELD", "user.phone"),
+        ("USER_PHONE_TRUSTED", "yes"),
         ("CREATE_USERS", None),
+        ("STAFF_LOGIN", "no"),
         ("LOGIN", "cookie"),
         ("BEFORE_SEND", "veto"),
     ],
@@ -183,6 +185,7 @@ def test_unusual_valid_settings_give_no_message(configured: dict[str, Any]) -> N
         ({**HTTP, "API_URL": "http://127.0.0.1:8001/api/voice-password/"}, "W010"),
         ({"TRANSPORT": "console"}, "W011"),
         ({"TRANSPORT": "memory"}, "W011"),
+        ({**HTTP, "USER_PHONE_FIELD": "last_name"}, "W012"),
     ],
 )
 def test_only_check_deploy_reports_development_settings(

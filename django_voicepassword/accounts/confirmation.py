@@ -48,23 +48,20 @@ def remember(request: HttpRequest, verification: Verification) -> None:
 
 
 def is_confirmed(request: HttpRequest, max_age: float | None = None) -> bool:
-    """Did the logged-in user confirm their number within ``max_age`` seconds? None: ever.
+    """Did the logged-in user confirm their number within ``max_age`` seconds?
 
-    The session says so, or the proof in the header X-VoicePassword-Proof. Without ``max_age`` any
-    approved verification of the user does as well.
+    The session says so, or the proof in the header X-VoicePassword-Proof. Without ``max_age`` the
+    age does not matter, but the user must still hold the proved number now.
     """
     user: Any = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return False
-    if max_age is None and (
-        users.has_verified(user)
-        or Verification.objects.filter(user=user, status=Verification.Status.APPROVED).exists()
-    ):
-        return True
+    if max_age is None:
+        return users.has_proved_number(user)
     return _by_session(request, user, max_age) or _by_proof(request, user, max_age)
 
 
-def _by_session(request: HttpRequest, user: Any, max_age: float | None) -> bool:
+def _by_session(request: HttpRequest, user: Any, max_age: float) -> bool:
     session = getattr(request, "session", None)
     key = session.get(SESSION_KEY) if session is not None else None
     if key is None:
@@ -75,10 +72,10 @@ def _by_session(request: HttpRequest, user: Any, max_age: float | None) -> bool:
         return False
     if verification.user_id != user.pk or verification.approved_at is None:
         return False
-    return max_age is None or verification.approved_at > timezone.now() - timedelta(seconds=max_age)
+    return verification.approved_at > timezone.now() - timedelta(seconds=max_age)
 
 
-def _by_proof(request: HttpRequest, user: Any, max_age: float | None) -> bool:
+def _by_proof(request: HttpRequest, user: Any, max_age: float) -> bool:
     given = request.headers.get(PROOF_HEADER)
     if not given:
         return False
@@ -92,7 +89,5 @@ def _by_proof(request: HttpRequest, user: Any, max_age: float | None) -> bool:
 def _own(user: Any, verification: Verification) -> Any:
     if verification.user_id != user.pk:
         raise Refused("the verification was started by somebody else")
-    holder = users.find(verification.phone)
-    if holder != user:
-        users.take(user, verification.phone, holder)
+    users.assign(user, verification.phone)
     return user

@@ -21,28 +21,53 @@ logger = logging.getLogger(__name__)
 
 
 def find(phone: str) -> Any:
-    """The user of a number (E.164 digits), active or not; None where there is none.
+    """The user whom a right code for a number logs in, active or not; None where there is none.
 
-    An inactive stand-in where several users have the number.
+    With USER_PHONE_FIELD the user must have proved the number as well, unless USER_PHONE_TRUSTED:
+    otherwise anybody could write somebody else's number into their own profile, and that person
+    would be logged in there. ``phone`` is E.164 digits.
+
+    Raises Refused where the field gives the number to a user who never proved it, or to several.
     """
-    field = settings.USER_PHONE_FIELD
-    if field is None:
+    if settings.USER_PHONE_FIELD is None:
         try:
             return VerifiedPhone.objects.select_related("user").get(phone=phone).user
         except VerifiedPhone.DoesNotExist:
             return None
-    _phone_field()
-    users = list(
-        get_user_model()._default_manager.filter(**{f"{field}__in": [f"+{phone}", phone]})[:2]
-    )
+    return _find_trusted(phone) if settings.USER_PHONE_TRUSTED else _find_proved(phone)
+
+
+def _find_trusted(phone: str) -> Any:
+    users = list(_written(phone)[:2])
     if len(users) > 1:
         # Only one of them holds the phone: a guess would open the account of another.
         logger.error(
             "several users have the number of a phone login: make the field unique; "
             "nobody is logged in"
         )
-        return _Ambiguous()
+        raise Refused("several users have the number")
     return users[0] if users else None
+
+
+def _find_proved(phone: str) -> Any:
+    written = _written(phone)
+    proof = VerifiedPhone.objects.filter(phone=phone).first()
+    user = written.filter(pk=proof.user_id).first() if proof else None
+    if user is None and written.exists():
+        raise Refused("the number is written in a user's field, but this user never proved it")
+    return user
+
+
+def _written(phone: str) -> Any:
+    """The users whose field USER_PHONE_FIELD holds the number."""
+    field = _phone_field().name
+    return get_user_model()._default_manager.filter(**{f"{field}__in": [f"+{phone}", phone]})
+
+
+def may_log_in(user: Any) -> bool:
+    """May a phone alone log this user in? For staff and superusers STAFF_LOGIN decides."""
+    is_staff = getattr(user, "is_staff", False) or getattr(user, "is_superuser", False)
+    return settings.STAFF_LOGIN or not is_staff
 
 
 def create(phone: str, make_user: Callable[[str], Any]) -> Any:
@@ -71,35 +96,63 @@ def create(phone: str, make_user: Callable[[str], Any]) -> Any:
 
 
 def assign(user: Any, phone: str) -> None:
-    """Make ``user`` the only user of the number."""
+    """Give a user the number that they have just proved. It has no other user from then on.
+
+    Raises Refused where USER_PHONE_FIELD gives the number to another user: only the project may
+    change that.
+    """
     with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
         limits.lock(f"user:{phone}")
+        if settings.USER_PHONE_FIELD is not None and not _may_have(user, phone):
+            raise Refused("the number belongs to another user")
         _attach(user, phone)
+
+
+def renew(user: Any, phone: str) -> None:
+    """Note that the user whom ``find`` found has proved the number again.
+
+    Raises Refused where the number was given to another user in the meantime.
+    """
+    own = VerifiedPhone.objects.filter(phone=phone, user=user)
+    if own.update(verified_at=timezone.now()):
+        return
+    if not (settings.USER_PHONE_FIELD and settings.USER_PHONE_TRUSTED):
+        raise Refused("the number was given to another user in the meantime")
+    with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
+        limits.lock(f"user:{phone}")
+        _note_proof(user, phone)
+
+
+def _may_have(user: Any, phone: str) -> bool:
+    """May the field of a user who proved the number hold it?"""
+    if not _written(phone).exclude(pk=user.pk).exists():
+        return True
+    # Others wrote the number into their profiles too. Here it counts who proved it.
+    is_own = _written(phone).filter(pk=user.pk).exists()
+    return is_own and not settings.USER_PHONE_TRUSTED and not _is_proved_by_another(user, phone)
+
+
+def _is_proved_by_another(user: Any, phone: str) -> bool:
+    proof = VerifiedPhone.objects.filter(phone=phone).exclude(user=user).first()
+    return proof is not None and _written(phone).filter(pk=proof.user_id).exists()
 
 
 def _attach(user: Any, phone: str) -> None:
     """Store whose the number is; the caller holds the lock of the number."""
     field = settings.USER_PHONE_FIELD
-    if field is None:
-        now = timezone.now()
-        if not VerifiedPhone.objects.filter(phone=phone).update(user=user, verified_at=now):
-            VerifiedPhone.objects.create(phone=phone, user=user, verified_at=now)
-        return
-    written = _spelling(phone)
-    if getattr(user, field) != written:
-        setattr(user, field, written)
+    if field is not None and phones_of(user) != [phone]:
+        setattr(user, field, _spelling(phone))
         user.save(update_fields=[field])
+    _note_proof(user, phone)
 
 
-def take(user: Any, phone: str, holder: Any) -> None:
-    """Assign a number that ``user`` has just verified; ``holder`` is its user so far, or None.
-
-    Raises Refused where the user model's field gives the number to another user: only the project
-    may change that.
-    """
-    if settings.USER_PHONE_FIELD is not None and holder is not None:
-        raise Refused("the number belongs to another user")
-    assign(user, phone)
+def _note_proof(user: Any, phone: str) -> None:
+    """Write the VerifiedPhone, also with USER_PHONE_FIELD: there a user has one number."""
+    now = timezone.now()
+    if not VerifiedPhone.objects.filter(phone=phone).update(user=user, verified_at=now):
+        VerifiedPhone.objects.create(phone=phone, user=user, verified_at=now)
+    if settings.USER_PHONE_FIELD is not None:
+        VerifiedPhone.objects.filter(user=user).exclude(phone=phone).delete()
 
 
 def phones_of(user: Any) -> list[str]:
@@ -117,9 +170,15 @@ def phones_of(user: Any) -> list[str]:
         return []
 
 
-def has_verified(user: Any) -> bool:
-    """Did the user ever verify a number? A field of the user model does not say so."""
-    return settings.USER_PHONE_FIELD is None and VerifiedPhone.objects.filter(user=user).exists()
+def has_proved_number(user: Any) -> bool:
+    """Does the user hold a number now that they proved, or that the project proved for them?"""
+    proofs = VerifiedPhone.objects.filter(user=user)
+    if settings.USER_PHONE_FIELD is None:
+        return proofs.exists()
+    own_phones = phones_of(user)
+    if not own_phones or settings.USER_PHONE_TRUSTED:
+        return bool(own_phones)
+    return proofs.filter(phone__in=own_phones).exists()
 
 
 def make(phone: str) -> Any:
@@ -142,12 +201,6 @@ def make(phone: str) -> Any:
     user.set_unusable_password()
     user.save()
     return user
-
-
-class _Ambiguous:
-    """Stands for several users of one number: nobody can log in as one of them."""
-
-    is_active = False
 
 
 def _phone_field() -> Any:

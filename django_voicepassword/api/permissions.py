@@ -11,7 +11,7 @@ from django_voicepassword.accounts import confirmation
 
 
 class IsPhoneVerified(BasePermission):
-    """Allows a logged-in person who proved their phone number.
+    """Allows a logged-in person who proved their phone number and still has it.
 
     ``permission_classes = [IsPhoneVerified.within(600)]`` asks for a proof of the last 600 seconds.
     The proof is in the session, after a login by phone or the page ``confirm/``, or in the header

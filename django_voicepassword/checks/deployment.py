@@ -16,7 +16,7 @@ from django_voicepassword.conf import settings
 def check_deployment(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: object
 ) -> list[checks.CheckMessage]:
-    """W010, W011. Without a message while ``check_settings`` has some."""
+    """W010 to W012. Without a message while ``check_settings`` has some."""
     if check_settings():
         return []
     messages: list[checks.CheckMessage] = []
@@ -34,6 +34,17 @@ def check_deployment(
                 f'VOICEPASSWORD["TRANSPORT"] is "{settings.transport}": nobody is called.',
                 hint='Set API_KEY, and TRANSPORT to "http" or None.',
                 id="voicepassword.W011",
+            )
+        )
+    if settings.USER_PHONE_FIELD and not settings.USER_PHONE_TRUSTED:
+        messages.append(
+            checks.Warning(
+                'VOICEPASSWORD["USER_PHONE_FIELD"] is set without USER_PHONE_TRUSTED: '
+                "users whose number was never proved cannot log in by phone.",
+                hint="They log in another way and prove it on the page confirm/. Set "
+                "USER_PHONE_TRUSTED only if users cannot write a number into the field that the "
+                "project has not proved; otherwise silence this check.",
+                id="voicepassword.W012",
             )
         )
     return messages

@@ -221,7 +221,9 @@ RULES: dict[str, Rule] = {
         lambda value: value is None or (isinstance(value, str) and value.isidentifier()),
         "None or the name of a field of the user model",
     ),
+    "USER_PHONE_TRUSTED": Rule(lambda value: isinstance(value, bool), "True or False"),
     "CREATE_USERS": Rule(lambda value: isinstance(value, bool), "True or False"),
+    "STAFF_LOGIN": Rule(lambda value: isinstance(value, bool), "True or False"),
     "LOGIN": Rule(
         lambda value: value in ("session", "token", "jwt") or _is_path(value),
         '"session", "token", "jwt" or the dotted path of a callable',
