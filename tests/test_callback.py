@@ -24,6 +24,7 @@ from django_voicepassword.security import callback_tokens
 from django_voicepassword.testing import Sent
 
 pytestmark = pytest.mark.django_db
+MULTIPART = '--b\r\nContent-Disposition: form-data; name="state"\r\n\r\nBUSY\r\n--b--\r\n'
 SAMPLE = json.loads((Path(__file__).parent / "samples" / "callback.json").read_text("utf-8"))
 
 
@@ -96,10 +97,14 @@ def test_the_sample_in_the_providers_document_is_recorded(provider: Provider) ->
         ("state=BUSY&duration=0", "application/x-www-form-urlencoded"),
         ("state=BUSY&duration=0", "application/json"),
         ("state=BUSY", "nonsense"),
-        (
-            '--b\r\nContent-Disposition: form-data; name="state"\r\n\r\nBUSY\r\n--b--\r\n',
-            "multipart/form-data; boundary=b",
-        ),
+        ("state=BUSY", "multipart/form-data"),
+        ('{"state": "BUSY"}', "multipart/form-data; boundary=b"),
+        (MULTIPART, "multipart/form-data; boundary=b"),
+        (MULTIPART, "multipart/form-data; boundary=another"),
+        (MULTIPART, "multipart/form-data"),
+        (MULTIPART, "application/json"),
+        (MULTIPART, "application/x-www-form-urlencoded"),
+        (MULTIPART, ""),
         (
             '{"state": "BUSY", "duration": 0, "price": 0.35, "id": null, "more": [1, {"a": 2}]}',
             "application/json",
@@ -113,6 +118,23 @@ def test_json_and_forms_are_read_whatever_the_content_type_says(
     response = provider.post(body.encode(), content_type)
     assert (response.status_code, response.json()) == (200, {"result": "ok"})
     assert provider.state == "busy"
+
+
+@pytest.mark.parametrize("body", ['{"state": "Занято"}', "state=Занято"])
+@pytest.mark.parametrize("charset", ["utf-8", "cp1251"])
+def test_a_report_in_windows_1251_is_read(provider: Provider, body: str, charset: str) -> None:
+    assert provider.post(body.encode(charset)).status_code == 200
+    assert provider.state == "busy"
+    assert provider.call.statuses.get(source="callback").raw_state == "Занято"
+
+
+@pytest.mark.parametrize("query", ["state=%C7%E0%ED%FF%F2%EE", "state=Занято", "state=\xc7\xe0"])
+def test_a_query_string_is_read_in_either_encoding(provider: Provider, query: str) -> None:
+    # The test client sets QUERY_STRING as given: an ASGI server passes decoded UTF-8.
+    response = provider.client.get(provider.url, QUERY_STRING=query)
+    assert response.status_code == 200
+    word = provider.call.statuses.get(source="callback").raw_state
+    assert word in ("Занято", "За")
 
 
 def test_a_report_in_the_query_string_is_accepted(provider: Provider) -> None:

@@ -83,7 +83,7 @@ class CallbackView(APIView):
         body = _read_body(request)
         if body is None or len(body) > MAX_CALLBACK_BYTES:
             return _too_large()
-        return self.record(call_id, body, request.META.get("CONTENT_TYPE", ""))
+        return self.record(call_id, body)
 
     def get(self, request: Request, token: str) -> Response:
         """Take a report from the query string: the provider's document names no method either."""
@@ -93,12 +93,11 @@ class CallbackView(APIView):
         call_id = _find_call_id(request, token)
         if len(query) > MAX_CALLBACK_BYTES:
             return _too_large()
-        body = query.encode("latin-1", "replace")
-        return self.record(call_id, body, "application/x-www-form-urlencoded")
+        return self.record(call_id, _query_bytes(query))
 
-    def record(self, call_id: int, body: bytes, content_type: str) -> Response:
+    def record(self, call_id: int, body: bytes) -> Response:
         try:
-            report = parse_callback(body, content_type, settings.API_KEY)
+            report = parse_callback(body, settings.API_KEY)
         except UnreadableReply:
             logger.warning("a callback for call %s cannot be read", call_id)
             return _error("unreadable", "send one report as a JSON object or a form", 400)
@@ -137,6 +136,14 @@ def _read_body(request: Request) -> bytes | None:
         return bytes(request._request.read(MAX_CALLBACK_BYTES + 1))
     except (UnreadablePostError, OSError):
         return None
+
+
+def _query_bytes(query: str) -> bytes:
+    """The bytes of a query string: WSGI servers decode them as latin-1, ASGI servers as UTF-8."""
+    try:
+        return query.encode("latin-1")
+    except UnicodeEncodeError:
+        return query.encode("utf-8", "replace")
 
 
 def _too_large() -> Response:

@@ -128,13 +128,8 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "provider/protocol/reports": (
         ("_KEYS)", "6", f"{_BY_CHOICE}, much more than one character"),
         ("64)", "65)", "it is cut again, to 64, where it is stored"),
-        ("content_type: str", "XX", "an unknown type, so that the body decides"),
-        ("body.lstrip", "XX", "no JSON begins with X"),
-        (
-            "content_type[:300]",
-            "",
-            f"{_BY_CHOICE}; and a header from a server contains no line ends",
-        ),
+    ),
+    "provider/protocol/callbacks": (
         ("isinstance(name, str) and", "isinstance(name, str) or", "a part with a name has bytes"),
     ),
     "provider/protocol/requests": (

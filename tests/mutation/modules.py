@@ -55,6 +55,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "calls/matching": ("tests/test_call_rows.py", "tests/test_callback.py"),
     "provider/protocol/json_decoder": ("tests/protocol/test_json_decoder.py", _PROTOCOL),
     "provider/protocol/replies": ("tests/protocol/test_replies.py", _PROTOCOL),
+    "provider/protocol/callbacks": ("tests/protocol/test_callbacks.py", _PROTOCOL),
     "provider/protocol/reports": ("tests/protocol/test_reports.py", _PROTOCOL),
     "provider/protocol/requests": ("tests/protocol/test_requests.py", _PROTOCOL),
     "provider/protocol/daily_rows": ("tests/protocol/test_daily_rows.py", _PROTOCOL),

@@ -32,7 +32,7 @@ def test_numbers_are_decoded_as_text(body: bytes, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"nope", b'"\xff"', b"NaN", b"[-Infinity]", b"[" * 100_000, b"{}{}"]
+    "body", [b"", b"{", b"nope", b'"\xff', b"NaN", b"[-Infinity]", b"[" * 100_000, b"{}{}"]
 )
 def test_invalid_json_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableReply, match="not JSON") as caught:

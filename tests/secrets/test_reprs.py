@@ -146,7 +146,7 @@ HOSTILE = (
 
 def test_a_parsed_report_and_a_parsed_reply() -> None:
     """From a provider that repeats everything that it knows."""
-    report = protocol.parse_callback(HOSTILE.encode(), "", KEY)
+    report = protocol.parse_callback(HOSTILE.encode(), KEY)
     assert SECRETS.find(f"{reprs(report)} {report.raw}") == []
     reply = protocol.parse_send(f'{{"result": "ok", {HOSTILE[1:]}'.encode(), KEY)
     assert (reply.number, reply.code) == (PHONE, CODE)

@@ -1,11 +1,13 @@
 """The provider's wire format. Imports neither Django nor anything of the network.
 
 ``requests`` encodes requests as JSON. ``replies`` parses the answers to them, into frozen
-dataclasses or errors. ``reports`` parses callbacks, states and rows of statistics, and
-``daily_rows`` parses such rows fast. ``vocabulary`` has the provider's words, ``fields`` parses
-single values, and ``json_decoder`` decodes JSON safely.
+dataclasses or errors. ``reports`` parses a report: a callback, whose body ``callbacks`` decodes, a
+state, or a row of statistics. ``daily_rows`` parses such rows fast. ``vocabulary`` has the
+provider's words, ``fields`` parses single values, and ``json_decoder`` decodes text and JSON
+safely.
 """
 
+from django_voicepassword.provider.protocol.callbacks import MAX_CALLBACK_BYTES, parse_callback
 from django_voicepassword.provider.protocol.daily_rows import DailyRow, RowReader, row_of
 from django_voicepassword.provider.protocol.fields import read_date
 from django_voicepassword.provider.protocol.json_decoder import JsonGuard
@@ -18,12 +20,7 @@ from django_voicepassword.provider.protocol.replies import (
     parse_state,
     raise_refusal,
 )
-from django_voicepassword.provider.protocol.reports import (
-    MAX_CALLBACK_BYTES,
-    Report,
-    parse_callback,
-    parse_report,
-)
+from django_voicepassword.provider.protocol.reports import Report, parse_report
 from django_voicepassword.provider.protocol.requests import (
     Body,
     InvalidRequest,

@@ -1,4 +1,4 @@
-"""Decodes JSON that may come from anybody."""
+"""Decodes text and JSON that may come from anybody."""
 
 from __future__ import annotations
 
@@ -10,18 +10,32 @@ from django_voicepassword.exceptions import UnreadableReply
 #: Limits far beyond any real answer: digits in a row, and depth of nested brackets.
 MOST_DIGITS, MOST_DEPTH = 1000, 50
 
+_MARK_AND_SPACE = b"\xef\xbb\xbf \t\r\n"
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _TOO_MANY = b"0" * (MOST_DIGITS + 1)
 _NO_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
 
 
+def strip_start(body: bytes) -> bytes:
+    """Remove a byte order mark and white space from the start of a body."""
+    return body.lstrip(_MARK_AND_SPACE)
+
+
+def decode_text(text: bytes) -> str:
+    """Decode UTF-8, or windows-1251 where the bytes are not UTF-8: the provider is Russian."""
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("cp1251", "replace")
+
+
 def decode_json(body: bytes) -> object:
-    """Decode a JSON value in UTF-8. Raises UnreadableReply, and nothing else."""
+    """Decode a JSON value. Raises UnreadableReply, and nothing else."""
     try:
         # Numbers stay text: an id may be a number, a float would round a price, and numbers of any
         # length are harmless as text.
         return json.loads(
-            body.decode("utf-8-sig"),
+            decode_text(strip_start(body)),
             parse_float=str,
             parse_int=str,
             parse_constant=_refuse_constant,

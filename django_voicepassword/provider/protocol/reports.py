@@ -1,4 +1,4 @@
-"""Parses reports on a call or SMS: callbacks, the answer to ``state``, and rows of ``daily``."""
+"""Parses a report on a call or SMS: a callback, the answer to ``state``, or a row of ``daily``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from email.parser import BytesParser
-from email.policy import HTTP
-from urllib.parse import parse_qsl
 
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.provider.protocol import vocabulary
@@ -19,15 +16,8 @@ from django_voicepassword.provider.protocol.fields import (
     read_text,
     strip_keys,
 )
-from django_voicepassword.provider.protocol.json_decoder import decode_json
 from django_voicepassword.security.masking import mask_payload, mask_words
 
-#: A usual callback has 150 bytes.
-MAX_CALLBACK_BYTES = 65536
-
-_MAX_FIELDS = 50
-# Parts can be nested, and the parser of the standard library reads each line once for each level.
-_MAX_LINES = 1000
 _KEYS = frozenset({"id", "number", "state", "duration", "price", "date", "service"})
 
 
@@ -81,47 +71,3 @@ def parse_report(payload: object, *secrets: str | None) -> Report:
         service=mask_words(service, number, *secrets, length=64) if service else None,
         raw=mask_payload(payload, *secrets),
     )
-
-
-def parse_callback(body: bytes, content_type: str = "", *secrets: str | None) -> Report:
-    """Parse the body of a callback, JSON or a form, and mask ``secrets`` in it.
-
-    The provider's document names no content type, so the body decides; ``content_type`` is needed
-    only for a multipart form. Raises UnreadableReply.
-    """
-    if len(body) > MAX_CALLBACK_BYTES:
-        raise UnreadableReply(f"a callback has at most {MAX_CALLBACK_BYTES} bytes")
-    if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
-        return parse_report(decode_json(body), *secrets)
-    if content_type.strip().casefold().startswith("multipart/"):
-        return parse_report(_read_multipart(body, content_type), *secrets)
-    return parse_report(_read_form(body), *secrets)
-
-
-def _read_form(body: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(body.decode("utf-8"), max_num_fields=_MAX_FIELDS)
-    except ValueError:
-        raise UnreadableReply("the body is neither JSON nor a form") from None
-    return dict(pairs)
-
-
-def _read_multipart(body: bytes, content_type: str) -> dict[str, str]:
-    if len(body.splitlines()) > _MAX_LINES:
-        raise UnreadableReply(f"a multipart body has at most {_MAX_LINES} lines")
-    head = f"Content-Type: {content_type[:300]}".replace("\r", " ").replace("\n", " ")
-    try:
-        message = BytesParser(policy=HTTP).parsebytes(
-            head.encode("latin-1", "replace") + b"\r\n\r\n" + body
-        )
-        parts = list(message.iter_parts()) if message.is_multipart() else []
-        fields = {}
-        for part in parts[:_MAX_FIELDS]:
-            name = part.get_param("name", header="content-disposition")
-            value = part.get_payload(decode=True)
-            if isinstance(name, str) and isinstance(value, bytes):
-                fields[name] = value.decode("utf-8", "replace")
-    except Exception:
-        # The parser of the standard library is not made for hostile input and may raise anything.
-        raise UnreadableReply("the multipart body cannot be read") from None
-    return fields
