@@ -165,7 +165,10 @@ class Unavailable(VerificationError):
 
 
 class WrongCode(VerificationError):
-    """The guess was wrong and has been counted; ``attempts_left`` may be 0."""
+    """The guess was wrong; ``attempts_left`` may be 0.
+
+    It was counted, unless it could not be right: empty, of another length, or not only digits.
+    """
 
     code = "wrong_code"
 

@@ -28,6 +28,7 @@ from django_voicepassword.exceptions import (
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.provider.protocol import InvalidRequest, Report, SendReply, parse_report
 from django_voicepassword.security import callback_tokens, codes
+from django_voicepassword.verifications.description import describe
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
@@ -294,6 +295,20 @@ def test_the_providers_code_is_digested_and_a_missing_one_is_an_error(
     assert call.verification is not None
     expected = codes.digest(call.verification.id, NUMBER, code) if code else ""
     assert (call.state, call.error_code, call.code_digest) == ("placed", error_code, expected)
+
+
+def test_a_code_of_another_length_than_was_asked_for_is_accepted(
+    provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
+) -> None:
+    configure(TRANSPORT="tests.test_call_rows.Provider", DISPATCH="celery", CODE_SOURCE="service")
+    provider.answer = SendReply(id="77", code="482193")
+    call = start()
+    place(call)
+    verification = fresh(call).verification
+    assert verification is not None
+    assert describe(verification).code_length == 6
+    with freeze_time(NOON):
+        assert verifications.check(verification.id, "482193").status == "approved"
 
 
 def test_an_sms_repeats_the_newest_call_that_the_provider_accepted(

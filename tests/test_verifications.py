@@ -34,6 +34,7 @@ from django_voicepassword.exceptions import (
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 from django_voicepassword.testing import Sent
 from django_voicepassword.verifications import channels
+from django_voicepassword.verifications.description import describe
 from tests.concurrency import run_at_once
 
 PHONE = "+7 999 000-00-01"
@@ -443,15 +444,87 @@ def test_only_the_code_of_a_call_that_may_have_rung_is_accepted(
 
 
 @pytest.mark.django_db
-def test_a_code_for_another_purpose_is_refused_and_counted_as_a_guess(outbox: list[Sent]) -> None:
+def test_a_code_for_another_purpose_is_refused_and_costs_no_attempt(outbox: list[Sent]) -> None:
     verification = verifications.start(PHONE, purpose="order")
-    with pytest.raises(Refused):
-        verifications.check(verification.id, outbox[0].code, purpose="login")
+    for _ in range(6):
+        with pytest.raises(Refused):
+            verifications.check(verification.id, outbox[0].code, purpose="login")
     verification.refresh_from_db()
-    assert (verification.status, verification.attempts) == ("pending", 1)
+    assert (verification.status, verification.attempts) == ("pending", 0)
     assert (
         verifications.check(verification.id, outbox[0].code, purpose="order").status == "approved"
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guesses_that_a_limit_refuses_cost_no_attempt(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(LIMITS={"phone_guesses": ["2/d"]})
+    verification = verifications.start(PHONE)
+    code = outbox[0].code
+    results = run_at_once([lambda: verifications.check(verification.id, wrong_code(code))] * 10)
+    limits_reached = [result.limit for result in results if isinstance(result, RateLimited)]
+    assert limits_reached == ["phone_guesses"] * 8
+    verification.refresh_from_db()
+    assert (verification.status, verification.attempts) == ("pending", 2)
+
+
+@pytest.mark.django_db
+def test_a_guess_that_a_clock_set_back_refuses_costs_no_attempt(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(LIMITS={"phone": [], "phone_guesses": ["1/h"]})
+    with after(3600), pytest.raises(WrongCode):
+        verifications.check(verifications.start(PHONE).id, wrong_code(outbox[0].code))
+    with after(0):
+        verification = verifications.start(PHONE)
+        with pytest.raises(RateLimited):
+            verifications.check(verification.id, outbox[1].code)
+    verification.refresh_from_db()
+    assert verification.attempts == 0
+    # The event in the future counts from now on, not from an hour later.
+    with after(3601):
+        verification = verifications.start(PHONE)
+        verifications.check(verification.id, outbox[2].code)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("guess", ["123", "12345", "12a4", "\u0661\u0662\u0663\u0664", "4" * 40])
+def test_a_guess_that_cannot_be_right_costs_nothing(
+    outbox: list[Sent], received_signals: list[Any], guess: str
+) -> None:
+    verification = verifications.start(PHONE)
+    for _ in range(6):
+        with pytest.raises(WrongCode) as caught:
+            verifications.check(verification.id, guess)
+        assert caught.value.attempts_left == 5
+    verification.refresh_from_db()
+    assert (verification.status, verification.attempts) == ("pending", 0)
+    assert received_signals == []
+    assert not LimitCounter.objects.filter(key__startswith="phone_guesses").exists()
+    close(verification, "max_attempts")
+    with pytest.raises(TooManyAttempts):
+        verifications.check(verification.id, guess)
+
+
+@pytest.mark.django_db
+def test_a_lowered_number_of_guesses_ends_open_verifications(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(RESEND_AFTER=0)
+    verification = verifications.start(PHONE)
+    with pytest.raises(WrongCode):
+        verifications.check(verification.id, wrong_code(outbox[0].code))
+    configure(RESEND_AFTER=0, MAX_ATTEMPTS=1)
+    verification = verifications.get(verification.id)
+    assert (verification.current_status, verification.is_open) == ("max_attempts", False)
+    assert describe(verification).hint.startswith("No attempts are left")
+    with pytest.raises(TooManyAttempts):
+        verifications.resend(verification.id)
+    # The same rule is in the UPDATE that counts a send.
+    assert not Verification.count_send(verification.id, verification.created_at)
+    assert len(outbox) == CallRequest.objects.count() == 1
 
 
 @pytest.mark.django_db

@@ -31,9 +31,12 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
     """PLACING -> PLACED, unless a callback has already reported more."""
     now = timezone.now()
     digest, error_code = call.code_digest, ""
+    new_length = 0
     if call.verification is not None and not digest:
         if reply.code:
             digest = codes.digest(call.verification.id, call.phone, reply.code)
+            if len(reply.code) != call.verification.code_length:
+                new_length = len(reply.code)
         else:
             error_code = NO_CODE
             logger.error("call %s: the reply has no code, so none can be checked", call.pk)
@@ -42,6 +45,8 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
 
     def write() -> bool:
         with transaction.atomic(using=router.db_for_write(CallRequest)):
+            if new_length and call.verification is not None:
+                Verification.objects.filter(id=call.verification.id).update(code_length=new_length)
             is_moved = call.mark_placed(
                 reply.id, reply.price, digest, now, next_poll_at, error_code
             )

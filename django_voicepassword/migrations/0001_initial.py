@@ -198,6 +198,7 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('pending', 'pending'), ('approved', 'approved'), ('expired', 'expired'), ('max_attempts', 'no attempts left'), ('canceled', 'canceled')], default='pending', max_length=16, verbose_name='status')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
                 ('sends', models.PositiveSmallIntegerField(default=0, verbose_name='sends')),
+                ('code_length', models.PositiveSmallIntegerField(default=4, editable=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('expires_at', models.DateTimeField(verbose_name='expires')),
                 ('approved_at', models.DateTimeField(blank=True, null=True, verbose_name='approved')),

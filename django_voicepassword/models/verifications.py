@@ -39,6 +39,8 @@ class Verification(models.Model):
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     sends = models.PositiveSmallIntegerField(_("sends"), default=0)
+    #: How many digits its code has. A guess of another length is not compared.
+    code_length = models.PositiveSmallIntegerField(default=4, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires"))
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
@@ -108,10 +110,16 @@ class Verification(models.Model):
 
     @property
     def current_status(self) -> str:
-        """The status as of now: a pending one is EXPIRED as soon as its lifetime is over."""
-        if self.status == self.Status.PENDING and self.is_expired:
+        """The status as of now.
+
+        A pending one is EXPIRED as soon as its lifetime is over, and MAX_ATTEMPTS as soon as no
+        attempt is left, also where MAX_ATTEMPTS was lowered since.
+        """
+        if self.status != self.Status.PENDING:
+            return self.status
+        if self.is_expired:
             return self.Status.EXPIRED
-        return self.status
+        return self.Status.PENDING if self.attempts_left else self.Status.MAX_ATTEMPTS
 
     @property
     def is_open(self) -> bool:
@@ -150,15 +158,16 @@ class Verification(models.Model):
     def count_send(cls, verification_id: uuid.UUID, now: datetime) -> bool:
         """Count one more send. Call it before the send is tried.
 
-        Return False, and count nothing, where the verification is closed or expired, no send is
-        left, or the last send was less than RESEND_AFTER seconds ago.
+        Return False, and count nothing, where the verification is closed or expired, no send or no
+        guess is left, or the last send was less than RESEND_AFTER seconds ago.
         """
         rested = Q(last_sent_at__isnull=True) | Q(
             last_sent_at__lte=now - timedelta(seconds=settings.RESEND_AFTER)
         )
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
         sendable = open_rows.filter(rested, sends__lt=settings.MAX_SENDS)
-        return bool(sendable.update(sends=F("sends") + 1, last_sent_at=now))
+        guessable = sendable.filter(attempts__lt=settings.MAX_ATTEMPTS)
+        return bool(guessable.update(sends=F("sends") + 1, last_sent_at=now))
 
     @classmethod
     def return_send(cls, verification_id: uuid.UUID) -> None:

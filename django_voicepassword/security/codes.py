@@ -59,3 +59,8 @@ def clean_guess(text: object) -> str:
     At most 32 characters are kept.
     """
     return "".join(str(text if text is not None else "").split()).replace("-", "")[:32]
+
+
+def is_code(guess: str) -> bool:
+    """Whether a cleaned guess can be a code at all: digits, and nothing else."""
+    return guess.isascii() and guess.isdigit()

@@ -1,11 +1,14 @@
-"""``check``, ``cancel`` and ``get``: a guess is counted before it is compared."""
+"""``check``, ``cancel`` and ``get``: a guess is counted before it is compared.
+
+A guess that is not compared costs no attempt.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import router
@@ -15,11 +18,9 @@ from django.utils import timezone
 
 from django_voicepassword import limits, signals, transactions
 from django_voicepassword.exceptions import (
-    RateLimited,
     Refused,
     TooManyAttempts,
     VerificationClosed,
-    VerificationError,
     VerificationExpired,
     WrongCode,
 )
@@ -29,13 +30,15 @@ from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security import codes
 from django_voicepassword.security.sensitive import sensitive
 
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True)
 class JudgedGuess:
     """A counted and compared guess; ``error`` is None where it approved the verification."""
 
     verification: Verification
-    error: VerificationError | None = None
+    error: WrongCode | None = None
 
 
 def database() -> str:
@@ -57,9 +60,11 @@ def check(
 ) -> Verification:
     """Compare a typed code; the right one approves the verification, once.
 
-    The guess is counted before any answer is given. ``purpose`` is what the verification must have
-    been started for. ``find_user`` returns the user of the number; it is called once the
-    verification is approved. It may raise Refused, and the verification stays approved.
+    The guess is counted before it is compared. A guess that is not compared costs no attempt: one
+    for another purpose, one that a limit refuses, and one that cannot be right, because it is not
+    ``code_length`` digits long. ``purpose`` is what the verification must have been started for.
+    ``find_user`` returns the user of the number; it is called once the verification is approved. It
+    may raise Refused, and the verification stays approved.
 
     Raises Verification.DoesNotExist, WrongCode, TooManyAttempts, VerificationExpired,
     VerificationClosed, Refused (another purpose), and RateLimited (limit ``phone_guesses``) after
@@ -67,23 +72,19 @@ def check(
     """
     key = _parse_id(verification_id)
     guess = codes.clean_guess(code)
-    if not guess:
-        # An empty code cannot be right, so it costs no attempt.
+    if not codes.is_code(guess):
         verification = get(key)
         check_open(verification)
         raise WrongCode(verification.attempts_left)
     now = timezone.now()
-    judged = transactions.atomic_with_retry(
-        lambda: _judge(key, guess, purpose, now, request), database()
-    )
+    judged = in_transaction(lambda: _judge(key, guess, purpose, now, request))
     if judged is None:
         verification = get(key)
         check_open(verification)
         raise TooManyAttempts(seconds_until(verification.expires_at, least=1))
     approved = judged.verification
     if judged.error is not None:
-        if isinstance(judged.error, WrongCode):
-            _announce(signals.verification_failed, approved, request)
+        _announce(signals.verification_failed, approved, request)
         raise judged.error
     try:
         if find_user is not None:
@@ -98,22 +99,15 @@ def _judge(
 ) -> JudgedGuess | None:
     """Count a guess, then compare it, under the row locks of the verification and its limits.
 
-    None: the verification takes no guess any more, or another request approved it meanwhile. An
-    error is returned, not raised: raising would roll back the count.
+    None: the verification takes no guess any more, or another request approved it meanwhile. The
+    error of a compared guess is returned, not raised: raising rolls back the count. The errors of a
+    guess that is not compared are raised, because such a guess costs no attempt.
     """
     if not Verification.count_guess(key, now):
         return None
     verification = Verification.objects.get(id=key)
-    if purpose is not None and verification.purpose != purpose:
-        error = Refused("the verification was started for another purpose")
-        return JudgedGuess(verification, error)
-    try:
-        reservation = reservations.reserve_guess(verification, now, request)
-    except limits.ClockSkewRateLimited as error:
-        limits.count_from_now(error.keys, now)
-        return JudgedGuess(verification, error)
-    except RateLimited as error:
-        return JudgedGuess(verification, error)
+    _check_comparable(verification, guess, purpose)
+    reservation = reservations.reserve_guess(verification, now, request)
     calls = verification.known_calls = calls_of(verification)
     digests = [call.code_digest for call in calls if call.may_have_rung]
     if codes.matches(verification.id, verification.phone, guess, digests):
@@ -123,6 +117,24 @@ def _judge(
     if verification.attempts_left == 0:
         verification.exhaust()
     return JudgedGuess(verification, WrongCode(verification.attempts_left))
+
+
+def _check_comparable(verification: Verification, guess: str, purpose: str | None) -> None:
+    """Raise the error of a counted guess that is not compared. It takes back the count."""
+    if purpose is not None and verification.purpose != purpose:
+        raise Refused("the verification was started for another purpose")
+    if len(guess) != verification.code_length:
+        raise WrongCode(verification.attempts_left + 1)
+
+
+def in_transaction(work: Callable[[], Result]) -> Result:
+    """Run ``work`` in a transaction that is repeated after a deadlock."""
+    try:
+        return transactions.atomic_with_retry(work, database())
+    except limits.ClockSkewRateLimited as error:
+        # The transaction was rolled back, so the correction needs one of its own.
+        limits.count_from_now(error.keys, timezone.now())
+        raise
 
 
 @translate_database_errors
@@ -153,7 +165,7 @@ def check_open(verification: Verification) -> None:
         raise VerificationClosed
     if verification.is_expired:
         raise VerificationExpired
-    if verification.status == Verification.Status.MAX_ATTEMPTS:
+    if verification.current_status == Verification.Status.MAX_ATTEMPTS:
         raise TooManyAttempts(seconds_until(verification.expires_at, least=1))
 
 

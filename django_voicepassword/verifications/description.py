@@ -8,7 +8,6 @@ from datetime import datetime
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.verifications import channels
-from django_voicepassword.verifications.channels import code_length
 from django_voicepassword.verifications.messages import hint
 
 
@@ -48,7 +47,7 @@ def describe(verification: Verification, calls: list[CallRequest] | None = None)
         status=status,
         channel=newest.channel if newest else settings.CHANNELS[0],
         delivery=newest.state if newest else CallRequest.State.QUEUED,
-        code_length=code_length(newest.channel if newest else settings.CHANNELS[0]),
+        code_length=verification.code_length,
         hint=hint(verification, newest, status),
         attempts_left=verification.attempts_left if is_pending else 0,
         expires_at=verification.expires_at,

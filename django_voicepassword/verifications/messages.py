@@ -23,7 +23,6 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security import masking
-from django_voicepassword.verifications.channels import code_length
 
 
 def hint(verification: Verification, call: CallRequest | None, status: str) -> str:
@@ -40,7 +39,7 @@ def hint(verification: Verification, call: CallRequest | None, status: str) -> s
         return _("The call is being prepared.")
     if call.state == CallRequest.State.REFUSED:
         return _refused_hint(call)
-    return _delivery_hint(call, masking.mask(verification.phone))
+    return _delivery_hint(call, verification)
 
 
 def _refused_hint(call: CallRequest) -> str:
@@ -56,12 +55,13 @@ def _refused_hint(call: CallRequest) -> str:
     return _("The call could not be made. Try again or choose another way.")
 
 
-def _delivery_hint(call: CallRequest, phone: str) -> str:
+def _delivery_hint(call: CallRequest, verification: Verification) -> str:
+    phone = masking.mask(verification.phone)
     if call.channel == CallRequest.Channel.VOICE:
         return _voice_hint(call.state) % {"phone": phone}
     if call.channel == CallRequest.Channel.SMS:
         return _sms_hint(call.state) % {"phone": phone}
-    return _flash_call_hint(call, phone)
+    return _flash_call_hint(call, phone, verification.code_length)
 
 
 def _voice_hint(state: str) -> str:
@@ -85,12 +85,11 @@ def _sms_hint(state: str) -> str:
     return _("An SMS with the code is on its way to %(phone)s.")
 
 
-def _flash_call_hint(call: CallRequest, phone: str) -> str:
+def _flash_call_hint(call: CallRequest, phone: str, digits: int) -> str:
     if call.state == CallRequest.State.FAILED:
         return _(
             "The call to %(phone)s failed. If nobody called, try again or choose another way."
         ) % {"phone": phone}
-    digits = code_length(call.channel)
     # A flash call is not answered: NO ANSWER, BUSY and CANCEL mean that it has shown its number.
     if call.state in CallRequest.FINAL_STATES:
         return ngettext(

@@ -20,10 +20,11 @@ from django_voicepassword.verifications.checking import (
     calls_of,
     check_open,
     get,
+    in_transaction,
     translate_database_errors,
 )
 from django_voicepassword.verifications.fixed_codes import create_test_call
-from django_voicepassword.verifications.sending import ask_host, in_transaction, insert_call
+from django_voicepassword.verifications.sending import ask_host, insert_call
 
 
 @sensitive

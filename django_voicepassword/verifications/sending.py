@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_voicepassword import limits, phones, transactions
+from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.limits import client_ip, prices, reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications import channels, dispatch
 from django_voicepassword.verifications.checking import (
-    database,
+    in_transaction,
     translate_database_errors,
 )
 from django_voicepassword.verifications.fixed_codes import create_test_call
-
-Result = TypeVar("Result")
 
 
 @sensitive
@@ -56,6 +53,7 @@ def start(
         created_at=now,
         last_sent_at=now,
         expires_at=now + timedelta(seconds=settings.CODE_TTL),
+        code_length=len(fixed_code) if fixed_code else channels.code_length(channel),
         user=user if user is not None and user.is_authenticated else None,
         ip=client_ip.client_address(request),
     )
@@ -104,13 +102,3 @@ def insert_call(
         reserved_price=reserved.price,
         device=reserved.device,
     )
-
-
-def in_transaction(work: Callable[[], Result]) -> Result:
-    """Run ``work`` in a transaction that is repeated after a deadlock."""
-    try:
-        return transactions.atomic_with_retry(work, database())
-    except limits.ClockSkewRateLimited as error:
-        # The transaction was rolled back, so the correction needs one of its own.
-        limits.count_from_now(error.keys, timezone.now())
-        raise

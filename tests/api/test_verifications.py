@@ -287,6 +287,42 @@ def test_login_refuses_another_purpose(api: Api, outbox: list[Sent]) -> None:
     assert SESSION_KEY not in api.client.session
 
 
+def test_logins_with_a_code_for_another_purpose_cost_nothing(api: Api, outbox: list[Sent]) -> None:
+    verification = api.start(purpose="order")
+    code = outbox[0].code
+    for _ in range(5):
+        api.post("login/", {"verification": verification, "code": code})
+    shown = api.get(f"verifications/{verification}/").body
+    assert (shown["status"], shown["attempts_left"]) == ("pending", 5)
+    checked = api.post(f"verifications/{verification}/check/", {"code": code})
+    assert checked.body["status"] == "approved"
+
+
+def test_a_code_of_another_length_costs_no_attempt(api: Api) -> None:
+    verification = api.start()
+    for _ in range(6):
+        answer = api.post(f"verifications/{verification}/check/", {"code": "12345"})
+        assert (answer.status_code, answer.body["code"]) == (400, "wrong_code")
+        assert answer.body["attempts_left"] == 5
+
+
+def test_a_dead_verification_never_rings_again(
+    api: Api, outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(RESEND_AFTER=0)
+    verification = api.start()
+    for path, body in [
+        (f"verifications/{verification}/check/", {}),
+        ("login/", {"verification": verification}),
+    ] * 3:
+        answer = api.post(path, {**body, "code": wrong_code(outbox[0].code)})
+    assert (answer.status_code, answer.body["code"]) == (429, "too_many_attempts")
+    assert api.get(f"verifications/{verification}/").body["status"] == "max_attempts"
+    answer = api.post(f"verifications/{verification}/resend/")
+    assert (answer.status_code, answer.body["code"]) == (429, "too_many_attempts")
+    assert len(outbox) == CallRequest.objects.count() == 1
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_the_answer_does_not_reveal_accounts(
     api: Api, outbox: list[Sent], configure: Callable[..., None], known: bool

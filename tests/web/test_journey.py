@@ -60,6 +60,13 @@ def test_the_first_call_may_be_a_voice_call(page_client: PageClient) -> None:
     assert "Answer, listen to the code" in page.text
 
 
+def test_a_code_that_cannot_be_right_costs_no_attempt(on_code_page: PageClient) -> None:
+    for code in ("12345", "12a4"):
+        page = on_code_page.press("Log in", code=code)
+        assert on_code_page.status == 400
+        assert page.alerts == ["Wrong code. 5 attempts are left."]
+
+
 def test_a_wrong_code_says_how_many_attempts_are_left(on_code_page: PageClient) -> None:
     wrong = wrong_code(outbox[-1].code)
     page = on_code_page.press("Log in", code=wrong)

@@ -32,7 +32,7 @@ _READ = """    stored = LimitCounter.objects.filter(key__in=keys).values_list(*c
 _TRANSACTION = """            with transaction.atomic(using=using):
                 return work()
 """
-_LEFT = "        return bool(guessable.update("
+_LEFT = "        return bool(guessable.update(attempts="
 _OPEN = """cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
         guessable"""
 _COUNT = 'update(attempts=F("attempts") + 1)'
