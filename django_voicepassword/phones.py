@@ -59,6 +59,15 @@ def check_allowed(phone: str) -> None:
         raise PrefixNotAllowed
 
 
+def operator_prefix(phone: str) -> str:
+    """Return the country code and area code of ``phone``, which stand for its operator.
+
+    They are four digits in Russia and Kazakhstan (``7999``). For all other countries it is the
+    first five digits.
+    """
+    return phone[:4] if phone.startswith("7") else phone[:5]
+
+
 def fixed_code(phone: str) -> str | None:
     """The fixed code of ``phone`` if it is one of TEST_NUMBERS."""
     for written, code in settings.TEST_NUMBERS.items():

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Sum
 from django.urls import reverse
 from freezegun import freeze_time
 
@@ -20,6 +21,7 @@ from django_voicepassword import limits, signals, verifications
 from django_voicepassword.calls import matching, placing, recording
 from django_voicepassword.exceptions import (
     AccountRefused,
+    BudgetExhausted,
     NumberRefused,
     ProviderRefused,
     Unreachable,
@@ -559,7 +561,7 @@ def test_giving_up_a_queued_call_refuses_it_and_gives_everything_back(moves: lis
 @pytest.mark.parametrize(
     ("reserved", "price", "budget", "expected"),
     [
-        ("0.35", "0.35", "0.35", None),
+        ("0.35", "0.35", "0.35", "0.35"),
         ("0.35", "0.50", "0.50", "0.50"),
         ("0.50", "0.10", "0.10", "0.10"),
         ("0.35", None, "0.35", None),
@@ -582,11 +584,79 @@ def test_the_price_in_the_reply_corrects_the_reserved_price(
     place(call)
     assert counters()[BUDGET] == Decimal(budget)
     known = (
-        LimitCounter.objects.filter(key="price:flashcall")
+        LimitCounter.objects.filter(key="price:flashcall:7999")
         .values_list("amount", "updated_at")
         .first()
     )
     assert known == (None if expected is None else (Decimal(expected), NOON + timedelta(seconds=1)))
+
+
+def count_money() -> Decimal:
+    return CallRequest.objects.aggregate(total=Sum("price"))["total"] or Decimal(0)
+
+
+def test_a_price_that_rises_stops_the_calls_that_wait_in_the_queue(
+    provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
+) -> None:
+    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal(40))
+    provider.answer = SendReply(id="77", price=Decimal(15))
+    calls = [start(f"799900{number:05}") for number in range(114)]
+    with pytest.raises(BudgetExhausted):
+        start("79990099999")
+    for call in calls:
+        place(call)
+    assert len(provider.requests) == 2
+    assert counters()[BUDGET] == count_money() == Decimal(30)
+    refused = fresh(calls[-1])
+    assert (refused.state, refused.error_code) == ("refused", "budget_exhausted")
+    assert refused.verification is not None
+    assert refused.verification.sends == 0
+    assert "phone:79990099999" not in counters()
+    # What is expected now is known to whoever starts next.
+    with pytest.raises(BudgetExhausted):
+        start("79990099998")
+
+
+def test_calls_that_cost_more_than_was_reserved_stop_calls_to_other_operators(
+    provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
+) -> None:
+    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal("0.70"))
+    calls = [start("79990000001"), start("79160000001")]
+    provider.answer = SendReply(id="77", price=Decimal(15))
+    for call in calls:
+        place(call)
+    assert [fresh(call).state for call in calls] == ["placed", "refused"]
+    assert counters()[BUDGET] == Decimal(15)
+
+
+def test_a_call_that_is_placed_at_a_higher_price_gives_that_price_back(
+    provider: type[Provider], place: Callable[..., Any]
+) -> None:
+    first, second = start(), start("79990000002")
+    provider.answer = SendReply(id="77", price=Decimal(3))
+    place(first)
+    provider.answer = AccountRefused("user_disabled")
+    place(second)
+    assert fresh(second).reserved_price == Decimal(3)
+    assert counters()[BUDGET] == Decimal(3)
+
+
+def test_inline_a_price_that_rises_is_an_exhausted_budget(
+    provider: type[Provider],
+    configure: Callable[..., None],
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:
+    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal(16), DISPATCH="inline")
+    with (
+        freeze_time(NOON),
+        django_capture_on_commit_callbacks() as placing_it,
+    ):
+        verifications.start(NUMBER)
+    limits.note_price("flashcall", NUMBER, Decimal(17), NOON)
+    with freeze_time(NOON), pytest.raises(BudgetExhausted) as caught:
+        placing_it[0]()
+    assert caught.value.retry_after == 9 * 3600
+    assert provider.requests == []
 
 
 def make_placed_call(

@@ -197,10 +197,10 @@ def test_a_right_guess_is_not_counted_against_the_number(
 
 @pytest.mark.django_db
 def test_old_counters_are_purged_and_prices_stay() -> None:
-    limits.note_price("sms", Decimal("4.00"), NOW)
+    limits.note_price("sms", "79990000001", Decimal("4.00"), NOW)
     attempt(0)
     assert limits.purge(NOW + timedelta(days=1)) == 1
-    assert limits.expected_price("sms") == Decimal("4.00")
+    assert limits.expected_price("sms", "79990000001", NOW) == Decimal("4.00")
 
 
 @given(
@@ -440,20 +440,46 @@ def test_without_use_tz_an_exhausted_budget_names_the_seconds_too(
 
 
 @pytest.mark.django_db
-def test_the_expected_price_is_the_last_paid_price() -> None:
-    assert [limits.expected_price(channel) for channel in ("flashcall", "voice", "sms")] == [
-        Decimal("0.35"),
-        Decimal("0.35"),
-        Decimal("3.30"),
-    ]
-    limits.note_price("voice", Decimal("0.50"), NOW)
-    limits.note_price("voice", Decimal("0.40"), NOW + timedelta(hours=1))
-    assert [limits.expected_price(channel) for channel in ("flashcall", "voice")] == [
-        Decimal("0.35"),
-        Decimal("0.40"),
-    ]
-    row = LimitCounter.objects.get()
-    assert (row.key, row.events, row.updated_at) == ("price:voice", "{}", NOW + timedelta(hours=1))
+def test_the_expected_price_is_the_dearest_of_30_days_on_that_channel_and_operator() -> None:
+    phone, day = "79990000001", timedelta(days=1)
+
+    def expected(channel: str, moment: datetime, number: str = phone) -> Decimal:
+        return limits.expected_price(channel, number, moment)
+
+    first = [expected(channel, NOW) for channel in ("flashcall", "voice", "sms")]
+    assert first == [Decimal("0.35"), Decimal("0.35"), Decimal("3.30")]
+    limits.note_price("voice", phone, Decimal("15"), NOW)
+    limits.note_price("voice", phone, Decimal("0.40"), NOW + 10 * day)
+    limits.note_price("voice", phone, Decimal("0.20"), NOW + 20 * day)
+    assert expected("voice", NOW + 30 * day) == Decimal("15")
+    assert expected("voice", NOW + 31 * day) == Decimal("0.40")
+    assert expected("voice", NOW + 41 * day) == Decimal("0.20")
+    assert expected("voice", NOW + 51 * day) == Decimal("0.35")
+    # The next digits belong to another number of the same operator, or to another operator.
+    assert expected("voice", NOW, "79998887766") == Decimal("15")
+    assert expected("voice", NOW, "79160000001") == Decimal("0.35")
+    assert expected("flashcall", NOW) == Decimal("0.35")
+
+
+@pytest.mark.django_db
+def test_a_price_that_is_seen_again_is_expected_for_30_days_more() -> None:
+    phone = "79990000001"
+    for day in range(0, 60, 5):
+        limits.note_price("voice", phone, Decimal("15"), NOW + timedelta(days=day))
+    last = NOW + timedelta(days=55 + 30)
+    assert limits.expected_price("voice", phone, last) == Decimal("15")
+    assert json.loads(LimitCounter.objects.get().events) == {
+        "seen": [[(NOW + timedelta(days=55)).timestamp() * 1000, 150_000]]
+    }
+
+
+@pytest.mark.django_db
+def test_a_price_that_is_seen_at_every_call_is_not_written_at_every_call(
+    django_assert_num_queries: Any,
+) -> None:
+    limits.note_price("voice", "79990000001", Decimal("0.35"), NOW)
+    with django_assert_num_queries(1):
+        limits.note_price("voice", "79990000002", Decimal("0.35"), NOW + timedelta(minutes=59))
 
 
 @pytest.mark.django_db

@@ -130,7 +130,7 @@ def test_counters_are_deleted_when_no_rate_reaches_back_to_them(
     configure(LIMITS={"phone": ["10/30d"]})
     limits.reserve({"phone": PHONE}, timezone.now()).commit()
     limits.raise_alarm("balance_low")
-    limits.note_price("sms", Decimal("3.30"), timezone.now())
+    limits.note_price("sms", "79990000001", Decimal("3.30"), timezone.now())
     LimitCounter.objects.update(updated_at=timezone.now() - timedelta(days=31))
     retention.purge()
     assert LimitCounter.objects.count() == 3

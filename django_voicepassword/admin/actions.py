@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -191,12 +192,13 @@ class SupportMixin(admin.ModelAdmin):
     def _confirmation(
         self, request: HttpRequest, action: Action, call: CallRequest
     ) -> HttpResponse:
+        price = limits.expected_price(action.channel, call.phone, timezone.now())
         context = {
             **self.admin_site.each_context(request),
             "title": action.label,
             "call": call,
             "opts": CallRequest._meta,
-            "price": money.exact(limits.expected_price(action.channel)),
+            "price": money.exact(price),
         }
         return TemplateResponse(
             request, "admin/django_voicepassword/callrequest/confirm.html", context

@@ -56,6 +56,9 @@ ERRORS: dict[str, str | Promise] = {
     errors.NO_EARLIER_CALL: gettext_lazy(
         "Nothing was sent: an SMS repeats the code of a call, and there was none."
     ),
+    errors.NO_BUDGET: gettext_lazy(
+        "Nothing rang: the price rose, and the daily budget has no money left for it."
+    ),
     errors.TOO_LATE: gettext_lazy(
         "Nothing rang: no worker came to it in time. Are workers running?"
     ),

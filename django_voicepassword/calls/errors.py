@@ -18,5 +18,7 @@ NO_EARLIER_CALL = "no_earlier_call"
 NO_CODE = "code_missing"
 #: The verification had ended before a worker took the call.
 TOO_LATE = "verification_closed"
+#: The price rose after the call was queued, and DAILY_BUDGET has no money left for it.
+NO_BUDGET = "budget_exhausted"
 #: Every poll was made, and none reported a final state.
 NO_FINAL_STATE = "no_final_state"

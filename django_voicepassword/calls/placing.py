@@ -11,12 +11,12 @@ import logging
 
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
 
-from django_voicepassword.calls import replies, retries
+from django_voicepassword.calls import replies, retries, spending
 from django_voicepassword.calls.errors import (
     INTERRUPTED,
     MISCONFIGURED,
+    NO_BUDGET,
     NO_EARLIER_CALL,
     NO_REPLY,
     TOO_LATE,
@@ -68,8 +68,13 @@ def place(call_id: int, last_try: bool = False) -> float | None:
         replies.refuse_unsent(call, MISCONFIGURED)
         raise
     code = _our_code(call)
-    if not call.claim(_digest(call, code, earlier_call), timezone.now()):
+    has_money = spending.claim(call, _digest(call, code, earlier_call))
+    if has_money is None:
         logger.info("call %s is claimed by another worker: left alone", call_id)
+        return None
+    if not has_money:
+        logger.error("call %s: not sent: DAILY_BUDGET has no money left for its price", call_id)
+        replies.refuse(call, NO_BUDGET, give_back=True)
         return None
     return _send_claimed(client, call, code, earlier_call, last_try)
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import TypeVar
 
 from django.db import router, transaction
 from django.utils import timezone
 
-from django_voicepassword import limits, signals, transactions
+from django_voicepassword import signals, transactions
+from django_voicepassword.calls import spending
 from django_voicepassword.calls.errors import NO_CODE
 from django_voicepassword.calls.recording import announce_move
 from django_voicepassword.conf import settings
-from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
+from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider.protocol import SendReply
 from django_voicepassword.security import codes
 
@@ -67,7 +67,7 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
 
     is_moved = retry_write(write)
     # A transaction of its own: each write is repeated as a whole.
-    retry_write(lambda: _correct_budget(call, reply.price, now))
+    retry_write(lambda: spending.correct(call, reply.price, call.reserved_price))
     signals.announce(signals.call_placed, CallRequest, router.db_for_write(CallRequest), call=call)
     if is_moved:
         announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
@@ -105,7 +105,7 @@ def refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
                 received_at=now,
                 payload={"result": "error", "error_code": error_code[:200]},
             )
-            _return_budgets(call, give_back)
+            spending.give_back(call, give_back)
         return True
 
     if retry_write(write):
@@ -116,29 +116,6 @@ def mark_unknown(call: CallRequest, error_code: str) -> None:
     """PLACING -> UNKNOWN: the phone may have rung, so the code still counts."""
     if retry_write(lambda: call.mark_unknown(timezone.now(), error_code)):
         announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
-
-
-def _correct_budget(call: CallRequest, price: Decimal | None, now: datetime) -> None:
-    """Replace the price that was reserved in DAILY_BUDGET by the real one."""
-    if price is None or call.reserved_price is None or price == call.reserved_price:
-        return
-    with transaction.atomic(using=router.db_for_write(LimitCounter)):
-        limits.adjust_budget(call.created_at, price - call.reserved_price)
-        limits.note_price(call.channel, price, now)
-
-
-def _return_budgets(call: CallRequest, give_back: bool) -> None:
-    """Give back the money, and with ``give_back`` the counted send as well."""
-    verification = call.verification
-    if give_back and verification is not None:
-        Verification.return_send(verification.id)
-        subjects = limits.send_subjects(call.phone, verification.ip, call.device)
-        limits.release(subjects, at=call.created_at, price=call.reserved_price)
-        return
-    if verification is not None:
-        Verification.allow_next_send(verification.id)
-    if call.reserved_price is not None:
-        limits.adjust_budget(call.created_at, -call.reserved_price)
 
 
 def retry_write(write: Callable[[], Result]) -> Result:

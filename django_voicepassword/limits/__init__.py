@@ -6,7 +6,12 @@ from django_voicepassword.limits.alarms import (
     raise_alarm,
     raise_balance_alarm,
 )
-from django_voicepassword.limits.budget import adjust_budget, provider_day
+from django_voicepassword.limits.budget import (
+    adjust_budget,
+    provider_day,
+    raise_reservation,
+    seconds_to_next_day,
+)
 from django_voicepassword.limits.counters import lock, purge
 from django_voicepassword.limits.prices import expected_price, note_price, price_of_send
 from django_voicepassword.limits.rates import CLOCK_SKEW, Rate, parse_rate
@@ -47,10 +52,12 @@ __all__ = [
     "purge",
     "raise_alarm",
     "raise_balance_alarm",
+    "raise_reservation",
     "release",
     "reserve",
     "reserve_guess",
     "reserve_send",
+    "seconds_to_next_day",
     "send_subjects",
     "unblock",
     "usage",

@@ -1,4 +1,4 @@
-"""Money: how much of DAILY_BUDGET a provider's day has used, and the expected price of a send."""
+"""Money: how much of DAILY_BUDGET a provider's day has used."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import F
 
 from django_voicepassword.conf import settings
+from django_voicepassword.limits.counters import lock_rows, write_rows
 from django_voicepassword.models import LimitCounter
 from django_voicepassword.models.moments import seconds_until
 
@@ -20,6 +21,22 @@ def adjust_budget(at: datetime, difference: Decimal) -> None:
     """
     if difference:
         LimitCounter.objects.filter(key=budget_key(at)).update(amount=F("amount") + difference)
+
+
+def raise_reservation(at: datetime, reserved: Decimal, price: Decimal, now: datetime) -> bool:
+    """Reserve ``price`` in place of the ``reserved`` money of a call that was counted at ``at``.
+
+    Return False, and change nothing, where DAILY_BUDGET does not have so much. That can be so even
+    where ``price`` is the reserved one: other calls have cost more than was reserved for them. Call
+    it in a transaction.
+    """
+    key = budget_key(at)
+    spent = lock_rows([key], now)[key][1] - reserved + price
+    if spent > settings.DAILY_BUDGET:
+        return False
+    if price != reserved:
+        write_rows([(key, {}, spent)], now)
+    return True
 
 
 def provider_day(moment: datetime) -> str:

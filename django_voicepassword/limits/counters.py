@@ -17,6 +17,8 @@ from django_voicepassword.models import LimitCounter
 
 #: The events and the amount of a locked row.
 Row = tuple[Events, Decimal]
+#: The decimal places of an amount.
+_PLACES = Decimal("0.0001")
 #: Rows that one DELETE removes, so that it holds its row locks only briefly.
 PURGE_BATCH = 1000
 
@@ -60,7 +62,12 @@ def lock_rows(keys: list[str], now: datetime) -> dict[str, Row]:
         returned = (
             LimitCounter.objects.select_for_update().filter(key__in=keys).values_list(*columns)
         )
-    return {key: (json.loads(events), Decimal(str(amount))) for key, events, amount in returned}
+    return {key: (json.loads(events), exact(amount)) for key, events, amount in returned}
+
+
+def exact(amount: object) -> Decimal:
+    """Return an amount as its column means it: SQLite adds floats, and gets 0.30000000000000004."""
+    return Decimal(str(amount)).quantize(_PLACES)
 
 
 def rewrite_rows(keys: Iterable[str], now: datetime, change: Callable[[Entries], Entries]) -> None:

@@ -234,6 +234,11 @@ class CallRequest(models.Model):
             [self.State.QUEUED], state=self.State.PLACING, claimed_at=now, code_digest=code_digest
         )
 
+    def reserve(self, price: Decimal) -> None:
+        """Write the price that is reserved in DAILY_BUDGET, which rose since it was queued."""
+        self.reserved_price = price
+        type(self).objects.filter(pk=self.pk).update(reserved_price=price)
+
     def unclaim(self) -> bool:
         """PLACING -> QUEUED: the request certainly did not leave, and will be tried again."""
         return self._move(

@@ -246,11 +246,7 @@ class _SecondsBetween(Func):
 
 
 def _prefix(name: str) -> Expression:
-    """Return the country code and area code of the field ``name``.
-
-    They are four digits in Russia and Kazakhstan (``7999``). For all other countries it is the
-    first five digits.
-    """
+    """Return ``phones.operator_prefix`` of the field ``name``, in SQL."""
     return Case(
         When(**{f"{name}__startswith": "7"}, then=Substr(name, 1, 4)), default=Substr(name, 1, 5)
     )

@@ -8,11 +8,13 @@ from functools import partial
 
 from celery import Task, current_app
 from django.db import router, transaction
+from django.utils import timezone
 
+from django_voicepassword import limits
 from django_voicepassword.calls import broker, errors, placing, polling
 from django_voicepassword.calls.polling import Polled
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import Unavailable
+from django_voicepassword.exceptions import BudgetExhausted, Unavailable
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider import factory
 
@@ -29,7 +31,7 @@ def dispatch(call: CallRequest) -> None:
     """Have a QUEUED call placed, once its rows are committed: a paid call must not be rolled back.
 
     Raises Unavailable where the broker does not take it, or (inline) where the provider cannot be
-    reached.
+    reached; BudgetExhausted (inline) where the price rose and DAILY_BUDGET has too little for it.
     """
     database = router.db_for_write(CallRequest)
     if settings.dispatch == "celery":
@@ -98,5 +100,9 @@ def _place_inline(call_id: int) -> None:
     else:
         placing.place(call_id, last_try=True)
     placed = CallRequest.objects.get(pk=call_id)
-    if placed.state == CallRequest.State.REFUSED and placed.error_code == errors.UNREACHABLE:
+    if placed.state != CallRequest.State.REFUSED:
+        return
+    if placed.error_code == errors.UNREACHABLE:
         raise Unavailable("the provider cannot be reached")
+    if placed.error_code == errors.NO_BUDGET:
+        raise BudgetExhausted(limits.seconds_to_next_day(timezone.now()))

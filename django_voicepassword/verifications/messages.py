@@ -50,6 +50,8 @@ def _refused_hint(call: CallRequest) -> str:
         )
     if code in ("number_not_valid", "number_is_empty", "number_not_permitted"):
         return _("This number cannot be called. Check the number, or enter another one.")
+    if code == BudgetExhausted.code:
+        return _(_ERROR_TEXTS[BudgetExhausted])
     if call.channel == CallRequest.Channel.SMS:
         return _("The SMS could not be sent. Try again or choose another way.")
     return _("The call could not be made. Try again or choose another way.")

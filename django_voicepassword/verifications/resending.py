@@ -44,8 +44,8 @@ def resend(
     fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
         ask_host(verification, channel, request)
-    price = prices.price_of_send(channel)
     now = timezone.now()
+    price = prices.price_of_send(channel, verification.phone, now)
 
     def count_and_insert() -> CallRequest | None:
         if not Verification.count_send(verification.id, now):

@@ -61,7 +61,7 @@ def start(
         create_test_call(verification, channel, fixed_code, insert=True)
         return verification
     ask_host(verification, channel, request)
-    price = prices.price_of_send(channel)
+    price = prices.price_of_send(channel, number, now)
 
     def reserve_and_insert() -> CallRequest:
         reserved = reservations.reserve_send(verification, price, now, request)

@@ -48,6 +48,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "verifications/channels": ("tests/test_verifications.py",),
     "calls/placing": _CALLS,
     "calls/replies": _CALLS,
+    "calls/spending": _CALLS,
     "calls/retries": _CALLS,
     "calls/polling": _CALLS,
     "calls/recovery": _CALLS,

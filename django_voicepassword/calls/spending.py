@@ -1,0 +1,73 @@
+"""What a call costs DAILY_BUDGET: asked again before it is placed, corrected once it is known."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import router, transaction
+from django.utils import timezone
+
+from django_voicepassword import limits, transactions
+from django_voicepassword.conf import settings
+from django_voicepassword.models import CallRequest, LimitCounter, Verification
+
+
+def counts(call: CallRequest) -> bool:
+    """Return whether the call has money of DAILY_BUDGET."""
+    return settings.DAILY_BUDGET is not None and call.reserved_price is not None
+
+
+def claim(call: CallRequest, code_digest: str) -> bool | None:
+    """QUEUED -> PLACING, and ask DAILY_BUDGET again for what the call costs by now.
+
+    Its price may have risen since it was queued, and so may the prices of the calls before it.
+    Return True for the one worker that may send the request, False where there is no money: then
+    the caller has claimed the call, and must refuse it. None: another worker has claimed it.
+    """
+    now = timezone.now()
+    if not counts(call):
+        return call.claim(code_digest, now) or None
+    # Before the transaction: on SQLite one that begins with a read cannot wait for a writer.
+    price = limits.expected_price(call.channel, call.phone, now)
+
+    def claim_with_money() -> bool | None:
+        return _raise_price(call, price, now) if call.claim(code_digest, now) else None
+
+    return transactions.atomic_with_retry(claim_with_money, router.db_for_write(CallRequest))
+
+
+def _raise_price(call: CallRequest, price: Decimal, now: datetime) -> bool:
+    reserved = call.reserved_price or Decimal(0)
+    price = max(price, reserved)
+    if not limits.raise_reservation(call.created_at, reserved, price, now):
+        return False
+    if price != reserved:
+        call.reserve(price)
+    return True
+
+
+def correct(call: CallRequest, price: Decimal | None, counted: Decimal | None) -> None:
+    """Replace the price that is ``counted`` in DAILY_BUDGET by the real one, and remember that one.
+
+    Without a real price the call costs what was reserved.
+    """
+    if price is None or counted is None or call.reserved_price is None:
+        return
+    with transaction.atomic(using=router.db_for_write(LimitCounter)):
+        limits.adjust_budget(call.created_at, price - counted)
+        limits.note_price(call.channel, call.phone, price, timezone.now())
+
+
+def give_back(call: CallRequest, is_send_returned: bool) -> None:
+    """Give back the money of a call that did not ring, and the counted send as well if asked."""
+    verification = call.verification
+    if is_send_returned and verification is not None:
+        Verification.return_send(verification.id)
+        subjects = limits.send_subjects(call.phone, verification.ip, call.device)
+        limits.release(subjects, at=call.created_at, price=call.reserved_price)
+        return
+    if verification is not None:
+        Verification.allow_next_send(verification.id)
+    if call.reserved_price is not None:
+        limits.adjust_budget(call.created_at, -call.reserved_price)
