@@ -17,7 +17,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from django_voicepassword import verifications
-from django_voicepassword.accounts import users
+from django_voicepassword.accounts import new_users, users
 from django_voicepassword.accounts.login import RESULT_ATTRIBUTE, LoginResult
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
@@ -80,4 +80,4 @@ class PhoneBackend(ModelBackend):
         Override this method to create users in another way. It runs in a transaction, and the
         number is attached to the user afterwards.
         """
-        return users.make(phone)
+        return new_users.make(phone)

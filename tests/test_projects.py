@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,50 +25,83 @@ settings.configure(
         "django.contrib.auth",
         "django.contrib.contenttypes",
         "rest_framework",
+        "rest_framework.authtoken",
         "django_voicepassword",
         "tests.projects",
     ],
+    ROOT_URLCONF="django_voicepassword.api.urls",
     AUTH_USER_MODEL="projects." + options["model"],
     AUTHENTICATION_BACKENDS=[options.get("backend", "django_voicepassword.backends.PhoneBackend")],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    VOICEPASSWORD={"TRANSPORT": "memory", **options["settings"]},
+    VOICEPASSWORD={"TRANSPORT": "memory", "LOGIN": "token", **options["settings"]},
 )
 django.setup()
+import logging
 from django.contrib.auth import authenticate, get_user_model
+from django.core import checks
 from django.core.management import call_command
+from django.test import Client
 from django_voicepassword import verifications
+from django_voicepassword.accounts import users
+from django_voicepassword.exceptions import Refused
 from django_voicepassword.testing import outbox
 
-call_command("check")
+errors = [str(message) for message in checks.run_checks() if message.level >= checks.ERROR]
 call_command("migrate", run_syncdb=True, verbosity=0)
 User = get_user_model()
+everybody = User._base_manager
 if options.get("existing"):
     User.objects.create(**options["existing"])
-results = []
-for phone in ("8 (999) 000-00-01", "79990000002", "+7 999 000-00-02"):
-    verification = verifications.start(phone)
+    if not options["settings"].get("USER_PHONE_FIELD"):
+        User.objects.get().verified_phones.create(phone="79990000002")
+    if options.get("deleted"):
+        User.objects.update(is_deleted=True)
+log = []
+handler = logging.Handler()
+handler.emit = lambda record: log.append(logging.Formatter().format(record))
+logging.getLogger("django_voicepassword").addHandler(handler)
+
+def log_in(verification):
+    code = outbox[-1].code
+    if options.get("api"):
+        given = {"verification": verification.id, "code": code}
+        response = Client(raise_request_exception=False).post("/login/", given)
+        return [response.status_code, *response.json()]
+    user = authenticate(None, verification=verification.id, voicepassword_code=code)
+    return user and [user.pk, str(everybody.values_list("phone", flat=True).get(pk=user.pk))]
+
+results = [
+    log_in(verifications.start(phone))
+    for phone in ("8 (999) 000-00-01", "79990000002", "+7 999 000-00-02")
+]
+if options.get("deleted"):
     try:
-        user = authenticate(None, verification=verification.id, voicepassword_code=outbox[-1].code)
-        phone = User.objects.values_list("phone", flat=True).get(pk=user.pk) if user else None
-        results.append([user.pk, str(phone)] if user else None)
-    except Exception as error:
-        results.append(f"{type(error).__name__}: {error}")
-print(json.dumps(results))
+        users.assign(User.objects.create(username="other"), "79990000002")
+        results.append("assigned")
+    except Refused:
+        results.append("refused")
+print(json.dumps({"results": results, "errors": errors, "log": "\\n".join(log)}))
 """
 ROOT = Path(__file__).parents[1]
 FIELD = {"settings": {"USER_PHONE_FIELD": "phone", "USER_PHONE_TRUSTED": True}}
 
 
-def log_in_thrice(**options: Any) -> list[Any]:
+def run(**options: Any) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(options)],
+        [sys.executable, "-c", PROGRAM, json.dumps({"settings": {}, **options})],
         capture_output=True,
         text=True,
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    return list(json.loads(done.stdout.splitlines()[-1]))
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def log_in_thrice(**options: Any) -> list[Any]:
+    ran = run(**options)
+    assert ran["errors"] == []
+    return list(ran["results"])
 
 
 def test_a_phone_number_field_that_names_the_user() -> None:
@@ -83,13 +117,51 @@ def test_an_existing_user_is_found() -> None:
     assert [user[0] for user in results] == [6, 5, 5]
 
 
-def test_another_username_field_needs_create_user() -> None:
-    results = log_in_thrice(model="PlusUser", **FIELD)
-    assert all("override PhoneBackend.create_user" in result for result in results)
+def test_a_project_creates_users_in_its_own_way() -> None:
     results = log_in_thrice(
         model="PlusUser", backend="tests.projects.backends.EmailBackend", **FIELD
     )
     assert results == [[1, "+79990000001"], [2, "+79990000002"], [2, "+79990000002"]]
+
+
+def test_fields_that_have_a_value_anyway_need_no_create_user() -> None:
+    assert [user[0] for user in log_in_thrice(model="FullUser", **FIELD)] == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("model", "missing", "made"),
+    [
+        ("PlusUser", "named by", 0),
+        ("BornUser", "born", 0),
+        ("MailedUser", "email", 1),
+        ("ShortUser", "username", 0),
+    ],
+)
+def test_a_user_who_cannot_be_created_is_refused_like_an_unknown_one(
+    model: str, missing: str, made: int
+) -> None:
+    ran = run(model=model, api=True, **FIELD)
+    assert "E008" in ran["errors"][0]
+    assert missing in ran["errors"][0]
+    refused = [403, "code", "detail"]
+    assert ran["results"][made:] == [refused] * (3 - made)
+    assert "override PhoneBackend.create_user" in ran["log"]
+    assert "new_users.py" in ran["log"]
+    assert not re.search(r"9990000\d", ran["log"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "confirmed"), [({"USER_PHONE_FIELD": "phone"}, "refused"), ({}, "assigned")]
+)
+@pytest.mark.parametrize("model", ["SoftUser", "HiddenUser"])
+def test_a_deleted_user_is_refused(model: str, settings: dict[str, Any], confirmed: str) -> None:
+    """Another user may take the number over where it is not in the deleted user's field."""
+    existing = {"id": 5, "username": "gone", "phone": "79990000002"}
+    ran = run(model=model, settings=settings, existing=existing, deleted=True, api=True)
+    assert ran["errors"] == []
+    assert ran["log"] == ""
+    refused = [403, "code", "detail"]
+    assert ran["results"] == [[200, "token"], refused, refused, confirmed]
 
 
 @pytest.mark.parametrize(("is_active", "expected"), [(True, [5, 5]), (False, [None, None])])

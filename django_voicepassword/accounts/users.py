@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, PermissionDenied
 from django.db import IntegrityError, models, router, transaction
 from django.utils import timezone
 
 from django_voicepassword import limits, phones
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import InvalidPhone, Refused
+from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import VerifiedPhone
+from django_voicepassword.security import masking
+from django_voicepassword.security.tracebacks import clear_frames
+from django_voicepassword.transactions import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -25,15 +27,13 @@ def find(phone: str) -> Any:
 
     With USER_PHONE_FIELD the user must have proved the number as well, unless USER_PHONE_TRUSTED:
     otherwise anybody could write somebody else's number into their own profile, and that person
-    would be logged in there. ``phone`` is E.164 digits.
+    would be logged in there. ``phone`` is E.164 digits. A user whom the default manager of the user
+    model hides counts as deleted and is not found.
 
     Raises Refused where the field gives the number to a user who never proved it, or to several.
     """
     if settings.USER_PHONE_FIELD is None:
-        try:
-            return VerifiedPhone.objects.select_related("user").get(phone=phone).user
-        except VerifiedPhone.DoesNotExist:
-            return None
+        return get_user_model()._default_manager.filter(verified_phones__phone=phone).first()
     return _find_trusted(phone) if settings.USER_PHONE_TRUSTED else _find_proved(phone)
 
 
@@ -58,10 +58,10 @@ def _find_proved(phone: str) -> Any:
     return user
 
 
-def _written(phone: str) -> Any:
-    """The users whose field USER_PHONE_FIELD holds the number."""
-    field = _phone_field().name
-    return get_user_model()._default_manager.filter(**{f"{field}__in": [f"+{phone}", phone]})
+def _written(phone: str, users: Any = None) -> Any:
+    """The users, by default all visible ones, whose field USER_PHONE_FIELD holds the number."""
+    users = get_user_model()._default_manager if users is None else users
+    return users.filter(**{f"{phone_field().name}__in": [f"+{phone}", phone]})
 
 
 def may_log_in(user: Any) -> bool:
@@ -71,28 +71,64 @@ def may_log_in(user: Any) -> bool:
 
 
 def create(phone: str, make_user: Callable[[str], Any]) -> Any:
-    """Make the user of a new number; None where CREATE_USERS is off.
+    """Make the user of a new number; None where CREATE_USERS is off, or where the default manager
+    hides the number's user.
 
-    Two requests at once make one user.
+    Two requests at once make one user. Raises Refused where the user cannot be made: the answer
+    must not tell an unknown number from a known one, so the reason is in the log alone.
     """
     if not settings.CREATE_USERS:
         return None
     try:
-        with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
-            # A project's field need not be unique, so a lock keeps two first logins from making
-            # two users.
-            limits.lock(f"user:{phone}")
-            user = find(phone)
-            if user is None:
-                user = make_user(phone)
-                if user is not None:
-                    _attach(user, phone)
-            return user
-    except IntegrityError:
-        found = find(phone)
+        return _create(phone, make_user)
+    except (VerificationError, PermissionDenied, *DATABASE_ERRORS):
+        raise
+    except Exception as error:
+        found = find(phone) if isinstance(error, IntegrityError) else None
         if found is None:
-            raise
+            _log_failure(error, phone)
+            raise Refused("the user cannot be created") from None
         return found
+
+
+def _create(phone: str, make_user: Callable[[str], Any]) -> Any:
+    with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
+        # A project's field need not be unique, so a lock keeps two first logins from making two
+        # users.
+        limits.lock(f"user:{phone}")
+        user = find(phone)
+        if user is None and not _is_hidden(phone):
+            user = make_user(phone)
+            if user is not None:
+                _attach(user, phone)
+        return user
+
+
+def _is_hidden(phone: str) -> bool:
+    """Does a number belong to a user whom the default manager hides? It found nobody else.
+
+    A base manager of the project may hide users too, so no manager is asked.
+    """
+    if settings.USER_PHONE_FIELD is None:
+        return VerifiedPhone.objects.filter(phone=phone).exists()
+    return bool(_written(phone, models.QuerySet(get_user_model())).exists())
+
+
+def _log_failure(error: Exception, phone: str) -> None:
+    """Log why a user cannot be made, with the traceback but without the number.
+
+    The message of a database error often repeats the row.
+    """
+    clear_frames(error)
+    traceback = error.__traceback__
+    message = masking.mask_text(str(error).partition("\n")[0], phone)
+    cause = RuntimeError(f"{type(error).__name__}: {message}")
+    logger.error(
+        "no user can be created for a phone login: override PhoneBackend.create_user so that it "
+        "gives the user model what it needs",
+        # The first frame still runs, so it cannot be cleared, and it holds the number.
+        exc_info=cause.with_traceback(traceback and traceback.tb_next),
+    )
 
 
 def assign(user: Any, phone: str) -> None:
@@ -105,7 +141,12 @@ def assign(user: Any, phone: str) -> None:
         limits.lock(f"user:{phone}")
         if settings.USER_PHONE_FIELD is not None and not _may_have(user, phone):
             raise Refused("the number belongs to another user")
-        _attach(user, phone)
+        try:
+            with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
+                _attach(user, phone)
+        except IntegrityError:
+            # The field is unique, and the default manager hides the user who has the number.
+            raise Refused("the number belongs to a hidden user") from None
 
 
 def renew(user: Any, phone: str) -> None:
@@ -141,7 +182,7 @@ def _attach(user: Any, phone: str) -> None:
     """Store whose the number is; the caller holds the lock of the number."""
     field = settings.USER_PHONE_FIELD
     if field is not None and phones_of(user) != [phone]:
-        setattr(user, field, _spelling(phone))
+        setattr(user, field, spelling(phone))
         user.save(update_fields=[field])
     _note_proof(user, phone)
 
@@ -181,29 +222,8 @@ def has_proved_number(user: Any) -> bool:
     return proofs.filter(phone__in=own_phones).exists()
 
 
-def make(phone: str) -> Any:
-    """A new user without a password, whose name does not contain the number."""
-    model = get_user_model()
-    values: dict[str, Any] = {}
-    if settings.USER_PHONE_FIELD is not None:
-        values[settings.USER_PHONE_FIELD] = _spelling(phone)
-    if settings.USER_PHONE_FIELD != model.USERNAME_FIELD:
-        name_field = model._meta.get_field(model.USERNAME_FIELD)
-        if isinstance(name_field, models.EmailField) or not isinstance(
-            name_field, models.CharField
-        ):
-            raise ImproperlyConfigured(
-                f"users of this project are named by {model.USERNAME_FIELD!r}, which a phone login "
-                "does not know: override PhoneBackend.create_user"
-            )
-        values[model.USERNAME_FIELD] = f"user_{secrets.token_hex(6)}"
-    user = model(**values)
-    user.set_unusable_password()
-    user.save()
-    return user
-
-
-def _phone_field() -> Any:
+def phone_field() -> Any:
+    """The field USER_PHONE_FIELD of the user model. Raises ImproperlyConfigured."""
     try:
         return get_user_model()._meta.get_field(settings.USER_PHONE_FIELD)
     except FieldDoesNotExist:
@@ -213,11 +233,11 @@ def _phone_field() -> Any:
         ) from None
 
 
-def _spelling(phone: str) -> str:
+def spelling(phone: str) -> str:
     """The number as the project stores it: with a plus where other users have one, or where the
     field needs it.
     """
-    field = _phone_field()
+    field = phone_field()
     if hasattr(field, "region"):
         # A PhoneNumberField reads digits without a plus as a national number.
         return f"+{phone}"

@@ -7,5 +7,6 @@ Importing this package registers all of them.
 from django_voicepassword.checks.deployment import check_deployment
 from django_voicepassword.checks.project import check_project
 from django_voicepassword.checks.settings import check_settings
+from django_voicepassword.checks.users import check_users
 
-__all__ = ["check_deployment", "check_project", "check_settings"]
+__all__ = ["check_deployment", "check_project", "check_settings", "check_users"]

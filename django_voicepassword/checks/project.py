@@ -11,12 +11,10 @@ from django.apps import AppConfig
 from django.conf import settings as django_settings
 from django.core import checks
 from django.urls import NoReverseMatch, reverse
-from django.utils.module_loading import import_string
 
 from django_voicepassword.checks.settings import check_settings
+from django_voicepassword.checks.users import BACKEND, bases_of_backend
 from django_voicepassword.conf import settings
-
-BACKEND = "django_voicepassword.backends.PhoneBackend"
 
 
 @checks.register("voicepassword")
@@ -31,7 +29,7 @@ def check_project(
 
 def _check_login() -> Iterator[checks.CheckMessage]:
     backends = list(django_settings.AUTHENTICATION_BACKENDS)
-    if not any(_is_phone_backend(path) for path in backends):
+    if not any(map(bases_of_backend, backends)):
         yield checks.Warning(
             "No phone login is possible: PhoneBackend is not in AUTHENTICATION_BACKENDS.",
             hint=f'Add "{BACKEND}" to AUTHENTICATION_BACKENDS.',
@@ -46,15 +44,6 @@ def _check_login() -> Iterator[checks.CheckMessage]:
             "then silence this check.",
             id="voicepassword.W003",
         )
-
-
-def _is_phone_backend(path: str) -> bool:
-    try:
-        bases = import_string(path).__mro__
-    except (ImportError, AttributeError):
-        return False
-    # Compared by name: checks and backends are on the same floor and do not import each other.
-    return any(f"{base.__module__}.{base.__qualname__}" == BACKEND for base in bases)
 
 
 def _check_sending() -> Iterator[checks.CheckMessage]:
