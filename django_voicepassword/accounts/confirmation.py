@@ -5,7 +5,6 @@ A login by phone counts as a confirmation. The session holds only the id of the 
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from django_voicepassword import verifications
 from django_voicepassword.accounts import users
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
+from django_voicepassword.models.moments import before
 from django_voicepassword.security.sensitive import sensitive
 
 #: The purpose of the verifications that the page ``confirm/`` starts.
@@ -72,7 +72,7 @@ def _by_session(request: HttpRequest, user: Any, max_age: float) -> bool:
         return False
     if verification.user_id != user.pk or verification.approved_at is None:
         return False
-    return verification.approved_at > timezone.now() - timedelta(seconds=max_age)
+    return verification.approved_at > before(timezone.now(), max_age)
 
 
 def _by_proof(request: HttpRequest, user: Any, max_age: float) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -11,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from django_voicepassword.calls import errors
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.models.moments import before
 
 _ACCOUNT_REFUSED = gettext_lazy(
     "Nothing rang: the provider refuses the account. Its owner must look at the key and the block."
@@ -89,7 +88,7 @@ def advise(call: CallRequest) -> str:
 def _advise_by_state(call: CallRequest) -> str:
     state = CallRequest.State
     if call.state == state.QUEUED:
-        if timezone.now() - call.created_at > timedelta(seconds=_QUEUED_TOO_LONG):
+        if call.created_at < before(timezone.now(), _QUEUED_TOO_LONG):
             return _("It has been waiting for a worker for long. Are workers running?")
         return _("It waits for a worker.")
     if call.state == state.PLACING:

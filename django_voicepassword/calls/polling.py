@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import F
 from django.utils import timezone
@@ -17,6 +17,7 @@ from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, RequestRefused
 from django_voicepassword.limits.alarms import ACCOUNT_REFUSED
 from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.models.moments import after
 from django_voicepassword.provider import factory
 
 logger = logging.getLogger(__name__)
@@ -125,17 +126,17 @@ def _claim_poll(call: CallRequest, now: datetime) -> bool:
     delays = settings.POLL_DELAYS
     polls = call.polls + 1
     since = call.placed_at or call.created_at
-    next_poll_at = since + timedelta(seconds=delays[polls]) if polls < len(delays) else None
+    next_poll_at = after(since, delays[polls]) if polls < len(delays) else None
     if next_poll_at is not None and next_poll_at <= now:
         # Polls that were missed while no worker ran are not made up for: one replaces them.
-        next_poll_at = now + timedelta(seconds=delays[0])
+        next_poll_at = after(now, delays[0])
     unclaimed = CallRequest.objects.filter(pk=call.pk, next_poll_at=call.next_poll_at)
     return bool(unclaimed.update(next_poll_at=next_poll_at, polls=F("polls") + 1))
 
 
 def _unclaim_poll(call: CallRequest, now: datetime) -> None:
     """Ask the same question again after a pause: the refusal was not about this call."""
-    later = now + timedelta(seconds=REFUSED_PAUSE)
+    later = after(now, REFUSED_PAUSE)
     CallRequest.objects.filter(pk=call.pk).exclude(state__in=CallRequest.FINAL_STATES).update(
         next_poll_at=later, polls=F("polls") - 1
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
@@ -12,6 +12,7 @@ from django_voicepassword.calls import recording, retries
 from django_voicepassword.calls.errors import WORKER_LOST
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.models.moments import after, before
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +30,10 @@ def restamp(now: datetime | None = None) -> None:
     lost is noticed as soon as ever.
     """
     now = now or timezone.now()
-    future = now + timedelta(seconds=limits.CLOCK_SKEW)
+    future = after(now, limits.CLOCK_SKEW)
     pending = Verification.objects.filter(status=Verification.Status.PENDING)
     pending.filter(created_at__gt=future).update(
-        created_at=now, expires_at=now + timedelta(seconds=settings.CODE_TTL)
+        created_at=now, expires_at=after(now, settings.CODE_TTL)
     )
     pending.filter(last_sent_at__gt=future).update(last_sent_at=now)
     unsent = CallRequest.objects.filter(
@@ -41,7 +42,7 @@ def restamp(now: datetime | None = None) -> None:
     unsent.filter(created_at__gt=future).update(created_at=now)
     unsent.filter(claimed_at__gt=future).update(claimed_at=now)
     if settings.POLL_DELAYS:
-        first = now + timedelta(seconds=settings.POLL_DELAYS[0])
+        first = after(now, settings.POLL_DELAYS[0])
         CallRequest.objects.filter(next_poll_at__gt=future, placed_at__gt=future).update(
             placed_at=now, next_poll_at=first
         )
@@ -56,8 +57,8 @@ def lose_abandoned(now: datetime | None = None) -> list[int]:
     now = now or timezone.now()
     connect, read = settings.TIMEOUT
     # The client reads an answer that arrives byte by byte for up to twice the read timeout.
-    patience = timedelta(seconds=connect + 2 * read + ABANDONED_MARGIN)
-    lost = CallRequest.lose_abandoned(now - patience, now, WORKER_LOST)
+    patience = connect + 2 * read + ABANDONED_MARGIN
+    lost = CallRequest.lose_abandoned(before(now, patience), now, WORKER_LOST)
     for pk in lost:
         call = CallRequest.objects.get(pk=pk)
         logger.error("call %s lost its worker: it may have rung, and is not placed again", pk)
@@ -71,6 +72,6 @@ def stuck_in_queue(now: datetime | None = None) -> list[int]:
     They can be handed in again safely: whoever claims the row first places the call.
     """
     now = now or timezone.now()
-    before = now - timedelta(seconds=2 * retries.LONGEST_RETRY)
-    waiting = CallRequest.objects.filter(state=CallRequest.State.QUEUED, created_at__lt=before)
+    earliest = before(now, 2 * retries.LONGEST_RETRY)
+    waiting = CallRequest.objects.filter(state=CallRequest.State.QUEUED, created_at__lt=earliest)
     return list(waiting.order_by("created_at").values_list("pk", flat=True)[:MOST_STUCK])

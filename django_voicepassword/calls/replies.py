@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TypeVar
 
 from django.db import router, transaction
@@ -20,6 +19,7 @@ from django_voicepassword.calls.errors import NO_CODE
 from django_voicepassword.calls.recording import announce_move
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.models.moments import after
 from django_voicepassword.provider.protocol import SendReply
 from django_voicepassword.security import codes
 
@@ -41,7 +41,7 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
             error_code = NO_CODE
             logger.error("call %s: the reply has no code, so none can be checked", call.pk)
     delays = settings.POLL_DELAYS
-    next_poll_at = now + timedelta(seconds=delays[0]) if delays else None
+    next_poll_at = after(now, delays[0]) if delays else None
 
     def write() -> bool:
         with transaction.atomic(using=router.db_for_write(CallRequest)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 
 from django.utils import timezone
 
@@ -11,6 +10,7 @@ from django_voicepassword.calls.errors import UNREACHABLE
 from django_voicepassword.calls.replies import refuse, retry_write
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest
+from django_voicepassword.models.moments import after, as_aware
 
 logger = logging.getLogger(__name__)
 
@@ -27,14 +27,14 @@ def retry_later(call: CallRequest, last_try: bool) -> float | None:
     the call is old, so it roughly doubles each time and needs no counter.
     """
     now = timezone.now()
-    waited = (now - call.created_at).total_seconds()
+    waited = (as_aware(now) - as_aware(call.created_at)).total_seconds()
     delay = min(max(FIRST_RETRY, waited), LONGEST_RETRY)
     ends = (
         call.verification.expires_at
         if call.verification
-        else call.created_at + timedelta(seconds=settings.CODE_TTL)
+        else after(call.created_at, settings.CODE_TTL)
     )
-    if last_try or now + timedelta(seconds=delay) >= ends:
+    if last_try or after(now, delay) >= ends:
         logger.error("call %s: the provider cannot be reached, given up", call.pk)
         refuse(call, UNREACHABLE, give_back=True)
         return None

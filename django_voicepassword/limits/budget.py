@@ -11,7 +11,7 @@ from django.db.models import F
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.counters import lock_rows, write_rows
 from django_voicepassword.models import LimitCounter
-from django_voicepassword.models.moments import seconds_until
+from django_voicepassword.models.moments import as_aware, seconds_until
 
 
 def adjust_budget(at: datetime, difference: Decimal) -> None:
@@ -41,7 +41,7 @@ def raise_reservation(at: datetime, reserved: Decimal, price: Decimal, now: date
 
 def provider_day(moment: datetime) -> str:
     """Return the date of ``moment`` in PROVIDER_TIME_ZONE, as ISO text."""
-    return moment.astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE)).date().isoformat()
+    return as_aware(moment).astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE)).date().isoformat()
 
 
 def budget_key(moment: datetime) -> str:
@@ -52,5 +52,5 @@ def budget_key(moment: datetime) -> str:
 def seconds_to_next_day(now: datetime) -> int:
     """Return the whole seconds until the provider's next day begins."""
     zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
-    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    tomorrow = as_aware(now).astimezone(zone).date() + timedelta(days=1)
     return seconds_until(datetime.combine(tomorrow, time.min, zone), now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.conf import settings
+from django_voicepassword.models.moments import after, before
 from django_voicepassword.security import masking
 
 
@@ -141,7 +142,7 @@ class Verification(models.Model):
             return None
         if self.last_sent_at is None:
             return self.created_at
-        return self.last_sent_at + timedelta(seconds=settings.RESEND_AFTER)
+        return after(self.last_sent_at, settings.RESEND_AFTER)
 
     @classmethod
     def count_guess(cls, verification_id: uuid.UUID, now: datetime) -> bool:
@@ -162,7 +163,7 @@ class Verification(models.Model):
         guess is left, or the last send was less than RESEND_AFTER seconds ago.
         """
         rested = Q(last_sent_at__isnull=True) | Q(
-            last_sent_at__lte=now - timedelta(seconds=settings.RESEND_AFTER)
+            last_sent_at__lte=before(now, settings.RESEND_AFTER)
         )
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
         sendable = open_rows.filter(rested, sends__lt=settings.MAX_SENDS)

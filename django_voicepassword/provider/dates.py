@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from django.conf import settings as django_settings
@@ -25,8 +25,9 @@ class Moments:
     and minutes and seconds are appended as text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stored_in: tzinfo = timezone.utc) -> None:
         self._zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
+        self._stored_in = stored_in
         # "11.09.2020 13" -> "2020-09-11 10", or None where no such text exists.
         self._hours: dict[str, str | None] = {}
         # Minutes and seconds that are known to be valid, for example ":34:39".
@@ -35,7 +36,7 @@ class Moments:
     def text(self, written: datetime | str | None) -> str | None:
         """The date as the database stores it: ``YYYY-MM-DD hh:mm:ss``.
 
-        It is in UTC, or in the site's time zone where USE_TZ is off.
+        It is in the zone ``stored_in``, or in the site's time zone where USE_TZ is off.
         """
         if isinstance(written, str):
             hour, minutes = written[:13], written[13:]
@@ -45,7 +46,9 @@ class Moments:
             if converted is not None and minutes in self._minutes:
                 return converted + minutes
         moment = self.aware(written)
-        return None if moment is None else stored(moment).strftime("%Y-%m-%d %H:%M:%S")
+        if moment is None:
+            return None
+        return stored(moment, self._stored_in).strftime("%Y-%m-%d %H:%M:%S")
 
     def aware(self, written: datetime | str | None) -> datetime | None:
         """The date as an aware datetime; None if it is absent, invalid or implausible."""
@@ -70,15 +73,15 @@ class Moments:
         moment = self.aware(f"{hour}:00:00")
         if moment is None:
             return None
-        start = stored(moment)
+        start = stored(moment, self._stored_in)
         return start.strftime("%Y-%m-%d %H") if start.minute == 0 else None
 
 
-def stored(moment: datetime) -> datetime:
-    """Convert an aware datetime to the naive one that the database stores."""
-    if django_settings.USE_TZ:
-        return moment.astimezone(timezone.utc).replace(tzinfo=None)
-    return django_timezone.make_naive(moment)
+def stored(moment: datetime, zone: tzinfo = timezone.utc) -> datetime:
+    """Convert an aware datetime to the naive one that a database with the zone ``zone`` stores."""
+    if not django_settings.USE_TZ:
+        zone = django_timezone.get_default_timezone()
+    return moment.astimezone(zone).replace(tzinfo=None)
 
 
 def for_field(moment: datetime) -> datetime:

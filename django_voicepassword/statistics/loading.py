@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timezone, tzinfo
 from typing import NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -43,6 +43,16 @@ SqlValue = str | int | None
 Quote = Callable[[SqlValue], str]
 
 
+def zone_of(connection: BaseDatabaseWrapper) -> tzinfo:
+    """Return the zone of the times that are written to the database as text.
+
+    PostgreSQL reads the offset that is written behind each. The other databases store what they
+    get, and Django reads it in the TIME_ZONE of the database (an entry of DATABASES).
+    """
+    is_postgresql = connection.vendor == "postgresql"
+    return timezone.utc if is_postgresql else connection.timezone or timezone.utc
+
+
 class _SharedValues(NamedTuple):
     """The values that many rows share, in the order of ``_COLUMNS``."""
 
@@ -68,6 +78,7 @@ class Loader:
         }.get(self._vendor, {"moment": "datetime", "json": "text"})
         if self._vendor == "postgresql" and now.tzinfo is None:
             self._types["moment"] = "timestamp without time zone"
+        self._zone = zone_of(connection)
         self._offset = "+00" if self._vendor == "postgresql" and now.tzinfo else ""
         #: The shared fields of a row -> their values in the table, and these as parts of its text.
         self._shared: dict[tuple[object, ...], _SharedValues] = {}
@@ -75,7 +86,9 @@ class Loader:
 
     def timestamp(self, moment: datetime) -> str:
         """Return ``moment`` in the form of the column ``reported_at``."""
-        return f"{stored(moment) if moment.tzinfo else moment:%Y-%m-%d %H:%M:%S}{self._offset}"
+        if moment.tzinfo:
+            moment = stored(moment, self._zone)
+        return f"{moment:%Y-%m-%d %H:%M:%S}{self._offset}"
 
     def load(self, cursor: CursorWrapper, rows: list[DailyRow], moments: Moments) -> None:
         """Write ``rows`` into the temporary table, which is created where it does not exist."""

@@ -28,6 +28,7 @@ from django_voicepassword.provider.daily_report import DailyReport
 from django_voicepassword.provider.dates import Moments, day_bounds, for_field
 from django_voicepassword.provider.protocol import DailyRow, Report, row_of
 from django_voicepassword.security.sensitive import sensitive
+from django_voicepassword.statistics.loading import zone_of
 from django_voicepassword.statistics.lost_calls import find_lost_calls, match_lost_calls
 from django_voicepassword.statistics.merge import Merge, Totals
 from django_voicepassword.statistics.purged_days import imported_since, kept_figures, may_be_purged
@@ -58,7 +59,7 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     database = router.db_for_write(CallRequest)
     now = timezone.now()
     merge = Merge(connections[database], now, imported_since(day, now))
-    moments = Moments()
+    moments = Moments(zone_of(connections[database]))
     lost = find_lost_calls(day)
     totals = Totals()
     rows_read = 0

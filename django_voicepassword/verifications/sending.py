@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,6 +14,7 @@ from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.limits import client_ip, prices, reservations
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.models.moments import after
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications import channels, dispatch
 from django_voicepassword.verifications.checking import (
@@ -52,7 +53,7 @@ def start(
         sends=1,
         created_at=now,
         last_sent_at=now,
-        expires_at=now + timedelta(seconds=settings.CODE_TTL),
+        expires_at=after(now, settings.CODE_TTL),
         code_length=len(fixed_code) if fixed_code else channels.code_length(channel),
         user=user if user is not None and user.is_authenticated else None,
         ip=client_ip.client_address(request),

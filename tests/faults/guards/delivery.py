@@ -62,7 +62,7 @@ DELIVERY = [
         "refused",
         "a refused connection is not retried",
         (f"{PROVIDERS} -k down_and_back", f"{DELIVERY_TESTS} -k refused_connection"),
-        (("calls/retries.py", "    if last_try or now + ", "    if True or now + "),),
+        (("calls/retries.py", "    if last_try or after(", "    if True or after("),),
     ),
     Guard(
         "1",
@@ -104,7 +104,7 @@ DELIVERY = [
         (
             (
                 "calls/recovery.py",
-                "    lost = CallRequest.lose_abandoned(now - patience, now, WORKER_LOST)\n",
+                "    lost = CallRequest.lose_abandoned(before(now, patience), now, WORKER_LOST)\n",
                 "    lost: list[int] = []\n",
             ),
         ),

@@ -44,7 +44,7 @@ _NON_ATOMIC = "        view = transaction.non_atomic_requests(using=alias)(view)
 _CLOSE = "objects.filter(self._is_pending(), id=self.id)"
 _REMEMBER = "    request.session[SESSION_KEY] = str(verification.id)\n"
 _BUDGET = "        if spent + price > settings.DAILY_BUDGET:\n"
-_FUTURE = "    future = now + timedelta(seconds=limits.CLOCK_SKEW)\n"
+_FUTURE = "    future = after(now, limits.CLOCK_SKEW)\n"
 
 LIMITS = [
     Guard(
