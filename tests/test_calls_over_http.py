@@ -107,7 +107,7 @@ def test_a_code_from_every_source_rings_and_is_accepted(
     assert can_log_in(call, ringing["code"])
 
 
-def test_every_code_made_by_the_provider_is_accepted(
+def test_the_code_of_the_call_before_the_newest_is_accepted(
     sandbox: SandboxProcess, configure: Callable[..., None]
 ) -> None:
     use(configure, sandbox, CODE_SOURCE="service")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -17,7 +18,7 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from freezegun import freeze_time
 
-from django_voicepassword import signals, verifications
+from django_voicepassword import limits, signals, verifications
 from django_voicepassword.exceptions import (
     ChannelUnavailable,
     InvalidPhone,
@@ -506,6 +507,123 @@ def test_a_guess_that_cannot_be_right_costs_nothing(
     close(verification, "max_attempts")
     with pytest.raises(TooManyAttempts):
         verifications.check(verification.id, guess)
+
+
+def provider_makes_codes(monkeypatch: pytest.MonkeyPatch, *made: int) -> None:
+    left = iter(made)
+    monkeypatch.setattr(secrets, "randbelow", lambda bound: next(left))
+
+
+def used_guesses(phone: str = "79990000001") -> int:
+    return sum(used for name, used, _ in limits.usage(phone) if name.startswith("phone_guesses"))
+
+
+@pytest.mark.django_db
+def test_of_the_codes_of_the_provider_the_two_newest_are_accepted(
+    outbox: list[Sent], configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {"RESEND_AFTER": 0, "MAX_SENDS": 5, "MAX_ATTEMPTS": 6}
+    configure(CODE_SOURCE="service", LIMITS={"phone": []}, **keys)
+    provider_makes_codes(monkeypatch, 1111, 2222, 3333)
+    verification = verifications.start(PHONE)
+    counted = []
+    for channel in ("voice", "sms", "voice", None):
+        with pytest.raises(WrongCode):
+            verifications.check(verification.id, "9999")
+        counted.append(used_guesses())
+        if channel:
+            verifications.resend(verification.id, channel=channel)
+    assert [sent.code for sent in outbox] == ["1111", "2222", "2222", "3333"]
+    # An SMS repeats the code of a call, so that it adds no code.
+    assert counted == [1, 3, 5, 7]
+    with pytest.raises(WrongCode):
+        verifications.check(verification.id, "1111")
+    assert verifications.check(verification.id, "2222").status == "approved"
+
+
+@pytest.mark.django_db
+def test_a_call_that_did_not_ring_takes_no_place_among_the_accepted_codes(
+    outbox: list[Sent], configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(CODE_SOURCE="service", RESEND_AFTER=0)
+    provider_makes_codes(monkeypatch, 1111, 2222, 3333)
+    verification = verifications.start(PHONE)
+    verifications.resend(verification.id, channel="voice")
+    verifications.resend(verification.id, channel="voice")
+    newest = verification.calls.latest("id")
+    CallRequest.objects.filter(pk=newest.pk).update(state="refused")
+    with pytest.raises(WrongCode):
+        verifications.check(verification.id, "3333")
+    assert verifications.check(verification.id, "1111").status == "approved"
+
+
+@pytest.mark.django_db
+def test_a_guess_that_counts_twice_needs_room_for_two(
+    outbox: list[Sent], configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits_of_guesses = {"phone": [], "phone_guesses": ["5/d"]}
+    configure(CODE_SOURCE="service", RESEND_AFTER=0, LIMITS=limits_of_guesses)
+    provider_makes_codes(monkeypatch, 1111, 2222, 3333)
+    verification = verifications.start(PHONE)
+    verifications.resend(verification.id, channel="voice")
+    for _ in range(2):
+        with pytest.raises(WrongCode):
+            verifications.check(verification.id, "9999")
+    with pytest.raises(RateLimited):
+        verifications.check(verification.id, "2222")
+    one_code = verifications.start(PHONE)
+    with pytest.raises(WrongCode):
+        verifications.check(one_code.id, "9999")
+    assert used_guesses() == 5
+
+
+@pytest.mark.django_db
+def test_a_rate_of_one_guess_allows_one_also_where_two_codes_count(
+    outbox: list[Sent], configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(CODE_SOURCE="service", RESEND_AFTER=0, LIMITS={"phone_guesses": ["1/d"]})
+    provider_makes_codes(monkeypatch, 1111, 2222)
+    verification = verifications.start(PHONE)
+    verifications.resend(verification.id, channel="voice")
+    with pytest.raises(WrongCode):
+        verifications.check(verification.id, "9999")
+    with pytest.raises(RateLimited):
+        verifications.check(verification.id, "2222")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("test_numbers", [{}, {"79990000001": "4821"}])
+def test_a_new_secret_key_changes_no_code_of_an_open_verification(
+    outbox: list[Sent],
+    configure: Callable[..., None],
+    settings: Any,
+    test_numbers: dict[str, str],
+) -> None:
+    configure(RESEND_AFTER=0, TEST_NUMBERS=test_numbers)
+    verification = verifications.start(PHONE)
+    for key in ("the second key", "the third key"):
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+        settings.SECRET_KEY = key
+        verifications.resend(verification.id, channel="voice")
+    sent = {sent.code for sent in outbox} or {"4821"}
+    assert (len(sent), len(outbox)) == (1, 0 if test_numbers else 3)
+    (code,) = sent
+    # They are one code, so that a wrong guess counts once.
+    assert len(set(verification.calls.values_list("code_digest", flat=True))) == 1
+    with pytest.raises(WrongCode):
+        verifications.check(verification.id, wrong_code(code))
+    assert verifications.check(verification.id, code).status == "approved"
+
+
+@pytest.mark.django_db
+def test_without_the_old_secret_key_a_resend_has_a_new_code(
+    outbox: list[Sent], configure: Callable[..., None], settings: Any
+) -> None:
+    configure(RESEND_AFTER=0)
+    verification = verifications.start(PHONE)
+    settings.SECRET_KEY = "a key that replaced one which leaked"
+    verifications.resend(verification.id, channel="voice")
+    assert verifications.check(verification.id, outbox[1].code).status == "approved"
 
 
 @pytest.mark.django_db

@@ -67,8 +67,9 @@ def place(call_id: int, last_try: bool = False) -> float | None:
     except ImproperlyConfigured:
         replies.refuse_unsent(call, MISCONFIGURED)
         raise
-    code = _our_code(call)
-    has_money = spending.claim(call, _digest(call, code, earlier_call))
+    digests = _earlier_digests(call)
+    code = _our_code(call, digests)
+    has_money = spending.claim(call, _digest(call, code, earlier_call, digests))
     if has_money is None:
         logger.info("call %s is claimed by another worker: left alone", call_id)
         return None
@@ -138,20 +139,35 @@ def _send_claimed(
     return None
 
 
-def _our_code(call: CallRequest) -> str | None:
-    """The code that we make; None where the provider makes it, or an SMS repeats one."""
+def _our_code(call: CallRequest, digests: list[str]) -> str | None:
+    """The code that we make; None where the provider makes it, or an SMS repeats one.
+
+    ``digests`` are those of the earlier calls of its verification, which carried the same code.
+    """
     if call.verification_id is None or call.channel == CallRequest.Channel.SMS:
         return None
-    return codes.make(call.verification_id) if settings.CODE_SOURCE == "client" else None
+    if settings.CODE_SOURCE != "client":
+        return None
+    return codes.make_again(call.verification_id, call.phone, digests)
 
 
-def _digest(call: CallRequest, code: str | None, earlier_call: CallRequest | None) -> str:
+def _digest(
+    call: CallRequest, code: str | None, earlier_call: CallRequest | None, digests: list[str]
+) -> str:
     """The digest of the code that the call carries; empty where it is not known yet."""
     if earlier_call is not None:
         return earlier_call.code_digest
     if code is None or call.verification_id is None:
         return ""
-    return codes.digest(call.verification_id, call.phone, code)
+    return codes.digest_again(call.verification_id, call.phone, code, digests)
+
+
+def _earlier_digests(call: CallRequest) -> list[str]:
+    """The digests of the codes that earlier calls of the verification carried."""
+    if call.verification is None or call.verification.sends < 2:
+        return []
+    calls = CallRequest.objects.filter(verification=call.verification).exclude(code_digest="")
+    return list(calls.values_list("code_digest", flat=True))
 
 
 def _earlier_call(call: CallRequest) -> CallRequest | None:

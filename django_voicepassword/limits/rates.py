@@ -69,9 +69,9 @@ def is_ahead(events: Events, moment: int) -> bool:
     )
 
 
-def seconds_to_wait(live: Entries, rate: Rate, moment: int) -> int:
-    """Return the whole seconds until one more event fits the rate; 0 where it fits now."""
-    over = sum(count for _, count in live) + 1 - rate.count
+def seconds_to_wait(live: Entries, rate: Rate, moment: int, more: int = 1) -> int:
+    """Return the whole seconds until ``more`` events fit the rate; 0 where they fit now."""
+    over = sum(count for _, count in live) + more - rate.count
     if over <= 0:
         return 0
     for at, count in live:
@@ -81,13 +81,13 @@ def seconds_to_wait(live: Entries, rate: Rate, moment: int) -> int:
     return rate.seconds
 
 
-def add_event(live: Entries, rate: Rate, moment: int) -> Entries:
-    """Return the entries with one more event at ``moment``."""
+def add_event(live: Entries, rate: Rate, moment: int, more: int = 1) -> Entries:
+    """Return the entries with ``more`` events at ``moment``."""
     if live and moment - live[-1][0] < rate.resolution:
         # Events that share an entry get the latest time of them: an event may then count for longer
         # than its period, but never for less.
-        return [*live[:-1], [moment, live[-1][1] + 1]]
-    return [*live, [moment, 1]]
+        return [*live[:-1], [moment, live[-1][1] + more]]
+    return [*live, [moment, more]]
 
 
 def remove_event(entries: Entries, moment: int) -> Entries:

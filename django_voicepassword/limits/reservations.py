@@ -61,7 +61,7 @@ class ClockSkewRateLimited(RateLimited):
 
 @dataclass(frozen=True)
 class Reservation:
-    """Room for one more event in locked rows. ``commit`` counts the event.
+    """Room for more events in locked rows. ``commit`` counts them.
 
     ``commit`` must be called in the transaction that made the reservation, which holds the locks.
     """
@@ -70,15 +70,18 @@ class Reservation:
     now: datetime
 
     def commit(self) -> None:
-        """Count the event."""
+        """Count the events."""
         if self.writes:
             write_rows(self.writes, self.now)
 
 
 def reserve(
-    subjects: Mapping[str, str], now: datetime, price: Decimal | None = None
+    subjects: Mapping[str, str], now: datetime, price: Decimal | None = None, events: int = 1
 ) -> Reservation:
     """Lock the counters of ``subjects`` (limit name -> subject) and check that one more event fits.
+
+    Where the event counts several times, ``events`` says how often. A rate that allows fewer than
+    that counts it as often as it allows, so that it still fits when nothing else was counted.
 
     Nothing is counted before ``commit``; until the transaction ends, nobody else can reserve from
     the same counters. ``price`` is checked against DAILY_BUDGET.
@@ -92,7 +95,7 @@ def reserve(
     if not keys:
         return Reservation([], now)
     rows = lock_rows(keys, now)
-    writes = _count_one_more(rates_by_key, rows, to_milliseconds(now))
+    writes = _count_more(rates_by_key, rows, to_milliseconds(now), events)
     if budget and price is not None:
         spent = rows[budget][1]
         if spent + price > settings.DAILY_BUDGET:
@@ -101,10 +104,13 @@ def reserve(
     return Reservation(writes, now)
 
 
-def _count_one_more(
-    rates_by_key: Mapping[str, tuple[str, list[str]]], rows: Mapping[str, Row], moment: int
+def _count_more(
+    rates_by_key: Mapping[str, tuple[str, list[str]]],
+    rows: Mapping[str, Row],
+    moment: int,
+    more: int,
 ) -> list[tuple[str, Events, Decimal]]:
-    """Return the locked rows with one more event for each rate. Raises RateLimited."""
+    """Return the locked rows with ``more`` events for each rate. Raises RateLimited."""
     writes: list[tuple[str, Events, Decimal]] = []
     waits: list[tuple[int, str]] = []
     for key, (limit, rates) in rates_by_key.items():
@@ -113,10 +119,11 @@ def _count_one_more(
         for text in rates:
             rate = parse_rate(text)
             live = live_events(events.get(text, []), rate, moment)
-            wait = seconds_to_wait(live, rate, moment)
+            fitting = min(more, max(rate.count, 1))
+            wait = seconds_to_wait(live, rate, moment, fitting)
             if wait:
                 waits.append((wait, limit))
-            counted[text] = add_event(live, rate, moment)
+            counted[text] = add_event(live, rate, moment, fitting)
         writes.append((key, counted, amount))
     if waits:
         wait, limit = max(waits)
@@ -219,9 +226,11 @@ def reserve_send(
 
 
 def reserve_guess(
-    verification: Verification, now: datetime, request: HttpRequest | None
+    verification: Verification, now: datetime, request: HttpRequest | None, events: int = 1
 ) -> Reservation:
     """Reserve one guess; the caller commits the reservation if the guess is wrong.
+
+    A wrong guess counts ``events`` times: once for each code that it was compared with.
 
     Raises RateLimited. See ``reservations.reserve``.
     """
@@ -229,9 +238,9 @@ def reserve_guess(
     if phones.fixed_code(phone) is not None:
         return Reservation([], now)
     try:
-        return reserve({"phone_guesses": phone}, now)
+        return reserve({"phone_guesses": phone}, now, events=events)
     except RateLimited:
         device = trusted_devices.proved(request, phone)
         if not device:
             raise
-    return reserve({"device_guesses": f"{device}:{phone}"}, now)
+    return reserve({"device_guesses": f"{device}:{phone}"}, now, events=events)

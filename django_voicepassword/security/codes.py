@@ -2,13 +2,14 @@
 
 Codes are never stored. Brute force reverses a plain hash of four digits in milliseconds, so the
 digests are keyed with SECRET_KEY. The codes that the app makes itself are derived from SECRET_KEY
-and the id of the verification. SECRET_KEY_FALLBACKS are honoured when a guess is compared.
+and the id of the verification. SECRET_KEY_FALLBACKS are honoured when a guess is compared, and when
+a code is sent again.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.conf import settings as django_settings
@@ -20,10 +21,27 @@ _CODE_SALT = "django_voicepassword.codes.make"
 _DIGEST_SALT = "django_voicepassword.codes.digest"
 
 
-def make(verification_id: UUID, length: int = 4) -> str:
+def make(verification_id: UUID, length: int = 4, secret: str | bytes | None = None) -> str:
     """Derive the code of a verification: ``length`` ASCII digits, the same on every call."""
-    mac = salted_hmac(_CODE_SALT, str(verification_id), algorithm="sha256").digest()
+    mac = salted_hmac(_CODE_SALT, str(verification_id), secret, algorithm="sha256").digest()
     return Secret(str(int.from_bytes(mac, "big") % 10**length).zfill(length))
+
+
+def make_again(verification_id: UUID, phone: str, earlier: Collection[str]) -> str:
+    """The code of a verification that was sent to ``phone`` before, also under an older SECRET_KEY.
+
+    ``earlier``: the digests of the codes that were sent. If none of them can be read any more, or
+    there is none, the code is derived from SECRET_KEY.
+    """
+    for secret in _secret_keys():
+        code = make(verification_id, secret=secret)
+        if digest(verification_id, phone, code, secret) in earlier:
+            return code
+    return make(verification_id)
+
+
+def _secret_keys() -> list[str | bytes]:
+    return [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
 
 
 def make_random(length: int = 4) -> str:
@@ -39,6 +57,19 @@ def digest(verification_id: UUID, phone: str, code: str, secret: str | bytes | N
     return salted_hmac(_DIGEST_SALT, value, secret=secret, algorithm="sha256").hexdigest()
 
 
+def digest_again(verification_id: UUID, phone: str, code: str, earlier: Collection[str]) -> str:
+    """The digest of a code, or the one of ``earlier`` that is of the same code.
+
+    The same code has another digest after SECRET_KEY was changed. Two calls that carry one code
+    must have one digest, because each digest counts as a code.
+    """
+    for secret in _secret_keys():
+        again = digest(verification_id, phone, code, secret)
+        if again in earlier:
+            return again
+    return digest(verification_id, phone, code)
+
+
 def matches(verification_id: UUID, phone: str, guess: str, digests: Iterable[str]) -> bool:
     """Whether ``guess`` is the code behind any of ``digests``, in constant time.
 
@@ -46,7 +77,7 @@ def matches(verification_id: UUID, phone: str, guess: str, digests: Iterable[str
     """
     expected = [digest_of_code for digest_of_code in digests if digest_of_code]
     is_match = False
-    for secret in (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS):
+    for secret in _secret_keys():
         digest_of_guess = digest(verification_id, phone, guess, secret)
         for digest_of_code in expected:
             is_match |= constant_time_compare(digest_of_code, digest_of_guess)

@@ -5,7 +5,7 @@ A guess that is not compared costs no attempt.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -30,6 +30,8 @@ from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security import codes
 from django_voicepassword.security.sensitive import sensitive
 
+#: How many codes of one verification are accepted at most.
+MOST_CODES = 2
 Result = TypeVar("Result")
 
 
@@ -107,9 +109,11 @@ def _judge(
         return None
     verification = Verification.objects.get(id=key)
     _check_comparable(verification, guess, purpose)
-    reservation = reservations.reserve_guess(verification, now, request)
     calls = verification.known_calls = calls_of(verification)
-    digests = [call.code_digest for call in calls if call.may_have_rung]
+    digests = _accepted_digests(calls)
+    reservation = reservations.reserve_guess(
+        verification, now, request, events=max(len(digests), 1)
+    )
     if codes.matches(verification.id, verification.phone, guess, digests):
         # The reservation is not committed: only wrong guesses count for the number.
         return JudgedGuess(verification) if verification.approve(timezone.now()) else None
@@ -125,6 +129,17 @@ def _check_comparable(verification: Verification, guess: str, purpose: str | Non
         raise Refused("the verification was started for another purpose")
     if len(guess) != verification.code_length:
         raise WrongCode(verification.attempts_left + 1)
+
+
+def _accepted_digests(calls: Sequence[CallRequest]) -> list[str]:
+    """The digests of the codes that are accepted: of the newest code, and of the one before it.
+
+    The provider makes another code for each call (CODE_SOURCE "service"), and each accepted code
+    makes a lucky guess more likely. The newest call may still be on its way while the person types
+    the code of the one before.
+    """
+    digests = [call.code_digest for call in reversed(calls) if call.may_have_rung]
+    return list(dict.fromkeys(filter(None, digests)))[:MOST_CODES]
 
 
 def in_transaction(work: Callable[[], Result]) -> Result:
