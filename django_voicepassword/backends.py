@@ -13,8 +13,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
 
 from django_voicepassword import verifications
 from django_voicepassword.accounts import new_users, users
@@ -55,6 +57,13 @@ class PhoneBackend(ModelBackend):
             return None
         self._leave(request, LoginResult(approved))
         return approved.user
+
+    @sensitive_variables()
+    async def aauthenticate(  # type: ignore[override]
+        self, request: HttpRequest | None, **credentials: Any
+    ) -> Any:
+        """Do what ``authenticate`` does, in a thread: ModelBackend's own checks a password."""
+        return await sync_to_async(self.authenticate)(request, **credentials)
 
     @staticmethod
     def _leave(request: HttpRequest | None, result: LoginResult) -> None:

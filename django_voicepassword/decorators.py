@@ -6,17 +6,19 @@ For DRF views see ``api.permissions``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-from typing import ClassVar, overload
+from functools import partial, wraps
+from inspect import isawaitable
+from typing import Any, ClassVar, TypeVar, cast, overload
 from urllib.parse import urlencode
 
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 
 from django_voicepassword.accounts import confirmation
 
-View = Callable[..., HttpResponseBase]
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 @overload
@@ -40,20 +42,49 @@ def phone_verified_required(
 
         @phone_verified_required(max_age=600)
         def withdraw(request): ...
+
+    The view may be an ``async def``.
     """
 
     def decorate(view: View) -> View:
-        @wraps(view)
-        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-            return redirect_if_unverified(request, max_age) or view(request, *args, **kwargs)
-
-        return guarded
+        guard = _guard_async if iscoroutinefunction(view) else _guard
+        return cast(View, guard(view, max_age))
 
     return decorate if view is None else decorate(view)
 
 
+def _guard(view: Callable[..., Any], max_age: float | None) -> Callable[..., Any]:
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> Any:
+        return redirect_if_unverified(request, max_age) or view(request, *args, **kwargs)
+
+    return guarded
+
+
+def _guard_async(view: Callable[..., Any], max_age: float | None) -> Callable[..., Any]:
+    @wraps(view)
+    async def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        return await _respond(request, max_age, partial(view, request, *args, **kwargs))
+
+    return guarded
+
+
+async def _respond(
+    request: HttpRequest, max_age: float | None, view: Callable[[], Any]
+) -> HttpResponseBase:
+    # In a thread: it reads the session, the user and the proof from the database.
+    redirect = await sync_to_async(redirect_if_unverified)(request, max_age)
+    if redirect is not None:
+        return redirect
+    response = view()
+    # Another mixin of an async class may answer with a plain response.
+    return await response if isawaitable(response) else response  # type: ignore[no-any-return]
+
+
 class PhoneVerifiedRequiredMixin:
-    """``phone_verified_required`` for class-based views. Make it the first base class.
+    """``phone_verified_required`` for class-based views, also for those with async methods.
+
+    Make it the first base class.
 
     ``phone_max_age``: the greatest age of the proof in seconds; None for any age,
     as long as the number is still theirs.
@@ -61,9 +92,11 @@ class PhoneVerifiedRequiredMixin:
 
     phone_max_age: ClassVar[float | None] = None
 
-    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        redirect = redirect_if_unverified(request, self.phone_max_age)
-        return redirect or super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> Any:
+        view = partial(super().dispatch, request, *args, **kwargs)  # type: ignore[misc]
+        if getattr(self, "view_is_async", False):
+            return _respond(request, self.phone_max_age, view)
+        return redirect_if_unverified(request, self.phone_max_age) or view()
 
 
 def redirect_if_unverified(request: HttpRequest, max_age: float | None) -> HttpResponseBase | None:

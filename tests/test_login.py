@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth import authenticate, get_user_model
+from asgiref.sync import async_to_sync
+from django.contrib.auth import aauthenticate, aget_user, authenticate, get_user_model
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
-from django.test import RequestFactory
+from django.test import AsyncClient, RequestFactory
 
 from django_voicepassword import signals, verifications
 from django_voicepassword.accounts import login, users
@@ -82,6 +83,35 @@ def test_the_backend_needs_no_request_and_ignores_other_credentials(outbox: list
     assert backend.authenticate(None) is None
     assert backend.authenticate(None, username="someone", password="secret") is None
     assert backend.authenticate(None, verification="no id", voicepassword_code="1234") is None
+
+
+def test_in_an_event_loop_a_guess_is_counted_and_the_right_code_logs_in(
+    outbox: list[Sent],
+) -> None:
+    verification = verifications.start(PHONE)
+    code = outbox[-1].code
+
+    async def guess(code: str) -> Any:
+        return await aauthenticate(
+            None, verification=str(verification.id), voicepassword_code=code
+        )
+
+    assert async_to_sync(guess)(f"{(int(code) + 1) % 10000:04}") is None
+    verification.refresh_from_db()
+    assert (verification.attempts, verification.status) == (1, "pending")
+    user = async_to_sync(guess)(code)
+    verification.refresh_from_db()
+    assert (verification.user, verification.status) == (user, "approved")
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+def test_in_an_event_loop_the_user_of_a_session_is_found(is_active: bool) -> None:
+    user = User.objects.create(username="someone", is_active=is_active)
+    client = AsyncClient()
+    async_to_sync(client.aforce_login)(user, "django_voicepassword.backends.PhoneBackend")
+    request = RequestFactory().get("/")
+    request.session = async_to_sync(client.asession)()
+    assert async_to_sync(aget_user)(request).is_authenticated is is_active
 
 
 def test_a_code_in_the_signal_of_a_failed_login_is_masked(outbox: list[Sent]) -> None:

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
-from django.test import Client, override_settings
+from django.test import AsyncClient, Client, override_settings
 from django.urls import include, path
 from django.utils import timezone
 from django.views import View
@@ -49,6 +50,18 @@ class Transfer(PhoneVerifiedRequiredMixin, View):
         return HttpResponse("transferred")
 
 
+@phone_verified_required(max_age=600)
+async def withdraw_async(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("withdrawn")
+
+
+class AsyncTransfer(PhoneVerifiedRequiredMixin, View):
+    phone_max_age = 600
+
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse("transferred")
+
+
 class ProtectedAPIView(APIView):
     authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes = [IsPhoneVerified.within(600)]
@@ -61,6 +74,8 @@ urlpatterns = [
     path("withdraw/", withdraw),
     path("profile/", profile),
     path("transfer/", Transfer.as_view()),
+    path("async/withdraw/", withdraw_async),
+    path("async/transfer/", AsyncTransfer.as_view()),
     path("program/", ProtectedAPIView.as_view()),
     path("", include("tests.urls")),
 ]
@@ -86,7 +101,9 @@ def logged_in(page_client: PageClient, user: Any) -> PageClient:
     return page_client
 
 
-@pytest.mark.parametrize("address", ["/withdraw/", "/transfer/"])
+@pytest.mark.parametrize(
+    "address", ["/withdraw/", "/transfer/", "/async/withdraw/", "/async/transfer/"]
+)
 def test_after_the_confirmation_the_step_continues(logged_in: PageClient, address: str) -> None:
     page = logged_in.open(f"{address}?sum=5")
     assert logged_in.path.startswith("/auth/confirm/")
@@ -102,6 +119,19 @@ def test_after_the_confirmation_the_step_continues(logged_in: PageClient, addres
     with freeze_time(timezone.now() + timedelta(seconds=601)):
         logged_in.open(address)
         assert logged_in.path.startswith("/auth/confirm/")
+
+
+@pytest.mark.parametrize("address", ["/async/withdraw/", "/async/transfer/"])
+def test_a_view_is_protected_in_an_event_loop_as_well(logged_in: PageClient, address: str) -> None:
+    client = AsyncClient()
+    get = async_to_sync(client.get)
+    assert get(address).headers["Location"].startswith("/auth/login/")
+    client.cookies = logged_in.client.cookies
+    assert get(address).headers["Location"].startswith("/auth/confirm/")
+    logged_in.open("/auth/confirm/")
+    logged_in.press("Call me")
+    logged_in.press("Confirm", code=outbox[-1].code)
+    assert get(address).content in (b"withdrawn", b"transferred")
 
 
 def test_a_login_by_phone_counts_as_a_proof(page_client: PageClient) -> None:
