@@ -14,11 +14,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
-from django_voicepassword.history import filters
+from django_voicepassword.history import Reader, filters
 from django_voicepassword.models import CallRequest, Verification
 from tests.api.staff import NOON, make
 
 pytestmark = pytest.mark.django_db
+COMMAND = Reader(None, "a command")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_filters_alone_and_combined_find_their_calls(query: dict[str, str], expe
     }
     for number, (name, values) in enumerate(rows.items(), start=1):
         make(f"7999000000{number}", provider_id=name, **values)
-    calls = filters.apply_filters(CallRequest.objects.all(), query)
+    calls = filters.apply_filters(CallRequest.objects.all(), query, COMMAND)
     assert "".join(sorted(calls.values_list("provider_id", flat=True))) == expected
 
 
@@ -77,11 +78,11 @@ def test_filters_alone_and_combined_find_their_calls(query: dict[str, str], expe
 )
 def test_an_invalid_filter_value_is_reported_with_its_name(name: str, value: str) -> None:
     with pytest.raises(filters.InvalidFilter) as caught:
-        filters.apply_filters(CallRequest.objects.all(), {name: value})
+        filters.apply_filters(CallRequest.objects.all(), {name: value}, COMMAND)
     assert caught.value.name == name
     assert str(caught.value)
     with translation.override("ru"), pytest.raises(filters.InvalidFilter):
-        filters.apply_filters(CallRequest.objects.all(), {name: value})
+        filters.apply_filters(CallRequest.objects.all(), {name: value}, COMMAND)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Moscow", "America/New_York", "Asia/Kathmandu"])
@@ -102,6 +103,7 @@ def test_days_begin_at_midnight_in_the_readers_time_zone(zone: str) -> None:
             calls = filters.apply_filters(
                 CallRequest.objects.all(),
                 {name.rstrip("_"): value for name, value in query.items()},
+                COMMAND,
             )
             return list(calls.order_by("created_at").values_list("provider_id", flat=True))
 
@@ -116,11 +118,14 @@ def test_a_midnight_skipped_by_daylight_saving_time_is_handled() -> None:
     with timezone.override("America/Sao_Paulo"):
         assert (
             filters.apply_filters(
-                CallRequest.objects.all(), {"from": "2018-11-04", "to": "2018-11-04"}
+                CallRequest.objects.all(), {"from": "2018-11-04", "to": "2018-11-04"}, COMMAND
             ).count()
             == 1
         )
-        assert filters.apply_filters(CallRequest.objects.all(), {"to": "2018-11-03"}).count() == 0
+        assert (
+            filters.apply_filters(CallRequest.objects.all(), {"to": "2018-11-03"}, COMMAND).count()
+            == 0
+        )
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -230,7 +235,9 @@ def test_no_query_scans_the_whole_table(large_history: Any, query: dict[str, str
     """Checks every statement of a page, also those that look up keys first."""
     with CaptureQueriesContext(connection) as captured:
         list(
-            filters.apply_filters(CallRequest.objects.all(), query).order_by(*filters.order())[:51]
+            filters.apply_filters(CallRequest.objects.all(), query, COMMAND).order_by(
+                *filters.order()
+            )[:51]
         )
     statements = [
         statement["sql"]
@@ -255,7 +262,7 @@ def test_a_filter_for_rare_calls_uses_its_partial_index(query: dict[str, str]) -
     if connection.vendor != "sqlite":
         pytest.skip("PostgreSQL has its own test; MariaDB has no partial indexes")
     plan = (
-        filters.apply_filters(CallRequest.objects.all(), query)
+        filters.apply_filters(CallRequest.objects.all(), query, COMMAND)
         .order_by(*filters.order())[:51]
         .explain()
     )

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import Model
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_voicepassword import phones
+from django_voicepassword.admin.lookups import AllowedLookups
+from django_voicepassword.exceptions import RateLimited
+from django_voicepassword.history import Reader
 from django_voicepassword.models import (
     CallRequest,
     CallStatus,
@@ -25,6 +31,7 @@ from django_voicepassword.models import (
 )
 from django_voicepassword.security import audit
 from django_voicepassword.security.sensitive import sensitive
+from django_voicepassword.verifications.messages import error_text
 
 PhoneRow = CallRequest | Verification | VerifiedPhone
 
@@ -58,10 +65,42 @@ def badge(value: str, label: str) -> str:
     )
 
 
-class HistoryAdmin(admin.ModelAdmin):
+class TooManySearches(PermissionDenied):
+    """A user has searched for too many whole numbers.
+
+    The pages of this app answer it with status 429. Django's own view for autocomplete fields
+    answers 403, as for any PermissionDenied.
+    """
+
+    def __init__(self, error: RateLimited) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def refuse_search(
+    model_admin: admin.ModelAdmin, request: HttpRequest, refusal: TooManySearches
+) -> HttpResponse:
+    """Answer 429, with a page that says when the next search may follow."""
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Too many searches"),
+        "opts": model_admin.opts,
+        "text": error_text(refusal.error),
+    }
+    return TemplateResponse(
+        request,
+        "admin/django_voicepassword/too_many_searches.html",
+        context,
+        status=refusal.error.status_code,
+        headers={"Retry-After": str(refusal.error.retry_after)},
+    )
+
+
+class HistoryAdmin(AllowedLookups):
     """Read-only rows."""
 
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
 
     class Media:
@@ -96,8 +135,21 @@ class PhoneAdmin(HistoryAdmin):
     the name without a link.
     """
 
+    #: Searches the rows: one of ``history``.
+    search: Callable[[Any, str, Reader], QuerySet[Any]]
+
     def shows_whole_phones(self, request: HttpRequest) -> bool:
         return request.user.has_perm("django_voicepassword.view_full_phone")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search for the list, the export and autocomplete fields. Raises TooManySearches."""
+        reader = Reader(request.user, f"list of {self.opts.model_name}")
+        try:
+            return type(self).search(queryset, search_term, reader), False
+        except RateLimited as error:
+            raise TooManySearches(error) from None
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return self._substitute(super().get_list_display(request), request)
@@ -118,7 +170,10 @@ class PhoneAdmin(HistoryAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
+        try:
+            response = super().changelist_view(request, extra_context)
+        except TooManySearches as error:
+            return refuse_search(self, request, error)
         context = getattr(response, "context_data", None) or {}
         if "cl" in context and self.shows_whole_phones(request):
             audit.whole_numbers_seen(

@@ -10,6 +10,7 @@ from django.contrib.admin.utils import quote
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -18,13 +19,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from django_voicepassword import history
 from django_voicepassword.admin import changelist
 from django_voicepassword.admin.actions import SupportMixin, available_actions, limit_usage
 from django_voicepassword.admin.advice import advise
 from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
 from django_voicepassword.admin.exporting import ExportMixin
 from django_voicepassword.admin.timeline import events
-from django_voicepassword.history import search
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security.sensitive import sensitive
 
@@ -45,9 +46,8 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
         "cost",
         "user_link",
     )
-    # Any other order would read the whole history, and so would counting facets.
+    # Any other order would read the whole history.
     sortable_by = ("created_short",)
-    show_facets = admin.ShowFacets.NEVER
     list_filter = (
         changelist.StateFilter,
         changelist.ChannelFilter,
@@ -57,6 +57,7 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     )
     # Django shows the search box only with search_fields; get_search_results does the search.
     search_fields = ("phone",)
+    search = staticmethod(history.search_calls)
     search_help_text = gettext_lazy(
         "The last digits of a number, a whole number, an id of the provider's, a user's name"
     )
@@ -117,22 +118,18 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[changelist.CallList]:
         return changelist.CallList
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[CallRequest], search_term: str
-    ) -> tuple[QuerySet[CallRequest], bool]:
-        return search.search_calls(queryset, search_term), False
-
     @method_decorator(sensitive)
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         may_see_dashboard = request.user.has_perm("django_voicepassword.view_dailystatistics")
-        context = {
-            "limit_usage": limit_usage(request.GET.get("q", ""), request),
-            "may_see_dashboard": may_see_dashboard,
-            **(extra_context or {}),
-        }
-        return super().changelist_view(request, context)
+        context = {"may_see_dashboard": may_see_dashboard, **(extra_context or {})}
+        response = super().changelist_view(request, context)
+        if isinstance(response, TemplateResponse) and response.status_code == 200:
+            # Only now: a search that is refused must not tell what is used of the number's limits.
+            used = limit_usage(request.GET.get("q", ""), request)
+            response.context_data = {**(response.context_data or {}), "limit_usage": used}
+        return response
 
     @method_decorator(sensitive)
     def change_view(

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from django_voicepassword.admin.advice import ERRORS
 from django_voicepassword.admin.period_bar import PeriodBar
-from django_voicepassword.history import filters, period
+from django_voicepassword.history import Reader, filters, period
 from django_voicepassword.models import CallRequest
 
 #: The paginator counts and shows no more rows than these; choose a narrower period to see older
@@ -42,6 +42,10 @@ class BoundedPaginator(Paginator):
         return self.object_list[:COUNT_AT_MOST].count()
 
 
+def _reader(request: HttpRequest) -> Reader:
+    return Reader(request.user, "list of callrequest")
+
+
 class HistoryFilter(admin.SimpleListFilter):
     """A filter of ``history.apply_filters`` with a fixed list of values."""
 
@@ -49,7 +53,9 @@ class HistoryFilter(admin.SimpleListFilter):
         self, request: HttpRequest, queryset: QuerySet[CallRequest]
     ) -> QuerySet[CallRequest]:
         try:
-            return filters.apply_filters(queryset, {str(self.parameter_name): self.value()})
+            return filters.apply_filters(
+                queryset, {str(self.parameter_name): self.value()}, _reader(request)
+            )
         except filters.InvalidFilter as error:
             raise IncorrectLookupParameters from error
 
@@ -110,7 +116,7 @@ class CallList(ChangeList):
         calls: QuerySet[CallRequest] = super().get_queryset(request, exclude_parameters)
         days = {name: request.GET.get(name) for name in period.PARAMETERS}
         try:
-            calls = filters.apply_filters(calls, days)
+            calls = filters.apply_filters(calls, days, _reader(request))
             return filters.of_same_number(calls, request.GET.get(NUMBER_OF, ""))
         except filters.InvalidFilter as error:
             raise IncorrectLookupParameters from error

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from asgiref.sync import sync_to_async
 from django import forms
-from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ALL_VAR, ORDER_VAR, SEARCH_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
@@ -33,6 +32,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from django_voicepassword.admin.base import TooManySearches, refuse_search
+from django_voicepassword.admin.lookups import AllowedLookups
 from django_voicepassword.history import export
 from django_voicepassword.security import audit
 
@@ -74,7 +75,7 @@ class ExportForm(forms.Form):
             del self.fields["whole_phones"]
 
 
-class ExportMixin(admin.ModelAdmin):
+class ExportMixin(AllowedLookups):
     """Adds ``export/`` to the admin of calls.
 
     With the query string of the list it exports the calls that the list shows.
@@ -93,6 +94,8 @@ class ExportMixin(admin.ModelAdmin):
             changelist = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"{self._list_address()}?e=1")
+        except TooManySearches as refusal:
+            return refuse_search(self, request, refusal)
         may_see_phones = request.user.has_perm(f"{self.opts.app_label}.view_full_phone")
         form = ExportForm(request.POST if request.method == "POST" else None, may_see_phones)
         if form.is_valid():

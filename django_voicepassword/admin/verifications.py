@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
+from django_voicepassword import history
 from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
 from django_voicepassword.admin.changelist import BoundedPaginator
-from django_voicepassword.history import search
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 
 
@@ -50,6 +50,7 @@ class VerificationAdmin(PhoneAdmin):
     sortable_by = ("created_at",)
     list_filter = ("status",)
     search_fields = ("phone",)
+    search = staticmethod(history.search_verifications)
     search_help_text = gettext_lazy("The last digits of a number, a whole number, or a user's name")
     list_select_related = ("user",)
     paginator = BoundedPaginator
@@ -68,11 +69,6 @@ class VerificationAdmin(PhoneAdmin):
     readonly_fields = ("phone_masked", "status_badge", "user_link")
     inlines = (CallInline,)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Verification], search_term: str
-    ) -> tuple[QuerySet[Verification], bool]:
-        return search.search_verifications(queryset, search_term), False
-
     @admin.display(description=gettext_lazy("status"))
     def status_badge(self, verification: Verification) -> str:
         return badge(verification.status, verification.get_status_display())
@@ -83,13 +79,9 @@ class VerifiedPhoneAdmin(PhoneAdmin):
     list_display = ("verified_at", "phone_masked", "user_link")
     sortable_by = ("verified_at",)
     search_fields = ("phone",)
-    search_help_text = gettext_lazy("A whole number, the beginning of one, or a user's name")
+    search = staticmethod(history.search_phones)
+    search_help_text = gettext_lazy("The last digits of a number, a whole number, or a user's name")
     list_select_related = ("user",)
     paginator = BoundedPaginator
     fields = ("phone_masked", "user_link", "verified_at")
     readonly_fields = ("phone_masked", "user_link")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[VerifiedPhone], search_term: str
-    ) -> tuple[QuerySet[VerifiedPhone], bool]:
-        return search.search_phones(queryset, search_term), False

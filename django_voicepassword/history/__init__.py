@@ -7,12 +7,14 @@ from django_voicepassword.history.filters import (
     apply_filters,
     order,
 )
+from django_voicepassword.history.reader import Reader
 from django_voicepassword.history.retention import purge
 from django_voicepassword.history.search import search_calls, search_phones, search_verifications
 
 __all__ = [
     "FILTERS",
     "InvalidFilter",
+    "Reader",
     "after_cursor",
     "apply_filters",
     "order",

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from django_voicepassword.history import period
+from django_voicepassword.history.reader import Reader
 from django_voicepassword.history.search import clean, search_calls
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider.dates import for_field
@@ -26,6 +27,8 @@ Filter = Callable[[QuerySet[CallRequest], str], QuerySet[CallRequest]]
 
 #: The value of ``error`` and ``differs`` that finds any error or difference.
 ANY = "any"
+#: The name of the filter that is a search.
+SEARCH = "q"
 
 
 class InvalidFilter(ValueError):
@@ -40,7 +43,7 @@ class InvalidFilter(ValueError):
 
 
 def apply_filters(
-    calls: QuerySet[CallRequest], values: Mapping[str, str | None]
+    calls: QuerySet[CallRequest], values: Mapping[str, str | None], reader: Reader
 ) -> QuerySet[CallRequest]:
     """Return the calls that match all filters. Empty values and unknown names are ignored.
 
@@ -50,13 +53,14 @@ def apply_filters(
     - ``from``, ``to``: ISO dates in the active time zone, both included.
     - ``q``: see ``search_calls``.
 
-    Raises InvalidFilter.
+    Raises InvalidFilter, and RateLimited as ``search_calls`` does.
     """
     for name, apply in _FILTERS.items():
         value = (values.get(name) or "").strip()
         if value:
             calls = apply(calls, value)
-    return calls
+    text = (values.get(SEARCH) or "").strip()
+    return search_calls(calls, text, reader) if text else calls
 
 
 def of_same_number(calls: QuerySet[CallRequest], call_id: str) -> QuerySet[CallRequest]:
@@ -164,7 +168,6 @@ _FILTERS: dict[str, Filter] = {
     "differs": _with_difference,
     "from": _since,
     "to": _until,
-    "q": search_calls,
 }
 #: The names of all filters.
-FILTERS = tuple(_FILTERS)
+FILTERS = (*_FILTERS, SEARCH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -10,7 +11,9 @@ from django.db.models import Model, Q, QuerySet
 
 from django_voicepassword import phones
 from django_voicepassword.exceptions import InvalidPhone
+from django_voicepassword.history.reader import Reader
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
+from django_voicepassword.security import masking
 
 Row = TypeVar("Row", bound=Model)
 
@@ -22,26 +25,30 @@ _WHOLE, _ENDING = 10, 2
 #: Characters that people write between the digits of a number. An exported file has an apostrophe
 #: before the plus.
 _SEPARATORS = str.maketrans("", "", "+ ()-.'\u00a0\u2011\u2013")
-#: The longest phone number, and the length of the field ``phone_ending``.
-_LONGEST_PHONE, _LONGEST_ENDING = 15, 4
+#: The length of the field ``phone_ending``: the longest ending that anybody may search for.
+_LONGEST_ENDING = 4
 
 
-def search_calls(calls: QuerySet[CallRequest], text: str) -> QuerySet[CallRequest]:
+def search_calls(calls: QuerySet[CallRequest], text: str, reader: Reader) -> QuerySet[CallRequest]:
     """Return the calls that ``text`` finds.
 
-    It finds the last digits of a number (two or more), a whole number in any spelling, the
-    provider's id, the id of a verification, or the beginning of a user's name.
+    It finds the last digits of a number (two to four; more for a reader who sees whole numbers), a
+    whole number in any spelling, the provider's id, the id of a verification, or the beginning of a
+    user's name.
+
+    Raises RateLimited: see ``Reader.note_search``.
     """
     typed, text = text, clean(text)
-    digits = _digits(text)
     if not text:
         return _without_text(calls, typed)
-    if digits.isascii() and digits.isdigit():
-        return calls.filter(_by_digits(digits) | Q(provider_id=text))
+    if (number := _whole_number(text, reader)) is not None:
+        return calls.filter(Q(phone=number) | Q(provider_id=text))
+    if _is_digits(digits := _digits(text)):
+        return calls.filter(_by_ending(digits, reader) | Q(provider_id=text))
     if (key := _uuid(text)) is not None:
         return calls.filter(verification_id=key)
     of_users = (
-        CallRequest.objects.filter(verification__user_id__in=_users(text))
+        CallRequest.objects.filter(verification__user_id__in=_users(text, reader))
         .order_by("-id")
         .values_list("pk", flat=True)
     )
@@ -52,7 +59,7 @@ def search_calls(calls: QuerySet[CallRequest], text: str) -> QuerySet[CallReques
 
 
 def search_verifications(
-    verifications: QuerySet[Verification], text: str
+    verifications: QuerySet[Verification], text: str, reader: Reader
 ) -> QuerySet[Verification]:
     """Return the verifications that ``text`` finds, as in ``search_calls``.
 
@@ -60,44 +67,46 @@ def search_verifications(
     name.
     """
     typed, text = text, clean(text)
-    digits = _digits(text)
     if not text:
         return _without_text(verifications, typed)
-    if digits.isascii() and digits.isdigit():
-        if len(digits) >= _WHOLE:
-            return verifications.filter(phone=_whole(digits))
-        calls = CallRequest.objects.filter(_by_digits(digits), verification__isnull=False).order_by(
-            "-created_at"
-        )
+    if (number := _whole_number(text, reader)) is not None:
+        return verifications.filter(phone=number)
+    if _is_digits(digits := _digits(text)):
+        calls = CallRequest.objects.filter(
+            _by_ending(digits, reader), verification__isnull=False
+        ).order_by("-created_at")
         return verifications.filter(
             pk__in=set(calls.values_list("verification_id", flat=True)[:MOST])
         )
     if (key := _uuid(text)) is not None:
         return verifications.filter(pk=key)
-    return verifications.filter(user_id__in=_users(text))
+    return verifications.filter(user_id__in=_users(text, reader))
 
 
-def search_phones(verified: QuerySet[VerifiedPhone], text: str) -> QuerySet[VerifiedPhone]:
-    """Return the verified phones that ``text`` finds.
+def search_phones(
+    verified: QuerySet[VerifiedPhone], text: str, reader: Reader
+) -> QuerySet[VerifiedPhone]:
+    """Return the verified phones that ``text`` finds, as in ``search_calls``.
 
-    It finds a whole number, the beginning of one, or the beginning of a user's name.
+    It finds a whole number, its last digits, or the beginning of a user's name.
     """
     typed, text = text, clean(text)
-    digits = _digits(text)
     if not text:
         return _without_text(verified, typed)
-    if digits.isascii() and digits.isdigit():
-        if len(digits) >= _WHOLE:
-            return verified.filter(phone=_whole(digits))
-        last = _last_with_prefix(digits, _LONGEST_PHONE)
-        return verified.filter(phone__gte=digits, phone__lte=last)
-    return verified.filter(user_id__in=_users(text))
+    if (number := _whole_number(text, reader)) is not None:
+        return verified.filter(phone=number)
+    if _is_digits(digits := _digits(text)):
+        return verified.filter(_by_ending(digits, reader))
+    return verified.filter(user_id__in=_users(text, reader))
 
 
 def whole_number(text: str) -> str | None:
     """Return the canonical form of the number ``text``; None where it is not a whole number."""
+    text = clean(text)
+    if not _is_digits(_digits(text)):
+        return None
     try:
-        return phones.normalize(clean(text))
+        return phones.normalize(text)
     except InvalidPhone:
         return None
 
@@ -120,11 +129,31 @@ def _digits(text: str) -> str:
     return text.rpartition("*")[2].translate(_SEPARATORS)
 
 
-def _by_digits(digits: str) -> Q:
-    """Return the condition for calls to a whole number, or to numbers with this ending."""
-    if len(digits) >= _WHOLE:
-        return Q(phone=_whole(digits))
-    if len(digits) < _ENDING:
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _whole_number(text: str, reader: Reader) -> str | None:
+    """Return the number that ``text`` is, and note the search; None where it is no whole number.
+
+    An invalid number of ten digits or more is returned as it is: it may be imported. Raises
+    RateLimited.
+    """
+    digits, number = _digits(text), whole_number(text)
+    if number is None and _is_digits(digits) and len(digits) >= _WHOLE:
+        number = digits
+    if number is not None:
+        reader.note_search()
+    return number
+
+
+def _by_ending(digits: str, reader: Reader) -> Q:
+    """Return the condition for numbers with this ending.
+
+    With endings of any length, a reader could learn a whole number digit by digit.
+    """
+    longest = _WHOLE if reader.sees_whole_numbers else _LONGEST_ENDING
+    if not _ENDING <= len(digits) <= longest:
         return Q(pk__in=[])
     ending = digits[::-1][:_LONGEST_ENDING]
     if len(digits) < _LONGEST_ENDING:
@@ -133,11 +162,6 @@ def _by_digits(digits: str) -> Q:
     same_ending = Q(phone_ending=ending)
     # The index narrows the search to four digits; the other ones are compared row by row.
     return same_ending & Q(phone__endswith=digits) if len(digits) > _LONGEST_ENDING else same_ending
-
-
-def _whole(digits: str) -> str:
-    """Return the canonical form of a number; an invalid one as it is, for it may be imported."""
-    return whole_number(digits) or digits
 
 
 def _last_with_prefix(digits: str, longest: int) -> str:
@@ -161,9 +185,30 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _users(name: str) -> list[Any]:
-    """Return the keys of at most 100 users whose name is or begins with ``name``."""
+def _users(name: str, reader: Reader) -> list[Any]:
+    """Return the keys of at most 100 users whose name is or begins with ``name``.
+
+    In some projects the name is a phone number, or contains one. A reader who sees it masked finds
+    such a user by the whole name or by what comes before the number. Raises RateLimited.
+    """
+    if masking.has_number(name):
+        reader.note_search()
     model = get_user_model()
     field = model.USERNAME_FIELD
     users = model._default_manager.filter(Q(**{field: name}) | Q(**{f"{field}__startswith": name}))
-    return list(users.order_by().values_list("pk", flat=True)[:100])
+    found = list(users.order_by().values_list("pk", field)[:100])
+    if reader.sees_whole_numbers:
+        return [key for key, _ in found]
+    return [
+        key
+        for key, full_name in found
+        if len(full_name) == len(name) or len(name) <= _shown_beginning(full_name)
+    ]
+
+
+def _shown_beginning(name: str) -> int:
+    """Return how many characters of ``name`` come before the first one that is masked."""
+    masked = masking.mask_text(name, length=len(name))
+    return sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name, masked, strict=False))
+    )

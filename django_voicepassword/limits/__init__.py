@@ -29,6 +29,7 @@ from django_voicepassword.limits.reservations import (
     unblock,
     usage,
 )
+from django_voicepassword.limits.staff import count_search
 from django_voicepassword.limits.subjects import send_subjects
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "adjust_budget",
     "clear_alarm",
     "count_from_now",
+    "count_search",
     "expected_price",
     "is_raised",
     "lock",

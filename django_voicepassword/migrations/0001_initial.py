@@ -253,6 +253,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('phone', models.CharField(max_length=15, verbose_name='phone')),
+                ('phone_ending', models.GeneratedField(db_persist=True, expression=django.db.models.functions.text.Concat(django.db.models.functions.text.Right('phone', 1), django.db.models.functions.text.Left(django.db.models.functions.text.Right('phone', 2), 1), django.db.models.functions.text.Left(django.db.models.functions.text.Right('phone', 3), 1), django.db.models.functions.text.Left(django.db.models.functions.text.Right('phone', 4), 1)), output_field=models.CharField(max_length=4))),
                 ('verified_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='verified')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='verified_phones', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
@@ -362,6 +363,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='verifiedphone',
             index=models.Index(fields=['verified_at'], name='voicepassword_vp_verified'),
+        ),
+        migrations.AddIndex(
+            model_name='verifiedphone',
+            index=models.Index(fields=['phone_ending'], name='voicepassword_vp_ending'),
         ),
         migrations.AddConstraint(
             model_name='verifiedphone',

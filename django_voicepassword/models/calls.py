@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Concat, Left, Right
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_voicepassword.models.phone_ending import ending_field
 from django_voicepassword.models.verifications import Verification
 from django_voicepassword.security import masking
 
@@ -96,18 +96,7 @@ class CallRequest(models.Model):
         related_name="calls",
     )
     phone = models.CharField(_("phone"), max_length=15)
-    #: The last four digits in reverse order. People remember the end of a number; reversed, it is a
-    #: prefix, which an index can search for.
-    phone_ending = models.GeneratedField(
-        expression=Concat(
-            Right("phone", 1),
-            Left(Right("phone", 2), 1),
-            Left(Right("phone", 3), 1),
-            Left(Right("phone", 4), 1),
-        ),
-        output_field=models.CharField(max_length=4),
-        db_persist=True,
-    )
+    phone_ending = ending_field()
     channel = models.CharField(_("channel"), max_length=9, choices=Channel.choices)
     state = models.CharField(_("state"), max_length=13, choices=State.choices, default=State.QUEUED)
     #: The provider's id. It is not unique: a call and its SMS may share one.

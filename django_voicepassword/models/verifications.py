@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.conf import settings
 from django_voicepassword.models.moments import after, before
+from django_voicepassword.models.phone_ending import ending_field
 from django_voicepassword.security import masking
 
 
@@ -236,6 +237,7 @@ class VerifiedPhone(models.Model):
         related_name="verified_phones",
     )
     phone = models.CharField(_("phone"), max_length=15)
+    phone_ending = ending_field()
     verified_at = models.DateTimeField(_("verified"), default=timezone.now)
 
     class Meta:
@@ -249,7 +251,10 @@ class VerifiedPhone(models.Model):
                 condition=~Q(phone=""), name="voicepassword_verifiedphone_not_empty"
             ),
         ]
-        indexes = [models.Index(fields=["verified_at"], name="voicepassword_vp_verified")]
+        indexes = [
+            models.Index(fields=["verified_at"], name="voicepassword_vp_verified"),
+            models.Index(fields=["phone_ending"], name="voicepassword_vp_ending"),
+        ]
 
     def __str__(self) -> str:
         return masking.mask(self.phone)

@@ -1,6 +1,7 @@
-"""Records who saw whole phone numbers, in the log ``django_voicepassword.audit``.
+"""Records who saw whole phone numbers, or searched for one, in the log
+``django_voicepassword.audit``.
 
-Each look is one line, which never contains the numbers.
+Each look and each search is one line, which never contains the numbers.
 """
 
 from __future__ import annotations
@@ -25,3 +26,17 @@ def whole_numbers_seen(
     management command.
     """
     logger.info("user %s saw %s whole numbers: %s", getattr(user, "pk", None), rows, where)
+
+
+def whole_number_searched(
+    user: AbstractBaseUser | AnonymousUser | None, where: str, refused: bool = False
+) -> None:
+    """Record that ``user`` searched for a whole number at ``where``.
+
+    ``refused`` says that the user has made too many such searches and got no answer. ``where`` and
+    ``user`` are as in ``whole_numbers_seen``.
+    """
+    outcome = ", refused: too many searches" if refused else ""
+    logger.info(
+        "user %s searched for a whole number: %s%s", getattr(user, "pk", None), where, outcome
+    )

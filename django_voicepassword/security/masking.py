@@ -68,6 +68,11 @@ def _country_code(digits: str) -> str:
     return str(number.country_code) if phonenumbers.is_valid_number(number) else ""
 
 
+def has_number(text: str) -> bool:
+    """Whether ``text`` has digits that may be a phone number, which ``mask_text`` would hide."""
+    return _NUMBER.search(text) is not None
+
+
 def clean_text(text: str) -> str:
     """Make one line of text without control characters and lone surrogates, for any database."""
     if text.isprintable():

@@ -31,7 +31,10 @@ ERRORS: dict[int, dict[str, str]] = {
     406: {
         "not_acceptable": "The header Accept does not include application/json, the only format."
     },
-    429: {"rate_limited": "A throttle of the project; retry_after says when to try again."},
+    429: {
+        "rate_limited": "A throttle of the project, or too many searches for whole numbers (limit "
+        "searches); retry_after says when to try again."
+    },
 }
 _RETRY_AFTER = OpenApiParameter(
     "Retry-After",
@@ -97,8 +100,8 @@ _FILTERS = (
     _query("to", "The last day, included.", type=OpenApiTypes.DATE),
     _query(
         "q",
-        "The last digits of a number, a whole number, the provider's id of a call, the id of a "
-        "verification, or the name of a user.",
+        "The last two to four digits of a number (more with view_full_phone), a whole number, the "
+        "provider's id of a call, the id of a verification, or the name of a user.",
     ),
 )
 _PAGES = (

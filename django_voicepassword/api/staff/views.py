@@ -24,7 +24,7 @@ from django_voicepassword.api.error_body import exception_handler
 from django_voicepassword.api.staff import serializers
 from django_voicepassword.api.staff.figures import figures_of
 from django_voicepassword.api.staff.pagination import CallPagination
-from django_voicepassword.history import filters, period
+from django_voicepassword.history import Reader, filters, period
 from django_voicepassword.models import BalanceReading, CallRequest
 from django_voicepassword.security import audit
 from django_voicepassword.security.sensitive import sensitive
@@ -93,7 +93,7 @@ class CallsView(StaffAPIView):
     def get(self, request: Request, **kwargs: Any) -> Response:
         query = self.read_query(request)
         try:
-            calls = filters.apply_filters(_calls(), query)
+            calls = filters.apply_filters(_calls(), query, Reader(request.user, "api calls"))
         except filters.InvalidFilter as error:
             raise ValidationError({error.name: [str(error)]}) from None
         paginator = CallPagination()

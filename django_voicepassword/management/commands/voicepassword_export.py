@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_voicepassword.history import export, filters
+from django_voicepassword.history import Reader, export, filters
 from django_voicepassword.models import CallRequest
 from django_voicepassword.security import audit
 
@@ -49,7 +49,9 @@ class Command(BaseCommand):
         file_format = _format_of(path)
         try:
             calls = filters.apply_filters(
-                CallRequest.objects.all(), {name: options[name] for name in FILTERS}
+                CallRequest.objects.all(),
+                {name: options[name] for name in FILTERS},
+                Reader(None, "command voicepassword_export"),
             )
         except filters.InvalidFilter as error:
             raise CommandError(f"--{error.name}: {error}") from None

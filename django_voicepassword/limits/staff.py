@@ -1,0 +1,48 @@
+"""What the staff of a project may do how often: searches for whole numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.utils import timezone
+
+from django_voicepassword.exceptions import RateLimited
+from django_voicepassword.limits.counters import database, lock_rows, write_rows
+from django_voicepassword.limits.rates import (
+    add_event,
+    live_events,
+    parse_rate,
+    seconds_to_wait,
+    to_milliseconds,
+)
+from django_voicepassword.transactions import atomic_with_retry
+
+#: Searches for a whole number that each of the staff may make. Whoever knows the last four digits
+#: of a Russian number needs thousands of searches to find the others.
+SEARCHES = "100/h"
+
+
+def count_search(user_key: object, now: datetime | None = None) -> None:
+    """Count a search for a whole number by the user with this primary key. Raises RateLimited."""
+    wait = _count_one(f"searches:{user_key}", SEARCHES, now or timezone.now())
+    if wait:
+        raise RateLimited("searches", wait)
+
+
+def _count_one(key: str, rate_text: str, now: datetime) -> int:
+    """Count one event of ``key``; where it does not fit, count nothing.
+
+    Return the seconds to wait, which are 0 where the event was counted.
+    """
+
+    def count() -> int:
+        events, _amount = lock_rows([key], now)[key]
+        rate, moment = parse_rate(rate_text), to_milliseconds(now)
+        live = live_events(events.get(rate_text, []), rate, moment)
+        wait = seconds_to_wait(live, rate, moment)
+        if not wait:
+            write_rows([(key, {rate_text: add_event(live, rate, moment)}, Decimal(0))], now)
+        return wait
+
+    return atomic_with_retry(count, database())
