@@ -211,7 +211,10 @@ class VerificationClosed(VerificationError):
 
 
 class InvalidProof(VerificationError):
-    """The proof was not made by this site, was changed, or its verification is deleted."""
+    """The proof was not made by this site, was changed, or was used before.
+
+    Or its verification is deleted, has a masked number, or was started for another purpose.
+    """
 
     code = "invalid_proof"
 

@@ -32,9 +32,10 @@ from django_voicepassword.exceptions import (
     VerificationExpired,
     WrongCode,
 )
+from django_voicepassword.history import retention
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 from django_voicepassword.testing import Sent
-from django_voicepassword.verifications import channels
+from django_voicepassword.verifications import Proof, channels
 from django_voicepassword.verifications.description import describe
 from tests.concurrency import run_at_once
 
@@ -782,6 +783,42 @@ def test_a_proof_needs_an_approved_verification_that_still_exists(outbox: list[S
     verification.delete()
     with pytest.raises(InvalidProof, match="gone"):
         verifications.read_proof(proof)
+
+
+def proof_of(code: str, verification: Verification) -> str:
+    return verifications.make_proof(verifications.check(verification.id, code))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_proof_that_is_valid_once_is_redeemed_by_the_first(outbox: list[Sent]) -> None:
+    verification = verifications.start(PHONE, purpose="order")
+    proof = proof_of(outbox[0].code, verification)
+    with pytest.raises(InvalidProof, match="another purpose"):
+        verifications.read_proof(proof, purpose="newsletter", once=True)
+    with pytest.raises(VerificationExpired):
+        verifications.read_proof(proof, max_age=-1, purpose="order", once=True)
+    assert Verification.objects.get().redeemed_at is None
+    reading = [lambda: verifications.read_proof(proof, None, "order", once=True)] * 50
+    results = run_at_once(reading)
+    assert sum(isinstance(result, Proof) for result in results) == 1
+    refused = [str(result) for result in results if isinstance(result, InvalidProof)]
+    assert refused == ["the proof was used before"] * 49
+    assert verifications.read_proof(proof, purpose="order").verification == verification.id
+
+
+@pytest.mark.django_db
+def test_a_masked_number_is_not_proved(outbox: list[Sent], configure: Callable[..., None]) -> None:
+    configure(RETENTION="mask", RETENTION_DAYS=1)
+    verification = verifications.start(PHONE)
+    proof = proof_of(outbox[0].code, verification)
+    retention.purge(datetime.now(timezone.utc) + timedelta(days=2))
+    verification = verifications.get(verification.id)
+    assert verification.phone == "7999000****"
+    for once in (False, True):
+        with pytest.raises(InvalidProof, match="gone"):
+            verifications.read_proof(proof, once=once)
+    with pytest.raises(InvalidProof):
+        verifications.make_proof(verification)
 
 
 def call(channel: str, provider_id: str = "") -> CallRequest:

@@ -13,13 +13,16 @@ from django.utils import timezone
 
 from django_voicepassword import verifications
 from django_voicepassword.accounts import users
-from django_voicepassword.exceptions import Refused, VerificationError
+from django_voicepassword.exceptions import InvalidProof, Refused, VerificationExpired
 from django_voicepassword.models import Verification
 from django_voicepassword.models.moments import before
 from django_voicepassword.security.sensitive import sensitive
 
 #: The purpose of the verifications that the page ``confirm/`` starts.
 PURPOSE = "confirm"
+#: What a verification must have been started for to count as a confirmation: a code that somebody
+#: typed to subscribe to a newsletter does not confirm a payment.
+CONFIRMING = (PURPOSE, "login")
 SESSION_KEY = "voicepassword_confirmed"
 #: The header in which a program without a session sends the proof that ``check/`` answered.
 PROOF_HEADER = "X-VoicePassword-Proof"
@@ -50,7 +53,8 @@ def remember(request: HttpRequest, verification: Verification) -> None:
 def is_confirmed(request: HttpRequest, max_age: float | None = None) -> bool:
     """Did the logged-in user confirm their number within ``max_age`` seconds?
 
-    The session says so, or the proof in the header X-VoicePassword-Proof. Without ``max_age`` the
+    The session says so, or the proof in the header X-VoicePassword-Proof; the proof must be of a
+    login, or of a verification with the purpose ``confirm``. Without ``max_age`` the
     age does not matter, but the user must still hold the proved number now.
     """
     user: Any = getattr(request, "user", None)
@@ -72,6 +76,8 @@ def _by_session(request: HttpRequest, user: Any, max_age: float) -> bool:
         return False
     if verification.user_id != user.pk or verification.approved_at is None:
         return False
+    if verification.purpose not in CONFIRMING:
+        return False
     return verification.approved_at > before(timezone.now(), max_age)
 
 
@@ -81,9 +87,9 @@ def _by_proof(request: HttpRequest, user: Any, max_age: float) -> bool:
         return False
     try:
         proof = verifications.read_proof(given, max_age)
-    except VerificationError:
+    except (InvalidProof, VerificationExpired):
         return False
-    return proof.phone in users.phones_of(user)
+    return proof.purpose in CONFIRMING and proof.phone in users.phones_of(user)
 
 
 def _own(user: Any, verification: Verification) -> Any:

@@ -202,6 +202,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('expires_at', models.DateTimeField(verbose_name='expires')),
                 ('approved_at', models.DateTimeField(blank=True, null=True, verbose_name='approved')),
+                ('redeemed_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('last_sent_at', models.DateTimeField(blank=True, null=True, verbose_name='last sent')),
                 ('ip', models.GenericIPAddressField(blank=True, null=True, verbose_name='client address')),
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='phone_verifications', to=settings.AUTH_USER_MODEL, verbose_name='user')),

@@ -46,6 +46,8 @@ class Verification(models.Model):
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires"))
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
+    #: When its proof was used, of those that work once (``read_proof(once=True)``).
+    redeemed_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: When the last send was counted. None after a send that turned out not to have rung: the next
     #: one may follow at once.
     last_sent_at = models.DateTimeField(_("last sent"), null=True, blank=True)
@@ -104,6 +106,11 @@ class Verification(models.Model):
     @property
     def masked_phone(self) -> str:
         return masking.mask(self.phone)
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether retention has replaced the end of the number (RETENTION "mask")."""
+        return not self.phone.isdigit()
 
     @property
     def is_expired(self) -> bool:
@@ -186,6 +193,11 @@ class Verification(models.Model):
     def approve(self, now: datetime) -> bool:
         """PENDING -> APPROVED. True for exactly one of several callers."""
         return self._close(self.Status.APPROVED, approved_at=now)
+
+    def redeem(self, now: datetime) -> bool:
+        """Mark the proof of an APPROVED verification as used. True for exactly one caller."""
+        unused = type(self).objects.filter(id=self.id, redeemed_at__isnull=True)
+        return bool(unused.update(redeemed_at=now))
 
     def exhaust(self) -> bool:
         """PENDING -> MAX_ATTEMPTS."""

@@ -7,12 +7,15 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.core import signing
+from django.utils import timezone
 
+from django_voicepassword import transactions
 from django_voicepassword.exceptions import (
     InvalidProof,
     VerificationExpired,
 )
 from django_voicepassword.models import Verification
+from django_voicepassword.verifications.checking import database, translate_database_errors
 
 _SALT = "django_voicepassword.proof"
 
@@ -31,23 +34,42 @@ class Proof:
 
 def make_proof(verification: Verification) -> str:
     """A signed token that proves an approved verification; read it with ``read_proof``."""
-    if verification.status != Verification.Status.APPROVED:
-        raise InvalidProof("only an approved verification has a proof")
+    if verification.status != Verification.Status.APPROVED or verification.is_masked:
+        raise InvalidProof("only an approved verification with its whole number has a proof")
     return sign(verification.id)
 
 
-def read_proof(proof: str, max_age: float | None = None) -> Proof:
+@translate_database_errors
+def read_proof(
+    proof: str, max_age: float | None = None, purpose: str | None = None, once: bool = False
+) -> Proof:
     """The verification that a token proves.
 
-    Raises InvalidProof, or VerificationExpired where it is older than ``max_age`` seconds.
+    ``purpose`` is what the verification must have been started for. With ``once``, a proof is valid
+    for the first call of this function alone; a proof that this function refuses stays valid.
+
+    Raises VerificationExpired where the token is older than ``max_age`` seconds. Raises
+    InvalidProof where it is not of this site, where the verification is gone, has another purpose
+    or was redeemed before, and where the number was masked (RETENTION). Raises Unavailable.
     """
     verification_id = parse(proof, max_age)
-    verification = Verification.objects.filter(
-        id=verification_id, status=Verification.Status.APPROVED
-    ).first()
-    if verification is None:
+    verification = (
+        Verification.objects.using(database())
+        .filter(id=verification_id, status=Verification.Status.APPROVED)
+        .first()
+    )
+    if verification is None or verification.is_masked:
         raise InvalidProof("the verification of this proof is gone")
+    if purpose is not None and verification.purpose != purpose:
+        raise InvalidProof("the proof is of another purpose")
+    if once and not _redeem(verification):
+        raise InvalidProof("the proof was used before")
     return Proof(verification.phone, verification.purpose, verification.id)
+
+
+def _redeem(verification: Verification) -> bool:
+    """Mark a proof as used. True for exactly one of several callers."""
+    return transactions.atomic_with_retry(lambda: verification.redeem(timezone.now()), database())
 
 
 def sign(verification_id: UUID) -> str:

@@ -22,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from django_voicepassword import verifications
 from django_voicepassword.accounts import users
 from django_voicepassword.api.permissions import IsPhoneVerified
 from django_voicepassword.decorators import PhoneVerifiedRequiredMixin, phone_verified_required
@@ -253,7 +254,7 @@ def test_a_program_sends_the_proof_in_a_header(user: Any) -> None:
         403,
         "Confirm your phone number first.",
     )
-    id = client.post("/api/verifications/", {"phone": PHONE, "purpose": "transfer"}).json()["id"]
+    id = client.post("/api/verifications/", {"phone": PHONE, "purpose": "confirm"}).json()["id"]
     proof = client.post(f"/api/verifications/{id}/check/", {"code": outbox[-1].code}).json()[
         "proof"
     ]
@@ -267,3 +268,26 @@ def test_a_program_sends_the_proof_in_a_header(user: Any) -> None:
     VerifiedPhone.objects.all().delete()
     assert client.get("/program/", headers=headers).status_code == 403
     assert Client().get("/program/", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("purpose", "is_accepted"),
+    [("confirm", True), ("login", True), ("newsletter", False), ("Confirm", False)],
+)
+def test_only_a_login_and_a_confirmation_open_what_is_protected(
+    user: Any, purpose: str, is_accepted: bool
+) -> None:
+    client = Client()
+    client.force_login(user)
+    verification = verifications.start(PHONE, purpose=purpose, user=user)
+    proof = verifications.make_proof(verifications.check(verification.id, outbox[-1].code))
+    statuses = {
+        (client.get(path, headers={"x-voicepassword-proof": proof}).status_code == 200)
+        for path in ("/withdraw/", "/transfer/", "/program/")
+    }
+    assert statuses == {is_accepted}
+    # The same with the verification that the session remembers.
+    session = client.session
+    session["voicepassword_confirmed"] = str(verification.id)
+    session.save()
+    assert (client.get("/withdraw/").status_code == 200) == is_accepted
