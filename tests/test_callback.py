@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta
+from datetime import timezone as datetime_timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from django_voicepassword import signals, verifications
 from django_voicepassword.calls import recording
@@ -74,7 +77,7 @@ def test_the_sample_in_the_providers_document_is_recorded(provider: Provider) ->
     call = CallRequest.objects.get(pk=provider.call.pk)
     assert (call.state, call.duration, call.price) == ("answered", 1, Decimal("0.35"))
     # The provider's document names no time zone; PROVIDER_TIME_ZONE defaults to Moscow.
-    assert call.occurred_at == datetime(2020, 2, 2, 12, 18, 48, tzinfo=timezone.utc)
+    assert call.occurred_at == datetime(2020, 2, 2, 12, 18, 48, tzinfo=datetime_timezone.utc)
     status = call.statuses.get(source="callback")
     assert (status.state, status.raw_state, status.occurred_at) == (
         "answered",
@@ -287,6 +290,29 @@ def test_reports_of_an_sms_arrive_at_the_callback_of_its_call(
         "sms_sent",
         "delivered",
     ]
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_reports_of_two_sms_with_one_id_are_told_apart(
+    provider: Provider, verification: Verification, configure: Callable[..., None], dated: bool
+) -> None:
+    configure(RESEND_AFTER=0)
+    provider.report("NO ANSWER")
+    for _ in range(2):
+        verifications.resend(verification.id, channel="sms")
+    first, second = verification.calls.filter(channel="sms").order_by("id")
+    sent = timezone.now() - timedelta(seconds=90)
+    texts = verification.calls.filter(channel="sms")
+    texts.update(provider_id=provider.call.provider_id, claimed_at=sent)
+    texts.filter(pk=second.pk).update(claimed_at=sent + timedelta(seconds=60))
+    for word, seconds in [("NOT DELIVERED", 2), ("DELIVERED", 62)]:
+        moscow = (sent + timedelta(seconds=seconds)).astimezone(ZoneInfo("Europe/Moscow"))
+        date = f"{moscow:%Y-%m-%d %H:%M:%S}" if dated else ""
+        for _ in range(2 if dated else 1):
+            provider.report(word, date=date)
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, second.state) == ("not_delivered", "delivered")
 
 
 @pytest.mark.parametrize("call_is_final", [True, False])

@@ -92,9 +92,7 @@ def test_in_an_event_loop_a_guess_is_counted_and_the_right_code_logs_in(
     code = outbox[-1].code
 
     async def guess(code: str) -> Any:
-        return await aauthenticate(
-            None, verification=str(verification.id), voicepassword_code=code
-        )
+        return await aauthenticate(None, verification=str(verification.id), voicepassword_code=code)
 
     assert async_to_sync(guess)(f"{(int(code) + 1) % 10000:04}") is None
     verification.refresh_from_db()

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django_voicepassword.models import CallRequest
+from django_voicepassword.models.moments import as_aware
+from django_voicepassword.provider.dates import Moments
 from django_voicepassword.provider.protocol import Report
+
+#: The provider's date of an SMS differs from ours by less than this.
+_TOLERANCE = timedelta(minutes=5)
 
 
 def find_target_call(call: CallRequest, report: Report) -> CallRequest:
@@ -24,8 +31,8 @@ def find_target_call(call: CallRequest, report: Report) -> CallRequest:
 
 
 def _find_sms(call: CallRequest, report: Report) -> CallRequest | None:
-    """The SMS of the same verification that a report may be about: the one with the id of the
-    report, else the newest that is open, else the newest.
+    """The SMS of the same verification that a report may be about: one with the id of the report,
+    else the newest that is open, else the newest.
     """
     if call.verification_id is None:
         return None
@@ -34,8 +41,27 @@ def _find_sms(call: CallRequest, report: Report) -> CallRequest | None:
     ).order_by("-id")
     sent = [sms for sms in newest_first if sms.may_have_rung]
     with_id = [sms for sms in sent if report.id and sms.provider_id == report.id]
+    if with_id:
+        return _choose(with_id, report)
     still_open = [sms for sms in sent if not sms.is_final]
-    return next(iter([*with_id, *still_open, *sent]), None)
+    return next(iter([*still_open, *sent]), None)
+
+
+def _choose(newest_first: list[CallRequest], report: Report) -> CallRequest:
+    """The SMS that a report is about, of several with its id: the nearest in time to its date.
+
+    Without a usable date, the oldest that has no final state yet, else the newest.
+    """
+    date = Moments().aware(report.date)
+    near = [
+        (delay, sms)
+        for sms in newest_first
+        if date and (delay := abs(date - as_aware(sms.claimed_at or sms.created_at))) < _TOLERANCE
+    ]
+    if near:
+        return min(near, key=lambda candidate: candidate[0])[1]
+    still_open = [sms for sms in newest_first if not sms.is_final]
+    return [*newest_first[:1], *still_open][-1]
 
 
 def _is_about_sms(call: CallRequest, sms: CallRequest, report: Report) -> bool:

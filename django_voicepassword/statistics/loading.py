@@ -16,11 +16,15 @@ from django.db.backends.utils import CursorWrapper
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider.dates import Moments, stored
 from django_voicepassword.provider.protocol import DailyRow
+from django_voicepassword.statistics.pairing import PairedRow
 
 #: The temporary table.
 REPORTED = "voicepassword_reported"
 #: Its columns. No column of our own tables has one of these names, so no join is ambiguous.
+#: ``ordinal`` is the place of the row in the chunk, ``paired_id`` the ``PairedRow.call_id``.
 _COLUMNS = [
+    ("ordinal", "integer"),
+    ("paired_id", "bigint"),
     ("reported_id", "varchar(64)"),
     ("is_sms", "integer"),
     ("reported_channel", "varchar(9)"),
@@ -56,7 +60,7 @@ def zone_of(connection: BaseDatabaseWrapper) -> tzinfo:
 class _SharedValues(NamedTuple):
     """The values that many rows share, in the order of ``_COLUMNS``."""
 
-    is_sms: int
+    is_sms: int | None
     channel: str
     state: str | None
     progress: int
@@ -90,13 +94,17 @@ class Loader:
             moment = stored(moment, self._zone)
         return f"{moment:%Y-%m-%d %H:%M:%S}{self._offset}"
 
-    def load(self, cursor: CursorWrapper, rows: list[DailyRow], moments: Moments) -> None:
+    def load(self, cursor: CursorWrapper, rows: list[PairedRow], moments: Moments) -> None:
         """Write ``rows`` into the temporary table, which is created where it does not exist."""
         columns = ", ".join(f"{name} {kind.format(**self._types)}" for name, kind in _COLUMNS)
         cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {REPORTED} ({columns})")
         if self._vendor == "postgresql":
-            lines = [self._row_text(row, moments, _quote_for_copy, "\t") for row in rows]
-            _copy(cursor, "".join([f"{line}\n" for line in lines]))
+            quote, tab = _quote_for_copy, "\t"
+            lines = [
+                f"{ordinal}\t{quote(call_id)}\t{self._row_text(row, moments, quote, tab)}\n"
+                for ordinal, (row, call_id) in enumerate(rows)
+            ]
+            _copy(cursor, "".join(lines))
         elif self._vendor == "mysql":
             self._insert_literals(cursor, rows, moments)
         else:
@@ -104,10 +112,14 @@ class Loader:
             insert = (
                 f"INSERT INTO {REPORTED} ({_COLUMN_NAMES}) VALUES ({placeholders})"  # names only  # noqa: S608  # nosec B608
             )
-            cursor.executemany(insert, [self._row_values(row, moments) for row in rows])
+            values = [
+                (ordinal, call_id, *self._row_values(row, moments))
+                for ordinal, (row, call_id) in enumerate(rows)
+            ]
+            cursor.executemany(insert, values)
 
     def _insert_literals(
-        self, cursor: CursorWrapper, rows: list[DailyRow], moments: Moments
+        self, cursor: CursorWrapper, rows: list[PairedRow], moments: Moments
     ) -> None:
         """Insert the rows on MySQL, their values written into the statement.
 
@@ -117,12 +129,16 @@ class Loader:
         quote = _literal_quote(self._connection)
         for start in range(0, len(rows), _ROWS_PER_INSERT):
             batch = rows[start : start + _ROWS_PER_INSERT]
-            values = "),(".join([self._row_text(row, moments, quote, ",") for row in batch])
+            lines = [
+                f"{ordinal},{quote(call_id)},{self._row_text(row, moments, quote, ',')}"
+                for ordinal, (row, call_id) in enumerate(batch, start)
+            ]
+            values = "),(".join(lines)
             insert = f"INSERT INTO {REPORTED} ({_COLUMN_NAMES}) VALUES ({values})"  # escaped  # noqa: S608  # nosec B608
             cursor.execute(insert)
 
     def _row_values(self, row: DailyRow, moments: Moments) -> tuple[SqlValue, ...]:
-        """Return the values of a row, in the order of ``_COLUMNS``."""
+        """Return the values of a row, in the order of ``_COLUMNS`` from ``reported_id`` on."""
         is_sms, channel, *outcome, service = self._shared_values(row)
         moment = moments.text(row.date)
         return (row.id, is_sms, channel, row.number, *outcome, moment, service, row.payload)
@@ -151,7 +167,7 @@ class Loader:
         values = self._shared.get(key)
         if values is None:
             values = self._shared[key] = _SharedValues(
-                is_sms=int(row.is_sms),
+                is_sms=None if row.is_sms is None else int(row.is_sms),
                 channel=row.channel,
                 state=row.state,
                 progress=CallRequest.PROGRESS.get(row.state or "", 0),

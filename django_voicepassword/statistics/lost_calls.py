@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from django_voicepassword.models import CallRequest
 from django_voicepassword.models.moments import as_aware
-from django_voicepassword.provider.dates import Moments, day_bounds, for_field
+from django_voicepassword.provider.dates import day_bounds, for_field
 from django_voicepassword.provider.protocol import DailyRow
 
 #: The provider's date may be up to BEFORE earlier, or AFTER later, than our worker's claim.
@@ -34,45 +34,37 @@ def find_lost_calls(day: date) -> LostCalls:
     return lost
 
 
-def match_lost_calls(lost: LostCalls, chunk: list[DailyRow], moments: Moments) -> None:
-    """Give each lost call the id of its row in ``chunk``: same number and kind, nearest in time.
+def match_lost_call(
+    lost: LostCalls, row: DailyRow, is_sms: bool | None, occurred: datetime | None, database: str
+) -> int | None:
+    """Give the id of ``row`` to the lost call of its number that is nearest in time.
 
-    Calls that were found are removed from ``lost``.
+    With ``is_sms`` None any kind of call fits. Return the primary key of the call; None where there
+    is none that no other row has found.
     """
-    if not lost:
-        return
-    for row in chunk:
-        candidates = lost.get(row.number)
-        occurred = moments.aware(row.date) if candidates else None
-        if not candidates or occurred is None:
-            continue
-        nearest = _nearest(candidates, row.is_sms, occurred)
-        # A row whose id one of our calls already has belongs to that call.
-        if nearest is None or _is_known(row):
-            continue
-        CallRequest.objects.filter(pk=nearest.pk, provider_id="").update(
-            provider_id=row.id, error_code=MATCHED_BY_TIME
-        )
-        candidates.remove(nearest)
+    if row.number not in lost or occurred is None:
+        return None
+    for call in _nearest_first(lost[row.number], is_sms, occurred):
+        found = CallRequest.objects.using(database).filter(pk=call.pk, provider_id="")
+        if found.update(provider_id=row.id, error_code=MATCHED_BY_TIME):
+            return int(call.pk)
+    return None
 
 
-def _nearest(calls: list[CallRequest], is_sms: bool, occurred: datetime) -> CallRequest | None:
-    """Return the call nearest to ``occurred`` within the tolerance; None where there is none."""
+def _nearest_first(
+    calls: list[CallRequest], is_sms: bool | None, occurred: datetime
+) -> list[CallRequest]:
+    """Return the calls within the tolerance, the nearest to ``occurred`` first."""
     near: list[tuple[timedelta, CallRequest]] = []
     for call in calls:
-        if call.claimed_at is None or _is_sms(call.channel) != is_sms:
+        is_other_kind = is_sms is not None and _is_sms(call) != is_sms
+        if call.claimed_at is None or is_other_kind:
             continue
         delay = occurred - as_aware(call.claimed_at)
         if -BEFORE <= delay <= AFTER:
             near.append((abs(delay), call))
-    return min(near, key=lambda candidate: candidate[0])[1] if near else None
+    return [call for _, call in sorted(near, key=lambda candidate: candidate[0])]
 
 
-def _is_known(row: DailyRow) -> bool:
-    """Return whether a call of ours has the id of ``row`` and is of its kind."""
-    channels = CallRequest.objects.filter(provider_id=row.id).values_list("channel", flat=True)
-    return any(_is_sms(channel) == row.is_sms for channel in channels)
-
-
-def _is_sms(channel: str) -> bool:
-    return channel == CallRequest.Channel.SMS
+def _is_sms(call: CallRequest) -> bool:
+    return call.channel == CallRequest.Channel.SMS

@@ -3,8 +3,9 @@
 A chunk takes these steps, all in the transaction of the caller:
 
 1. Load the rows into a temporary table (``loading``).
-2. Match: join them with our calls, into a second temporary table. A row is matched where one of our
-   calls has its id and is an SMS if it is one; else it is unmatched.
+2. Match: join them with our calls, into a second temporary table. ``pairing`` has found the calls
+   of some rows. Another row is matched where one of our calls has its id and is an SMS if it is
+   one; else it is unmatched.
 3. Update the matched calls that the rows change, and add a CallStatus for each.
 4. Import the unmatched rows as new calls, and add a CallStatus for each.
 5. Add the rows to the totals of the day.
@@ -15,19 +16,22 @@ PostgreSQL's LATERAL and WITH (INSERT … RETURNING).
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from django_voicepassword.models import CallRequest, CallStatus
+from django_voicepassword.provider.daily_report import MAX_UNREADABLE_KEPT
 from django_voicepassword.provider.dates import Moments
-from django_voicepassword.provider.protocol import DailyRow
 from django_voicepassword.statistics.figures import exact_money
 from django_voicepassword.statistics.loading import REPORTED, Loader
+from django_voicepassword.statistics.pairing import Paired
 
 #: An unmatched row that is younger than this is left to the next run. It may be one of our calls
 #: whose id is not stored yet, because the reply to our request is still on its way.
@@ -63,6 +67,9 @@ class Totals:
     newly_matched: int = 0
     newly_imported: int = 0
     newly_mismatched: int = 0
+    #: Rows that say no kind and name none of our calls; ``unreadable_rows`` are the masked ones.
+    unreadable: int = 0
+    unreadable_rows: list[Any] = field(default_factory=list)
 
 
 class Merge:
@@ -88,11 +95,11 @@ class Merge:
         self._young_since = self._loader.timestamp(now - YOUNG)
         self._imported_since = [self._loader.timestamp(moment) for moment in imported_since or ()]
 
-    def chunk(self, rows: list[DailyRow], moments: Moments, totals: Totals) -> None:
+    def chunk(self, paired: Paired, moments: Moments, totals: Totals) -> None:
         """Merge one chunk, and add it to ``totals``. The caller has opened a transaction."""
         with self._connection.cursor() as cursor:
             self._prepare(cursor)
-            self._loader.load(cursor, rows, moments)
+            self._loader.load(cursor, paired.rows, moments)
             self._match(cursor)
             self._drop_young(cursor)
             self._mark_old(cursor)
@@ -101,6 +108,9 @@ class Merge:
             totals.written += imported
             self._add_to_totals(cursor, totals)
             self._clean_up(cursor)
+        totals.unreadable += len(paired.unreadable)
+        room = MAX_UNREADABLE_KEPT - len(totals.unreadable_rows)
+        totals.unreadable_rows += [json.loads(row.payload) for row in paired.unreadable[:room]]
 
     def _prepare(self, cursor: CursorWrapper) -> None:
         """Set what the transaction needs, and remove what a failed chunk has left."""
@@ -129,17 +139,6 @@ class Merge:
         empty = "TRUNCATE" if self._vendor == "postgresql" else "DELETE FROM"
         cursor.execute(f"{empty} {REPORTED}")  # names only, here and below  # nosec B608
 
-    @staticmethod
-    def _is_same_request(call: str) -> str:
-        """Return the condition that the call with the alias ``call`` is the request of a row.
-
-        A call and its SMS may share an id, so the kind counts too.
-        """
-        return (
-            f"{call}.provider_id = reported_id "
-            f"AND CASE WHEN {call}.channel = 'sms' THEN 1 ELSE 0 END = is_sms"
-        )
-
     def _match(self, cursor: CursorWrapper) -> None:
         """Create the table of matches: each row, its call, and what the row changes in it.
 
@@ -162,7 +161,7 @@ class Merge:
                     OR (reported_duration IS NOT NULL AND our_duration IS NULL)
                 ) THEN 1 ELSE 0 END AS is_changed
             FROM (
-                SELECT {self._matched_columns()},
+                SELECT reported.*, ours.id AS call_id,
                     ours.price AS our_price, ours.duration AS our_duration,
                     ours.origin AS our_origin, ours.difference AS our_difference,
                     COALESCE(ours.channel, reported.reported_channel) AS matched_channel,
@@ -180,29 +179,39 @@ class Merge:
             ) compared
         """)  # noqa: S608  # nosec B608
 
-    def _matched_columns(self) -> str:
-        """Return the columns of a row and its ``call_id``, as ``_matched_rows`` has them."""
-        is_postgresql = self._vendor == "postgresql"
-        return "reported.*, ours.id AS call_id" if is_postgresql else "reported.*"
-
     def _matched_rows(self) -> str:
         """Return the FROM clause that joins each row (``reported``) with its call (``ours``).
 
-        Where several calls fit, because two SMS share an id, the newest is taken. ``id + 0`` keeps
-        the planner from walking down the primary key, in place of a look-up in the index of
-        ``provider_id``.
+        Of several calls with the id of a row that is not paired, the one with the same date is
+        taken, else the first that no run has found, else the first.
         """
-        same = self._is_same_request("candidate")
+        same = (
+            "paired_id IS NULL AND candidate.provider_id = reported_id "
+            "AND CASE WHEN candidate.channel = 'sms' THEN 1 ELSE 0 END = is_sms"
+        )
         if self._vendor == "postgresql":
-            newest = (
-                f"SELECT candidate.* FROM {self._calls} candidate WHERE {same} "  # noqa: S608  # nosec B608
-                "ORDER BY candidate.id + 0 DESC LIMIT 1"
+            first = f"""
+                SELECT candidate.* FROM {self._calls} candidate WHERE {same}
+                ORDER BY CASE WHEN candidate.occurred_at = reported_at THEN 0
+                    WHEN candidate.listed_at IS NULL THEN 1 ELSE 2 END, candidate.id
+                LIMIT 1
+            """  # noqa: S608  # nosec B608
+            paired = f"SELECT paired.* FROM {self._calls} paired WHERE paired.id = paired_id"  # noqa: S608  # nosec B608
+            return (
+                f"{REPORTED} reported "
+                f"LEFT JOIN LATERAL (({first}) UNION ALL ({paired})) ours ON true"
             )
-            return f"{REPORTED} reported LEFT JOIN LATERAL ({newest}) ours ON true"
-        newest = f"SELECT MAX(candidate.id + 0) FROM {self._calls} candidate WHERE {same}"  # noqa: S608  # nosec B608
+        # SQLite knows no column of an outer query in ORDER BY.
+        first = f"""
+            SELECT COALESCE(
+                MIN(CASE WHEN candidate.occurred_at = reported_at THEN candidate.id END),
+                MIN(CASE WHEN candidate.listed_at IS NULL THEN candidate.id END),
+                MIN(candidate.id)
+            ) FROM {self._calls} candidate WHERE {same}
+        """  # noqa: S608  # nosec B608
         return (
-            f"(SELECT {REPORTED}.*, ({newest}) AS call_id FROM {REPORTED}) reported "  # noqa: S608  # nosec B608
-            f"LEFT JOIN {self._calls} ours ON ours.id = reported.call_id"
+            f"(SELECT {REPORTED}.*, COALESCE(paired_id, ({first})) AS call_key FROM {REPORTED}) "  # noqa: S608  # nosec B608
+            f"reported LEFT JOIN {self._calls} ours ON ours.id = reported.call_key"
         )
 
     def _drop_young(self, cursor: CursorWrapper) -> None:
@@ -280,30 +289,49 @@ class Merge:
                 CASE WHEN reported_progress = {_FINAL_PROGRESS} THEN reported_at ELSE NULL END,
                 reported_at, 0, '', '', %s, 0
             FROM {_MATCHED} WHERE call_id IS NULL AND our_origin IS NULL
+            ORDER BY ordinal
         """  # noqa: S608  # nosec B608
-        # Their keys are found by the same condition as a match.
-        same = self._is_same_request("imported")
-        insert_statuses = (
-            f"INSERT INTO {self._statuses} (call_id, {_STATUS_COLUMNS}) "  # nosec B608
-            f"SELECT imported.id, {_STATUS_VALUES} FROM"
-        )
         if self._vendor == "postgresql":
             # One statement: RETURNING gives the keys, so the table of calls is not searched again.
             cursor.execute(
-                f"WITH imported AS ({insert_calls} RETURNING id, provider_id, channel) "
-                f"{insert_statuses} imported JOIN {_MATCHED} ON {same}",
+                f"WITH imported AS ({insert_calls} RETURNING id, provider_id) "
+                f"{self._insert_imported_statuses('imported')}",
                 [self._now, self._now, self._now],
             )
             return int(cursor.rowcount)
+        cursor.execute(f"SELECT COALESCE(MAX(id), 0) FROM {self._calls}")  # noqa: S608  # nosec B608
+        (last_id,) = cursor.fetchone()
         cursor.execute(insert_calls, [self._now, self._now])
         imported = int(cursor.rowcount)
         if imported:
-            cursor.execute(
-                f"{insert_statuses} {_MATCHED} JOIN {self._calls} imported ON {same} "
-                "WHERE call_id IS NULL AND our_origin IS NULL",
-                [self._now],
+            new_calls = (
+                f"(SELECT id, provider_id FROM {self._calls} "  # noqa: S608  # nosec B608
+                "WHERE id > %s AND origin = 'imported') imported"
             )
+            cursor.execute(self._insert_imported_statuses(new_calls), [self._now, last_id])
         return imported
+
+    def _insert_imported_statuses(self, new_calls: str) -> str:
+        """Return the statement that adds a CallStatus for each imported call.
+
+        ``new_calls`` is a FROM clause. Keys grow in the order of the rows, so the k-th new call of
+        an id is that of the k-th row.
+        """
+        return f"""
+            INSERT INTO {self._statuses} (call_id, {_STATUS_COLUMNS})
+            SELECT numbered.id, {_STATUS_VALUES}
+            FROM (
+                SELECT {_MATCHED}.*,
+                    ROW_NUMBER() OVER (PARTITION BY reported_id ORDER BY ordinal) AS place
+                FROM {_MATCHED} WHERE call_id IS NULL AND our_origin IS NULL
+            ) unmatched
+            JOIN (
+                SELECT id, provider_id,
+                    ROW_NUMBER() OVER (PARTITION BY provider_id ORDER BY id) AS place
+                FROM {new_calls}
+            ) numbered ON numbered.provider_id = reported_id
+                AND numbered.place = unmatched.place
+        """  # noqa: S608  # nosec B608
 
     def _add_to_totals(self, cursor: CursorWrapper, totals: Totals) -> None:
         """Count the rows by channel and state, and add them to ``totals``.

@@ -24,13 +24,14 @@ from django_voicepassword import limits, signals
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.models import CallRequest, DailyStatistics
 from django_voicepassword.provider import factory
-from django_voicepassword.provider.daily_report import DailyReport
+from django_voicepassword.provider.daily_report import MAX_UNREADABLE_KEPT, DailyReport
 from django_voicepassword.provider.dates import Moments, day_bounds, for_field
 from django_voicepassword.provider.protocol import DailyRow, Report, row_of
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.statistics.loading import zone_of
-from django_voicepassword.statistics.lost_calls import find_lost_calls, match_lost_calls
+from django_voicepassword.statistics.lost_calls import find_lost_calls
 from django_voicepassword.statistics.merge import Merge, Totals
+from django_voicepassword.statistics.pairing import Pairing
 from django_voicepassword.statistics.purged_days import imported_since, kept_figures, may_be_purged
 
 logger = logging.getLogger(__name__)
@@ -60,14 +61,14 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     now = timezone.now()
     merge = Merge(connections[database], now, imported_since(day, now))
     moments = Moments(zone_of(connections[database]))
-    lost = find_lost_calls(day)
+    pairing = Pairing(find_lost_calls(day), database)
     totals = Totals()
     rows_read = 0
     for chunk in _chunks(_rows(report)):
-        match_lost_calls(lost, chunk, moments)
+        rows = pairing.sort(chunk, moments)
         with transaction.atomic(using=database):
             _lock(day)
-            merge.chunk(_without_repeats(chunk), moments, totals)
+            merge.chunk(pairing.pair(rows), moments, totals)
         rows_read += len(chunk)
         if progress is not None:
             progress(rows_read)
@@ -99,18 +100,12 @@ def _chunks(rows: Iterable[DailyRow]) -> Iterator[list[DailyRow]]:
         yield chunk
 
 
-def _without_repeats(chunk: list[DailyRow]) -> list[DailyRow]:
-    """Return the last row of each request.
-
-    One INSERT would import two rows of the same request as two calls.
-    """
-    return list({(row.id, row.is_sms): row for row in chunk}.values())
-
-
 def _store(day: date, totals: Totals, rows_read: int, report: Iterable[Report]) -> DailyStatistics:
     """Write the DailyStatistics of the day. Rows that are missing or unreadable are logged."""
     # A client of the host project may give an iterable without these attributes.
-    unreadable = getattr(report, "unreadable", 0)
+    unreadable = getattr(report, "unreadable", 0) + totals.unreadable
+    unreadable_rows = [*getattr(report, "unreadable_rows", []), *totals.unreadable_rows]
+    rows_read -= totals.unreadable
     announced_rows = getattr(report, "rows", None)
     values: Mapping[str, Any] = {
         "rows": rows_read,
@@ -122,7 +117,7 @@ def _store(day: date, totals: Totals, rows_read: int, report: Iterable[Report]) 
         "missing": _count_missing(day),
         "told_rows": announced_rows,
         "unreadable": unreadable,
-        "unreadable_rows": getattr(report, "unreadable_rows", []),
+        "unreadable_rows": unreadable_rows[:MAX_UNREADABLE_KEPT],
         "synced_at": timezone.now(),
     }
     if unreadable:

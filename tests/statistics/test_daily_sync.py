@@ -323,12 +323,6 @@ def test_a_row_with_malformed_values_is_stored(
         assert (call.state, call.statuses.get().raw_state) == ("placed", "TELEPORTED")
 
 
-def test_a_row_listed_twice_is_one_call(provider_lists: Callable[..., None]) -> None:
-    provider_lists(ROW, {**ROW, "state": "Занято"})
-    sync_day()
-    assert CallRequest.objects.get().state == "busy"
-
-
 def test_a_day_is_merged_in_chunks(
     provider_lists: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ from django_voicepassword.provider.protocol.requests import (
     encode_state,
     encode_voice_call,
 )
+from django_voicepassword.provider.protocol.vocabulary import is_kind_certain
 from django_voicepassword.security.masking import mask_payload, mask_text
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "encode_sms",
     "encode_state",
     "encode_voice_call",
+    "is_kind_certain",
     "mask_payload",
     "mask_text",
     "parse_balance",

@@ -30,7 +30,7 @@ _all = itemgetter(*_KEYS)
 _USUAL_FORM = re.compile(rf"[0-9A-Za-z]{{1,64}} [0-9]{{10,15}} (?:{DATE.pattern})", re.ASCII)
 
 #: The fields of a DailyRow from ``is_sms`` to ``service``.
-_Parsed = tuple[bool, str, str | None, str, int | None, Decimal | None, str]
+_Parsed = tuple[bool | None, str, str | None, str, int | None, Decimal | None, str]
 
 
 class DailyRow(NamedTuple):
@@ -43,7 +43,9 @@ class DailyRow(NamedTuple):
     id: str
     number: str
     date: datetime | str | None
-    is_sms: bool
+    #: None where neither the word nor the service says whether it was a call or an SMS. Then
+    #: ``channel`` is empty.
+    is_sms: bool | None
     channel: str
     state: str | None
     raw_state: str
@@ -68,8 +70,7 @@ class RowReader:
     def read(self, values: object) -> DailyRow:
         """Read one row.
 
-        Raises UnreadableReply for a row without an id or a number, and for a row that is neither a
-        call nor an SMS.
+        Raises UnreadableReply for a row without an id or a number.
         """
         if not isinstance(values, dict):
             return self._read_slowly(values)
@@ -123,16 +124,14 @@ def row_of(report: Report) -> DailyRow:
     if not (number.isascii() and number.isdigit() and len(number) <= 15):
         raise UnreadableReply("the row has no number")
     kind = report.kind
-    if kind is None:
-        raise UnreadableReply("neither state nor service says whether it was a call or an SMS")
     # A client of the host project's own may make Reports without ``raw``.
     payload = report.raw or {"id": report.id, "number": mask(number)}
     return DailyRow(
         id=report.id,
         number=number,
         date=report.date,
-        is_sms=kind == "sms",
-        channel=vocabulary.channel_of(kind, report.service),
+        is_sms=None if kind is None else kind == "sms",
+        channel=vocabulary.channel_of(kind, report.service) if kind else "",
         state=report.state if report.state != vocabulary.OTHER else None,
         raw_state=report.raw_state or "",
         duration=report.duration,

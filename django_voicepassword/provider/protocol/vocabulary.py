@@ -82,6 +82,18 @@ def kind_of(word: str | None, service: str | None) -> str | None:
     return "sms" if "sms" in service or "смс" in service else "call"
 
 
+def is_kind_certain(word: str | None, service: str | None) -> bool:
+    """Whether ``kind_of`` is more than a guess.
+
+    "Voice Password" is the name of the whole product, and so says nothing.
+    """
+    word = _normalize(word or "")
+    if (word in CALL_STATES) != (word in SMS_STATES):
+        return True
+    service = (service or "").casefold()
+    return any(name in service for name in ("sms", "смс", "flash"))
+
+
 def channel_of(kind: str, service: str | None) -> str:
     """Our channel for a service.
 

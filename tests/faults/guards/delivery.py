@@ -147,7 +147,13 @@ DELIVERY = [
             "tests/statistics/test_week.py -k losses",
             "tests/statistics/test_daily_sync.py -k unknown_call",
         ),
-        (("statistics/lost_calls.py", "    if not lost:\n        return\n", "    return\n"),),
+        (
+            (
+                "statistics/lost_calls.py",
+                "    if row.number not in lost or occurred is None:\n",
+                "    if True:\n",
+            ),
+        ),
     ),
     Guard(
         "2",

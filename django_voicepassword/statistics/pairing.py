@@ -1,0 +1,249 @@
+"""Decide which call a row of the statistics belongs to, where its id alone does not say so.
+
+A call and the texts that followed it may share one id of the provider. The k-th row of an id then
+belongs to our k-th call with that id: by channel, then by time. Most ids have one row and one call,
+and ``merge`` matches those in SQL. The rows that need more are paired here: of an id with several
+rows, with a word that says neither "call" nor "SMS", and to a number with a lost call.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
+
+from django_voicepassword.models import CallRequest
+from django_voicepassword.models.moments import as_aware
+from django_voicepassword.provider.dates import Moments
+from django_voicepassword.provider.protocol import DailyRow, is_kind_certain
+from django_voicepassword.statistics.lost_calls import LostCalls, match_lost_call
+
+#: The call of a row that belongs to none of our calls.
+NO_CALL = 0
+#: Ids in one query: databases limit the number of parameters.
+_IDS_PER_QUERY = 1000
+#: An id, and whether its rows are about an SMS (None: they do not say so).
+_Kind = tuple[str, bool | None]
+
+
+class PairedRow(NamedTuple):
+    """A row and the primary key of its call: NO_CALL, or None where SQL finds it by the id."""
+
+    row: DailyRow
+    call_id: int | None = None
+
+
+class Paired(NamedTuple):
+    """The rows of a chunk. ``unreadable`` rows say no kind and name none of our calls."""
+
+    rows: list[PairedRow]
+    unreadable: list[DailyRow]
+
+
+class _Row(NamedTuple):
+    row: DailyRow
+    at: datetime | None
+
+
+class _Call(NamedTuple):
+    pk: int
+    is_sms: bool
+    #: When we sent it; of an imported call, the provider's date.
+    at: datetime
+    occurred_at: datetime | None
+    is_listed: bool
+
+
+class SortedChunk(NamedTuple):
+    """The rows of a chunk: those that SQL matches, and the others by id, in the order of time.
+
+    ``earlier`` counts the rows of the same id and kind in earlier chunks.
+    """
+
+    plain: list[DailyRow]
+    others: dict[str, list[_Row]]
+    earlier: dict[_Kind, int]
+
+
+class Pairing:
+    """Pairs the rows of one run, which come in chunks."""
+
+    def __init__(self, lost: LostCalls, database: str) -> None:
+        self._lost = lost
+        self._database = database
+        self._seen = _Seen()
+        # How many rows of an id and kind came, where there was more than one: memory must not grow
+        # with the day.
+        self._counts: dict[_Kind, int] = {}
+
+    def sort(self, chunk: list[DailyRow], moments: Moments) -> SortedChunk:
+        """Find the rows that SQL cannot match. Reads nothing from the database."""
+        rows_of_id = Counter([row.id for row in chunk])
+        plain: list[DailyRow] = []
+        others: dict[str, list[_Row]] = defaultdict(list)
+        earlier: dict[_Kind, int] = {}
+        for row in chunk:
+            is_known = self._seen.add((row.id, row.is_sms))
+            is_plain = rows_of_id[row.id] == 1 and is_kind_certain(row.raw_state, row.service)
+            if is_plain and not is_known and row.number not in self._lost:
+                plain.append(row)
+                continue
+            others[row.id].append(_Row(row, moments.aware(row.date)))
+            kind = (row.id, row.is_sms)
+            came = self._counts.get(kind, int(is_known))
+            earlier.setdefault(kind, came)
+            if came:
+                self._counts[kind] = came + 1
+        for rows in others.values():
+            rows.sort(key=_time_of_row)
+        return SortedChunk(plain, others, earlier)
+
+    def pair(self, chunk: SortedChunk) -> Paired:
+        """Find the calls of the other rows. May be repeated in a new transaction."""
+        paired = [PairedRow(row) for row in chunk.plain]
+        unreadable = []
+        calls = self._calls(chunk.others)
+        for id, rows in chunk.others.items():
+            earlier = {is_sms: chunk.earlier.get((id, is_sms), 0) for is_sms in (False, True)}
+            found = _Group(rows, calls[id]).pair(earlier)
+            for index, (row, at) in enumerate(rows):
+                call_id = found.get(index) or self._lost_call(row, at)
+                if call_id == NO_CALL and row.is_sms is None:
+                    unreadable.append(row)
+                else:
+                    paired.append(PairedRow(row, call_id))
+        return Paired(paired, unreadable)
+
+    def _lost_call(self, row: DailyRow, at: datetime | None) -> int:
+        is_sms = row.is_sms if is_kind_certain(row.raw_state, row.service) else None
+        return match_lost_call(self._lost, row, is_sms, at, self._database) or NO_CALL
+
+    def _calls(self, ids: Iterable[str]) -> dict[str, list[_Call]]:
+        """Return our calls with these ids, in the order of time."""
+        calls: dict[str, list[_Call]] = defaultdict(list)
+        for batch in _batches(ids):
+            rows = CallRequest.objects.using(self._database).filter(provider_id__in=batch)
+            for call in rows.order_by("created_at", "id"):
+                occurred_at = None if call.occurred_at is None else as_aware(call.occurred_at)
+                calls[call.provider_id].append(
+                    _Call(
+                        call.pk,
+                        call.channel == CallRequest.Channel.SMS,
+                        as_aware(call.claimed_at or call.created_at),
+                        occurred_at,
+                        call.listed_at is not None,
+                    )
+                )
+        return calls
+
+
+class _Group:
+    """The rows and the calls of one id, each in the order of time."""
+
+    def __init__(self, rows: list[_Row], calls: list[_Call]) -> None:
+        self._left = dict(enumerate(rows))
+        self._free = list(calls)
+        #: Index of the row -> primary key of its call.
+        self.found: dict[int, int] = {}
+
+    def pair(self, earlier: dict[bool, int]) -> dict[int, int]:
+        """Pair as many rows as possible.
+
+        ``earlier`` counts the rows of each kind that were paired in earlier chunks.
+        """
+        self._pair_same_dates()
+        self._free = _without_taken(self._free, earlier)
+        for is_sms in (False, True):
+            self._pair_kind(is_sms)
+        uncertain = [index for index, row in self._left.items() if not _is_certain(row)]
+        for index in uncertain:
+            if self._free:
+                self._take(index, _choose(self._left[index], self._free, len(uncertain)))
+        return self.found
+
+    def _pair_same_dates(self) -> None:
+        """Pair rows and calls with the same date.
+
+        A run writes the date of the row into the call, so that a repeated run pairs the same.
+        """
+        for index, row in list(self._left.items()):
+            same = [call for call in self._free if row.at and call.occurred_at == row.at]
+            fitting = [call for call in same if call.is_sms == row.row.is_sms]
+            if fitting or (same and not _is_certain(row)):
+                self._take(index, (fitting or same)[0])
+
+    def _pair_kind(self, is_sms: bool) -> None:
+        """Pair the k-th row that certainly is of a kind with the k-th call of that kind."""
+        certain = [index for index, row in self._left.items() if _is_certain(row, is_sms)]
+        of_kind = [call for call in self._free if call.is_sms == is_sms]
+        for index, call in zip(certain, of_kind, strict=False):
+            self._take(index, call)
+
+    def _take(self, index: int, call: _Call) -> None:
+        self.found[index] = call.pk
+        del self._left[index]
+        self._free.remove(call)
+
+
+def _is_certain(row: _Row, is_sms: bool | None = None) -> bool:
+    """Return whether the row says its kind, and that it is ``is_sms`` if this is given."""
+    is_kind = is_sms is None or row.row.is_sms == is_sms
+    return is_kind and is_kind_certain(row.row.raw_state, row.row.service)
+
+
+def _without_taken(calls: list[_Call], earlier: dict[bool, int]) -> list[_Call]:
+    """Return the calls without those that the rows of earlier chunks have probably taken."""
+    taken: list[_Call] = []
+    for is_sms, number in earlier.items():
+        of_kind = [call for call in calls if call.is_sms == is_sms]
+        taken += sorted(of_kind, key=lambda call: not call.is_listed)[:number]
+    return [call for call in calls if call not in taken]
+
+
+def _choose(row: _Row, calls: list[_Call], rows: int) -> _Call:
+    """Return the call of a row that does not say its kind.
+
+    Where there are enough ``rows`` for all calls, the order decides, else the time.
+    """
+    at = row.at
+    if at is None or rows >= len(calls):
+        return calls[0]
+    return min(calls, key=lambda call: abs(at - call.at))
+
+
+def _time_of_row(row: _Row) -> tuple[bool, float]:
+    return (row.at is not None, row.at.timestamp() if row.at else 0)
+
+
+def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
+    source = iter(ids)
+    while batch := list(islice(source, _IDS_PER_QUERY)):
+        yield batch
+
+
+class _Seen:
+    """Remembers which rows came, in 4 MiB for any number of them.
+
+    It is a Bloom filter. It never forgets a row; of a million new rows, it takes about 3,000 for
+    known ones, which costs them a query.
+    """
+
+    _BITS = 25
+
+    def __init__(self) -> None:
+        self._bits = bytearray(1 << (self._BITS - 3))
+
+    def add(self, key: object) -> bool:
+        """Add ``key``, and return whether it was there before."""
+        digest = hash(key)
+        is_known = True
+        for _ in range(2):
+            place = digest & ((1 << self._BITS) - 1)
+            digest >>= self._BITS
+            byte, bit = place >> 3, 1 << (place & 7)
+            if not self._bits[byte] & bit:
+                self._bits[byte] |= bit
+                is_known = False
+        return is_known
