@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
@@ -29,7 +31,7 @@ from django_voicepassword.models import (
     VerifiedPhone,
     money,
 )
-from django_voicepassword.security import audit
+from django_voicepassword.security import audit, masking
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications.messages import error_text
 
@@ -131,8 +133,8 @@ class PhoneAdmin(HistoryAdmin):
     """Rows with a phone and a user, adapted to the permissions of the reader.
 
     Use ``phone_masked`` and ``user_link`` as column names. A reader with ``view_full_phone`` gets
-    the whole number instead, and the audit log records it. A reader who may not see users gets
-    the name without a link.
+    the whole number instead, and the audit log records it; to all others the number in a user's
+    name is masked too. A reader who may not see users gets the name without a link.
     """
 
     #: Searches the rows: one of ``history``.
@@ -195,6 +197,19 @@ class PhoneAdmin(HistoryAdmin):
             audit.whole_numbers_seen(request.user, f"{self.opts.model_name} {object_id[:8]}", 1)
         return response
 
+    @method_decorator(sensitive)
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().history_view(request, object_id, extra_context)
+        entries = (getattr(response, "context_data", None) or {}).get("action_list")
+        if entries is not None and not self.shows_whole_phones(request):
+            # Into a list, which the template then uses: an iterator would make new objects.
+            entries.object_list = list(entries.object_list)
+            for entry in entries.object_list:
+                _mask_user(entry)
+        return response
+
     def may_see(self, model: type[Model], request: HttpRequest) -> bool:
         """Whether this admin site has pages of ``model`` that the reader may open."""
         site = self.admin_site
@@ -204,12 +219,10 @@ class PhoneAdmin(HistoryAdmin):
 
     def substitute_columns(self, request: HttpRequest) -> dict[str, str]:
         """Return the columns to replace for this reader, and their replacements."""
-        columns = {}
+        user = "user_link" if self.may_see(get_user_model(), request) else "user_name"
         if self.shows_whole_phones(request):
-            columns["phone_masked"] = "phone_whole"
-        if not self.may_see(get_user_model(), request):
-            columns["user_link"] = "user_name"
-        return columns
+            return {"phone_masked": "phone_whole", "user_link": f"{user}_whole"}
+        return {"user_link": user}
 
     def _substitute(self, names: Iterable[Any], request: HttpRequest) -> list[Any]:
         columns = self.substitute_columns(request)
@@ -227,17 +240,37 @@ class PhoneAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("user"))
     def user_name(self, row: PhoneRow) -> str:
+        user = _user_of(row)
+        return "–" if user is None else masking.mask_name(user)
+
+    @admin.display(description=gettext_lazy("user"))
+    def user_name_whole(self, row: PhoneRow) -> str:
         return str(_user_of(row) or "–")
 
     @admin.display(description=gettext_lazy("user"))
     def user_link(self, row: PhoneRow) -> str:
         user = _user_of(row)
-        if user is None:
-            return "–"
-        address = reverse(
-            f"admin:{user._meta.app_label}_{user._meta.model_name}_change", args=[user.pk]
-        )
-        return format_html('<a href="{}">{}</a>', address, user)
+        if user is None or masking.has_number(str(user.pk)):
+            # The address of the user's page would have the number.
+            return self.user_name(row)
+        return _link_to(user, masking.mask_name(user))
+
+    @admin.display(description=gettext_lazy("user"))
+    def user_link_whole(self, row: PhoneRow) -> str:
+        user = _user_of(row)
+        return "–" if user is None else _link_to(user, str(user))
+
+
+def _link_to(user: AbstractBaseUser, text: str) -> str:
+    name = f"admin:{user._meta.app_label}_{user._meta.model_name}_change"
+    return format_html('<a href="{}">{}</a>', reverse(name, args=[user.pk]), text)
+
+
+def _mask_user(entry: LogEntry) -> None:
+    """Change how Django's page of an object's history names the user of this entry."""
+    for method in ("get_username", "get_full_name"):
+        if hasattr(entry.user, method):
+            setattr(entry.user, method, partial(masking.mask_name, getattr(entry.user, method)()))
 
 
 def _user_of(row: PhoneRow) -> AbstractBaseUser | None:

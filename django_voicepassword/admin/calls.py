@@ -27,6 +27,7 @@ from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
 from django_voicepassword.admin.exporting import ExportMixin
 from django_voicepassword.admin.timeline import events
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.security import masking
 from django_voicepassword.security.sensitive import sensitive
 
 #: How many other calls to the number the page of a call shows.
@@ -169,7 +170,12 @@ class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
             "advice": advise(call),
             "actions": [action for action in actions if not action.obstacle],
             "impossible_actions": [action for action in actions if action.obstacle],
-            "events": events(call, call.statuses.order_by("id"), self._staff_entries(call)),
+            "events": events(
+                call,
+                call.statuses.order_by("id"),
+                self._staff_entries(call),
+                str if self.shows_whole_phones(request) else masking.mask_name,
+            ),
             "other_calls": [(other, self._call_badge(other)) for other in other_calls],
             "calls_of_number": f"{call_list}?{changelist.NUMBER_OF}={call.pk}",
         }

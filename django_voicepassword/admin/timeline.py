@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from django_voicepassword.admin.base import TONES
 from django_voicepassword.models import CallRequest, CallStatus, Verification, money
+from django_voicepassword.security import masking
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,20 @@ class Event:
 
 
 def events(
-    call: CallRequest, statuses: Iterable[CallStatus], entries: Iterable[LogEntry] = ()
+    call: CallRequest,
+    statuses: Iterable[CallStatus],
+    entries: Iterable[LogEntry] = (),
+    name_of: Callable[[object], str] = masking.mask_name,
 ) -> list[Event]:
     """Return the events of a call, oldest first.
 
-    ``entries`` are those of the admin's history: what the staff did about the call.
+    ``entries`` are those of the admin's history: what the staff did about the call. ``name_of``
+    returns how a user is shown.
     """
     timeline = [*_verification_events(call.verification), *_call_events(call)]
     timeline += [_status_event(status) for status in statuses]
     timeline += [
-        Event(entry.action_time, _("staff"), f"{entry.user}: {entry.get_change_message()}")
+        Event(entry.action_time, _("staff"), f"{name_of(entry.user)}: {entry.get_change_message()}")
         for entry in entries
     ]
     # The sort is stable: events of the same moment stay in the order of their creation.

@@ -92,7 +92,9 @@ def converters(zone: tzinfo, whole_phones: bool) -> dict[str, Converter]:
         "phone": "+{}".format if whole_phones else masking.mask,
         "choice": lambda value: labels.get(value, value),
         "text": escape_formula,
-        "user": escape_formula if whole_phones else _masked_user,
+        "user": escape_formula
+        if whole_phones
+        else lambda name: escape_formula(name and masking.mask_name(name)),
         "number": lambda number: number,
         "price": lambda price: price,
         "difference": lambda value: differences.get(value, ""),
@@ -108,8 +110,3 @@ def escape_formula(text: str | None) -> str:
     if not text:
         return ""
     return _FORMULA.sub(r"\1'", text.strip() if text.isprintable() else masking.clean_text(text))
-
-
-def _masked_user(name: str | None) -> str:
-    """Return the name with its phone numbers masked: in many projects the name is the number."""
-    return escape_formula(masking.mask_text(name)) if name else ""

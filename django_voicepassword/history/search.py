@@ -208,7 +208,7 @@ def _users(name: str, reader: Reader) -> list[Any]:
 
 def _shown_beginning(name: str) -> int:
     """Return how many characters of ``name`` come before the first one that is masked."""
-    masked = masking.mask_text(name, length=len(name))
+    masked = masking.mask_name(name)
     return sum(
         1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name, masked, strict=False))
     )

@@ -24,6 +24,7 @@ _KNOWN_KEYS = ("price", "duration", "rows", "balance", "currency", "result")
 _PLAIN_KEYS = frozenset({"id", "number", "state", "date", "service", *_KNOWN_KEYS})
 # Ten or more digits are a phone number, with up to three other characters between two of them.
 _NUMBER = re.compile(r"\+?\d(?:[\W_]{0,3}\d){9,}")
+_SHORT_NUMBER = re.compile(r"\+?\d(?:[\W_]{0,3}\d){6,8}")
 # May be a code, in a text that has no reason to contain so many digits.
 _CODE = re.compile(r"\d{4,}")
 # What mask() returns.
@@ -92,6 +93,18 @@ def mask_text(text: object, *secrets: str | None, length: int = MAX_TEXT) -> str
     # leaves room for a number that begins within ``length``.
     masked = _NUMBER.sub(lambda match: mask(match[0]), clean_text(masked[: length + 4096]))
     return masked[:length].rstrip()
+
+
+def mask_name(name: object) -> str:
+    """Return how a user is shown to a reader who may not see whole numbers.
+
+    In some projects the name of a user is a phone number, or contains one. A name that is nothing
+    but a valid number is masked even where it has fewer than ten digits.
+    """
+    text = str(name)
+    if _SHORT_NUMBER.fullmatch(text) and _country_code(_digits(text)):
+        return mask(text)
+    return mask_text(text, length=254)
 
 
 def mask_words(text: object, *secrets: str | None, length: int = MAX_TEXT) -> str:

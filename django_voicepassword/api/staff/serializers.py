@@ -28,18 +28,19 @@ def _price(places: int = 4, **options: Any) -> serializers.DecimalField:
 
 
 class StaffUserSerializer(serializers.Serializer[AbstractBaseUser]):
-    id = serializers.SerializerMethodField()
+    id = serializers.SerializerMethodField(help_text="Masked as the username is.")
     username = serializers.SerializerMethodField(
         help_text="Digits that may be a phone number are masked."
     )
 
     def get_id(self, user: AbstractBaseUser) -> int | str:
+        if not self.context.get("whole_phones") and masking.has_number(str(user.pk)):
+            return masking.mask_name(user.pk)
         return user.pk if isinstance(user.pk, int) else str(user.pk)
 
     def get_username(self, user: AbstractBaseUser) -> str:
-        # In many projects the user name is the phone number.
         name = str(user.get_username())
-        return name if self.context.get("whole_phones") else masking.mask_text(name, length=254)
+        return name if self.context.get("whole_phones") else masking.mask_name(name)
 
 
 class StaffVerificationSerializer(serializers.Serializer[Verification]):
