@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.models.calls import CallRequest
+from django_voicepassword.models.provider_text import ProviderText
 
 
 class CallStatus(models.Model):
@@ -32,7 +33,7 @@ class CallStatus(models.Model):
     state = models.CharField(
         _("state"), max_length=13, choices=[*CallRequest.State.choices, (OTHER, _("other"))]
     )
-    raw_state = models.CharField(_("provider's word"), max_length=64, blank=True, default="")
+    raw_state = ProviderText(_("provider's word"), max_length=64, blank=True, default="")
     source = models.CharField(_("source"), max_length=8, choices=Source.choices)
     occurred_at = models.DateTimeField(_("provider's date"), null=True, blank=True)
     received_at = models.DateTimeField(_("received"), default=timezone.now)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.models.phone_ending import ending_field
+from django_voicepassword.models.provider_text import ProviderId, ProviderText
 from django_voicepassword.models.verifications import Verification
 from django_voicepassword.security import masking
 
@@ -100,13 +101,13 @@ class CallRequest(models.Model):
     channel = models.CharField(_("channel"), max_length=9, choices=Channel.choices)
     state = models.CharField(_("state"), max_length=13, choices=State.choices, default=State.QUEUED)
     #: The provider's id. It is not unique: a call and its SMS may share one.
-    provider_id = models.CharField(_("provider id"), max_length=64, blank=True, default="")
+    provider_id = ProviderId(_("provider id"), max_length=64, blank=True, default="")
     #: The provider's own name of the service that was sold, as received.
-    service = models.CharField(_("service"), max_length=64, blank=True, default="")
+    service = ProviderText(_("service"), max_length=64, blank=True, default="")
     price = models.DecimalField(_("price"), max_digits=12, decimal_places=4, null=True, blank=True)
     duration = models.PositiveIntegerField(_("duration, seconds"), null=True, blank=True)
     origin = models.CharField(_("origin"), max_length=8, choices=Origin.choices, default=Origin.APP)
-    error_code = models.CharField(_("error code"), max_length=200, blank=True, default="")
+    error_code = ProviderText(_("error code"), max_length=200, blank=True, default="")
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     claimed_at = models.DateTimeField(
         _("claimed by a worker"), null=True, blank=True, editable=False

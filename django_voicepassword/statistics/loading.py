@@ -13,32 +13,34 @@ from typing import NamedTuple
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
-from django_voicepassword.models import CallRequest
+from django_voicepassword.models import CallRequest, CallStatus
 from django_voicepassword.provider.dates import Moments, stored
 from django_voicepassword.provider.protocol import DailyRow
+from django_voicepassword.statistics.alphabets import Alphabets
 from django_voicepassword.statistics.pairing import PairedRow
 
 #: The temporary table.
 REPORTED = "voicepassword_reported"
-#: Its columns. No column of our own tables has one of these names, so no join is ambiguous.
+#: Its columns, and for texts the column of ours with which each is compared, or into which it is
+#: written. No column of our own tables has one of these names, so no join is ambiguous.
 #: ``ordinal`` is the place of the row in the chunk, ``paired_id`` the ``PairedRow.call_id``.
 _COLUMNS = [
-    ("ordinal", "integer"),
-    ("paired_id", "bigint"),
-    ("reported_id", "varchar(64)"),
-    ("is_sms", "integer"),
-    ("reported_channel", "varchar(9)"),
-    ("reported_phone", "varchar(15)"),
-    ("reported_state", "varchar(13)"),
-    ("reported_progress", "integer"),
-    ("reported_word", "varchar(64)"),
-    ("reported_duration", "integer"),
-    ("reported_price", "numeric(12, 4)"),
-    ("reported_at", "{moment}"),
-    ("reported_service", "varchar(64)"),
-    ("reported_payload", "{json}"),
+    ("ordinal", "integer", None),
+    ("paired_id", "bigint", None),
+    ("reported_id", "varchar(64)", (CallRequest, "provider_id")),
+    ("is_sms", "integer", None),
+    ("reported_channel", "varchar(9)", (CallRequest, "channel")),
+    ("reported_phone", "varchar(15)", (CallRequest, "phone")),
+    ("reported_state", "varchar(13)", (CallRequest, "state")),
+    ("reported_progress", "integer", None),
+    ("reported_word", "varchar(64)", (CallStatus, "raw_state")),
+    ("reported_duration", "integer", None),
+    ("reported_price", "numeric(12, 4)", None),
+    ("reported_at", "{moment}", None),
+    ("reported_service", "varchar(64)", (CallRequest, "service")),
+    ("reported_payload", "{json}", (CallStatus, "payload")),
 ]
-_COLUMN_NAMES = ", ".join(name for name, _type in _COLUMNS)
+_COLUMN_NAMES = ", ".join(name for name, _type, _ours in _COLUMNS)
 #: Rows in one INSERT on MySQL, so that it stays far below max_allowed_packet.
 _ROWS_PER_INSERT = 2000
 
@@ -83,6 +85,7 @@ class Loader:
         if self._vendor == "postgresql" and now.tzinfo is None:
             self._types["moment"] = "timestamp without time zone"
         self._zone = zone_of(connection)
+        self._alphabets = Alphabets(connection)
         self._offset = "+00" if self._vendor == "postgresql" and now.tzinfo else ""
         #: The shared fields of a row -> their values in the table, and these as parts of its text.
         self._shared: dict[tuple[object, ...], _SharedValues] = {}
@@ -96,7 +99,10 @@ class Loader:
 
     def load(self, cursor: CursorWrapper, rows: list[PairedRow], moments: Moments) -> None:
         """Write ``rows`` into the temporary table, which is created where it does not exist."""
-        columns = ", ".join(f"{name} {kind.format(**self._types)}" for name, kind in _COLUMNS)
+        columns = ", ".join(
+            f"{name} {kind.format(**self._types)}{self._alphabets.clause(ours)}"
+            for name, kind, ours in _COLUMNS
+        )
         cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {REPORTED} ({columns})")
         if self._vendor == "postgresql":
             quote, tab = _quote_for_copy, "\t"
@@ -158,8 +164,8 @@ class Loader:
         moment = moments.text(row.date)
         at = quote(None if moment is None else moment + self._offset)
         return (
-            f"{quote(row.id)}{before_phone}{quote(row.number)}{before_moment}"
-            f"{at}{before_payload}{quote(row.payload)}"
+            f"{quote(self._alphabets.id(row.id))}{before_phone}{quote(row.number)}{before_moment}"
+            f"{at}{before_payload}{quote(self._alphabets.payload(row.payload))}"
         )
 
     def _shared_values(self, row: DailyRow) -> _SharedValues:
@@ -171,10 +177,10 @@ class Loader:
                 channel=row.channel,
                 state=row.state,
                 progress=CallRequest.PROGRESS.get(row.state or "", 0),
-                word=row.raw_state,
+                word=self._alphabets.word(row.raw_state),
                 duration=row.duration,
                 price=None if row.price is None else str(row.price),
-                service=row.service,
+                service=self._alphabets.service(row.service),
             )
         return values
 

@@ -29,6 +29,7 @@ from django.db.backends.utils import CursorWrapper
 from django_voicepassword.models import CallRequest, CallStatus
 from django_voicepassword.provider.daily_report import MAX_UNREADABLE_KEPT
 from django_voicepassword.provider.dates import Moments
+from django_voicepassword.statistics.alphabets import same_text
 from django_voicepassword.statistics.figures import exact_money
 from django_voicepassword.statistics.loading import REPORTED, Loader
 from django_voicepassword.statistics.pairing import Paired
@@ -186,7 +187,8 @@ class Merge:
         taken, else the first that no run has found, else the first.
         """
         same = (
-            "paired_id IS NULL AND candidate.provider_id = reported_id "
+            f"paired_id IS NULL AND "
+            f"{same_text(self._vendor, 'candidate.provider_id', 'reported_id')} "
             "AND CASE WHEN candidate.channel = 'sms' THEN 1 ELSE 0 END = is_sms"
         )
         if self._vendor == "postgresql":
