@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import phonenumbers
+from phonenumbers import PhoneMetadata
 
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, PrefixNotAllowed
@@ -20,9 +21,10 @@ class Phone(str):
 def normalize(text: object, region: str | None = None) -> Phone:
     """Parse a number as people write it: ``8 (999) 123-45-67`` in region RU is ``79991234567``.
 
-    A number without a country code is one of ``region`` (default DEFAULT_REGION). Digits that are
-    no number of that region are tried as a number with its country code, so that the result of this
-    function is always accepted again. Raises InvalidPhone.
+    A number without a country code is one of ``region`` (default DEFAULT_REGION). So is one with a
+    plus before the region's own trunk digit, as in ``+8 999 123-45-67``, unless it is a number of
+    another country. Digits that are no number of that region are tried as a number with its country
+    code, so that the result of this function is always accepted again. Raises InvalidPhone.
     """
     if isinstance(text, Phone):
         return text
@@ -34,7 +36,10 @@ def normalize(text: object, region: str | None = None) -> Phone:
         or any(character.isalpha() for character in written)
     ):
         raise InvalidPhone
-    number = _parse(written, region or settings.DEFAULT_REGION)
+    region = region or settings.DEFAULT_REGION
+    number = _parse(written, region)
+    if number is None and _has_plus_before_trunk_digit(written, region):
+        number = _parse(written[1:], region)
     if number is None and written.isascii() and written.isdigit():
         number = _parse(f"+{written}", None)
     if number is None:
@@ -42,6 +47,15 @@ def normalize(text: object, region: str | None = None) -> Phone:
     return Phone(
         phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
     )
+
+
+def _has_plus_before_trunk_digit(written: str, region: str | None) -> bool:
+    """Does a number begin like ``+8`` in Russia, where people dial ``8`` before a number?"""
+    metadata = PhoneMetadata.metadata_for_region(region) if region else None
+    trunk_digit = metadata.national_prefix if metadata is not None else None
+    if not trunk_digit or written[0] != "+":
+        return False
+    return written[1:].lstrip().startswith(trunk_digit)
 
 
 def _parse(written: str, region: str | None) -> phonenumbers.PhoneNumber | None:

@@ -16,4 +16,6 @@ urlpatterns = [
     path("confirm/", views.ConfirmView.as_view(), name="confirm"),
     path("logout/", views.LogoutView.as_view(), name="logout"),
     path("callback/<str:token>/", CallbackView.as_view(), name="callback"),
+    # A redirect to the slash would lose the body of the report.
+    path("callback/<str:token>", CallbackView.as_view()),
 ]

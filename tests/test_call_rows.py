@@ -15,6 +15,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Sum
 from django.urls import reverse
+from django.urls.base import set_script_prefix
 from freezegun import freeze_time
 
 from django_voicepassword import limits, signals, verifications
@@ -257,6 +258,38 @@ def test_each_channel_and_setting_makes_its_request_to_the_provider(
     path = reverse("voicepassword:callback", args=[callback_tokens.make_callback_token(call.pk)])
     address = None if base is None else f"https://example.org{path}"
     assert provider.requests == [(name, (NUMBER,), {**arguments, "callback_url": address})]
+
+
+@pytest.fixture
+def _script_prefix() -> Iterator[None]:
+    yield
+    set_script_prefix("/")
+
+
+@pytest.mark.usefixtures("_script_prefix")
+@pytest.mark.parametrize("base", ["https://example.org/app", "https://example.org/app/"])
+def test_a_worker_and_a_request_make_the_same_callback_url(
+    configure: Callable[..., None], base: str
+) -> None:
+    configure(CALLBACK_BASE_URL=base)
+    call = make_call()
+    token = callback_tokens.make_callback_token(call.pk)
+    # A worker has no request, unless FORCE_SCRIPT_NAME is set.
+    for prefix in ("/", "/app/"):
+        set_script_prefix(prefix)
+        assert placing.callback_url(call) == f"https://example.org/app/auth/callback/{token}/"
+
+
+@pytest.mark.usefixtures("_script_prefix")
+@pytest.mark.parametrize("base", ["https://example.org", "http://app"])
+def test_a_request_knows_a_mount_path_that_the_base_of_the_callbacks_omits(
+    configure: Callable[..., None], base: str
+) -> None:
+    configure(CALLBACK_BASE_URL=base)
+    set_script_prefix("/app/")
+    url = placing.callback_url(make_call())
+    assert url is not None
+    assert url.startswith(f"{base}/app/auth/callback/")
 
 
 def test_no_callback_is_requested_if_the_urls_are_not_included(

@@ -415,3 +415,13 @@ def test_a_callback_takes_four_queries(provider: Provider, django_assert_num_que
     with django_assert_num_queries(4):
         # SAVEPOINT, UPDATE of the call, INSERT of the status, RELEASE SAVEPOINT.
         provider.report("BUSY")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_address_works_without_its_slash(
+    provider: Provider, settings: Any, debug: bool
+) -> None:
+    settings.DEBUG = debug
+    provider.url = provider.url.rstrip("/")
+    provider.report("BUSY")
+    assert provider.state == "busy"

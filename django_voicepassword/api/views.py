@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
+from django.utils.http import is_same_domain
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework.exceptions import PermissionDenied
@@ -32,7 +33,8 @@ from django_voicepassword.verifications.description import describe
 class VerificationAPIView(APIView):
     """Base class of these views. Anybody may call them, without a cookie or a CSRF token.
 
-    The project's DEFAULT_THROTTLE_CLASSES and DEFAULT_VERSIONING_CLASS apply, so ``kwargs`` may
+    The project's DEFAULT_THROTTLE_CLASSES apply. Its DEFAULT_VERSIONING_CLASS does not: there is
+    one version of this API, and the rules of another would refuse its addresses. ``kwargs`` may
     contain a version from the URL.
     """
 
@@ -40,6 +42,7 @@ class VerificationAPIView(APIView):
     permission_classes = (AllowAny,)
     parser_classes = (BoundedJSONParser, Utf8FormParser, Utf8MultiPartParser)
     renderer_classes = (JSONRenderer,)
+    versioning_class = None
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -122,7 +125,8 @@ def _refuse_foreign_form(request: Request) -> None:
     """Refuse a form whose Origin is another site. Raises PermissionDenied.
 
     Browsers let any site post a form here, but a JSON body only with CORS. Otherwise the page of
-    another site could make a visitor's browser call a phone number or log somebody in.
+    another site could make a visitor's browser call a phone number or log somebody in. An Origin is
+    compared as Django's CSRF protection does, with its scheme.
     """
     origin = request.META.get("HTTP_ORIGIN")
     if (
@@ -131,10 +135,23 @@ def _refuse_foreign_form(request: Request) -> None:
         or request.content_type.startswith("application/json")
     ):
         return
+    own = f"{request._request.scheme}://{request._request.get_host()}"
+    if origin != own and not _is_trusted(origin):
+        raise PermissionDenied("A form of another site is not accepted: send JSON.")
+
+
+def _is_trusted(origin: str) -> bool:
+    """Does CSRF_TRUSTED_ORIGINS contain an Origin, or a wildcard like ``https://*.example.org``?"""
     try:
-        same = urlsplit(origin).netloc == request._request.get_host()
+        given = urlsplit(origin)
     except ValueError:
         # An Origin that is no URL, like "http://[": no browser sends it.
-        same = False
-    if not same and origin not in django_settings.CSRF_TRUSTED_ORIGINS:
-        raise PermissionDenied("A form of another site is not accepted: send JSON.")
+        return False
+    for text in django_settings.CSRF_TRUSTED_ORIGINS:
+        trusted = urlsplit(text)
+        # "*.example.org" is ".example.org" for Django, which matches the domain itself as well.
+        if given.scheme == trusted.scheme and is_same_domain(
+            given.netloc, trusted.netloc.removeprefix("*")
+        ):
+            return True
+    return False

@@ -8,9 +8,10 @@ may have left is never sent again.
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from django_voicepassword.calls import replies, retries, spending
 from django_voicepassword.calls.errors import (
@@ -90,7 +91,11 @@ def give_up(call_id: int, error_code: str) -> bool:
 
 
 def callback_url(call: CallRequest) -> str | None:
-    """The address to which the provider reports this call; None without CALLBACK_BASE_URL."""
+    """The address to which the provider reports this call; None without CALLBACK_BASE_URL.
+
+    The base may end with the path under which the site is mounted (SCRIPT_NAME). A request knows
+    that path, and ``reverse()`` prepends it there; a worker does not.
+    """
     base = settings.CALLBACK_BASE_URL
     if not base:
         return None
@@ -103,7 +108,10 @@ def callback_url(call: CallRequest) -> str | None:
             "no callback is asked for"
         )
         return None
-    return f"{base.rstrip('/')}{path}"
+    base, mounted_under = base.rstrip("/"), get_script_prefix().rstrip("/")
+    if urlsplit(base).path.endswith(mounted_under):
+        base = base.removesuffix(mounted_under)
+    return f"{base}{path}"
 
 
 def _send_claimed(

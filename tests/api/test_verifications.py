@@ -18,7 +18,9 @@ from django.test import Client
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 from freezegun import freeze_time
+from rest_framework import versioning as rest_versioning
 from rest_framework.authtoken.models import Token
+from rest_framework.views import APIView
 
 from django_voicepassword import verifications
 from django_voicepassword.api import views
@@ -402,6 +404,68 @@ def test_a_form_of_another_site_is_refused(api: Api, outbox: list[Sent]) -> None
         "/api/verifications/", {"phone": PHONE}, headers={"origin": "http://testserver"}
     )
     assert own.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://testserver", 201),
+        ("http://testserver", 403),
+        ("https://app.example.org", 201),
+        ("https://deep.app.example.org", 201),
+        ("http://app.example.org", 403),
+        ("https://notexample.org", 403),
+        ("https://example.net:8443", 201),
+        ("https://example.net", 403),
+        ("null", 403),
+        ("http://[", 403),
+    ],
+)
+def test_the_origin_of_a_form_is_judged_as_by_djangos_csrf_protection(
+    api: Api, settings: Any, origin: str, status: int
+) -> None:
+    settings.CSRF_TRUSTED_ORIGINS = ["https://*.example.org", "https://example.net:8443"]
+    response = api.client.post(
+        "/api/verifications/", {"phone": PHONE}, headers={"origin": origin}, secure=True
+    )
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    "versioning",
+    [
+        "AcceptHeaderVersioning",
+        "HostNameVersioning",
+        "NamespaceVersioning",
+        "QueryParameterVersioning",
+        "URLPathVersioning",
+    ],
+)
+def test_every_address_answers_with_any_versioning(
+    api: Api,
+    admin_client: Client,
+    outbox: list[Sent],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    versioning: str,
+) -> None:
+    used = getattr(rest_versioning, versioning)
+    # DRF reads its settings when its classes are made.
+    monkeypatch.setattr(APIView, "versioning_class", used)
+    monkeypatch.setattr(rest_versioning.BaseVersioning, "allowed_versions", ["v1"])
+    settings.REST_FRAMEWORK = {
+        **settings.REST_FRAMEWORK,
+        "DEFAULT_VERSIONING_CLASS": f"{used.__module__}.{versioning}",
+    }
+    host = "v2.example.org" if versioning == "HostNameVersioning" else "testserver"
+    for client in (api.client, admin_client):
+        client.defaults["HTTP_HOST"] = host
+    query = "?version=v1" if versioning == "QueryParameterVersioning" else ""
+    id = api.start()
+    assert api.client.get(f"/api/verifications/{id}/{query}").status_code == 200
+    login = {"verification": id, "code": outbox[0].code}
+    assert api.client.post(f"/api/login/{query}", login).status_code == 200
+    assert admin_client.get(f"/api/calls/{query}").status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

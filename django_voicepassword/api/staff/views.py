@@ -46,10 +46,14 @@ class IsStaffWithPermission(BasePermission):
 # An error report shows the variables of every stack frame: whole numbers, if the user may see them.
 @method_decorator(sensitive, name="dispatch")
 class StaffAPIView(APIView):
-    """Base of these views. Authentication, throttles and versioning are those of the project."""
+    """Base of these views. Authentication and throttles are those of the project.
+
+    There is one version of this API, so the project's versioning does not apply.
+    """
 
     permission_classes = (IsStaffWithPermission,)
     renderer_classes = (JSONRenderer,)
+    versioning_class = None
     #: The permission that the user needs.
     permission = ""
     #: The known query parameters. Any other one is an error: if a misspelled filter were ignored,
@@ -79,10 +83,12 @@ class StaffAPIView(APIView):
         }
 
     def _framework_parameters(self) -> list[str]:
-        """Return what DRF itself reads: ``?format=json``, and the version if it is in the query."""
+        """Return what DRF reads: ``?format=json``, and a version if the project has it there."""
         names = [api_settings.URL_FORMAT_OVERRIDE]
-        if self.versioning_class and issubclass(self.versioning_class, QueryParameterVersioning):
-            names.append(self.versioning_class.version_param)
+        # The stubs say that it is a path; DRF has imported it.
+        versioning: Any = api_settings.DEFAULT_VERSIONING_CLASS
+        if versioning and issubclass(versioning, QueryParameterVersioning):
+            names.append(versioning.version_param)
         return names
 
 
