@@ -813,16 +813,16 @@ def test_a_report_overtaken_by_another_is_applied_to_the_new_state(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     call = make_placed_call()
-    move_forward = CallRequest.move_forward
+    lock = CallRequest.lock
     overtaken: list[bool] = []
 
-    def be_overtaken(self: CallRequest, old_state: str, values: dict[str, Any]) -> bool:
+    def be_overtaken(self: CallRequest) -> bool:
         if not overtaken:
             overtaken.append(True)
             CallRequest.objects.filter(pk=self.pk).update(state="dialing")
-        return move_forward(self, old_state, values)
+        return lock(self)
 
-    monkeypatch.setattr(CallRequest, "move_forward", be_overtaken)
+    monkeypatch.setattr(CallRequest, "lock", be_overtaken)
     status = recording.record(call.pk, parse_report({"state": "BUSY"}), "callback")
     assert (fresh(call).state, call.statuses.get()) == ("busy", status)
 
@@ -951,6 +951,33 @@ def test_the_usual_callback_writes_the_same_with_and_without_receivers(
     )
 
 
+@pytest.mark.parametrize("source", ["callback", "poll"])
+@pytest.mark.parametrize("replied", ["0.35", None])
+def test_a_report_that_tells_another_price_corrects_the_budget(
+    place: Callable[..., Any], provider: type[Provider], source: str, replied: str | None
+) -> None:
+    provider.answer = SendReply(id="77", price=replied and Decimal(replied))  # type: ignore[arg-type]
+    call = start()
+    place(call)
+    for state in ("Дозвон", "BUSY"):
+        payload = {**USUAL_CALLBACK, "state": state, "price": "3"}
+        with freeze_time(NOON + timedelta(seconds=9)):
+            recording.record(call.pk, parse_report(payload), source)
+    assert (fresh(call).state, fresh(call).price) == ("busy", Decimal(3))
+    assert counters()[BUDGET] == Decimal(3)
+    assert limits.expected_price("flashcall", NUMBER, NOON) == Decimal(3)
+
+
+def test_the_usual_callback_takes_two_writes_with_a_budget_too(
+    place: Callable[..., Any], django_assert_num_queries: Any
+) -> None:
+    call = start()
+    place(call)
+    with django_assert_num_queries(4):
+        recording.record(call.pk, parse_report({**USUAL_CALLBACK, "price": "0.35"}), "callback")
+    assert fresh(call).state == "busy"
+
+
 def test_the_usual_callback_takes_two_writes(django_assert_num_queries: Any) -> None:
     call = make_placed_call(occurred_at=NOON)
     payload = {name: USUAL_CALLBACK[name] for name in ("id", "number", "state")}
@@ -982,6 +1009,7 @@ def test_an_unusual_callback_is_stored_too(
 ) -> None:
     call = make_placed_call(**row)
     make_placed_call(provider_id="79")
-    status = recording.record(call.pk, parse_report({**USUAL_CALLBACK, **payload}), "callback")
+    with freeze_time(NOON):
+        status = recording.record(call.pk, parse_report({**USUAL_CALLBACK, **payload}), "callback")
     assert (fresh(call).state, call.statuses.get()) == (state, status)
     assert CallStatus.objects.count() == 1

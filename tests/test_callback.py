@@ -10,21 +10,26 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from datetime import timezone as datetime_timezone
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError
+from django.db.models import QuerySet
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from freezegun import freeze_time
 
 from django_voicepassword import signals, verifications
 from django_voicepassword.calls import recording
 from django_voicepassword.models import CallRequest, CallStatus, Verification
+from django_voicepassword.provider.protocol import parse_report
 from django_voicepassword.security import callback_tokens
 from django_voicepassword.testing import Sent
+from tests.concurrency import run_at_once
 
 pytestmark = pytest.mark.django_db
 MULTIPART = '--b\r\nContent-Disposition: form-data; name="state"\r\n\r\nBUSY\r\n--b--\r\n'
@@ -58,8 +63,11 @@ class Provider:
 
     @property
     def history(self) -> list[str]:
-        rows = CallStatus.objects.filter(call=self.call, source="callback").order_by("id")
-        return list(rows.values_list("state", flat=True))
+        return list(self.kept().values_list("state", flat=True))
+
+    def kept(self) -> QuerySet[CallStatus]:
+        """Return the callbacks that are kept of the call, the oldest first."""
+        return CallStatus.objects.filter(call=self.call, source="callback").order_by("id")
 
 
 @pytest.fixture
@@ -244,8 +252,102 @@ def test_states_move_only_forward_and_every_report_is_recorded(provider: Provide
     for word in ("Дозвон", "NO ANSWER", "NO ANSWER", "ANSWERED", "Дозвон", "TELEPORTED"):
         provider.report(word)
     assert provider.state == "no_answer"
-    assert provider.history == ["dialing", "no_answer", "no_answer", "answered", "dialing", "other"]
+    # The second "NO ANSWER" and the second "Дозвон" are counted.
+    assert provider.history == ["dialing", "no_answer", "answered", "other"]
+    assert list(provider.kept().values_list("repeats", flat=True)) == [1, 1, 0, 0]
     assert provider.call.statuses.filter(raw_state="TELEPORTED").count() == 1
+
+
+def test_copies_of_a_report_are_counted_in_one_row(provider: Provider) -> None:
+    for _ in range(40):
+        provider.report("BUSY", price="0.35001", date="2026-05-01 15:00:01")
+    status = provider.kept().get()
+    assert (status.state, status.repeats) == ("busy", 39)
+    # The smallest difference makes another report.
+    provider.report("BUSY", price="0.35001", date="2026-05-01 15:00:02")
+    assert list(provider.kept().values_list("repeats", flat=True)) == [39, 0]
+
+
+def test_twenty_reports_of_a_call_and_source_are_kept_and_the_next_still_move_it(
+    provider: Provider,
+) -> None:
+    for number in range(30):
+        provider.report("TELEPORTED", duration=number)
+    assert provider.history == ["other"] * 20
+    provider.report("Дозвон")
+    assert (provider.state, provider.history) == ("dialing", ["other"] * 19 + ["dialing"])
+    provider.report("BUSY")
+    assert (provider.state, provider.history) == ("busy", ["other"] * 19 + ["busy"])
+    # Each source has its own twenty.
+    recording.record(provider.call.pk, parse_report({"state": "BUSY"}), "poll")
+    assert provider.call.statuses.filter(source="poll").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("word", ["BUSY", "TELEPORTED"])
+def test_copies_at_once_are_one_row(provider: Provider, word: str) -> None:
+    posts = [lambda: Provider(provider.call).report(word).status_code] * 8
+    assert run_at_once(posts) == [200] * 8
+    assert list(provider.kept().values_list("repeats", flat=True)) == [7]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_different_reports_at_once_are_twenty_rows(provider: Provider) -> None:
+    def post(duration: int) -> int:
+        return int(Provider(provider.call).report("TELEPORTED", duration=duration).status_code)
+
+    for first in (0, 8, 16):
+        posts = [partial(post, duration) for duration in range(first, first + 8)]
+        assert run_at_once(posts) == [200] * 8
+    assert provider.history == ["other"] * 20
+
+
+@pytest.mark.parametrize("name", ["service", "x", "state", "Ж" * 64])
+def test_a_kept_payload_has_two_kilobytes_at_most(provider: Provider, name: str) -> None:
+    junk = {f"{name}{number}": "Ж😀" * 40 for number in range(40)}
+    for report in ({"id": "1" * 64, "state": "BUSY"}, {"service": "Ж😀" * 99, "state": "BUSY"}):
+        assert provider.post({**report, **junk}).status_code == 200
+    for status in provider.kept():
+        assert len(json.dumps(status.payload)) <= 2000
+        assert (status.state, status.payload["state"]) == ("busy", "BUSY")
+
+
+def test_the_page_of_a_call_stays_small_whatever_was_reported(
+    provider: Provider, admin_client: Client
+) -> None:
+    for number in range(60):
+        junk = {f"word{number}": '"<&>' * 50 for number in range(30)}
+        provider.report("BUSY", duration=number, **junk)
+        provider.report("BUSY")
+    address = reverse("admin:django_voicepassword_callrequest_change", args=[provider.call.pk])
+    page = admin_client.get(address).content
+    assert b"and 59 more times the same" in page
+    assert len(page) < 300_000
+
+
+def test_a_token_ends_seven_days_after_the_final_state(provider: Provider) -> None:
+    provider.report("Дозвон")
+    with freeze_time(timezone.now() + timedelta(days=30)) as clock:
+        # A call that has not ended takes reports for as long as it takes.
+        provider.report("BUSY")
+        clock.tick(timedelta(days=7, seconds=-1))
+        provider.report("ANSWERED")
+        clock.tick(timedelta(seconds=1))
+        history = provider.history
+        for body in ('{"state": "BUSY"}', "state=FAIL", "unreadable"):
+            assert provider.post(body).status_code == 404
+        assert provider.client.get(f"{provider.url}?state=BUSY").status_code == 404
+        assert provider.history == history
+        # It was the token of this call, not of every call.
+        other = Provider(verifications.start("79990000002").calls.get())
+        other.report("BUSY")
+
+
+def test_a_refused_call_ends_its_token_too(provider: Provider) -> None:
+    CallRequest.objects.filter(pk=provider.call.pk).update(
+        state="refused", finished_at=timezone.now() - timedelta(days=8)
+    )
+    assert provider.post({"state": "BUSY"}).status_code == 404
 
 
 def test_a_report_with_another_id_moves_no_call(provider: Provider) -> None:
@@ -343,7 +445,7 @@ def test_a_repeated_fail_of_a_call_does_not_fail_its_sms(
     CallRequest.objects.filter(pk=sms.pk).update(state="unknown", provider_id="")
     provider.report("FAIL")
     sms.refresh_from_db()
-    assert (sms.state, sms.provider_id, provider.history) == ("unknown", "", ["failed", "failed"])
+    assert (sms.state, sms.provider_id, provider.history) == ("unknown", "", ["failed"])
     # Now the SMS has the id of its call.
     CallRequest.objects.filter(pk=sms.pk).update(
         state="placed", provider_id=provider.call.provider_id

@@ -11,6 +11,7 @@ from decimal import Decimal
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_voicepassword.admin.base import TONES
 from django_voicepassword.models import CallRequest, CallStatus, Verification, money
@@ -92,6 +93,7 @@ def _status_event(status: CallStatus) -> Event:
         _price_text(status.price),
         _duration_text(status.duration),
         _provider_date_text(status),
+        _repeats_text(status.repeats),
     ]
     return Event(
         status.received_at,
@@ -110,6 +112,14 @@ def _price_text(price: Decimal | None) -> str:
 
 def _duration_text(duration: int | None) -> str:
     return "" if duration is None else _("%(seconds)d s") % {"seconds": duration}
+
+
+def _repeats_text(repeats: int) -> str:
+    if not repeats:
+        return ""
+    return ngettext(
+        "and %(count)d more time the same", "and %(count)d more times the same", repeats
+    ) % {"count": repeats}
 
 
 def _provider_date_text(status: CallStatus) -> str:

@@ -58,7 +58,8 @@ class NoNegotiation(BaseContentNegotiation):
 
 
 class CallbackView(APIView):
-    """Answers 200 to a well-formed report, 400 to an unreadable body, 404 to a bad token.
+    """Answers 200 to a well-formed report, 400 to an unreadable body, 404 to a bad token,
+    also to that of a call that has been final for seven days.
 
     It never answers 500; while the database is unavailable it answers 503.
     """
@@ -100,9 +101,13 @@ class CallbackView(APIView):
             report = parse_callback(body, settings.API_KEY)
         except UnreadableReply:
             logger.warning("a callback for call %s cannot be read", call_id)
+            if recording.callbacks_end(call_id):
+                raise NotFound from None
             return _error("unreadable", "send one report as a JSON object or a form", 400)
         try:
             recording.record(call_id, report, CallStatus.Source.CALLBACK)
+        except recording.CallbackEnded:
+            raise NotFound from None
         except (DatabaseError, InterfaceError):
             # The provider may repeat it; otherwise a poll or the daily statistics report the state.
             logger.exception("a callback for call %s could not be stored", call_id)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from django.db import router, transaction
 from django.utils import timezone
 
-from django_voicepassword import signals
-from django_voicepassword.calls import matching
+from django_voicepassword import signals, transactions
+from django_voicepassword.calls import matching, spending
 from django_voicepassword.models import CallRequest, CallStatus
 from django_voicepassword.provider.dates import Moments
 from django_voicepassword.provider.protocol import Report
@@ -20,12 +18,17 @@ from django_voicepassword.security import mask_payload
 Changes = dict[str, Any]
 
 
+class CallbackEnded(LookupError):
+    """The address of the callback is no longer valid: the call has long been final."""
+
+
 def record(call_id: int, report: Report, source: str) -> CallStatus | None:
     """Add a report to the history of a call request, and move the row if the report is newer.
 
-    A callback may be about the SMS that followed the call. The CallStatus is added whatever the
-    report says. The state moves only forward, so reports may arrive twice, late, in any order, and
-    before the reply to the request itself. None where the call does not exist.
+    A callback may be about the SMS that followed the call. The state moves only forward, so reports
+    may arrive twice, late, in any order, and before the reply to the request itself. An identical
+    report is counted, and ``CallStatus.MOST_KEPT`` of a source are kept. Return the report, or None
+    where the call does not exist. Raises CallbackEnded.
     """
     if source == CallStatus.Source.CALLBACK:
         status = _record_usual_callback(call_id, report)
@@ -36,20 +39,34 @@ def record(call_id: int, report: Report, source: str) -> CallStatus | None:
     except CallRequest.DoesNotExist:
         return None
     if source == CallStatus.Source.CALLBACK:
+        if not call.takes_callbacks:
+            raise CallbackEnded
         call = matching.find_target_call(call, report)
+    old_state, status = transactions.atomic_with_retry(
+        lambda: _record_locked(call, report, source), router.db_for_write(CallRequest)
+    )
+    if status is not None and call.state != old_state:
+        announce_move(call, old_state, source)
+    return status
+
+
+def callbacks_end(call_id: int) -> bool:
+    """Return whether the call exists and takes no callbacks any more."""
+    call = CallRequest.objects.filter(pk=call_id).first()
+    return call is not None and not call.takes_callbacks
+
+
+def _record_locked(call: CallRequest, report: Report, source: str) -> tuple[str, CallStatus | None]:
+    """Return the state before the report, and the report; None where the call was deleted."""
+    if not call.lock():
+        return call.state, None
+    old_state, counted = call.state, call.reserved_price if call.price is None else call.price
     status = _build_status(call, report, source)
-    while True:
-        changes = _changes(call, report, status)
-        old_state = call.state
-        if not changes:
-            status.save(force_insert=True)
-            return status
-        if _move_and_save(partial(call.move_forward, old_state, changes), status):
-            announce_move(call, old_state, source)
-            return status
-        # Another report moved the row between the read and the write. States only move forward, so
-        # this loop ends.
-        call.refresh_from_db()
+    changes = _changes(call, report, status)
+    if changes:
+        call.move_forward(old_state, changes)
+        spending.correct(call, changes.get("price"), counted)
+    return old_state, status.keep(is_moving=bool(changes))
 
 
 def announce_move(call: CallRequest, old_state: str, source: str) -> None:
@@ -63,10 +80,10 @@ def announce_move(call: CallRequest, old_state: str, source: str) -> None:
 def _record_usual_callback(call_id: int, report: Report) -> CallStatus | None:
     """Record a callback that names its id and number by one UPDATE, without a SELECT before it.
 
-    The UPDATE itself checks id, number, channel and state. If it matches no row, nothing is written
-    and None is returned: the caller then reads the row. Reading it first would cost a callback a
-    quarter more. A receiver of ``call_state_changed`` needs the old state, which an UPDATE does not
-    return, so with a receiver the row is always read.
+    The UPDATE itself checks id, number, channel, state and how many reports are kept. If it matches
+    no row, nothing is written and None is returned: the caller then reads the row. Reading it first
+    would cost a callback a quarter more. A receiver of ``call_state_changed`` needs the old state,
+    which an UPDATE does not return, so with a receiver the row is always read.
     """
     names_its_call = report.kind == "call" and report.id and report.number
     if not names_its_call or signals.call_state_changed.has_listeners(CallRequest):
@@ -83,21 +100,17 @@ def _record_usual_callback(call_id: int, report: Report) -> CallStatus | None:
         return None
     if changes["occurred_at"] is None:
         del changes["occurred_at"]
-    is_moved = _move_and_save(partial(expected.move_if_expected, changes), status)
-    return status if is_moved else None
-
-
-def _move_and_save(move: Callable[[], bool], status: CallStatus) -> bool:
-    """Update the row and insert the report in one transaction; False: neither was written.
-
-    The UPDATE comes first: on SQLite a transaction that begins with a read cannot wait for a
-    writer.
-    """
+    if spending.is_limited():
+        # Another price than the reply had must be counted, which needs the row.
+        expected.price = status.price
+    is_full = CallStatus.is_full(call_id, CallStatus.Source.CALLBACK)
+    # The UPDATE comes first: on SQLite a transaction that begins with a read cannot wait for a
+    # writer.
     with transaction.atomic(using=router.db_for_write(CallRequest)):
-        is_moved = move()
-        if is_moved:
-            status.save(force_insert=True)
-    return is_moved
+        if not expected.move_if_expected(changes, unless=is_full):
+            return None
+        status.save(force_insert=True)
+    return status
 
 
 def _changes(call: CallRequest, report: Report, status: CallStatus) -> Changes:

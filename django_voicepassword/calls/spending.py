@@ -13,9 +13,9 @@ from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 
 
-def counts(call: CallRequest) -> bool:
-    """Return whether the call has money of DAILY_BUDGET."""
-    return settings.DAILY_BUDGET is not None and call.reserved_price is not None
+def is_limited() -> bool:
+    """Return whether there is a DAILY_BUDGET."""
+    return settings.DAILY_BUDGET is not None
 
 
 def claim(call: CallRequest, code_digest: str) -> bool | None:
@@ -26,7 +26,7 @@ def claim(call: CallRequest, code_digest: str) -> bool | None:
     the caller has claimed the call, and must refuse it. None: another worker has claimed it.
     """
     now = timezone.now()
-    if not counts(call):
+    if not is_limited() or call.reserved_price is None:
         return call.claim(code_digest, now) or None
     # Before the transaction: on SQLite one that begins with a read cannot wait for a writer.
     price = limits.expected_price(call.channel, call.phone, now)

@@ -276,6 +276,7 @@ class Migration(migrations.Migration):
                 ('duration', models.PositiveIntegerField(blank=True, null=True, verbose_name='duration, seconds')),
                 ('price', models.DecimalField(blank=True, decimal_places=4, max_digits=12, null=True, verbose_name='price')),
                 ('payload', models.JSONField(blank=True, default=dict, verbose_name='payload')),
+                ('repeats', models.PositiveIntegerField(db_default=0, default=0, verbose_name='repeats')),
                 ('call', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='statuses', to='django_voicepassword.callrequest', verbose_name='call request')),
             ],
             options={

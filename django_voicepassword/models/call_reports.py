@@ -1,9 +1,11 @@
-"""CallStatus: one report about a call request. Rows are only ever added."""
+"""CallStatus: one report about a call request, and how many reports are kept."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -12,7 +14,11 @@ from django_voicepassword.models.provider_text import ProviderText
 
 
 class CallStatus(models.Model):
-    """One report about one call request. Rows are added and never changed."""
+    """One report about one call request. Only ``repeats`` of a row changes later on.
+
+    Whoever knows the address of a callback can send reports, so a call has at most ``MOST_KEPT`` of
+    one source. An identical report is only counted.
+    """
 
     class Source(models.TextChoices):
         SEND = "send", _("reply to sending")
@@ -20,6 +26,8 @@ class CallStatus(models.Model):
         POLL = "poll", _("poll")
         DAILY = "daily", _("daily statistics")
 
+    #: The most reports of one source that are kept of a call.
+    MOST_KEPT = 20
     #: The state of a report whose word is not in the vocabulary. It does not move the call; the
     #: word is kept in ``raw_state``.
     OTHER = "other"
@@ -42,6 +50,9 @@ class CallStatus(models.Model):
     #: The provider's report, with code and phone masked.
     payload = models.JSONField(_("payload"), default=dict, blank=True)
 
+    #: How many reports came that were identical to this one, after it.
+    repeats = models.PositiveIntegerField(_("repeats"), default=0, db_default=0)
+
     class Meta:
         verbose_name = _("call status")
         verbose_name_plural = _("call statuses")
@@ -58,3 +69,35 @@ class CallStatus(models.Model):
 
     def __repr__(self) -> str:
         return f"<CallStatus {self.pk} {self.source} {self.state}>"
+
+    @classmethod
+    def is_full(cls, call_id: int, source: str) -> Exists:
+        """Return the condition "as many reports of this source are kept as may be"."""
+        kept = cls.objects.filter(call_id=call_id, source=source)
+        return Exists(kept[cls.MOST_KEPT - 1 : cls.MOST_KEPT])
+
+    def keep(self, is_moving: bool) -> CallStatus:
+        """Add this report to the history of its call, or count it where it is there already.
+
+        Return the row that has it. Where the history is full, the report is not kept; but one that
+        moves the call takes the place of the newest. Call it under a lock of the call's row.
+        """
+        kept = list(
+            CallStatus.objects.filter(call_id=self.call_id, source=self.source).order_by("id")
+        )
+        same = next((status for status in kept if status._report() == self._report()), None)
+        if same is not None:
+            CallStatus.objects.filter(pk=same.pk).update(repeats=F("repeats") + 1)
+            same.repeats += 1
+            return same
+        if len(kept) < self.MOST_KEPT:
+            self.save(force_insert=True)
+        elif is_moving:
+            self.pk = kept[-1].pk
+            self.save(force_update=True)
+        return self
+
+    def _report(self) -> tuple[Any, ...]:
+        """What makes two reports identical: all that the provider wrote."""
+        price = None if self.price is None else round(self.price, 4)
+        return self.state, self.raw_state, self.occurred_at, self.duration, price, self.payload

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import models
-from django.db.models import Q
+from django.db import models, router
+from django.db.models import Exists, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -85,6 +85,8 @@ class CallRequest(models.Model):
     }
     #: States in which certainly nothing rang and nothing was paid.
     UNSENT_STATES = frozenset({State.QUEUED, State.REFUSED})
+    #: How long after its final state a call takes callbacks.
+    CALLBACKS_END_AFTER = timedelta(days=7)
     #: ``service`` of a simulated call, to one of TEST_NUMBERS.
     TEST_SERVICE = "test number"
 
@@ -218,6 +220,24 @@ class CallRequest(models.Model):
         """Whether the person can have seen or heard the code of this call."""
         return self.state not in self.UNSENT_STATES
 
+    @property
+    def takes_callbacks(self) -> bool:
+        """Whether the address of its callback is still valid."""
+        if not self.is_final:
+            return True
+        return timezone.now() - (self.finished_at or self.created_at) < self.CALLBACKS_END_AFTER
+
+    def lock(self) -> bool:
+        """Lock the row until the current transaction ends, and read it again. False: it is gone.
+
+        The lock is taken by a write: on SQLite a transaction that begins with a read cannot wait
+        for a writer.
+        """
+        if not type(self).objects.filter(pk=self.pk).update(state=F("state")):
+            return False
+        self.refresh_from_db(using=router.db_for_write(type(self)))
+        return True
+
     def claim(self, code_digest: str, now: datetime) -> bool:
         """QUEUED -> PLACING. True for exactly one worker: only that one may send the request."""
         return self._move(
@@ -309,18 +329,21 @@ class CallRequest(models.Model):
         """
         return self._move([old_state], **values)
 
-    def move_if_expected(self, values: dict[str, Any]) -> bool:
+    def move_if_expected(self, values: dict[str, Any], unless: Exists) -> bool:
         """Write ``values`` without reading the row first.
 
-        The conditions are in the UPDATE: the row is a call, no SMS; it has the phone and the
-        provider's id of this object; and the new state is forward of its state.
+        The conditions are in the UPDATE: the row is a call, no SMS; it has the phone, the
+        provider's id and, where it is set, the price of this object; the new state is forward of
+        its state; and ``unless`` is false.
         """
         progress = self.PROGRESS[values["state"]]
         earlier = [state for state, reached in self.PROGRESS.items() if reached < progress]
         rows = type(self).objects.filter(
             pk=self.pk, phone=self.phone, provider_id=self.provider_id, state__in=earlier
         )
-        return bool(rows.exclude(channel=self.Channel.SMS).update(**values))
+        if self.price is not None:
+            rows = rows.filter(price=self.price)
+        return bool(rows.exclude(channel=self.Channel.SMS).filter(~unless).update(**values))
 
     @classmethod
     def is_forward(cls, old_state: str, new_state: str) -> bool:

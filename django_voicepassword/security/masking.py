@@ -6,6 +6,7 @@ number. (RETENTION "mask" cuts the stored numbers themselves: see ``history.rete
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +14,8 @@ import phonenumbers
 
 #: The longest text that is kept of one value, and how many values are kept of one payload.
 MAX_TEXT, MAX_KEYS = 200, 30
+#: The most bytes of a payload as JSON. What does not fit is left out, the usual keys last.
+MAX_PAYLOAD = 2000
 
 _HIDDEN = "***"
 _RUSSIAN = "+7 *** ***-**-"
@@ -127,7 +130,24 @@ def mask_payload(
     for name, value in items:
         key = name if name in _PLAIN_KEYS else mask_words(name, *secrets, length=64)
         masked[key] = _mask_value(key.strip().casefold(), value, own_number, secrets)
-    return masked
+    # A character has at most twelve bytes as JSON, and an item eight more.
+    characters = sum(len(key) + len(str(value)) for key, value in masked.items())
+    is_short = characters * 12 + MAX_KEYS * 8 < MAX_PAYLOAD
+    return masked if is_short else _shorten(masked)
+
+
+def _shorten(masked: dict[str, str | bool | None]) -> dict[str, str | bool | None]:
+    """Leave out the items that make a payload longer than MAX_PAYLOAD."""
+    left_out = set()
+    size = 2
+    for key in sorted(masked, key=lambda name: name not in _PLAIN_KEYS):
+        # Two bytes more for the braces are as many as the comma between two items has.
+        item_size = len(json.dumps({key: masked[key]}))
+        if size + item_size > MAX_PAYLOAD:
+            left_out.add(key)
+        else:
+            size += item_size
+    return {key: value for key, value in masked.items() if key not in left_out}
 
 
 def _is_number(name: object) -> bool:

@@ -228,6 +228,7 @@ def test_a_call_has_every_report_about_it(api: StaffApi) -> None:
         "duration",
         "price",
         "payload",
+        "repeats",
     ]
     assert list(statuses[0]) == names
     assert (statuses[0]["price"], statuses[0]["payload"]) == (

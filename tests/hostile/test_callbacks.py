@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models import F, Sum
 
 from django_voicepassword import verifications
 from django_voicepassword.models import CallRequest, CallStatus, Verification
@@ -84,13 +85,18 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
 
 
+def count_reports() -> int:
+    """Return how many reports are kept, each with the copies that were only counted."""
+    kept = CallStatus.objects.filter(source="callback")
+    return int(kept.aggregate(total=Sum(F("repeats") + 1))["total"] or 0)
+
+
 def test_no_callback_does_harm(site: Site, calls: Calls) -> None:
     statuses: Counter[int] = Counter()
     addresses: list[str] = []
     for number, callback in enumerate(callbacks(COUNT, SEED)):
         if number % PER_VERIFICATION == 0:
-            rows = CallStatus.objects.filter(source="callback").count()
-            assert rows == statuses[200], "a report does not have exactly one row"
+            assert count_reports() <= statuses[200], "a report is counted twice"
             addresses = calls.start()
         status = send(site, addresses[number % len(addresses)], callback).status
         statuses[status] += 1
@@ -100,6 +106,13 @@ def test_no_callback_does_harm(site: Site, calls: Calls) -> None:
     assert statuses[200] > COUNT // 5
     assert statuses[400] > COUNT // 5
     assert_rows_are_valid(statuses[200])
+
+
+def assert_rows_are_few(rows: Counter[int], accepted: int) -> None:
+    """Assert that no call has too many reports, and that none was lost where there was room."""
+    assert max(rows.values()) <= CallStatus.MOST_KEPT
+    full = [call for call, kept in rows.items() if kept == CallStatus.MOST_KEPT]
+    assert full or count_reports() == accepted, "a report is lost"
 
 
 def assert_rows_are_valid(accepted: int) -> None:
@@ -112,15 +125,15 @@ def assert_rows_are_valid(accepted: int) -> None:
     assert CallRequest.objects.count() == expected + -(-expected // 2)
     statuses = CallStatus.objects.filter(source="callback").select_related("call")
     history: dict[int, set[str]] = {}
-    rows = 0
+    rows: Counter[int] = Counter()
     for status in statuses.iterator(chunk_size=2000):
-        rows += 1
+        rows[status.call_id] += 1
         assert status.state in {*CallRequest.State.values, CallStatus.OTHER}
         assert isinstance(status.payload, dict)
         stored = f"{status.raw_state} {json.dumps(status.payload, ensure_ascii=False)}"
         assert PHONE not in stored
         history.setdefault(status.call_id, set()).add(status.state)
-    assert rows == accepted
+    assert_rows_are_few(rows, accepted)
     for call in CallRequest.objects.all():
         assert call.state == "placed" or call.state in history[call.pk]
         assert call.state in CallRequest.State.values
@@ -136,7 +149,7 @@ def test_a_callback_is_accepted_whatever_its_accept_header(
     for kind, body in encodings({"state": "BUSY"}).items():
         assert site.ask("POST", address, body, kind, HTTP_ACCEPT=accept).status == 200
     assert site.ask("GET", f"{address}?state=BUSY&format=xml", HTTP_ACCEPT=accept).status == 200
-    assert CallStatus.objects.filter(source="callback").count() == 4
+    assert count_reports() == 4
 
 
 def test_the_code_of_the_call_is_not_stored_wherever_it_stands(site: Site, calls: Calls) -> None:

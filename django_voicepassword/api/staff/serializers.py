@@ -102,11 +102,15 @@ class StaffReportSerializer(serializers.Serializer[CallStatus]):
     duration = serializers.IntegerField(allow_null=True)
     price = _price(allow_null=True)
     payload = serializers.DictField(help_text="The provider's report; code and phone are masked.")
+    repeats = serializers.IntegerField(
+        help_text="How many reports came that were identical to this one, after it."
+    )
 
 
 class StaffCallDetailSerializer(StaffCallSerializer):
     statuses = StaffReportSerializer(
-        many=True, help_text="Every report about the call, the oldest first."
+        many=True,
+        help_text="The reports about the call, the oldest first; at most 20 of one source.",
     )
 
 
