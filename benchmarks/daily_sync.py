@@ -207,7 +207,7 @@ def write_floor(count: int) -> None:
             moment,
             0,
             "",
-            "",
+            False,
             moment,
             0,
         )

@@ -47,7 +47,7 @@ _VERIFICATION = (
 _CALL = (
     "INSERT INTO django_voicepassword_callrequest (verification_id, phone, channel, state,"
     " provider_id, service, origin, error_code, created_at, polls, code_digest, device, difference)"
-    " VALUES (':id', :n, 'flashcall', 'queued', '', '', 'app', '', now(), 0, '', '', 0)"
+    " VALUES (':id', :n, 'flashcall', 'queued', '', '', 'app', '', now(), 0, '', FALSE, 0)"
     " RETURNING id;"
 )
 #: The entries of one rate, and of two rates with a hundred entries each, as in the row of a busy

@@ -31,6 +31,8 @@ DEFAULTS: dict[str, Any] = {
     "LIMITS": {
         "phone": ["3/10m", "10/d"],
         "phone_guesses": ["15/d"],
+        "device": ["6/d"],
+        "device_guesses": ["10/d"],
         "ip": ["20/h"],
         "prefix": [],
         "site": [],

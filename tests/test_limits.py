@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from django_voicepassword import limits, verifications
 from django_voicepassword.conf import DEFAULTS
 from django_voicepassword.exceptions import BudgetExhausted, RateLimited
-from django_voicepassword.limits import rates, reservations
+from django_voicepassword.limits import rates
 from django_voicepassword.models import LimitCounter, Verification
 from django_voicepassword.testing import Sent
 
@@ -243,10 +243,9 @@ def test_the_limits_that_a_send_counts_for() -> None:
         "phone": phone,
         "ip": "192.0.2.1",
     }
-    device = {"prefix": "7999123", "site": "", "device_sends": f"abc:{phone}"}
-    assert (
-        limits.send_subjects(phone, None, "abc") == limits.send_subjects(phone, "", "abc") == device
-    )
+    device = {"prefix": "7999123", "site": "", "device": phone}
+    assert limits.send_subjects(phone, None, device=True) == device
+    assert limits.send_subjects(phone, "", device=True) == device
 
 
 def events(key: str = "phone:79990000001") -> Any:
@@ -577,7 +576,6 @@ def test_limits_are_exact_on_a_database_without_returning(
 
 def test_the_names_of_the_limits_are_those_of_the_default_setting() -> None:
     assert tuple(DEFAULTS["LIMITS"]) == limits.NAMES
-    assert list(reservations.DEVICE_LIMITS) == ["device_sends", "device_guesses"]
 
 
 def test_one_rate_with_events_in_the_future_is_enough_for_is_ahead() -> None:

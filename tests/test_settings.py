@@ -154,6 +154,7 @@ def test_a_message_never_repeats_the_api_key() -> None:
         ({**HTTP, "API_URL": "http://127.0.0.1.example.org/"}, "E007", "https"),
         ({**HTTP, "CALLBACK_BASE_URL": "http://example.org"}, "W001", "https"),
         ({**HTTP, "LIMITS": {"phone": []}}, "W005", "phone"),
+        ({**HTTP, "LIMITS": {"device_guesses": []}}, "W005", "device_guesses"),
         ({**HTTP, "TEST_NUMBERS": {"79000000001": "1234"}}, "W008", "production"),
         ({**HTTP, "CALLBACK_BASE_URL": None}, "I001", "polled"),
     ],

@@ -212,7 +212,7 @@ def test_start_stores_the_verification_and_its_call(outbox: list[Sent]) -> None:
         "79990000001",
         "voice",
         NOON,
-        "",
+        False,
     )
     assert call.reserved_price is None
     plain = verifications.start(PHONE, channel="", user=AnonymousUser())

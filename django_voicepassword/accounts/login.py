@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from django_voicepassword import verifications
-from django_voicepassword.accounts import confirmation
+from django_voicepassword.accounts import confirmation, devices
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
@@ -73,15 +73,17 @@ def takes_phone_code(backend: Any) -> bool:
 @sensitive
 def log_in(
     request: HttpRequest, verification_id: UUID | str, code: str
-) -> tuple[dict[str, Any], Verification]:
-    """Check a code and log the user in as LOGIN says: the JSON to answer, and the verification.
+) -> tuple[dict[str, Any], str]:
+    """Check a code and log the user in as LOGIN says: the JSON to answer, and the device's token.
 
     Raises what ``authenticate_phone`` raises.
     """
     # Resolved before the code is spent: a missing package must not cost anybody a code.
     answer = _answer()
     approved = authenticate_phone(request, verification_id, code)
-    return answer(request, approved.user, approved.verification), approved.verification
+    answered = answer(request, approved.user, approved.verification)
+    device = devices.remember(request, approved.verification.phone, approved.user)
+    return {"device": device, **answered}, device
 
 
 def log_in_session(request: HttpRequest, approved: PhoneLogin) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django_voicepassword import limits, phones
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
-from django_voicepassword.models import VerifiedPhone
+from django_voicepassword.models import TrustedDevice, VerifiedPhone
 from django_voicepassword.security import masking
 from django_voicepassword.security.tracebacks import clear_frames
 from django_voicepassword.transactions import DATABASE_ERRORS
@@ -190,7 +190,10 @@ def _attach(user: Any, phone: str) -> None:
 def _note_proof(user: Any, phone: str) -> None:
     """Write the VerifiedPhone, also with USER_PHONE_FIELD: there a user has one number."""
     now = timezone.now()
-    if not VerifiedPhone.objects.filter(phone=phone).update(user=user, verified_at=now):
+    proofs = VerifiedPhone.objects.filter(phone=phone)
+    if proofs.exclude(user=user).exists():
+        TrustedDevice.forget_number(phone)
+    if not proofs.update(user=user, verified_at=now):
         VerifiedPhone.objects.create(phone=phone, user=user, verified_at=now)
     if settings.USER_PHONE_FIELD is not None:
         VerifiedPhone.objects.filter(user=user).exclude(phone=phone).delete()

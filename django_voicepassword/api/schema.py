@@ -15,6 +15,7 @@ from rest_framework import serializers
 from rest_framework.views import APIView
 
 from django_voicepassword.api.serializers import (
+    DEVICE_HELP,
     ApprovedSerializer,
     CheckSerializer,
     ErrorSerializer,
@@ -23,6 +24,7 @@ from django_voicepassword.api.serializers import (
     StartSerializer,
     VerificationSerializer,
 )
+from django_voicepassword.security import trusted_devices
 
 _TAG = "phone"
 _ID = OpenApiParameter(
@@ -37,6 +39,13 @@ _RETRY_AFTER = OpenApiParameter(
     OpenApiParameter.HEADER,
     response=[429, 503],
     description="Seconds to wait before the next try. With 503 only if they are known.",
+)
+_DEVICE = OpenApiParameter(
+    trusted_devices.HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="The device that the last check or login answered, if any. A browser sends the "
+    "cookie instead.",
 )
 
 #: Status -> code -> its meaning and what to do about it.
@@ -99,6 +108,7 @@ class LoggedInSerializer(serializers.Serializer[None]):
     token = serializers.CharField(required=False, help_text="With LOGIN token.")
     access = serializers.CharField(required=False, help_text="With LOGIN jwt.")
     refresh = serializers.CharField(required=False, help_text="With LOGIN jwt.")
+    device = serializers.CharField(help_text=DEVICE_HELP)
 
 
 def describe_errors(
@@ -178,7 +188,7 @@ _view(
         ),
         **_errors(*_SENDING, "invalid_phone", "prefix_not_allowed"),
     },
-    parameters=[_RETRY_AFTER],
+    parameters=[_DEVICE, _RETRY_AFTER],
 )
 _view(
     "VerificationView",
@@ -207,7 +217,7 @@ _view(
             "too_many_attempts",
         ),
     },
-    parameters=[_ID, _RETRY_AFTER],
+    parameters=[_ID, _DEVICE, _RETRY_AFTER],
 )
 _view(
     "CheckView",
@@ -216,7 +226,7 @@ _view(
     summary="Check the code: the right one approves the verification once and gives a proof",
     request=CheckSerializer,
     responses={200: ApprovedSerializer, **_errors(*_GUESSING)},
-    parameters=[_ID, _RETRY_AFTER],
+    parameters=[_ID, _DEVICE, _RETRY_AFTER],
 )
 _view(
     "LoginView",
@@ -225,5 +235,5 @@ _view(
     summary="Check the code and log in, in one step",
     request=LoginSerializer,
     responses={200: LoggedInSerializer, **_errors(*_GUESSING, "refused")},
-    parameters=[_RETRY_AFTER],
+    parameters=[_DEVICE, _RETRY_AFTER],
 )

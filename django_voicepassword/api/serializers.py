@@ -6,6 +6,11 @@ from rest_framework import serializers
 
 from django_voicepassword.models import CallRequest, Verification
 
+DEVICE_HELP = (
+    "A token for a program without cookies: sent as X-VoicePassword-Device, it makes the device "
+    "known for this number. Empty where it could not be stored."
+)
+
 
 class StartSerializer(serializers.Serializer[None]):
     phone = serializers.CharField(
@@ -73,6 +78,7 @@ class VerificationSerializer(serializers.Serializer[None]):
 
 class ApprovedSerializer(VerificationSerializer):
     proof = serializers.CharField(help_text="A signed token: this number was proved.")
+    device = serializers.CharField(help_text=DEVICE_HELP)
 
 
 class ErrorSerializer(serializers.Serializer[None]):

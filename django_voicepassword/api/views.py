@@ -19,7 +19,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from django_voicepassword import verifications
-from django_voicepassword.accounts import login
+from django_voicepassword.accounts import devices, login
 from django_voicepassword.api import serializers
 from django_voicepassword.api.error_body import exception_handler
 from django_voicepassword.api.parsers import BoundedJSONParser, Utf8FormParser, Utf8MultiPartParser
@@ -91,19 +91,19 @@ class CheckView(VerificationAPIView):
     def post(self, request: Request, id: str, **kwargs: Any) -> Response:
         given = self.read(serializers.CheckSerializer)
         verification = verifications.check(id, given["code"], request=request._request)
-        response = Response(
-            {**_describe(verification), "proof": verifications.make_proof(verification)}
-        )
-        trusted_devices.remember(request._request, response, verification.phone)
+        device = devices.remember(request._request, verification.phone)
+        proof = verifications.make_proof(verification)
+        response = Response({**_describe(verification), "proof": proof, "device": device})
+        trusted_devices.set_cookie(request._request, response, device)
         return response
 
 
 class LoginView(VerificationAPIView):
     def post(self, request: Request, **kwargs: Any) -> Response:
         given = self.read(serializers.LoginSerializer)
-        answer, verification = login.log_in(request._request, given["verification"], given["code"])
+        answer, device = login.log_in(request._request, given["verification"], given["code"])
         response = Response(answer)
-        trusted_devices.remember(request._request, response, verification.phone)
+        trusted_devices.set_cookie(request._request, response, device)
         return response
 
 

@@ -58,7 +58,8 @@ def _check_sending() -> Iterator[checks.CheckMessage]:
             'or DISPATCH to "inline".',
             id="voicepassword.W004",
         )
-    disabled = [name for name in ("phone", "phone_guesses", "ip") if not settings.limits.get(name)]
+    protecting = ("phone", "phone_guesses", "device", "device_guesses", "ip")
+    disabled = [name for name in protecting if not settings.limits.get(name)]
     if disabled:
         yield checks.Warning(
             f'VOICEPASSWORD["LIMITS"] switches off: {", ".join(disabled)}. '

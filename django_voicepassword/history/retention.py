@@ -15,7 +15,13 @@ from django.utils import timezone
 
 from django_voicepassword import limits
 from django_voicepassword.conf import settings
-from django_voicepassword.models import BalanceReading, CallRequest, CallStatus, Verification
+from django_voicepassword.models import (
+    BalanceReading,
+    CallRequest,
+    CallStatus,
+    TrustedDevice,
+    Verification,
+)
 from django_voicepassword.models.moments import oldest_kept
 
 #: Rows in one statement, so that it holds its row locks only briefly.
@@ -34,15 +40,16 @@ Key = Any
 def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
     """Delete or mask (RETENTION) the rows older than RETENTION_DAYS; return how many there were.
 
-    Old counters of limits are deleted even where RETENTION_DAYS is None. DailyStatistics and
-    verified phones stay. After an interruption the next run continues.
+    Old counters of limits and expired devices are deleted even where RETENTION_DAYS is None.
+    DailyStatistics and verified phones stay. After an interruption the next run continues.
     """
     now = now or timezone.now()
     limits.purge(now - limits.longest_period() - timedelta(days=2))
+    batches = _Batches(progress)
+    batches.delete(TrustedDevice.expired(now), "last_used_at")
     before = oldest_kept(now)
     if before is None:
-        return 0
-    batches = _Batches(progress)
+        return batches.done
     open_states = [CallRequest.State.QUEUED, CallRequest.State.PLACING]
     calls = CallRequest.objects.filter(created_at__lt=before).exclude(state__in=open_states)
     calls = calls.exclude(verification__expires_at__gte=now)

@@ -23,9 +23,9 @@ _PLACES = Decimal("0.0001")
 PURGE_BATCH = 1000
 
 
-def lock(key: str) -> None:
-    """Lock ``key`` until the current transaction ends, waiting for a transaction that holds it."""
-    lock_rows([key], timezone.now())
+def lock(*keys: str) -> None:
+    """Lock ``keys`` until the current transaction ends, waiting for one that holds any of them."""
+    lock_rows(sorted(set(keys)), timezone.now())
 
 
 def purge(before: datetime) -> int:

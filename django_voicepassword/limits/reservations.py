@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,6 +25,7 @@ from django.utils import timezone
 from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import BudgetExhausted, RateLimited
+from django_voicepassword.limits import devices
 from django_voicepassword.limits.budget import adjust_budget, budget_key, seconds_to_next_day
 from django_voicepassword.limits.counters import Row, lock_rows, rewrite_rows, write_rows
 from django_voicepassword.limits.rates import (
@@ -38,13 +40,9 @@ from django_voicepassword.limits.rates import (
 )
 from django_voicepassword.limits.subjects import send_subjects
 from django_voicepassword.models import LimitCounter, Verification
-from django_voicepassword.security import trusted_devices
 
 #: The limits that LIMITS may name.
-NAMES = ("phone", "phone_guesses", "ip", "prefix", "site")
-#: The limits of a device that proved a number before, for that number. They let its holder go on
-#: when strangers have used up the number's own limits.
-DEVICE_LIMITS = {"device_sends": ["3/d"], "device_guesses": ["5/d"]}
+NAMES = ("phone", "phone_guesses", "device", "device_guesses", "ip", "prefix", "site")
 
 
 class ClockSkewRateLimited(RateLimited):
@@ -179,13 +177,13 @@ def usage(phone: str, now: datetime | None = None) -> list[tuple[str, int, int]]
 
 def longest_period() -> timedelta:
     """Return the longest period of all rates."""
-    rates = [rate for limit in {**settings.limits, **DEVICE_LIMITS}.values() for rate in limit]
+    rates = [rate for limit in settings.limits.values() for rate in limit]
     return timedelta(seconds=max(parse_rate(rate).seconds for rate in rates))
 
 
 def _rates_by_key(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
     """Return counter key -> (limit name, its rates), without the limits that are switched off."""
-    limits = {**settings.limits, **DEVICE_LIMITS}
+    limits = settings.limits
     return {
         f"{name}:{subject}": (name, list(limits[name]))
         for name, subject in subjects.items()
@@ -197,12 +195,12 @@ def _rates_by_key(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]
 class Reserved:
     """What was reserved for one send.
 
-    ``price`` is None without DAILY_BUDGET. ``device`` is the trusted device whose limits count the
-    send; it is empty where those of the number do.
+    ``price`` is None without DAILY_BUDGET. ``device``: the limit of the number's trusted devices
+    counts the send, and not that of the number.
     """
 
     price: Decimal | None
-    device: str = ""
+    device: bool = False
 
 
 def reserve_send(
@@ -216,13 +214,10 @@ def reserve_send(
         reserve(send_subjects(verification.phone, verification.ip), now, price).commit()
         return Reserved(price)
     except RateLimited as error:
-        device = (
-            trusted_devices.proved(request, verification.phone) if error.limit == "phone" else ""
-        )
-        if not device:
+        if error.limit != "phone" or not devices.is_trusted(request, verification.phone):
             raise
-    reserve(send_subjects(verification.phone, verification.ip, device), now, price).commit()
-    return Reserved(price, device)
+    reserve(send_subjects(verification.phone, verification.ip, device=True), now, price).commit()
+    return Reserved(price, device=True)
 
 
 def reserve_guess(
@@ -232,15 +227,15 @@ def reserve_guess(
 
     A wrong guess counts ``events`` times: once for each code that it was compared with.
 
+    The trusted devices of a number have guesses of their own, which nobody else can use up. When
+    those are used up, the guesses of the number remain.
+
     Raises RateLimited. See ``reservations.reserve``.
     """
     phone = verification.phone
     if phones.fixed_code(phone) is not None:
         return Reservation([], now)
-    try:
-        return reserve({"phone_guesses": phone}, now, events=events)
-    except RateLimited:
-        device = trusted_devices.proved(request, phone)
-        if not device:
-            raise
-    return reserve({"device_guesses": f"{device}:{phone}"}, now, events=events)
+    if devices.is_trusted(request, phone):
+        with suppress(RateLimited):
+            return reserve({"device_guesses": phone}, now, events=events)
+    return reserve({"phone_guesses": phone}, now, events=events)

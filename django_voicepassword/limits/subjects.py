@@ -1,20 +1,18 @@
-"""Which limits a send or a guess counts against: those of the number, or of a trusted device.
-
-A trusted device is one that proved the number before.
-"""
+"""Which limits a send counts against."""
 
 from __future__ import annotations
 
 from django_voicepassword.limits import client_ip
 
 
-def send_subjects(phone: str, ip: str | None, device: str = "") -> dict[str, str]:
+def send_subjects(phone: str, ip: str | None, device: bool = False) -> dict[str, str]:
     """Return the limits that count one send to ``phone`` for the client ``ip``: name -> subject.
 
-    With ``device``, the limits of that trusted device take the place of the number's.
+    With ``device``, the limit of all trusted devices of the number together takes the place of the
+    number's own.
     """
     subjects = {"prefix": phone[:-4], "site": ""}
-    subjects |= {"device_sends": f"{device}:{phone}"} if device else {"phone": phone}
+    subjects["device" if device else "phone"] = phone
     if ip:
         subjects["ip"] = client_ip.subject(ip)
     return subjects

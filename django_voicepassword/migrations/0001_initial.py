@@ -236,7 +236,7 @@ class Migration(migrations.Migration):
                 ('next_poll_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='next poll')),
                 ('polls', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='polls')),
                 ('code_digest', models.CharField(blank=True, default='', editable=False, max_length=64)),
-                ('device', models.CharField(blank=True, default='', editable=False, max_length=16)),
+                ('device', models.BooleanField(default=False, editable=False)),
                 ('listed_at', models.DateTimeField(blank=True, null=True, verbose_name='listed by the provider')),
                 ('difference', models.PositiveSmallIntegerField(default=0, verbose_name='difference')),
                 ('reserved_price', models.DecimalField(blank=True, decimal_places=4, editable=False, max_digits=12, null=True)),
@@ -377,6 +377,24 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='verifiedphone',
             constraint=models.CheckConstraint(condition=models.Q(('phone', ''), _negated=True), name='voicepassword_verifiedphone_not_empty'),
+        ),
+        migrations.CreateModel(
+            name='TrustedDevice',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('phone', models.CharField(max_length=15, verbose_name='phone')),
+                ('token_hash', models.CharField(editable=False, max_length=64)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
+                ('last_used_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last used')),
+                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='trusted_devices', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+            ],
+            options={
+                'verbose_name': 'trusted device',
+                'verbose_name_plural': 'trusted devices',
+                'ordering': ['-last_used_at'],
+                'indexes': [models.Index(fields=['phone'], name='voicepassword_device_of_phone'), models.Index(fields=['last_used_at'], name='voicepassword_device_used')],
+                'constraints': [models.UniqueConstraint(fields=('token_hash', 'phone'), name='voicepassword_device_token_phone'), models.CheckConstraint(condition=models.Q(('phone', ''), _negated=True), name='voicepassword_device_phone')],
+            },
         ),
         migrations.RunPython(create_partial_indexes, drop_partial_indexes),
     ]

@@ -6,6 +6,7 @@ Each change of state is a method with a name. A rule that a database can enforce
 from django_voicepassword.models.call_reports import CallStatus
 from django_voicepassword.models.calls import CallRequest
 from django_voicepassword.models.dashboard import Dashboard
+from django_voicepassword.models.devices import TrustedDevice
 from django_voicepassword.models.figures import DayFigures, HourFigures, PrefixFigures
 from django_voicepassword.models.limits import LimitCounter
 from django_voicepassword.models.statistics import BalanceReading, DailyStatistics
@@ -21,6 +22,7 @@ __all__ = [
     "HourFigures",
     "LimitCounter",
     "PrefixFigures",
+    "TrustedDevice",
     "Verification",
     "VerifiedPhone",
 ]

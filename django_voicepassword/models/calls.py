@@ -121,8 +121,8 @@ class CallRequest(models.Model):
     polls = models.PositiveSmallIntegerField(_("polls"), default=0, editable=False)
     #: HMAC of the code that this call carries (``codes.digest``); empty where it carries none.
     code_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
-    #: The trusted device whose limits counted this send; empty where those of the number did.
-    device = models.CharField(max_length=16, blank=True, default="", editable=False)
+    #: Whether the limit of trusted devices counted this send, and not that of the number.
+    device = models.BooleanField(default=False, editable=False)
     #: When a sync first found it in the provider's daily statistics.
     listed_at = models.DateTimeField(_("listed by the provider"), null=True, blank=True)
     #: A sum of ``Difference``: the values that differed in the daily statistics. The provider's

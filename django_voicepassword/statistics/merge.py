@@ -289,7 +289,7 @@ class Merge:
                 reported_id, reported_service, reported_price, reported_duration, 'imported', '',
                 COALESCE(reported_at, %s), reported_at,
                 CASE WHEN reported_progress = {_FINAL_PROGRESS} THEN reported_at ELSE NULL END,
-                reported_at, 0, '', '', %s, 0
+                reported_at, 0, '', FALSE, %s, 0
             FROM {_MATCHED} WHERE call_id IS NULL AND our_origin IS NULL
             ORDER BY ordinal
         """  # noqa: S608  # nosec B608

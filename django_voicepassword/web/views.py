@@ -17,7 +17,7 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 
 from django_voicepassword import verifications
-from django_voicepassword.accounts import confirmation, login, users
+from django_voicepassword.accounts import confirmation, devices, login, users
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security import masking, trusted_devices
@@ -188,7 +188,8 @@ class CodeView(CodePageView):
             return self.render_error(verification, form, error)
         session.forget(request)
         response = self.redirect_to_next()
-        trusted_devices.remember(request, response, verification.phone)
+        device = devices.remember(request, verification.phone, request.user)
+        trusted_devices.set_cookie(request, response, device)
         return response
 
     def render_error(

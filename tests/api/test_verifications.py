@@ -278,7 +278,7 @@ def test_login_creates_a_user_and_a_session(api: Api, outbox: list[Sent]) -> Non
     assert VerifiedPhone.objects.get(user=user).phone == "79990000001"
     assert "9990000001" not in user.get_username()
     later = api.post("login/", {"verification": api.start(), "code": outbox[1].code})
-    assert later.body == answer.body
+    assert later.body["user"] == answer.body["user"]
 
 
 def test_login_refuses_another_purpose(api: Api, outbox: list[Sent]) -> None:
@@ -347,9 +347,8 @@ def test_login_returns_a_drf_token(
 ) -> None:
     configure(LOGIN="token")
     answer = api.post("login/", {"verification": api.start(), "code": outbox[0].code})
-    assert answer.body == {
-        "token": Token.objects.get(user__verified_phones__phone="79990000001").key
-    }
+    token = Token.objects.get(user__verified_phones__phone="79990000001").key
+    assert answer.body == {"token": token, "device": answer.body["device"]}
     assert SESSION_KEY not in api.client.session
 
 
@@ -379,7 +378,7 @@ def test_login_returns_simplejwt_tokens(
 ) -> None:
     configure(LOGIN="jwt")
     answer = api.post("login/", {"verification": api.start(), "code": outbox[0].code})
-    assert set(answer.body) == {"access", "refresh"}
+    assert set(answer.body) == {"access", "refresh", "device"}
     assert SESSION_KEY not in api.client.session
 
 
@@ -392,7 +391,11 @@ def test_login_returns_the_answer_of_a_custom_callable(
 ) -> None:
     configure(LOGIN=f"{__name__}.custom_answer")
     answer = api.post("login/", {"verification": api.start(), "code": outbox[0].code})
-    assert answer.body == {"hello": get_user_model().objects.get().pk, "purpose": "login"}
+    assert answer.body == {
+        "hello": get_user_model().objects.get().pk,
+        "purpose": "login",
+        "device": answer.body["device"],
+    }
 
 
 def test_a_form_of_another_site_is_refused(api: Api, outbox: list[Sent]) -> None:

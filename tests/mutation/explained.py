@@ -24,13 +24,6 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("strict=True", "strict=False", "a row has as many values as there are fields"),
     ),
     "limits/reservations": (
-        (
-            'if error.limit == "phone" else ""',
-            '"XX"',
-            "the limit that refused is asked again, and refuses again",
-        ),
-        ("raise", "pass", "what follows asks the same limit again, and it refuses again"),
-        ("device_guesses", "XX", "another key that no other counter has either"),
         ("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),
         (
             "key__in=rates_by_key",

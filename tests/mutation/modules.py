@@ -38,6 +38,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "limits/prices": _LIMITS,
     "limits/alarms": _LIMITS,
     "limits/reservations": _LIMITS,
+    "limits/devices": ("tests/test_devices.py",),
     "limits/subjects": ("tests/test_devices.py", "tests/test_verifications.py"),
     "verifications/sending": _VERIFICATIONS,
     "verifications/resending": _VERIFICATIONS,

@@ -1,0 +1,82 @@
+"""Remember the device on which a number was proved."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import router
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from django_voicepassword import limits, transactions
+from django_voicepassword.models import TrustedDevice
+from django_voicepassword.security import trusted_devices
+from django_voicepassword.security.sensitive import sensitive
+
+logger = logging.getLogger(__name__)
+
+
+@sensitive
+def remember(request: HttpRequest, phone: str, user: Any = None) -> str:
+    """Make the request's device a trusted one of ``phone``; return the token that it keeps.
+
+    Call it once the number is proved. With ``user``, who has just logged in, a browser gets a new
+    token for all its numbers, so that a copy of the old cookie is worth nothing. A token that is
+    not known is never taken over: somebody else may have planted it.
+
+    Return "" where the database cannot be used. The right code is spent by then, so the person must
+    not be turned away.
+    """
+    shown = trusted_devices.read_token(request)
+    renews = user is not None and trusted_devices.is_from_cookie(request)
+    database = router.db_for_write(TrustedDevice)
+    try:
+        return transactions.atomic_with_retry(
+            lambda: _remember(shown, phone, user, renews, database), database
+        )
+    except transactions.DATABASE_ERRORS as error:
+        logger.error("a trusted device was not remembered: %s", type(error).__name__)
+        return ""
+
+
+def _remember(shown: str, phone: str, user: Any, renews: bool, database: str) -> str:
+    """Write the rows under a lock of the number and of the device; return the token."""
+    now = timezone.now()
+    old_hash = trusted_devices.hash_token(shown)
+    # Without the locks, simultaneous proofs would each see room for one more device or number.
+    limits.lock(f"devices:{phone}", f"devices:{old_hash}")
+    rows = TrustedDevice.objects.using(database)
+    known = list(rows.filter(Q(phone=phone) | Q(token_hash=old_hash)))
+    own = {row.phone: row for row in known if row.token_hash == old_hash and row.is_live(now)}
+    token = shown if own and not renews else trusted_devices.make_token()
+    surplus = _surplus(known, own.get(phone), phone, now)
+    if surplus:
+        rows.filter(pk__in=surplus).delete()
+    if own and renews:
+        rows.filter(token_hash=old_hash).update(token_hash=trusted_devices.hash_token(token))
+    proved = {"last_used_at": now} if user is None else {"last_used_at": now, "user": user}
+    if phone in own:
+        rows.filter(pk=own[phone].pk).update(**proved)
+    else:
+        rows.create(phone=phone, token_hash=trusted_devices.hash_token(token), **proved)
+    return token
+
+
+def _surplus(
+    known: Iterable[TrustedDevice], own: TrustedDevice | None, phone: str, now: datetime
+) -> list[int]:
+    """The rows that make room for one device of ``phone`` and for one number of the device.
+
+    Those that were unused for the longest time go, and all that have expired. ``own`` is the row of
+    both, and stays.
+    """
+    newest_first = sorted(known, key=lambda row: row.last_used_at, reverse=True)
+    live = [row for row in newest_first if row.is_live(now) and row != own]
+    devices = [row for row in live if row.phone == phone][TrustedDevice.MOST_DEVICES - 1 :]
+    phones = [row for row in live if row.phone != phone][TrustedDevice.MOST_PHONES - 1 :]
+    expired = [row for row in newest_first if not row.is_live(now)]
+    return [row.pk for row in (*devices, *phones, *expired)]
