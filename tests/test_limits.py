@@ -486,10 +486,31 @@ def test_unblock_removes_the_counters_of_one_number(configure: Callable[..., Non
     configure(LIMITS={"phone": ["1/h"], "phone_guesses": ["1/h"], "ip": ["2/h"]})
     for phone in ("79990000001", "79990000002"):
         limits.reserve({"phone": phone, "phone_guesses": phone, "ip": "192.0.2.1"}, NOW).commit()
-    assert limits.unblock("79990000003") == 0
-    assert limits.unblock("79990000001") == 2
-    remaining = {"phone:79990000002", "phone_guesses:79990000002", "ip:192.0.2.1"}
-    assert set(LimitCounter.objects.values_list("key", flat=True)) == remaining
+    for phone in ("79990000003", "79990000001"):
+        assert limits.unblock(phone, NOW) == 0
+        assert limits.usage(phone, NOW) == []
+    assert len(limits.usage("79990000002", NOW)) == 2
+    with pytest.raises(RateLimited):
+        limits.reserve({"ip": "192.0.2.1"}, NOW)
+
+
+@pytest.mark.django_db
+def test_unblock_gives_sends_each_time_and_guesses_once_in_24_hours(
+    configure: Callable[..., None],
+) -> None:
+    configure(LIMITS={"phone": ["1/d"], "phone_guesses": ["1/d"]})
+    phone = "79990000001"
+    # With nothing to forget, the one time of the day is not used up.
+    assert limits.unblock(phone, NOW) == 0
+    for hours, wait in ((0, 0), (1, 23 * 3600), (23, 3600), (24, 0), (25, 23 * 3600)):
+        now = NOW + timedelta(hours=hours)
+        limits.reserve({"phone": phone}, now).commit()
+        if not any(rate.startswith("phone_guesses") for rate, _, _ in limits.usage(phone, now)):
+            limits.reserve({"phone_guesses": phone}, now).commit()
+        assert limits.unblock(phone, now) == wait
+        limits.reserve({"phone": phone}, now)
+        left = [] if wait == 0 else [("phone_guesses 1/d", 1, 1)]
+        assert limits.usage(phone, now) == left
 
 
 @pytest.mark.django_db

@@ -5,7 +5,7 @@ Each action needs its own permission, is done only by POST and is noted in the a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -17,14 +17,12 @@ from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.debug import sensitive_post_parameters
 
-from django_voicepassword import limits, phones, verifications
+from django_voicepassword import limits, verifications
+from django_voicepassword.admin import unblocking
 from django_voicepassword.calls import polling
-from django_voicepassword.exceptions import InvalidPhone, ProviderError, VerificationError
-from django_voicepassword.history import search
+from django_voicepassword.exceptions import ProviderError, VerificationError
 from django_voicepassword.models import CallRequest, CallStatus, Verification, money
-from django_voicepassword.security import masking
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications import channels
 from django_voicepassword.verifications.messages import error_text
@@ -84,7 +82,7 @@ ACTIONS = {
     "unblock": Action(
         "unblock_phone",
         gettext_lazy("Unblock the number"),
-        gettext_lazy("Unblocked the number: its limits start from zero."),
+        unblocking.UNBLOCKED,
         gettext_lazy("No limit of this number is used."),
     ),
 }
@@ -134,7 +132,7 @@ def _is_possible(name: str, call: CallRequest, calls: list[CallRequest]) -> bool
 
 
 class SupportMixin(admin.ModelAdmin):
-    """Adds ``<id>/do/<action>/`` and ``unblock/`` to the admin of calls."""
+    """Adds ``<id>/do/<action>/`` to the admin of calls."""
 
     @method_decorator(sensitive)
     def do_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
@@ -153,35 +151,14 @@ class SupportMixin(admin.ModelAdmin):
         if request.method != "POST":
             return self._confirmation(request, action, call) if action.channel else back
         try:
-            message = _perform(name, action, call)
+            message = _perform(name, action, call, request)
         except VerificationError as error:
             messages.error(request, error_text(error))
         except (ProviderError, ValueError, ImproperlyConfigured) as error:
             messages.error(request, _("It could not be done: %(error)s") % {"error": error})
         else:
-            self.log_change(request, call, str(action.success))
+            self.log_change(request, call, message if name == "unblock" else str(action.success))
             messages.success(request, message)
-        return back
-
-    @method_decorator(sensitive_post_parameters("phone"))
-    @method_decorator(sensitive)
-    def unblock_view(self, request: HttpRequest) -> HttpResponse:
-        """Unblock the number in the form: a number that reached a limit may have no call at all."""
-        action = ACTIONS["unblock"]
-        self._check_permission(request, action)
-        back = HttpResponseRedirect(reverse("admin:django_voicepassword_callrequest_changelist"))
-        if request.method != "POST":
-            return back
-        try:
-            phone = phones.normalize(request.POST.get("phone", ""))
-        except InvalidPhone as error:
-            messages.error(request, error_text(error))
-            return back
-        limits.unblock(phone)
-        newest = CallRequest.objects.filter(phone=phone).order_by("-created_at").first()
-        if newest is not None:
-            self.log_change(request, newest, str(action.success))
-        messages.success(request, f"{masking.mask(phone)}: {action.success}")
         return back
 
     def _check_permission(self, request: HttpRequest, action: Action) -> None:
@@ -205,17 +182,17 @@ class SupportMixin(admin.ModelAdmin):
         )
 
 
-def _perform(name: str, action: Action, call: CallRequest) -> str:
+def _perform(name: str, action: Action, call: CallRequest, request: HttpRequest) -> str:
     """Do the action and return the message for the user."""
     if name == "ask":
         status = polling.refresh(call.pk)
         state = status.get_state_display() if status is not None else CallStatus.OTHER
         return _("The provider says: %(state)s.") % {"state": state}
     if name == "unblock":
-        limits.unblock(call.phone)
-    elif call.verification is None:
+        return unblocking.unblock(call.phone, request)
+    if call.verification is None:
         raise ValueError(str(action.obstacle))
-    elif name == "cancel":
+    if name == "cancel":
         if verifications.cancel(call.verification.id).status != Verification.Status.CANCELED:
             raise ValueError(str(action.obstacle))
     else:
@@ -223,23 +200,3 @@ def _perform(name: str, action: Action, call: CallRequest) -> str:
         # those of the staff.
         verifications.resend(call.verification.id, channel=action.channel)
     return str(action.success)
-
-
-@dataclass(frozen=True)
-class LimitUsage:
-    """How much of its limits a number has used.
-
-    ``used`` has a rate, the count and the allowed count for each limit that is used at all.
-    """
-
-    phone: str = field(repr=False)
-    used: list[tuple[str, int, int]]
-    may_unblock: bool
-
-
-def limit_usage(query: str, request: HttpRequest) -> LimitUsage | None:
-    """Return the usage of the number that was searched for; None unless it is a whole number."""
-    phone = search.whole_number(query)
-    if phone is None:
-        return None
-    return LimitUsage(phone, limits.usage(phone), request.user.has_perm(f"{_APP}.unblock_phone"))

@@ -21,11 +21,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from django_voicepassword import history
 from django_voicepassword.admin import changelist
-from django_voicepassword.admin.actions import SupportMixin, available_actions, limit_usage
+from django_voicepassword.admin.actions import SupportMixin, available_actions
 from django_voicepassword.admin.advice import advise
 from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
 from django_voicepassword.admin.exporting import ExportMixin
 from django_voicepassword.admin.timeline import events
+from django_voicepassword.admin.unblocking import UnblockMixin, limit_usage
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security import masking
 from django_voicepassword.security.sensitive import sensitive
@@ -35,7 +36,7 @@ OTHER_CALLS = 10
 
 
 @admin.register(CallRequest)
-class CallRequestAdmin(SupportMixin, ExportMixin, StatusBadges, PhoneAdmin):
+class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, PhoneAdmin):
     change_list_template = "admin/django_voicepassword/callrequest/change_list.html"
     change_form_template = "admin/django_voicepassword/callrequest/change_form.html"
     list_display = (

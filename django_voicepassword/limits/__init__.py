@@ -26,10 +26,9 @@ from django_voicepassword.limits.reservations import (
     reserve,
     reserve_guess,
     reserve_send,
-    unblock,
     usage,
 )
-from django_voicepassword.limits.staff import count_search
+from django_voicepassword.limits.staff import count_search, unblock
 from django_voicepassword.limits.subjects import send_subjects
 
 __all__ = [

@@ -148,13 +148,6 @@ def count_from_now(keys: Iterable[str], now: datetime) -> None:
     rewrite_rows(keys, now, lambda entries: [[min(at, moment), count] for at, count in entries])
 
 
-def unblock(phone: str) -> int:
-    """Delete the counters of a number's sends and guesses, for support; return how many."""
-    return LimitCounter.objects.filter(
-        key__in=[f"phone:{phone}", f"phone_guesses:{phone}"]
-    ).delete()[0]
-
-
 def usage(phone: str, now: datetime | None = None) -> list[tuple[str, int, int]]:
     """Return what a number has used of its limits: (``"phone 3/10m"``, used, allowed) per rate.
 

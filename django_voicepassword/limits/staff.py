@@ -1,4 +1,4 @@
-"""What the staff of a project may do how often: searches for whole numbers."""
+"""What the staff may do how often: search for whole numbers, and unblock a number."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from django_voicepassword.limits.rates import (
     seconds_to_wait,
     to_milliseconds,
 )
+from django_voicepassword.limits.reservations import usage
+from django_voicepassword.models import LimitCounter
 from django_voicepassword.transactions import atomic_with_retry
 
 #: Searches for a whole number that each of the staff may make. Whoever knows the last four digits
 #: of a Russian number needs thousands of searches to find the others.
 SEARCHES = "100/h"
+#: How often the wrong guesses of a number are forgotten. Each time, a stranger gets as many guesses
+#: again as ``phone_guesses`` allows.
+GUESSES_FORGOTTEN = "1/d"
 
 
 def count_search(user_key: object, now: datetime | None = None) -> None:
@@ -28,6 +33,26 @@ def count_search(user_key: object, now: datetime | None = None) -> None:
     wait = _count_one(f"searches:{user_key}", SEARCHES, now or timezone.now())
     if wait:
         raise RateLimited("searches", wait)
+
+
+def unblock(phone: str, now: datetime | None = None) -> int:
+    """Let the sends of a number start from zero, and its guesses too, but these once in 24 hours.
+
+    Whoever asks for it, the guesses of a number count as one. Return the seconds until its guesses
+    can be forgotten again; 0 where none are left to forget.
+    """
+    now = now or timezone.now()
+
+    def forget() -> int:
+        LimitCounter.objects.filter(key=f"phone:{phone}").delete()
+        if not any(rate.startswith("phone_guesses ") for rate, _, _ in usage(phone, now)):
+            return 0
+        wait = _count_one(f"unblocked:{phone}", GUESSES_FORGOTTEN, now)
+        if not wait:
+            LimitCounter.objects.filter(key=f"phone_guesses:{phone}").delete()
+        return wait
+
+    return atomic_with_retry(forget, database())
 
 
 def _count_one(key: str, rate_text: str, now: datetime) -> int:

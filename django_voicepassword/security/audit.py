@@ -1,7 +1,7 @@
-"""Records who saw whole phone numbers, or searched for one, in the log
+"""Records who saw whole phone numbers, searched for one or unblocked one, in the log
 ``django_voicepassword.audit``.
 
-Each look and each search is one line, which never contains the numbers.
+Each of these is one line, which never contains a whole number.
 """
 
 from __future__ import annotations
@@ -40,3 +40,11 @@ def whole_number_searched(
     logger.info(
         "user %s searched for a whole number: %s%s", getattr(user, "pk", None), where, outcome
     )
+
+
+def number_unblocked(
+    user: AbstractBaseUser | AnonymousUser | None, masked_phone: str, with_guesses: bool
+) -> None:
+    """Record that ``user`` unblocked a number: its sends, and its guesses if ``with_guesses``."""
+    what = "sends and guesses" if with_guesses else "sends"
+    logger.info("user %s unblocked the %s of %s", getattr(user, "pk", None), what, masked_phone)

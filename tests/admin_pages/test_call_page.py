@@ -23,7 +23,7 @@ from django_voicepassword.calls import placing, recording
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider.protocol import parse_report
 from django_voicepassword.testing import Sent
-from tests.admin_pages.staff_users import logged_in
+from tests.admin_pages.staff_users import create_staff_user, logged_in
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db
@@ -254,6 +254,38 @@ def test_canceling_and_unblocking(outbox: list[Sent]) -> None:
     client.post(action_address(call, "unblock"))
     assert limits.usage(call.phone) == []
     assert "No limit of this number is used." in page(client, call)
+
+
+def test_nobody_gives_guesses_twice_a_day_and_each_time_is_noted(
+    configure: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The number has no call: a stranger used up its guesses, and the history was purged."""
+    configure(LIMITS={"phone": [], "ip": [], "phone_guesses": ["3/d"]})
+    caplog.set_level(logging.INFO, "django_voicepassword.audit")
+    phone, unblock = "79991234567", reverse("admin:django_voicepassword_callrequest_unblock")
+    for number in range(3):
+        user = create_staff_user("unblock_phone", name=f"support{number}")
+        client = Client()
+        client.force_login(user)
+        for _ in range(3):
+            limits.reserve({"phone_guesses": phone}, timezone.now()).commit()
+            if number:
+                break
+        answer = client.post(unblock, {"phone": phone}, follow=True).content.decode()
+        assert "+7 *** ***-**-67: Unblocked the number: its " in answer
+        assert ("again in 24 hours" in answer) == bool(number)
+        assert limits.usage(phone) == ([("phone_guesses 3/d", number, 3)] if number else [])
+        entry = LogEntry.objects.latest("id")
+        assert (entry.user, entry.object_repr) == (user, "+7 *** ***-**-67")
+        what = "sends" if number else "sends and guesses"
+        assert caplog.messages[-1] == f"user {user.pk} unblocked the {what} of +7 *** ***-**-67"
+    # Pressed at a call, the button counts for the same number.
+    call = CallRequest.objects.create(phone=phone, channel="voice")
+    client.post(action_address(call, "unblock"))
+    assert limits.usage(phone) == [("phone_guesses 3/d", 2, 3)]
+    assert LogEntry.objects.latest("id").object_id == str(call.pk)
+    assert "wrong guesses still count" in LogEntry.objects.latest("id").change_message
+    assert caplog.messages[-1].endswith("unblocked the sends of +7 *** ***-**-67")
 
 
 def test_the_provider_is_asked_now(
