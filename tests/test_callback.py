@@ -148,6 +148,26 @@ def test_a_query_string_is_read_in_either_encoding(provider: Provider, query: st
     assert word in ("Занято", "За")
 
 
+@pytest.mark.parametrize(
+    ("date", "microsecond"),
+    [
+        ("2020-02-02T12:18:48Z", 0),
+        ("2020-02-02 17:18:48.250+05:00", 250_000),
+        ("02.02.2020 15:18:48,5", 500_000),
+        ("02/02/2020 15:18:48", 0),
+    ],
+)
+def test_a_date_with_a_zone_a_fraction_or_slashes_is_read_and_kept(
+    provider: Provider, date: str, microsecond: int
+) -> None:
+    provider.report("BUSY", date=date)
+    status = provider.call.statuses.get(source="callback")
+    assert status.occurred_at == datetime(
+        2020, 2, 2, 12, 18, 48, microsecond, tzinfo=datetime_timezone.utc
+    )
+    assert status.payload["date"] == date
+
+
 def test_a_report_in_the_query_string_is_accepted(provider: Provider) -> None:
     assert provider.client.get(f"{provider.url}?state=NO%20ANSWER").status_code == 200
     assert provider.state == "no_answer"

@@ -52,7 +52,7 @@ def _choose(newest_first: list[CallRequest], report: Report) -> CallRequest:
 
     Without a usable date, the oldest that has no final state yet, else the newest.
     """
-    date = Moments().aware(report.date)
+    date = Moments().aware(report.moment)
     near = [
         (delay, sms)
         for sms in newest_first

@@ -148,7 +148,7 @@ def _build_status(call: CallRequest, report: Report, source: str) -> CallStatus:
         state=report.state or CallStatus.OTHER,
         raw_state=report.raw_state or "",
         source=source,
-        occurred_at=Moments().field(report.date),
+        occurred_at=Moments().field(report.moment),
         received_at=timezone.now(),
         duration=report.duration,
         price=report.price,

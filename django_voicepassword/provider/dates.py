@@ -1,4 +1,4 @@
-"""Converts the provider's dates, which name no time zone, to aware datetimes and to SQL text."""
+"""Converts the provider's dates, most of which name no zone, to aware datetimes and to SQL text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAUSIBLE_YEARS = range(2000, 2200)
 
 
 class Moments:
-    """Converts dates in PROVIDER_TIME_ZONE, and caches what it converted.
+    """Converts dates, which are in PROVIDER_TIME_ZONE or name a zone, and caches what it converted.
 
     The daily sync converts a million dates that differ in few hours: each hour is converted once,
     and minutes and seconds are appended as text.
@@ -34,7 +34,7 @@ class Moments:
         self._minutes: set[str] = set()
 
     def text(self, written: datetime | str | None) -> str | None:
-        """The date as the database stores it: ``YYYY-MM-DD hh:mm:ss``.
+        """The date as the database stores it: ``YYYY-MM-DD hh:mm:ss``, with microseconds if any.
 
         It is in the zone ``stored_in``, or in the site's time zone where USE_TZ is off.
         """
@@ -48,14 +48,14 @@ class Moments:
         moment = self.aware(written)
         if moment is None:
             return None
-        return stored(moment, self._stored_in).strftime("%Y-%m-%d %H:%M:%S")
+        return stored(moment, self._stored_in).isoformat(" ")
 
     def aware(self, written: datetime | str | None) -> datetime | None:
         """The date as an aware datetime; None if it is absent, invalid or implausible."""
         moment = read_date(written) if isinstance(written, str) else written
         if moment is None or moment.year not in PLAUSIBLE_YEARS:
             return None
-        return moment.replace(tzinfo=self._zone)
+        return moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
 
     def field(self, written: datetime | None) -> datetime | None:
         """The date as a DateTimeField expects it: naive where USE_TZ is off."""

@@ -34,8 +34,15 @@ _CODE = re.compile(r"\d{4,}")
 _MASKED = re.compile(r"(?:\+7 \*{3} \*{3}-\*\*-|\+\d{1,3} \*{3,}|\*{3,})(?:\d\d?|\*\*)?")
 # A number whose last four digits RETENTION "mask" has removed.
 _RETAINED = re.compile(r"\d+\*{4}")
-#: The forms of a date, which has as many digits as a phone number.
-DATE = re.compile(r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", re.ASCII)
+#: The forms of a date, which has as many digits as a phone number. Day and month are told apart by
+#: the place of the year: 02/03/2020 is in March.
+DATE = re.compile(
+    r"(?:(?P<year>\d{4})(?P<dash>[-./])(?P<month>\d\d)(?P=dash)(?P<day>\d\d)"
+    r"|(?P<day_first>\d\d)(?P<dot>[-./])(?P<month_second>\d\d)(?P=dot)(?P<year_last>\d{4}))"
+    r"[ T](?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
+    r"(?: ?(?P<zone>Z|UTC|GMT|MSK|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?))?",
+    re.ASCII,
+)
 
 
 def mask(phone: str) -> str:

@@ -128,6 +128,29 @@ def test_a_call_of_the_app_is_matched_and_moved(provider_lists: Callable[..., No
     assert status.payload == {**ROW, "number": "+7 *** ***-**-01"}
 
 
+@pytest.mark.parametrize(
+    ("written", "microsecond"),
+    [
+        ("10.03.2026 12:00:05", 0),
+        ("10/03/2026 12:00:05", 0),
+        ("2026-03-10T09:00:05Z", 0),
+        ("2026-03-10 14:00:05.250 +05:00", 250_000),
+    ],
+)
+def test_a_row_is_dated_in_every_form(
+    provider_lists: Callable[..., None], written: str, microsecond: int
+) -> None:
+    call = make_call()
+    foreign = {**ROW, "id": "7", "date": written}
+    # The second is read quickly, from the cached values of the first.
+    provider_lists({**ROW, "date": written}, foreign, {**foreign, "id": "8"})
+    sync_day()
+    assert sync_day().written == 0
+    at = NOON + timedelta(seconds=5, microseconds=microsecond)
+    assert set(CallRequest.objects.values_list("occurred_at", flat=True)) == {at}
+    assert call.statuses.get().payload["date"] == written
+
+
 def test_a_second_sync_writes_only_changes(provider_lists: Callable[..., None]) -> None:
     call, other = make_call(), make_call(provider_id="1001", phone="79990000002")
     rows = [

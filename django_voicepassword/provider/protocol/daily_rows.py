@@ -27,7 +27,7 @@ _KEYS = ("id", "number", "date", "duration", "price", "service", "state")
 _repeating = itemgetter(*_KEYS[3:])
 _all = itemgetter(*_KEYS)
 # An id, a number and a date with a space between them, all of it safe in JSON text.
-_USUAL_FORM = re.compile(rf"[0-9A-Za-z]{{1,64}} [0-9]{{10,15}} (?:{DATE.pattern})", re.ASCII)
+_USUAL_FORM = re.compile(rf"[0-9A-Za-z]{{1,64}} [0-9]{{10,15}} {DATE.pattern}", re.ASCII)
 
 #: The fields of a DailyRow from ``is_sms`` to ``service``.
 _Parsed = tuple[bool | None, str, str | None, str, int | None, Decimal | None, str]
@@ -36,8 +36,8 @@ _Parsed = tuple[bool | None, str, str | None, str, int | None, Decimal | None, s
 class DailyRow(NamedTuple):
     """The provider's figures of one call or SMS. None: absent.
 
-    ``date`` is in the provider's zone: a naive datetime, or text in the form dd.mm.yyyy hh:mm:ss
-    that may still be no valid date.
+    ``date`` is a datetime, naive where the provider names no zone; or text in one of the forms of
+    ``masking.DATE``, which may still be no valid date.
     """
 
     id: str
@@ -129,7 +129,7 @@ def row_of(report: Report) -> DailyRow:
     return DailyRow(
         id=report.id,
         number=number,
-        date=report.date,
+        date=report.moment,
         is_sms=None if kind is None else kind == "sms",
         channel=vocabulary.channel_of(kind, report.service) if kind else "",
         state=report.state if report.state != vocabulary.OTHER else None,

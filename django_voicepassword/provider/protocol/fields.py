@@ -1,20 +1,32 @@
-"""Parses single values. The provider mixes numbers and strings and writes dates in two forms."""
+"""Parses single values.
+
+The provider mixes numbers and strings, and writes dates in two forms. Other forms are read where
+only one reading is possible.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
-from django_voicepassword.security.masking import clean_text
+from django_voicepassword.security.masking import DATE, clean_text
 
-_DATE_FORMS = ("%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
 _DURATION = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6})", re.ASCII)
-_PRICE = re.compile(r"\d{1,8}(?:[.,]\d{1,8})?", re.ASCII)
-# No exponent: 1e9999999 is short, but exceeds the range of Decimal arithmetic.
-_AMOUNT = re.compile(r"[+-]?\d{1,10}(?:\.\d{1,12})?", re.ASCII)
+# A figure, with or without a separator between groups of three digits. A single comma before three
+# digits separates a group, unless it follows a zero; a single dot never does. No exponent:
+# 1e9999999 is short, but exceeds the range of Decimal arithmetic.
+_FIGURES = [
+    re.compile(pattern, re.ASCII)
+    for pattern in (
+        r"(?P<whole>[1-9]\d{0,2}(?P<group>[ ,'])\d{3}(?:(?P=group)\d{3})*)"
+        r"(?:(?!(?P=group))[.,](?P<part>\d{1,12}))?",
+        r"(?P<whole>[1-9]\d{0,2}(?:\.\d{3})+),(?P<part>\d{1,12})",
+        r"(?P<whole>[1-9]\d{0,2}(?:\.\d{3}){2,})(?P<part>)",
+        r"(?P<whole>\d{1,10})(?:[.,](?P<part>\d{1,12}))?",
+    )
+]
 _LONGEST_DURATION = 7 * 24 * 3600
 
 
@@ -41,16 +53,20 @@ def _read_figure(value: object, length: int) -> str | None:
 
 def read_price(value: object) -> Decimal | None:
     """A price (``"0.35"``, ``0.35`` or ``"0,35"``), rounded to four decimal places."""
-    text = _read_figure(value, 24)
-    if text is None or not _PRICE.fullmatch(text):
-        return None
-    return _money(text.replace(",", "."), 10**8)
+    text = _read_figure(value, 24) or ""
+    # A price has no sign.
+    return None if text.startswith(("+", "-")) else _read_money(text, 10**8)
 
 
 def read_amount(value: object) -> Decimal | None:
-    """A balance, which may be negative and may have spaces between groups of digits."""
-    text = (_read_figure(value, 32) or "").replace(",", ".").replace(" ", "").replace("\xa0", "")
-    return _money(text, 10**10) if _AMOUNT.fullmatch(text) else None
+    """A balance, which may be negative: ``"-1,234.50"``, ``"1 234,50"`` or ``"999.00"``."""
+    return _read_money((_read_figure(value, 32) or "").replace("\u2212", "-"), 10**10)
+
+
+def read_count(value: object) -> int | None:
+    """A number of rows: ``"1000"`` or ``"1 000"``."""
+    amount = read_amount(value)
+    return int(amount) if amount is not None and amount >= 0 and amount % 1 == 0 else None
 
 
 def read_duration(value: object) -> int | None:
@@ -64,14 +80,48 @@ def read_duration(value: object) -> int | None:
 
 
 def read_date(value: object) -> datetime | None:
-    """A date, naive because the provider names no time zone.
+    """A date, aware where the text names a zone, else naive.
 
-    Callbacks have ``2020-02-02 15:18:48``, state and daily have ``11.09.2020 13:34:39``.
+    Callbacks have ``2020-02-02 15:18:48``, state and daily have ``11.09.2020 13:34:39``. Slashes,
+    fractions of a second and zones are read too: ``02/03/2020 15:18:48.250 +03:00``.
     """
-    text = _read_figure(value, 32) or ""
-    for form in _DATE_FORMS:
-        with suppress(ValueError):
-            return datetime.strptime(text, form)
+    match = DATE.fullmatch(_read_figure(value, 48) or "")
+    if match is None:
+        return None
+    parts = match.groupdict()
+    day = (parts["year"], parts["month"], parts["day"])
+    day = day if parts["year"] else (parts["year_last"], parts["month_second"], parts["day_first"])
+    time = (parts["hour"], parts["minute"], parts["second"])
+    microseconds = int((parts["fraction"] or "0").ljust(6, "0")[:6])
+    try:
+        written = datetime(*map(int, (*day, *time)), microseconds)  # type: ignore[arg-type]
+        return written.replace(tzinfo=_read_zone(parts["zone"]))
+    except ValueError:
+        return None
+
+
+def _read_zone(name: str | None) -> timezone | None:
+    """The zone of ``Z``, ``MSK``, ``+03``, ``+0300``, ``+03:00`` or ``UTC+03:00``.
+
+    Raises ValueError for an offset of a day or more.
+    """
+    if not name:
+        return None
+    if name == "MSK":
+        return timezone(timedelta(hours=3))
+    digits = "".join(filter(str.isdigit, name)).ljust(4, "0")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-offset if "-" in name else offset)
+
+
+def _read_money(text: str, bound: int) -> Decimal | None:
+    sign = "-" if text.startswith("-") else ""
+    unsigned = text[1:] if text.startswith(("+", "-")) else text
+    for figure in _FIGURES:
+        match = figure.fullmatch(unsigned)
+        if match:
+            whole = "".join(filter(str.isdigit, match["whole"]))
+            return _money(f"{sign}{whole}.{match['part'] or 0}", bound)
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from django_voicepassword.exceptions import UnreadableReply
@@ -25,7 +25,8 @@ _KEYS = frozenset({"id", "number", "state", "duration", "price", "date", "servic
 class Report:
     """What the provider says about one call or SMS. Absent values are None.
 
-    ``duration`` is in seconds, ``price`` in roubles. ``date`` is naive, in the provider's zone.
+    ``duration`` is in seconds, ``price`` in roubles. ``date`` is naive: the provider's own clock, in
+    ``zone`` where the provider names one, else in PROVIDER_TIME_ZONE.
     """
 
     id: str | None = None
@@ -38,6 +39,12 @@ class Report:
     service: str | None = None
     #: The report as it came, code and number masked.
     raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
+    zone: tzinfo | None = None
+
+    @property
+    def moment(self) -> datetime | None:
+        """``date``, aware where the provider names its zone."""
+        return self.date and self.date.replace(tzinfo=self.zone)
 
     @property
     def kind(self) -> str | None:
@@ -60,6 +67,7 @@ def parse_report(payload: object, *secrets: str | None) -> Report:
     word = read_text(values.get("state"), 64)
     number = read_text(values.get("number"), 20)
     service = read_text(values.get("service"), 64)
+    moment = read_date(values.get("date"))
     return Report(
         id=read_text(values.get("id"), 64),
         number="".join(filter(str.isdigit, number)) or None if number else None,
@@ -67,7 +75,8 @@ def parse_report(payload: object, *secrets: str | None) -> Report:
         raw_state=mask_words(word, number, *secrets, length=64) if word else None,
         duration=read_duration(values.get("duration")),
         price=read_price(values.get("price")),
-        date=read_date(values.get("date")),
+        date=moment and moment.replace(tzinfo=None),
         service=mask_words(service, number, *secrets, length=64) if service else None,
         raw=mask_payload(payload, *secrets),
+        zone=moment and moment.tzinfo,
     )
