@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
 from django_voicepassword import verifications
-from django_voicepassword.accounts import new_users, users
+from django_voicepassword.accounts import new_users, proofs, users
 from django_voicepassword.accounts.login import RESULT_ATTRIBUTE, LoginResult
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
@@ -80,7 +80,7 @@ class PhoneBackend(ModelBackend):
         if user is None or not self.user_can_authenticate(user) or not users.may_log_in(user):
             # The same error in all cases: it must not reveal whether the number has an account.
             raise Refused("nobody may log in with this number")
-        users.renew(user, phone)
+        proofs.renew(user, phone)
         return user
 
     def create_user(self, phone: str) -> Any:

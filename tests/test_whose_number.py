@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from django_voicepassword import verifications
-from django_voicepassword.accounts import confirm, users
+from django_voicepassword.accounts import confirm, proofs, users
 from django_voicepassword.api.permissions import IsPhoneVerified
 from django_voicepassword.decorators import PhoneVerifiedRequiredMixin, phone_verified_required
 from django_voicepassword.exceptions import Refused
@@ -202,7 +202,7 @@ def test_a_number_that_moved_during_a_login_logs_nobody_in() -> None:
     found = users.find(PHONE)
     users.assign(new, PHONE)
     with pytest.raises(Refused):
-        users.renew(found, PHONE)
+        proofs.renew(found, PHONE)
 
 
 @pytest.mark.django_db(transaction=True)

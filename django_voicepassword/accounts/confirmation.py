@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from django_voicepassword import verifications
-from django_voicepassword.accounts import users
+from django_voicepassword.accounts import proofs, users
 from django_voicepassword.exceptions import InvalidProof, Refused, VerificationExpired
 from django_voicepassword.models import Verification
 from django_voicepassword.models.moments import before
@@ -61,7 +61,7 @@ def is_confirmed(request: HttpRequest, max_age: float | None = None) -> bool:
     if user is None or not user.is_authenticated:
         return False
     if max_age is None:
-        return users.has_proved_number(user)
+        return proofs.has_proved_number(user)
     return _by_session(request, user, max_age) or _by_proof(request, user, max_age)
 
 

@@ -11,7 +11,7 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, Perm
 from django.db import IntegrityError, models, router, transaction
 from django.utils import timezone
 
-from django_voicepassword import limits, phones
+from django_voicepassword import limits, phones, transactions
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import TrustedDevice, VerifiedPhone
@@ -137,31 +137,20 @@ def assign(user: Any, phone: str) -> None:
     Raises Refused where USER_PHONE_FIELD gives the number to another user: only the project may
     change that.
     """
-    with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
-        limits.lock(f"user:{phone}")
-        if settings.USER_PHONE_FIELD is not None and not _may_have(user, phone):
-            raise Refused("the number belongs to another user")
-        try:
-            with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
-                _attach(user, phone)
-        except IntegrityError:
-            # The field is unique, and the default manager hides the user who has the number.
-            raise Refused("the number belongs to a hidden user") from None
+    # The code is spent by now, so a transaction that the database rolls back is repeated.
+    transactions.atomic_with_retry(lambda: _assign(user, phone), router.db_for_write(VerifiedPhone))
 
 
-def renew(user: Any, phone: str) -> None:
-    """Note that the user whom ``find`` found has proved the number again.
-
-    Raises Refused where the number was given to another user in the meantime.
-    """
-    own = VerifiedPhone.objects.filter(phone=phone, user=user)
-    if own.update(verified_at=timezone.now()):
-        return
-    if not (settings.USER_PHONE_FIELD and settings.USER_PHONE_TRUSTED):
-        raise Refused("the number was given to another user in the meantime")
-    with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
-        limits.lock(f"user:{phone}")
-        _note_proof(user, phone)
+def _assign(user: Any, phone: str) -> None:
+    limits.lock(f"user:{phone}")
+    if settings.USER_PHONE_FIELD is not None and not _may_have(user, phone):
+        raise Refused("the number belongs to another user")
+    try:
+        with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
+            _attach(user, phone)
+    except IntegrityError:
+        # The field is unique, and the default manager hides the user who has the number.
+        raise Refused("the number belongs to a hidden user") from None
 
 
 def _may_have(user: Any, phone: str) -> bool:
@@ -184,10 +173,10 @@ def _attach(user: Any, phone: str) -> None:
     if field is not None and phones_of(user) != [phone]:
         setattr(user, field, spelling(phone))
         user.save(update_fields=[field])
-    _note_proof(user, phone)
+    note_proof(user, phone)
 
 
-def _note_proof(user: Any, phone: str) -> None:
+def note_proof(user: Any, phone: str) -> None:
     """Write the VerifiedPhone, also with USER_PHONE_FIELD: there a user has one number."""
     now = timezone.now()
     proofs = VerifiedPhone.objects.filter(phone=phone)
@@ -212,17 +201,6 @@ def phones_of(user: Any) -> list[str]:
         return [phones.normalize(getattr(user, field) or "")]
     except InvalidPhone:
         return []
-
-
-def has_proved_number(user: Any) -> bool:
-    """Does the user hold a number now that they proved, or that the project proved for them?"""
-    proofs = VerifiedPhone.objects.filter(user=user)
-    if settings.USER_PHONE_FIELD is None:
-        return proofs.exists()
-    own_phones = phones_of(user)
-    if not own_phones or settings.USER_PHONE_TRUSTED:
-        return bool(own_phones)
-    return proofs.filter(phone__in=own_phones).exists()
 
 
 def phone_field() -> Any:
