@@ -88,14 +88,21 @@ def read_date(value: object) -> datetime | None:
     match = DATE.fullmatch(_read_figure(value, 48) or "")
     if match is None:
         return None
-    parts = match.groupdict()
-    day = (parts["year"], parts["month"], parts["day"])
-    day = day if parts["year"] else (parts["year_last"], parts["month_second"], parts["day_first"])
-    time = (parts["hour"], parts["minute"], parts["second"])
-    microseconds = int((parts["fraction"] or "0").ljust(6, "0")[:6])
+    year = match["year"] or match["year_last"]
+    month = match["month"] or match["month_second"]
+    day = match["day"] or match["day_first"]
+    microseconds = (match["fraction"] or "").ljust(6, "0")[:6]
     try:
-        written = datetime(*map(int, (*day, *time)), microseconds)  # type: ignore[arg-type]
-        return written.replace(tzinfo=_read_zone(parts["zone"]))
+        return datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(match["hour"]),
+            int(match["minute"]),
+            int(match["second"]),
+            int(microseconds),
+            _read_zone(match["zone"]),
+        )
     except ValueError:
         return None
 

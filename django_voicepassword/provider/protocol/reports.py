@@ -25,8 +25,8 @@ _KEYS = frozenset({"id", "number", "state", "duration", "price", "date", "servic
 class Report:
     """What the provider says about one call or SMS. Absent values are None.
 
-    ``duration`` is in seconds, ``price`` in roubles. ``date`` is naive: the provider's own clock, in
-    ``zone`` where the provider names one, else in PROVIDER_TIME_ZONE.
+    ``duration`` is in seconds, ``price`` in roubles. ``date`` is naive, as the provider wrote it.
+    ``zone`` is the zone that it wrote beside the date; None: PROVIDER_TIME_ZONE.
     """
 
     id: str | None = None
@@ -44,7 +44,7 @@ class Report:
     @property
     def moment(self) -> datetime | None:
         """``date``, aware where the provider names its zone."""
-        return self.date and self.date.replace(tzinfo=self.zone)
+        return self.date.replace(tzinfo=self.zone) if self.date else None
 
     @property
     def kind(self) -> str | None:
@@ -75,8 +75,8 @@ def parse_report(payload: object, *secrets: str | None) -> Report:
         raw_state=mask_words(word, number, *secrets, length=64) if word else None,
         duration=read_duration(values.get("duration")),
         price=read_price(values.get("price")),
-        date=moment and moment.replace(tzinfo=None),
+        date=moment.replace(tzinfo=None) if moment else None,
         service=mask_words(service, number, *secrets, length=64) if service else None,
         raw=mask_payload(payload, *secrets),
-        zone=moment and moment.tzinfo,
+        zone=moment.tzinfo if moment else None,
     )
