@@ -20,6 +20,8 @@
         ├── VerificationExpired
         ├── VerificationClosed
         ├── InvalidProof
+        ├── IdempotencyConflict
+        ├── InvalidIdempotencyKey
         └── ChannelUnavailable
 
 ``code`` is for programs and does not change. The message is for developers and never contains an
@@ -217,6 +219,31 @@ class InvalidProof(VerificationError):
     """
 
     code = "invalid_proof"
+
+
+class IdempotencyConflict(VerificationError):
+    """The Idempotency-Key was used for another request."""
+
+    code = "idempotency_conflict"
+    status_code = 422
+
+    def __init__(
+        self, message: str = "this Idempotency-Key came with another request: make a new key"
+    ) -> None:
+        super().__init__(message)
+
+
+class InvalidIdempotencyKey(VerificationError):
+    """The text is no Idempotency-Key. The message does not contain it."""
+
+    code = "invalid_idempotency_key"
+
+    def __init__(
+        self,
+        message: str = "an Idempotency-Key has 16 to 128 visible ASCII characters, "
+        "for example a random UUID",
+    ) -> None:
+        super().__init__(message)
 
 
 class ChannelUnavailable(VerificationError):

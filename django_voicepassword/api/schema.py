@@ -48,6 +48,26 @@ _DEVICE = OpenApiParameter(
     "cookie instead.",
 )
 
+#: The headers of the two requests that ring.
+_IDEMPOTENCY = [
+    OpenApiParameter(
+        "Idempotency-Key",
+        {"type": "string", "minLength": 16, "maxLength": 128, "pattern": "^[!-~]+$"},
+        OpenApiParameter.HEADER,
+        description=(
+            "A random text, for example a UUID4. A request that is repeated with the same key and "
+            "body rings nobody again, and is answered like the first one."
+        ),
+    ),
+    OpenApiParameter(
+        "Idempotent-Replayed",
+        {"type": "string", "enum": ["true"]},
+        OpenApiParameter.HEADER,
+        response=[200, 201],
+        description="This is the answer to a request that was repeated.",
+    ),
+]
+
 #: Status -> code -> its meaning and what to do about it.
 ERRORS: dict[int, dict[str, str]] = {
     400: {
@@ -55,6 +75,7 @@ ERRORS: dict[int, dict[str, str]] = {
         "prefix_not_allowed": "Numbers of this country or operator are not called.",
         "channel_unavailable": "This channel cannot be used now: see next_channels.",
         "wrong_code": "The code is wrong; attempts_left is the number of guesses that remain.",
+        "invalid_idempotency_key": "The key must have 16 to 128 visible ASCII characters.",
         "invalid": "Fields are missing or wrong; fields names them.",
         "parse_error": "The body cannot be read.",
     },
@@ -71,6 +92,7 @@ ERRORS: dict[int, dict[str, str]] = {
     415: {
         "unsupported_media_type": "The body is neither JSON nor a form, or Content-Type is missing."
     },
+    422: {"idempotency_conflict": "This key came with another body: send a new key."},
     429: {
         "rate_limited": "A limit is reached; limit names it, retry_after is the wait in seconds.",
         "too_many_attempts": "No guess is left; the verification ends in retry_after seconds.",
@@ -166,7 +188,15 @@ _ALWAYS = (
     "unsupported_media_type",
     "rate_limited",
 )
-_SENDING = (*_ALWAYS, "channel_unavailable", "refused", "budget_exhausted", "unavailable")
+_SENDING = (
+    *_ALWAYS,
+    "invalid_idempotency_key",
+    "idempotency_conflict",
+    "channel_unavailable",
+    "refused",
+    "budget_exhausted",
+    "unavailable",
+)
 _GUESSING = (
     *_ALWAYS,
     "wrong_code",
@@ -188,7 +218,7 @@ _view(
         ),
         **_errors(*_SENDING, "invalid_phone", "prefix_not_allowed"),
     },
-    parameters=[_DEVICE, _RETRY_AFTER],
+    parameters=[*_IDEMPOTENCY, _DEVICE, _RETRY_AFTER],
 )
 _view(
     "VerificationView",
@@ -217,7 +247,7 @@ _view(
             "too_many_attempts",
         ),
     },
-    parameters=[_ID, _DEVICE, _RETRY_AFTER],
+    parameters=[_ID, *_IDEMPOTENCY, _DEVICE, _RETRY_AFTER],
 )
 _view(
     "CheckView",

@@ -29,6 +29,9 @@ from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.transactions import non_atomic_requests
 from django_voicepassword.verifications.description import describe
 
+#: The header ``Idempotency-Key`` in ``request.META``.
+_IDEMPOTENCY_KEY = "HTTP_IDEMPOTENCY_KEY"
+
 
 class VerificationAPIView(APIView):
     """Base class of these views. Anybody may call them, without a cookie or a CSRF token.
@@ -71,9 +74,12 @@ class StartView(VerificationAPIView):
     def post(self, request: Request, **kwargs: Any) -> Response:
         given = self.read(serializers.StartSerializer)
         verification = verifications.start(
-            request=request._request, user=getattr(request._request, "user", None), **given
+            request=request._request,
+            user=getattr(request._request, "user", None),
+            idempotency_key=request.META.get(_IDEMPOTENCY_KEY),
+            **given,
         )
-        return Response(_describe(verification), status=201)
+        return _sent(verification, 201)
 
 
 class VerificationView(VerificationAPIView):
@@ -84,7 +90,13 @@ class VerificationView(VerificationAPIView):
 class ResendView(VerificationAPIView):
     def post(self, request: Request, id: str, **kwargs: Any) -> Response:
         given = self.read(serializers.ResendSerializer)
-        return Response(_describe(verifications.resend(id, request=request._request, **given)))
+        verification = verifications.resend(
+            id,
+            request=request._request,
+            idempotency_key=request.META.get(_IDEMPOTENCY_KEY),
+            **given,
+        )
+        return _sent(verification, 200)
 
 
 class CheckView(VerificationAPIView):
@@ -119,6 +131,12 @@ def _form(serializer_class: type[Serializer[None]]) -> Serializer[None]:
 def _describe(verification: Verification) -> dict[str, Any]:
     description = describe(verification, verification.known_calls)
     return dict(_form(serializers.VerificationSerializer).to_representation(description))  # type: ignore[arg-type]
+
+
+def _sent(verification: Verification, status: int) -> Response:
+    """Answer a request that rings; a repeat of one is answered alike."""
+    headers = {"Idempotent-Replayed": "true"} if verification.first_answer else None
+    return Response(_describe(verification), status=status, headers=headers)
 
 
 def _refuse_foreign_form(request: Request) -> None:

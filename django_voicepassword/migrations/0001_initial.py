@@ -199,6 +199,7 @@ class Migration(migrations.Migration):
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
                 ('sends', models.PositiveSmallIntegerField(default=0, verbose_name='sends')),
                 ('code_length', models.PositiveSmallIntegerField(default=4, editable=False)),
+                ('idempotency_digest', models.CharField(blank=True, editable=False, max_length=64, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('expires_at', models.DateTimeField(verbose_name='expires')),
                 ('approved_at', models.DateTimeField(blank=True, null=True, verbose_name='approved')),
@@ -240,6 +241,7 @@ class Migration(migrations.Migration):
                 ('listed_at', models.DateTimeField(blank=True, null=True, verbose_name='listed by the provider')),
                 ('difference', models.PositiveSmallIntegerField(default=0, verbose_name='difference')),
                 ('reserved_price', models.DecimalField(blank=True, decimal_places=4, editable=False, max_digits=12, null=True)),
+                ('idempotency', models.JSONField(blank=True, editable=False, null=True)),
                 ('verification', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='calls', to='django_voicepassword.verification', verbose_name='verification')),
             ],
             options={
@@ -309,6 +311,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='verification',
             constraint=models.CheckConstraint(condition=models.Q(('phone', ''), _negated=True), name='voicepassword_verification_phone'),
+        ),
+        migrations.AddConstraint(
+            model_name='verification',
+            constraint=models.UniqueConstraint(fields=('idempotency_digest',), name='voicepassword_verification_key'),
         ),
         migrations.AddConstraint(
             model_name='verification',

@@ -133,6 +133,10 @@ class CallRequest(models.Model):
         max_digits=12, decimal_places=4, null=True, blank=True, editable=False
     )
 
+    #: Digests of the Idempotency-Key and the request that asked for this call, and what the answer
+    #: said (``verifications.idempotency``); None without a key.
+    idempotency = models.JSONField(null=True, blank=True, editable=False)
+
     class Meta:
         verbose_name = _("call request")
         verbose_name_plural = _("call requests")

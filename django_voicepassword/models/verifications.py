@@ -61,6 +61,14 @@ class Verification(models.Model):
     )
     ip = models.GenericIPAddressField(_("client address"), null=True, blank=True)
 
+    #: Digest of the Idempotency-Key of the request that started it; None without a key.
+    #: Not an empty text: only None may be there twice.
+    idempotency_digest = models.CharField(  # noqa: DJ001
+        max_length=64, null=True, blank=True, editable=False
+    )
+
+    #: What the first answer said, where a function returns it to a request that is repeated.
+    first_answer: dict[str, Any] | None = None
     #: Its calls, oldest first, if a function has just read or written them: describing the
     #: verification then needs no further query.
     known_calls: list[Any] | None = None
@@ -77,6 +85,9 @@ class Verification(models.Model):
                 name="voicepassword_verification_status",
             ),
             models.CheckConstraint(condition=~Q(phone=""), name="voicepassword_verification_phone"),
+            models.UniqueConstraint(
+                fields=["idempotency_digest"], name="voicepassword_verification_key"
+            ),
             models.CheckConstraint(
                 condition=Q(status="approved", approved_at__isnull=False)
                 | (~Q(status="approved") & Q(approved_at__isnull=True)),

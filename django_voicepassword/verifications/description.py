@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, Verification
@@ -35,6 +37,8 @@ def describe(verification: Verification, calls: list[CallRequest] | None = None)
 
     ``calls``: its calls, oldest first, if the caller has them; otherwise they are read.
     """
+    if verification.first_answer is not None:
+        return _describe_again(verification, verification.first_answer)
     if calls is None:
         calls = list(verification.calls.order_by("id"))
     newest = calls[-1] if calls else None
@@ -53,4 +57,19 @@ def describe(verification: Verification, calls: list[CallRequest] | None = None)
         expires_at=verification.expires_at,
         resend_at=verification.resend_at if is_pending else None,
         next_channels=channels.following(calls) if is_pending else [],
+    )
+
+
+def _describe_again(verification: Verification, first: dict[str, Any]) -> Description:
+    """Describe a verification as the first answer did, to a request that is repeated."""
+    now = copy(verification)
+    now.first_answer = None
+    resend_at = first["resend_at"]
+    return replace(
+        describe(now),
+        status=first["status"],
+        channel=first["channel"],
+        code_length=first["code_length"],
+        attempts_left=first["attempts_left"],
+        resend_at=None if resend_at is None else datetime.fromisoformat(resend_at),
     )

@@ -14,9 +14,10 @@ from django_voicepassword import limits
 from django_voicepassword.calls import broker, errors, placing, polling
 from django_voicepassword.calls.polling import Polled
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import BudgetExhausted, Unavailable
+from django_voicepassword.exceptions import BudgetExhausted, Unavailable, VerificationError
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider import factory
+from django_voicepassword.verifications import idempotency
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ def enqueue(call_id: int) -> None:
         # Each broker has errors of its own, and none of them is worth a longer wait.
         logger.exception("call %s: the broker does not take the task", call_id)
         if placing.give_up(call_id, errors.NOT_QUEUED):
+            idempotency.free_key(call_id)
             raise Unavailable("the broker does not take the call") from error
         # Only the broker's answer was lost: a worker has the call, and it rings.
 
@@ -99,10 +101,18 @@ def _place_inline(call_id: int) -> None:
         time.sleep(pause)
     else:
         placing.place(call_id, last_try=True)
-    placed = CallRequest.objects.get(pk=call_id)
-    if placed.state != CallRequest.State.REFUSED:
-        return
-    if placed.error_code == errors.UNREACHABLE:
-        raise Unavailable("the provider cannot be reached")
-    if placed.error_code == errors.NO_BUDGET:
-        raise BudgetExhausted(limits.seconds_to_next_day(timezone.now()))
+    error = _why_unsent(CallRequest.objects.get(pk=call_id))
+    if error is not None:
+        idempotency.free_key(call_id)
+        raise error
+
+
+def _why_unsent(call: CallRequest) -> VerificationError | None:
+    """Return the error for the person where a call was refused and the provider not to blame."""
+    if call.state != CallRequest.State.REFUSED:
+        return None
+    if call.error_code == errors.UNREACHABLE:
+        return Unavailable("the provider cannot be reached")
+    if call.error_code == errors.NO_BUDGET:
+        return BudgetExhausted(limits.seconds_to_next_day(timezone.now()))
+    return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -11,7 +13,11 @@ from django_voicepassword.verifications.checking import database
 
 
 def create_test_call(
-    verification: Verification, channel: str, code: str, insert: bool
+    verification: Verification,
+    channel: str,
+    code: str,
+    insert: bool,
+    idempotency: dict[str, Any] | None = None,
 ) -> CallRequest:
     """Insert the rows of an answered call to one of TEST_NUMBERS; nothing is sent or counted.
 
@@ -33,6 +39,7 @@ def create_test_call(
             claimed_at=now,
             placed_at=now,
             finished_at=now,
+            idempotency=idempotency,
             code_digest=codes.digest_again(verification.id, verification.phone, code, earlier),
         )
         CallStatus.objects.create(

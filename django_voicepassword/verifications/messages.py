@@ -10,6 +10,8 @@ from django.utils.translation import gettext_noop, ngettext
 from django_voicepassword.exceptions import (
     BudgetExhausted,
     ChannelUnavailable,
+    IdempotencyConflict,
+    InvalidIdempotencyKey,
     InvalidPhone,
     InvalidProof,
     PrefixNotAllowed,
@@ -124,6 +126,12 @@ _ERROR_TEXTS: dict[type[VerificationError], str] = {
         "Calls are not available today. Try again tomorrow or log in another way."
     ),
     InvalidProof: gettext_noop("The confirmation of the number is not valid. Confirm it again."),
+    IdempotencyConflict: gettext_noop(
+        "This request differs from the one that had the same key. Send it with a new key."
+    ),
+    InvalidIdempotencyKey: gettext_noop(
+        "The Idempotency-Key must have 16 to 128 visible characters. Use a random UUID."
+    ),
     VerificationError: gettext_noop("Calls are not available right now. Try again in a minute."),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -15,10 +16,11 @@ from django_voicepassword.limits import prices, reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security.sensitive import sensitive
-from django_voicepassword.verifications import channels, dispatch
+from django_voicepassword.verifications import channels, dispatch, idempotency
 from django_voicepassword.verifications.checking import (
     calls_of,
     check_open,
+    database,
     get,
     in_transaction,
     translate_database_errors,
@@ -30,15 +32,32 @@ from django_voicepassword.verifications.sending import ask_host, insert_call
 @sensitive
 @translate_database_errors
 def resend(
-    verification_id: UUID | str, channel: str | None = None, request: HttpRequest | None = None
+    verification_id: UUID | str,
+    channel: str | None = None,
+    request: HttpRequest | None = None,
+    idempotency_key: str | None = None,
 ) -> Verification:
     """Send the code once more, by ``channel`` or by the next one of CHANNELS.
 
+    A resend that is repeated with the same ``idempotency_key`` returns the verification, and
+    nothing rings again.
+
     Raises Verification.DoesNotExist, VerificationExpired, VerificationClosed, TooManyAttempts,
     ChannelUnavailable, Refused, RateLimited (limits ``resend_after`` and ``sends`` beside those of
-    LIMITS), BudgetExhausted and Unavailable.
+    LIMITS), BudgetExhausted and Unavailable; with a key IdempotencyConflict and
+    InvalidIdempotencyKey.
     """
     verification = get(verification_id)
+    key = idempotency.read_key(idempotency_key, channel, verification=verification.id)
+    return idempotency.send_once(key, lambda: _resend(verification, channel, request, key))
+
+
+def _resend(
+    verification: Verification,
+    channel: str | None,
+    request: HttpRequest | None,
+    key: idempotency.Key | None,
+) -> Verification:
     check_open(verification)
     channel = channels.choose(channel, calls_of(verification))
     fixed_code = phones.fixed_code(verification.phone)
@@ -50,10 +69,13 @@ def resend(
     def count_and_insert() -> CallRequest | None:
         if not Verification.count_send(verification.id, now):
             return None
+        answer = _first_answer(key, verification, channel)
         if fixed_code is not None:
-            return create_test_call(verification, channel, fixed_code, insert=False)
+            return create_test_call(
+                verification, channel, fixed_code, insert=False, idempotency=answer
+            )
         reserved = reservations.reserve_send(verification, price, now, request)
-        return insert_call(verification, channel, now, reserved)
+        return insert_call(verification, channel, now, reserved, answer)
 
     call = in_transaction(count_and_insert)
     if call is not None and fixed_code is None:
@@ -62,6 +84,18 @@ def resend(
     if call is None:
         raise _why_not_sent(verification)
     return verification
+
+
+def _first_answer(
+    key: idempotency.Key | None, verification: Verification, channel: str
+) -> dict[str, Any] | None:
+    """Return what the call keeps of ``key``, under the lock of the verification. Raises KeyUsed."""
+    if key is None:
+        return None
+    if key.is_used():
+        raise idempotency.KeyUsed
+    verification.refresh_from_db(using=database())
+    return key.answer(verification, channel)
 
 
 def _why_not_sent(verification: Verification) -> RateLimited:

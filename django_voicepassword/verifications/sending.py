@@ -16,7 +16,7 @@ from django_voicepassword.limits import client_ip, prices, reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.models.moments import after
 from django_voicepassword.security.sensitive import sensitive
-from django_voicepassword.verifications import channels, dispatch
+from django_voicepassword.verifications import channels, dispatch, idempotency
 from django_voicepassword.verifications.checking import (
     in_transaction,
     translate_database_errors,
@@ -32,20 +32,39 @@ def start(
     channel: str | None = None,
     request: HttpRequest | None = None,
     user: Any = None,
+    idempotency_key: str | None = None,
 ) -> Verification:
     """Open a verification of ``phone``; its first call is placed once the transaction is committed.
 
     ``channel`` defaults to the first of CHANNELS. ``user`` is the user whose number is to be
-    verified, where that is known beforehand.
+    verified, where that is known beforehand. A start that is repeated with the same
+    ``idempotency_key`` returns the verification of the first one, and nothing rings again.
 
     Raises InvalidPhone, PrefixNotAllowed, ChannelUnavailable, Refused, RateLimited,
-    BudgetExhausted, and Unavailable where nobody took the call.
+    BudgetExhausted, and Unavailable where nobody took the call; with a key IdempotencyConflict and
+    InvalidIdempotencyKey.
     """
     number = phones.normalize(phone)
+    key = idempotency.read_key(idempotency_key, number, purpose, channel or None)
+
+    def open_verification() -> Verification:
+        return _start(number, purpose, channel or None, request, user, key)
+
+    return idempotency.send_once(key, open_verification)
+
+
+def _start(
+    number: phones.Phone,
+    purpose: str,
+    channel: str | None,
+    request: HttpRequest | None,
+    user: Any,
+    key: idempotency.Key | None,
+) -> Verification:
     fixed_code = phones.fixed_code(number)
     if fixed_code is None:
         phones.check_allowed(number)
-    channel = channels.choose(channel or None)
+    channel = channels.choose(channel)
     now = timezone.now()
     verification = Verification(
         phone=number,
@@ -57,9 +76,11 @@ def start(
         code_length=len(fixed_code) if fixed_code else channels.code_length(channel),
         user=user if user is not None and user.is_authenticated else None,
         ip=client_ip.client_address(request),
+        idempotency_digest=key.digest if key else None,
     )
+    answer = key.answer(verification, channel) if key else None
     if fixed_code is not None:
-        create_test_call(verification, channel, fixed_code, insert=True)
+        create_test_call(verification, channel, fixed_code, insert=True, idempotency=answer)
         return verification
     ask_host(verification, channel, request)
     price = prices.price_of_send(channel, number, now)
@@ -67,7 +88,7 @@ def start(
     def reserve_and_insert() -> CallRequest:
         reserved = reservations.reserve_send(verification, price, now, request)
         verification.save(force_insert=True)
-        return insert_call(verification, channel, now, reserved)
+        return insert_call(verification, channel, now, reserved, answer)
 
     call = in_transaction(reserve_and_insert)
     dispatch.dispatch(call)
@@ -92,7 +113,11 @@ def ask_host(verification: Verification, channel: str, request: HttpRequest | No
 
 
 def insert_call(
-    verification: Verification, channel: str, now: datetime, reserved: reservations.Reserved
+    verification: Verification,
+    channel: str,
+    now: datetime,
+    reserved: reservations.Reserved,
+    idempotency: dict[str, Any] | None = None,
 ) -> CallRequest:
     """Insert a QUEUED call with what was reserved for it."""
     return CallRequest.objects.create(
@@ -102,4 +127,5 @@ def insert_call(
         created_at=now,
         reserved_price=reserved.price,
         device=reserved.device,
+        idempotency=idempotency,
     )

@@ -43,6 +43,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "verifications/sending": _VERIFICATIONS,
     "verifications/resending": _VERIFICATIONS,
     "verifications/checking": _VERIFICATIONS,
+    "verifications/idempotency": ("tests/test_idempotency.py",),
     "verifications/proofs": ("tests/test_tokens.py", *_VERIFICATIONS),
     "verifications/fixed_codes": _VERIFICATIONS,
     "verifications/dispatch": ("tests/test_broker.py", *_CALLS),
