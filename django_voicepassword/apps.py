@@ -1,7 +1,13 @@
-"""The app's configuration: registers its system checks, tasks and API descriptions."""
+"""The app's configuration: registers its checks, tasks, API descriptions and a signal receiver."""
 
 from django.apps import AppConfig, apps
+from django.contrib.auth.signals import user_login_failed
 from django.utils.translation import gettext_lazy as _
+
+from django_voicepassword.security.failed_logins import shorten_verification
+
+# Not in ready(): other apps connect their receivers there, and this one must come before them.
+user_login_failed.connect(shorten_verification)
 
 
 class VoicePasswordConfig(AppConfig):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from django.contrib.auth import aauthenticate, aget_user, authenticate, get_user
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
-from django.test import AsyncClient, RequestFactory
+from django.test import AsyncClient, Client, RequestFactory
 
 from django_voicepassword import signals, verifications
 from django_voicepassword.accounts import login, users
@@ -112,22 +112,50 @@ def test_in_an_event_loop_the_user_of_a_session_is_found(is_active: bool) -> Non
     assert async_to_sync(aget_user)(request).is_authenticated is is_active
 
 
-def test_a_code_in_the_signal_of_a_failed_login_is_masked(outbox: list[Sent]) -> None:
+@pytest.fixture
+def failed_logins() -> Iterator[list[dict[str, Any]]]:
+    """The credentials that a receiver of ``user_login_failed`` gets."""
     received = []
 
     def receive(credentials: dict[str, Any], **kwargs: Any) -> None:
-        received.append(str(credentials))
+        received.append(dict(credentials))
 
-    verification = verifications.start(PHONE)
-    code = outbox[-1].code
-    wrong = f"{(int(code) + 1) % 10000:04}"
     user_login_failed.connect(receive)
-    try:
-        assert authenticate(None, verification=verification.id, voicepassword_code=wrong) is None
-    finally:
-        user_login_failed.disconnect(receive)
-    assert len(received) == 1
-    assert f"'{wrong}'" not in received[0]
+    yield received
+    user_login_failed.disconnect(receive)
+
+
+@pytest.mark.parametrize("entry", ["authenticate", "aauthenticate", "page", "api"])
+def test_the_signal_of_a_failed_login_carries_no_secret(
+    outbox: list[Sent], failed_logins: list[dict[str, Any]], entry: str
+) -> None:
+    client = Client()
+    if entry == "page":
+        client.post("/auth/login/", {"phone": PHONE})
+        verification = Verification.objects.get()
+    else:
+        verification = verifications.start(PHONE)
+    wrong = f"{(int(outbox[-1].code) + 1) % 10000:04}"
+    credentials = {"verification": str(verification.id), "voicepassword_code": wrong}
+    if entry == "authenticate":
+        assert authenticate(None, **credentials) is None
+    elif entry == "aauthenticate":
+        assert async_to_sync(aauthenticate)(None, **credentials) is None
+    elif entry == "page":
+        assert client.post("/auth/login/code/", {"code": wrong}).status_code == 400
+    else:
+        body = {"verification": str(verification.id), "code": wrong}
+        assert client.post("/api/login/", body, "application/json").status_code == 400
+    (received,) = failed_logins
+    assert received["verification"] == str(verification.id)[:8]
+    assert wrong not in str(received)
+
+
+def test_a_verification_of_another_backend_is_left_alone(
+    failed_logins: list[dict[str, Any]],
+) -> None:
+    authenticate(None, verification="a-token-of-another-app", password="secret")
+    assert failed_logins[0]["verification"] == "a-token-of-another-app"
 
 
 def test_a_verification_for_another_purpose_logs_nobody_in(outbox: list[Sent]) -> None:

@@ -28,6 +28,7 @@ from django_voicepassword.exceptions import Unavailable, VerificationError
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.transactions import DATABASE_ERRORS, non_atomic_requests, unavailable
 from django_voicepassword.verifications import messages
+from django_voicepassword.web import security_headers
 
 #: The name of the query parameter and of the hidden form field.
 NEXT = "next"
@@ -46,6 +47,11 @@ class PageView(View):
     template_name = ""
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        response = self.answer(request, *args, **kwargs)
+        security_headers.protect(response, self.template_name)
+        return response
+
+    def answer(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         try:
             return super().dispatch(request, *args, **kwargs)
         except Unavailable as error:
