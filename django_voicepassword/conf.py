@@ -7,10 +7,13 @@ here.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from django.conf import Settings as DjangoSettings
+from django.conf import UserSettingsHolder
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
@@ -58,6 +61,10 @@ DEFAULTS: dict[str, Any] = {
     "LOGIN": "session",
     "BEFORE_SEND": None,
 }
+
+#: What ``override_settings`` puts its values around: the settings of the project, or other values
+#: that were put around them.
+_HOLDERS = (DjangoSettings, UserSettingsHolder)
 
 
 class Settings:
@@ -115,6 +122,13 @@ class Settings:
             raise ImproperlyConfigured("VOICEPASSWORD must be a dict")
         return given
 
+    def is_chosen_by_test(self, key: str) -> bool:
+        """Has a key another value than in the project's own settings, because of
+        ``override_settings``?
+        """
+        chosen = getattr(self, key)
+        return chosen is not None and chosen != _of_project().get(key, DEFAULTS[key])
+
     @property
     def limits(self) -> dict[str, list[str]]:
         """LIMITS, completed: a limit that the host project does not name has its default.
@@ -125,9 +139,14 @@ class Settings:
 
     @property
     def transport(self) -> str:
-        """TRANSPORT, with None resolved: ``http``, ``console``, ``memory`` or a dotted path."""
+        """TRANSPORT, with None resolved: ``http``, ``console``, ``memory`` or a dotted path.
+
+        ``provider.factory.transport`` also keeps a test run from calling the provider.
+        """
         if self.TRANSPORT is not None:
             return str(self.TRANSPORT)
+        if is_test_run():
+            return "memory"
         if self.API_KEY:
             return "http"
         if django_settings.DEBUG:
@@ -139,10 +158,34 @@ class Settings:
 
     @property
     def dispatch(self) -> str:
-        """DISPATCH, with None resolved: ``celery`` or ``inline``."""
+        """DISPATCH, with None resolved: ``celery`` or ``inline``. In a test run it is ``inline``,
+        unless the test itself chose another value.
+        """
+        if is_test_run() and not self.is_chosen_by_test("DISPATCH"):
+            return "inline"
         if self.DISPATCH is not None:
             return str(self.DISPATCH)
         return "inline" if self.transport in ("console", "memory") else "celery"
+
+
+def is_test_run() -> bool:
+    """Is this process one that ``setup_test_environment()`` was called in?
+
+    Django's test runner and pytest-django call it. They turn DEBUG off, so DEBUG does not tell.
+    """
+    # Imported by the test runner alone.
+    module = sys.modules.get("django.test.utils")
+    return hasattr(getattr(module, "_TestState", None), "saved_data")
+
+
+def _of_project() -> dict[str, Any]:
+    """VOICEPASSWORD as the project's own settings have it, below every ``override_settings``."""
+    holder: Any = django_settings
+    holder = holder._wrapped
+    # settings.configure() makes a holder too, around the module of Django's defaults.
+    while isinstance(getattr(holder, "default_settings", None), _HOLDERS):
+        holder = holder.default_settings
+    return getattr(holder, "VOICEPASSWORD", None) or {}
 
 
 settings = Settings()

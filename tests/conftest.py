@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.test.utils import setup_test_environment, teardown_test_environment
 from django.utils import translation
 
 from django_voicepassword.testing import Sent
@@ -221,6 +222,17 @@ def outbox() -> Iterator[list[Sent]]:
     sent.clear()
     yield sent
     sent.clear()
+
+
+@pytest.fixture
+def no_test_run() -> Iterator[None]:
+    """This process is no test run to the app: its settings decide whether people are called.
+
+    Ask for it before ``settings`` and ``configure``.
+    """
+    teardown_test_environment()
+    yield
+    setup_test_environment(debug=False)
 
 
 @pytest.fixture

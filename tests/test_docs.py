@@ -6,6 +6,7 @@ kind fails. ``docs_samples.commands.NOT_EXECUTED`` lists the programs that are n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -83,6 +84,16 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Walk]:
 def test_a_sample_is_of_a_known_kind(sample: Sample) -> None:
     kind = kinds.kind_of(sample)
     assert kind in {*FOLLOWED, *FORMATS, "program", "template"}
+
+
+def test_no_sample_overwrites_the_settings_of_an_earlier_one() -> None:
+    made = [
+        sample.page
+        for sample in all_samples()
+        if sample.language == "python"
+        and re.search(r"^\s*VOICEPASSWORD\s*=", sample.text, re.MULTILINE)
+    ]
+    assert sorted(made) == ["README.md", "docs/tutorial.md"]
 
 
 @pytest.mark.parametrize("sample", _params(*FOLLOWED))

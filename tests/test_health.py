@@ -382,7 +382,9 @@ def test_the_project_chooses_max_age(client: Client, sandbox: SandboxProcess) ->
     assert request_count(sandbox) == 0
 
 
-def test_wrong_settings_are_reported(client: Client, configure: Callable[..., None]) -> None:
+def test_wrong_settings_are_reported(
+    no_test_run: None, client: Client, configure: Callable[..., None]
+) -> None:
     configure(API_KEY="", TRANSPORT=None, DISPATCH=None)
     results = check_health(client)
     assert failing(results) == set(KINDS)

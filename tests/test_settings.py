@@ -25,7 +25,7 @@ HTTP = {"API_KEY": "secret-key", "TRANSPORT": "http", "CALLBACK_BASE_URL": "http
 
 
 @pytest.fixture(autouse=True)
-def _production(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def _production(no_test_run: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEBUG = False
     monkeypatch.setitem(current_app.conf, "broker_url", "memory://")
 

@@ -10,6 +10,7 @@ from django.core import checks
 from django_voicepassword.checks.rules import is_loopback_url
 from django_voicepassword.checks.settings import check_settings
 from django_voicepassword.conf import settings
+from django_voicepassword.provider import factory
 
 
 @checks.register("voicepassword", deploy=True)
@@ -20,7 +21,7 @@ def check_deployment(
     if check_settings():
         return []
     messages: list[checks.CheckMessage] = []
-    if settings.transport == "http" and is_loopback_url(settings.API_URL):
+    if factory.transport() == "http" and is_loopback_url(settings.API_URL):
         messages.append(
             checks.Warning(
                 'VOICEPASSWORD["API_URL"] is an address of this machine: calls go to a sandbox.',
@@ -28,10 +29,10 @@ def check_deployment(
                 id="voicepassword.W010",
             )
         )
-    if settings.transport in ("console", "memory"):
+    if factory.transport() in ("console", "memory"):
         messages.append(
             checks.Warning(
-                f'VOICEPASSWORD["TRANSPORT"] is "{settings.transport}": nobody is called.',
+                f'VOICEPASSWORD["TRANSPORT"] is "{factory.transport()}": nobody is called.',
                 hint='Set API_KEY, and TRANSPORT to "http" or None.',
                 id="voicepassword.W011",
             )

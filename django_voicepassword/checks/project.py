@@ -15,6 +15,7 @@ from django.urls import NoReverseMatch, reverse
 from django_voicepassword.checks.settings import check_settings
 from django_voicepassword.checks.users import BACKEND, bases_of_backend
 from django_voicepassword.conf import settings
+from django_voicepassword.provider import factory
 
 
 @checks.register("voicepassword")
@@ -81,7 +82,7 @@ def _check_callback() -> Iterator[checks.CheckMessage]:
                 hint='Add path("…", include("django_voicepassword.urls")) to the urls.',
                 id="voicepassword.W006",
             )
-    elif settings.transport == "http":
+    elif factory.transport() == "http":
         yield checks.Info(
             'VOICEPASSWORD["CALLBACK_BASE_URL"] is not set: the states of calls are polled.',
             hint="Set it to the site's public https address to hear of them at once.",

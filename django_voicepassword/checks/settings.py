@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from django_voicepassword.checks.rules import RULES, is_plain_http
 from django_voicepassword.conf import DEFAULTS, settings
+from django_voicepassword.provider import factory
 
 
 @checks.register("voicepassword")
@@ -62,7 +63,7 @@ def _wrong_value(key: str) -> checks.CheckMessage:
 
 def _check_combinations() -> Iterator[checks.CheckMessage]:
     try:
-        transport = settings.transport
+        transport = factory.transport()
     except ImproperlyConfigured as error:
         yield checks.Error(
             str(error),

@@ -28,9 +28,6 @@ ENVIRONMENT = {
     "PYTEST_ADDOPTS": "-p pytest_django.plugin",
 }
 _SETTINGS, _URLS = "mysite/settings.py", "mysite/urls.py"
-#: A page shows some keys of VOICEPASSWORD: they are merged into the existing dict.
-_BEFORE_KEYS = "_earlier_keys = globals().get('VOICEPASSWORD', {})\n"
-_AFTER_KEYS = "VOICEPASSWORD = {**_earlier_keys, **VOICEPASSWORD}\n"
 _LOCAL = """
 import os
 if os.environ.get("SAMPLES_LOCAL"):
@@ -133,8 +130,7 @@ class Project:
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         if path == _SETTINGS:
-            has_keys = "\nVOICEPASSWORD = " in f"\n{text}"
-            self._settings.append(f"{_BEFORE_KEYS}{text}{_AFTER_KEYS}" if has_keys else text)
+            self._settings.append(text)
             local = [f"    {line}" for line in self._local.splitlines()]
             text = "\n".join([*self._settings, self._instead, _LOCAL, *local, ""])
         elif path == _URLS:
