@@ -68,6 +68,8 @@ class Totals:
     newly_matched: int = 0
     newly_imported: int = 0
     newly_mismatched: int = 0
+    #: Reports without an id or a number.
+    no_rows: int = 0
     #: Rows that say no kind and name none of our calls; ``unreadable_rows`` are the masked ones.
     unreadable: int = 0
     unreadable_rows: list[Any] = field(default_factory=list)

@@ -24,7 +24,11 @@ from django_voicepassword import limits, signals
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.models import CallRequest, DailyStatistics
 from django_voicepassword.provider import factory
-from django_voicepassword.provider.daily_report import MAX_UNREADABLE_KEPT, DailyReport
+from django_voicepassword.provider.daily_report import (
+    MAX_UNREADABLE_KEPT,
+    DailyReport,
+    check_rows,
+)
 from django_voicepassword.provider.dates import Moments, day_bounds, for_field
 from django_voicepassword.provider.protocol import DailyRow, Report, row_of
 from django_voicepassword.security.sensitive import sensitive
@@ -64,7 +68,7 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     pairing = Pairing(find_lost_calls(day), database)
     totals = Totals()
     rows_read = 0
-    for chunk in _chunks(_rows(report)):
+    for chunk in _chunks(_rows(report, totals)):
         rows = pairing.sort(chunk, moments)
         with transaction.atomic(using=database):
             _lock(day)
@@ -82,8 +86,11 @@ def provider_today(now: datetime | None = None) -> date:
     return date.fromisoformat(limits.provider_day(now or timezone.now()))
 
 
-def _rows(report: Iterable[Report]) -> Iterator[DailyRow]:
-    """Return the rows of a report, which a client of the host project gives as Reports."""
+def _rows(report: Iterable[Report], totals: Totals) -> Iterator[DailyRow]:
+    """Return the rows of a report, which a client of the host project gives as Reports.
+
+    Those that are no rows are counted in ``totals``.
+    """
     if isinstance(report, DailyReport):
         yield from report.lean()
         return
@@ -91,6 +98,7 @@ def _rows(report: Iterable[Report]) -> Iterator[DailyRow]:
         try:
             yield row_of(item)
         except UnreadableReply as error:
+            totals.no_rows += 1
             logger.warning("a row of the daily statistics cannot be read: %s", error)
 
 
@@ -103,10 +111,11 @@ def _chunks(rows: Iterable[DailyRow]) -> Iterator[list[DailyRow]]:
 def _store(day: date, totals: Totals, rows_read: int, report: Iterable[Report]) -> DailyStatistics:
     """Write the DailyStatistics of the day. Rows that are missing or unreadable are logged."""
     # A client of the host project may give an iterable without these attributes.
-    unreadable = getattr(report, "unreadable", 0) + totals.unreadable
+    unreadable = getattr(report, "unreadable", 0) + totals.unreadable + totals.no_rows
     unreadable_rows = [*getattr(report, "unreadable_rows", []), *totals.unreadable_rows]
     rows_read -= totals.unreadable
     announced_rows = getattr(report, "rows", None)
+    check_rows(rows_read, unreadable, announced_rows)
     values: Mapping[str, Any] = {
         "rows": rows_read,
         "total_price": totals.price,

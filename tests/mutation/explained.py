@@ -113,7 +113,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("break", "", _SPEED),
     ),
     "provider/protocol/replies": (
-        ("data = data[0]", "data[ -1]", "the list has one item"),
+        ("data = items[0]", "items[ -1]", "the list has one item"),
         ("16)", "1", f"{_BY_CHOICE}, longer than every text that is compared"),
         ("16)", '"XX"', "neither ok nor error, and no code"),
         ("200)", '"XX"', "it contains no code"),

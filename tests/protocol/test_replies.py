@@ -73,12 +73,15 @@ def test_a_balance_needs_an_amount_but_no_currency() -> None:
             protocol.parse_balance(reply_body(**values))
 
 
-def test_a_state_is_an_object_or_a_list_of_one_object() -> None:
+def test_a_state_is_a_report_or_a_list_or_object_of_one_report() -> None:
     report = {"id": "12", "state": "BUSY"}
-    assert protocol.parse_state(reply_body(data=report)) == protocol.parse_state(
-        reply_body(data=[report])
-    )
-    for data in ([], [report, report], [[report]], None, "BUSY"):
+    expected = protocol.parse_report(report)
+    data: Any
+    for data in (report, [report], {"0": report}):
+        for body in (reply_body(data=data), reply_body(Data=data), reply_body(**{" data ": data})):
+            assert protocol.parse_state(body) == expected
+            assert protocol.parse_state(b"\xef\xbb\xbf" + body) == expected
+    for data in ([], {}, [report, report], {"0": report, "1": report}, [[report]], None, "BUSY"):
         with pytest.raises(UnreadableReply):
             protocol.parse_state(reply_body(data=data))
 

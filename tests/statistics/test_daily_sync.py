@@ -379,6 +379,34 @@ def test_a_failed_sync_keeps_the_old_figures_and_the_merged_calls(
         sync_day()
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"result": "ok", "rows": "2"},
+        {"result": "ok", "rows": "2", "items": [ROW, ROW]},
+        {"result": "ok", "rows": "2", "data": [{"call": 1}, {"call": 2}]},
+        {"result": "ok", "data": [{**ROW, "state": "Telepathy", "service": "", "id": "foreign"}]},
+    ],
+)
+def test_a_day_of_which_nothing_is_read_keeps_the_old_figures(
+    provider_lists: Callable[..., None], answer: dict[str, Any]
+) -> None:
+    provider_lists(ROW)
+    before = sync_day().statistics
+    ANSWER.clear()
+    ANSWER.update(answer)
+    with pytest.raises(UnreadableReply):
+        sync_day()
+    assert counts(DailyStatistics.objects.get()) == counts(before) == (1, 0, 1, 0, 0)
+
+
+@pytest.mark.parametrize("key", ["data", "Data", " DATA "])
+def test_a_day_in_another_dress_is_read(provider_lists: Callable[..., None], key: str) -> None:
+    ANSWER.clear()
+    ANSWER.update({"result": "ok", "rows": "2", key: {"0": ROW, "1": {**ROW, "id": "7"}}})
+    assert counts(sync_day().statistics) == (2, 0, 2, 0, 0)
+
+
 def test_a_sync_sends_a_signal(provider_lists: Callable[..., None]) -> None:
     received = []
 

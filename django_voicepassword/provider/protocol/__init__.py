@@ -9,8 +9,8 @@ safely.
 
 from django_voicepassword.provider.protocol.callbacks import MAX_CALLBACK_BYTES, parse_callback
 from django_voicepassword.provider.protocol.daily_rows import DailyRow, RowReader, row_of
-from django_voicepassword.provider.protocol.fields import read_date
-from django_voicepassword.provider.protocol.json_decoder import JsonGuard
+from django_voicepassword.provider.protocol.fields import read_count, read_date
+from django_voicepassword.provider.protocol.json_decoder import JsonGuard, Utf8Decoder
 from django_voicepassword.provider.protocol.replies import (
     Balance,
     SendReply,
@@ -44,6 +44,7 @@ __all__ = [
     "Report",
     "RowReader",
     "SendReply",
+    "Utf8Decoder",
     "encode_balance",
     "encode_daily",
     "encode_flash_call",
@@ -60,6 +61,7 @@ __all__ = [
     "parse_send",
     "parse_state",
     "raise_refusal",
+    "read_count",
     "read_date",
     "row_of",
 ]

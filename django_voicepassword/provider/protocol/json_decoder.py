@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import NoReturn
 
 from django_voicepassword.exceptions import UnreadableReply
 
-#: Limits far beyond any real answer: digits in a row, and depth of nested brackets.
-MOST_DIGITS, MOST_DEPTH = 1000, 50
+#: Limits far beyond any real answer: digits in a row, depth of nested brackets, bytes of a string.
+MOST_DIGITS, MOST_DEPTH, MOST_TEXT = 1000, 50, 65536
 
 _MARK_AND_SPACE = b"\xef\xbb\xbf \t\r\n"
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
@@ -48,21 +49,53 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+class Utf8Decoder:
+    """Decodes what ``decode_text`` does, but in chunks, and gives it in UTF-8."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._is_first = True
+        # None until the first byte that is not ASCII.
+        self._is_utf8: bool | None = None
+
+    def decode(self, chunk: bytes, is_last: bool = False) -> bytes:
+        """The chunk in UTF-8. The bytes of a character that is cut are given with the next one."""
+        if self._is_first:
+            chunk, self._is_first = strip_start(chunk), False
+        chunk = self._rest + chunk
+        if self._is_utf8 is not False:
+            try:
+                # In a document that was UTF-8, other bytes are single damaged characters.
+                errors = "replace" if self._is_utf8 else "strict"
+                text, used = codecs.utf_8_decode(chunk, errors, is_last)
+            except UnicodeDecodeError:
+                self._is_utf8 = False
+            else:
+                self._is_utf8 = self._is_utf8 or (None if text.isascii() else True)
+                self._rest = chunk[used:]
+                return text.encode()
+        self._rest = b""
+        return chunk.decode("cp1251", "replace").encode()
+
+
 class JsonGuard:
     """Checks JSON, chunk by chunk, before the C parser of ``ijson`` reads it.
 
     In that parser an integer of more than 4,300 digits, Python's own limit, kills the process. Its
-    memory grows with the square of the depth of nested brackets: 64 KiB of brackets take 10 GB.
+    memory grows with the square of the depth of nested brackets: 64 KiB of brackets take 10 GB. Its
+    time grows with the square of the length of a string.
     """
 
     def __init__(self) -> None:
         self._zeros = b""
         self._rest = b""
         self._is_text = False
+        # Bytes since the last quote.
+        self._length = 0
         self._depth = 0
 
     def look(self, chunk: bytes) -> None:
-        """Raises UnreadableReply if there are too many digits in a row or nested brackets."""
+        """Raises UnreadableReply if a number or a string is too long, or brackets are too deep."""
         zeros = self._zeros + chunk.translate(_ZEROS)
         self._zeros = zeros[-MOST_DIGITS:]
         if _TOO_MANY in zeros or not self._is_flat(self._brackets(chunk)):
@@ -76,12 +109,24 @@ class JsonGuard:
         self._rest = chunk[whole:]
         chunk = chunk[:whole]
         if b'\\"' in chunk:
-            chunk = chunk.replace(b"\\\\", b"").replace(b'\\"', b"")
+            chunk = chunk.replace(b"\\\\", b"..").replace(b'\\"', b"..")
+        self._check_length(chunk)
         # Without its characters, a string is two quotes. Dropping these leaves few pieces to split.
         pieces = chunk.translate(None, _NO_BRACKETS).replace(b'""', b"").split(b'"')
         outside = b"".join(pieces[self._is_text :: 2])
         self._is_text ^= len(pieces) % 2 == 0
         return outside
+
+    def _check_length(self, chunk: bytes) -> None:
+        """Check the string that is open at the start of ``chunk``.
+
+        Another one is too long only if it is open at the end of the chunk.
+        """
+        first = chunk.find(b'"')
+        length = self._length + (len(chunk) if first < 0 else first)
+        if self._is_text and length > MOST_TEXT:
+            raise UnreadableReply(f"the answer has a string of more than {MOST_TEXT} bytes")
+        self._length = length if first < 0 else len(chunk) - chunk.rfind(b'"') - 1
 
     def _is_flat(self, brackets: bytes) -> bool:
         """Whether no bracket is nested more than MOST_DEPTH deep."""

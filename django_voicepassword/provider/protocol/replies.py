@@ -72,13 +72,14 @@ def parse_balance(body: bytes, *secrets: str | None) -> Balance:
 
 
 def parse_state(body: bytes, *secrets: str | None) -> Report:
-    """Parse the answer to ``state``. Its ``data`` is an object, or a list of one object.
+    """Parse the answer to ``state``. Its ``data`` is a report, or a list or object of one report.
 
     Raises ProviderRefused or UnreadableReply.
     """
     data = parse_object(body, *secrets).get("data")
-    if isinstance(data, list) and len(data) == 1:
-        data = data[0]
+    items = list(data.values()) if isinstance(data, dict) else data
+    if isinstance(items, list) and len(items) == 1 and isinstance(items[0], dict):
+        data = items[0]
     return parse_report(data, *secrets)
 
 
