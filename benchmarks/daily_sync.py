@@ -181,7 +181,8 @@ def empty() -> None:
 
 _COLUMNS = (
     "phone, channel, state, provider_id, service, price, duration, origin, error_code, created_at,"
-    " placed_at, finished_at, occurred_at, polls, code_digest, device, listed_at, difference"
+    " placed_at, finished_at, occurred_at, polls, code_digest, counted_address, device, listed_at,"
+    " difference"
 )
 
 
@@ -206,6 +207,7 @@ def write_floor(count: int) -> None:
             moment,
             moment,
             0,
+            "",
             "",
             False,
             moment,

@@ -40,14 +40,17 @@ _WRITE = (
 )
 _VERIFICATION = (
     "INSERT INTO django_voicepassword_verification"
-    " (id, phone, purpose, status, attempts, sends, created_at, expires_at, last_sent_at, ip)"
-    " VALUES (md5(:n || clock_timestamp()::text)::uuid, :n, 'login', 'pending', 0, 1, now(),"
+    " (id, phone, purpose, status, attempts, sends, code_length, created_at, expires_at,"
+    " last_sent_at, ip)"
+    " VALUES (md5(:n || clock_timestamp()::text)::uuid, :n, 'login', 'pending', 0, 1, 4, now(),"
     " now() + interval '5 min', now(), '10.0.0.1') RETURNING id \\gset"
 )
 _CALL = (
     "INSERT INTO django_voicepassword_callrequest (verification_id, phone, channel, state,"
-    " provider_id, service, origin, error_code, created_at, polls, code_digest, device, difference)"
-    " VALUES (':id', :n, 'flashcall', 'queued', '', '', 'app', '', now(), 0, '', FALSE, 0)"
+    " provider_id, service, origin, error_code, created_at, polls, code_digest,"
+    " counted_address, device, difference)"
+    " VALUES (':id', :n, 'flashcall', 'queued', '', '', 'app', '', now(), 0, '', '10.0.0.1',"
+    " FALSE, 0)"
     " RETURNING id;"
 )
 #: The entries of one rate, and of two rates with a hundred entries each, as in the row of a busy

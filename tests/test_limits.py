@@ -236,7 +236,7 @@ def test_a_rate_of_many_events_rounds_times_to_a_hundredth_of_its_period() -> No
 
 def test_the_limits_that_a_send_counts_for() -> None:
     phone = "79991234567"
-    assert limits.send_subjects(phone, None) == {"prefix": "7999123", "site": "", "phone": phone}
+    assert limits.send_subjects(phone, "") == {"prefix": "7999123", "site": "", "phone": phone}
     assert limits.send_subjects(phone, "192.0.2.1") == {
         "prefix": "7999123",
         "site": "",
@@ -244,8 +244,20 @@ def test_the_limits_that_a_send_counts_for() -> None:
         "ip": "192.0.2.1",
     }
     device = {"prefix": "7999123", "site": "", "device": phone}
-    assert limits.send_subjects(phone, None, device=True) == device
     assert limits.send_subjects(phone, "", device=True) == device
+    assert limits.send_subjects(phone, "2001:db8:1:2::3", device=True) == {
+        **device,
+        "ip": "2001:db8:1:2::/64",
+        "ip_network": "2001:db8:1::/48",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"), [("20/h", "200/h"), ("3/10m", "30/10m"), ("999999999/d", "999999999/d")]
+)
+def test_the_tenfold_of_a_rate_is_a_rate(rate: str, expected: str) -> None:
+    assert rates.tenfold(rate) == expected
+    assert limits.parse_rate(expected).seconds == limits.parse_rate(rate).seconds
 
 
 def events(key: str = "phone:79990000001") -> Any:

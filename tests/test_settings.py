@@ -114,6 +114,9 @@ def test_valid_settings_give_no_message() -> None:
         ("TEST_NUMBERS", ["79000000001"]),
         ("TEST_NUMBERS", {"79000000001": 1234}),
         ("TEST_NUMBERS", {"12": "1234"}),
+        ("TEST_NUMBERS", {"79000000001": "123"}),
+        ("TEST_NUMBERS", {"79000000001": "12345678901"}),
+        ("TEST_NUMBERS", {"79000000001": "12a456"}),
         ("RETENTION_DAYS", 0),
         ("RETENTION", "forget"),
         ("USER_PHONE_FIELD", "user.phone"),
@@ -187,6 +190,7 @@ def test_unusual_valid_settings_give_no_message(configured: dict[str, Any]) -> N
         ({"TRANSPORT": "console"}, "W011"),
         ({"TRANSPORT": "memory"}, "W011"),
         ({**HTTP, "USER_PHONE_FIELD": "last_name"}, "W012"),
+        ({**HTTP, "TEST_NUMBERS": {"79000000001": "482139", "79000000002": "4821"}}, "W013"),
     ],
 )
 def test_only_check_deploy_reports_development_settings(
@@ -194,6 +198,11 @@ def test_only_check_deploy_reports_development_settings(
 ) -> None:
     assert f"voicepassword.{id}" in run_checks(configured, deploy=True)
     assert f"voicepassword.{id}" not in run_checks(configured)
+
+
+def test_a_long_code_of_a_test_number_is_not_reported() -> None:
+    configured = {**HTTP, "TEST_NUMBERS": {"79000000001": "48213", "79000000002": "4821395706"}}
+    assert "voicepassword.W013" not in run_checks(configured, deploy=True)
 
 
 def test_a_missing_backend_is_reported(settings: Any) -> None:

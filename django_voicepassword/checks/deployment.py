@@ -17,7 +17,7 @@ from django_voicepassword.provider import factory
 def check_deployment(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: object
 ) -> list[checks.CheckMessage]:
-    """W010 to W012. Without a message while ``check_settings`` has some."""
+    """W010 to W013. Without a message while ``check_settings`` has some."""
     if check_settings():
         return []
     messages: list[checks.CheckMessage] = []
@@ -35,6 +35,15 @@ def check_deployment(
                 f'VOICEPASSWORD["TRANSPORT"] is "{factory.transport()}": nobody is called.',
                 hint='Set API_KEY, and TRANSPORT to "http" or None.',
                 id="voicepassword.W011",
+            )
+        )
+    if any(len(code) == 4 for code in settings.TEST_NUMBERS.values()):
+        messages.append(
+            checks.Warning(
+                'VOICEPASSWORD["TEST_NUMBERS"] has a code of four digits: '
+                "whoever tries from many addresses finds it.",
+                hint="Give it a code of up to 10 digits.",
+                id="voicepassword.W013",
             )
         )
     if settings.USER_PHONE_FIELD and not settings.USER_PHONE_TRUSTED:

@@ -126,6 +126,8 @@ def _is_test_numbers(value: object) -> bool:
     for number, code in value.items():
         if not isinstance(code, str) or not (code.isascii() and code.isdigit()):
             return False
+        if not 4 <= len(code) <= 10:
+            return False
         try:
             phones.normalize(number)
         except InvalidPhone:
@@ -210,7 +212,7 @@ RULES: dict[str, Rule] = {
     "LOW_BALANCE": Rule(_is_money, "None or a Decimal, 0 or more"),
     "TEST_NUMBERS": Rule(
         _is_test_numbers,
-        'a dict of phone numbers to codes, as {"79000000001": "1234"}',
+        'a dict of phone numbers to codes of 4 to 10 digits, as {"79000000001": "48213957"}',
     ),
     "RETENTION_DAYS": Rule(
         lambda value: value is None or _is_count(value, 1),

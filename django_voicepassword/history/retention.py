@@ -55,7 +55,7 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
     calls = calls.exclude(verification__expires_at__gte=now)
     verifications = Verification.objects.filter(created_at__lt=before, expires_at__lt=now)
     if settings.RETENTION == "mask":
-        batches.mask(calls, idempotency=None)
+        batches.mask(calls, counted_address="", idempotency=None)
         batches.mask(verifications, ip=None, idempotency_digest=None)
         return batches.done
     batches.delete(

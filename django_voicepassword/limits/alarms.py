@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from decimal import Decimal
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from django_voicepassword import signals
@@ -29,6 +30,25 @@ def raise_alarm(name: str) -> bool:
         with transaction.atomic(using=database()):
             LimitCounter.objects.create(key=f"alarm:{name}", updated_at=now)
     except IntegrityError:
+        return False
+    return True
+
+
+def is_first_in_hour(name: str) -> bool:
+    """Return True at most once an hour for each ``name``, to one of all processes.
+
+    Return False where the database fails: what is logged once an hour must not stop a request.
+    """
+    key, now = f"hourly:{name}", timezone.now()
+    try:
+        counters = LimitCounter.objects.filter(key=key)
+        if counters.filter(updated_at__gt=now - timedelta(hours=1)).exists():
+            return False
+        with transaction.atomic(using=database()):
+            if counters.filter(updated_at__lte=now - timedelta(hours=1)).update(updated_at=now):
+                return True
+            LimitCounter.objects.create(key=key, updated_at=now)
+    except DatabaseError:
         return False
     return True
 

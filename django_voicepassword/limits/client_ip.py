@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 
 from django.http import HttpRequest
 
 from django_voicepassword.conf import settings
+from django_voicepassword.limits import alarms
+
+logger = logging.getLogger(__name__)
+
+#: What the limit ``ip`` counts requests without a client address by: they all share one subject.
+UNKNOWN = "unknown"
 
 
 def client_address(request: HttpRequest | None) -> str | None:
@@ -34,15 +41,57 @@ def client_address(request: HttpRequest | None) -> str | None:
     return _canonical(entries[-proxies]) or direct
 
 
+def counted_address(request: HttpRequest | None) -> str:
+    """Return what the limit ``ip`` counts a request for: its address, or UNKNOWN.
+
+    Without a request it is "": what the project's own code starts counts for no address.
+    """
+    if request is None:
+        return ""
+    return client_address(request) or UNKNOWN
+
+
 def subject(address: str) -> str:
     """Return what the limit ``ip`` counts by: an IPv4 address, or the /64 network of an IPv6 one.
 
     A household usually has a whole /64, so it could use a new IPv6 address for each request.
     """
-    parsed = ipaddress.ip_address(address)
-    if parsed.version == 6:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
+    return _network(address, 64) or address
+
+
+def network(address: str) -> str:
+    """Return the /48 network of an IPv6 address, "" for any other address.
+
+    A customer of a data center often has a whole /48, with 65,536 networks of /64. It is counted
+    too, with ten times the rate.
+    """
+    return _network(address, 48)
+
+
+def warn_of_missing_proxies(request: HttpRequest | None) -> None:
+    """Log, at most once an hour, that requests do not show the addresses of their clients."""
+    if request is None:
+        return
+    if client_address(request) is None and alarms.is_first_in_hour("no_client_address"):
+        logger.warning(
+            "a request has no client address: all such requests share one limit ip. "
+            "Have the web server send X-Forwarded-For, and set TRUSTED_PROXIES"
+        )
+    is_forwarded = "HTTP_X_FORWARDED_FOR" in request.META
+    if is_forwarded and not settings.TRUSTED_PROXIES and alarms.is_first_in_hour("forwarded_for"):
+        logger.warning(
+            "a request has the header X-Forwarded-For, but TRUSTED_PROXIES is 0: if a proxy stands "
+            "before the site, all its clients share one limit ip. Set TRUSTED_PROXIES to the "
+            "number of proxies"
+        )
+
+
+def _network(address: str, prefix: int) -> str:
+    """Return the network of an IPv6 address; "" where the address is none."""
+    try:
+        return str(ipaddress.IPv6Network((address, prefix), strict=False))
+    except ValueError:
+        return ""
 
 
 def _canonical(text: str) -> str | None:

@@ -10,6 +10,8 @@ from math import ceil
 
 #: Above this many events, a rate rounds their times: see ``Rate.resolution``.
 EXACT_UP_TO = 100
+#: The greatest number that a rate may name.
+MOST_EVENTS = 999_999_999
 #: Seconds by which the clocks of several servers may differ. A time further in the future was noted
 #: before a clock stepped back.
 CLOCK_SKEW = 60
@@ -50,6 +52,12 @@ def parse_rate(text: str) -> Rate:
             'for example "3/10m" or "20/h"'
         )
     return Rate(int(match[1]), int(match[2] or 1) * _UNITS[match[3]])
+
+
+def tenfold(text: str) -> str:
+    """Return the rate of ten times as many events as ``text``: ``"200/h"`` for ``"20/h"``."""
+    count, _, period = text.partition("/")
+    return f"{min(int(count) * 10, MOST_EVENTS)}/{period}"
 
 
 def live_events(entries: Entries, rate: Rate, moment: int) -> Entries:

@@ -25,7 +25,7 @@ from django.utils import timezone
 from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import BudgetExhausted, RateLimited
-from django_voicepassword.limits import devices
+from django_voicepassword.limits import client_ip, devices
 from django_voicepassword.limits.budget import adjust_budget, budget_key, seconds_to_next_day
 from django_voicepassword.limits.counters import Row, lock_rows, rewrite_rows, write_rows
 from django_voicepassword.limits.rates import (
@@ -36,9 +36,15 @@ from django_voicepassword.limits.rates import (
     parse_rate,
     remove_event,
     seconds_to_wait,
+    tenfold,
     to_milliseconds,
 )
-from django_voicepassword.limits.subjects import send_subjects
+from django_voicepassword.limits.subjects import (
+    NETWORK,
+    address_subjects,
+    guess_subjects,
+    send_subjects,
+)
 from django_voicepassword.models import LimitCounter, Verification
 
 #: The limits that LIMITS may name.
@@ -175,24 +181,33 @@ def longest_period() -> timedelta:
 
 
 def _rates_by_key(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
-    """Return counter key -> (limit name, its rates), without the limits that are switched off."""
+    """Return counter key -> (limit name, its rates), without the limits that are switched off.
+
+    A network of many addresses has ten times the rates of one address.
+    """
     limits = settings.limits
-    return {
-        f"{name}:{subject}": (name, list(limits[name]))
-        for name, subject in subjects.items()
-        if limits.get(name)
-    }
+    rates_by_key = {}
+    for name, subject in subjects.items():
+        limit = name.removesuffix(NETWORK)
+        rates = list(limits.get(limit, []))
+        if rates and name != limit:
+            rates = [tenfold(rate) for rate in rates]
+        if rates:
+            rates_by_key[f"{name}:{subject}"] = (limit, rates)
+    return rates_by_key
 
 
 @dataclass(frozen=True)
 class Reserved:
     """What was reserved for one send.
 
-    ``price`` is None without DAILY_BUDGET. ``device``: the limit of the number's trusted devices
+    ``price`` is None without DAILY_BUDGET. ``address`` is what the limit ``ip`` counts the send
+    for; it is empty where it does not count. ``device``: the limit of the number's trusted devices
     counts the send, and not that of the number.
     """
 
     price: Decimal | None
+    address: str = ""
     device: bool = False
 
 
@@ -203,14 +218,23 @@ def reserve_send(
 
     See ``reservations.reserve``.
     """
+    address = client_ip.counted_address(request)
     try:
-        reserve(send_subjects(verification.phone, verification.ip), now, price).commit()
-        return Reserved(price)
+        reserve(send_subjects(verification.phone, address), now, price).commit()
+        return Reserved(price, address)
     except RateLimited as error:
         if error.limit != "phone" or not devices.is_trusted(request, verification.phone):
             raise
-    reserve(send_subjects(verification.phone, verification.ip, device=True), now, price).commit()
-    return Reserved(price, device=True)
+    reserve(send_subjects(verification.phone, address, device=True), now, price).commit()
+    return Reserved(price, address, device=True)
+
+
+def reserve_test_send(now: datetime, request: HttpRequest | None) -> None:
+    """Count one send to a number of TEST_NUMBERS: it costs nothing, so only ``ip`` holds.
+
+    Raises RateLimited. See ``reservations.reserve``.
+    """
+    reserve(address_subjects("ip", client_ip.counted_address(request)), now).commit()
 
 
 def reserve_guess(
@@ -227,7 +251,8 @@ def reserve_guess(
     """
     phone = verification.phone
     if phones.fixed_code(phone) is not None:
-        return Reservation([], now)
+        subjects = guess_subjects(phone, client_ip.counted_address(request))
+        return reserve(subjects, now, events=events)
     if devices.is_trusted(request, phone):
         with suppress(RateLimited):
             return reserve({"device_guesses": phone}, now, events=events)

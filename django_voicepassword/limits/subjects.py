@@ -1,18 +1,37 @@
-"""Which limits a send counts against."""
+"""Which limits a send or a guess counts against, and for whom."""
 
 from __future__ import annotations
 
 from django_voicepassword.limits import client_ip
 
+#: What is added to the name of a limit for its subject that is a network of many addresses.
+NETWORK = "_network"
 
-def send_subjects(phone: str, ip: str | None, device: bool = False) -> dict[str, str]:
-    """Return the limits that count one send to ``phone`` for the client ``ip``: name -> subject.
 
-    With ``device``, the limit of all trusted devices of the number together takes the place of the
-    number's own.
+def send_subjects(phone: str, address: str, device: bool = False) -> dict[str, str]:
+    """Return the limits that count one send to ``phone`` for a client: limit name -> subject.
+
+    ``address`` is what ``client_ip.counted_address`` returns. With ``device``, the limit of all
+    trusted devices of the number together takes the place of the number's own.
     """
     subjects = {"prefix": phone[:-4], "site": ""}
     subjects["device" if device else "phone"] = phone
-    if ip:
-        subjects["ip"] = client_ip.subject(ip)
-    return subjects
+    return subjects | address_subjects("ip", address)
+
+
+def guess_subjects(phone: str, address: str) -> dict[str, str]:
+    """Return the limits that count one wrong guess for a number of TEST_NUMBERS from ``address``.
+
+    Number and address count together, so that strangers do not lock a reviewer out.
+    """
+    subjects = address_subjects("phone_guesses", address) or {"phone_guesses": ""}
+    return {name: f"{phone}:{subject}" for name, subject in subjects.items()}
+
+
+def address_subjects(limit: str, address: str) -> dict[str, str]:
+    """Return the subjects of ``limit`` for an address; none where ``address`` is empty."""
+    if not address:
+        return {}
+    subjects = {limit: client_ip.subject(address)}
+    network = client_ip.network(address)
+    return {**subjects, f"{limit}{NETWORK}": network} if network else subjects

@@ -237,6 +237,7 @@ class Migration(migrations.Migration):
                 ('next_poll_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='next poll')),
                 ('polls', models.PositiveSmallIntegerField(default=0, editable=False, verbose_name='polls')),
                 ('code_digest', models.CharField(blank=True, default='', editable=False, max_length=64)),
+                ('counted_address', models.CharField(blank=True, default='', editable=False, max_length=39)),
                 ('device', models.BooleanField(default=False, editable=False)),
                 ('listed_at', models.DateTimeField(blank=True, null=True, verbose_name='listed by the provider')),
                 ('difference', models.PositiveSmallIntegerField(default=0, verbose_name='difference')),

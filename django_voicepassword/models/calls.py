@@ -121,6 +121,9 @@ class CallRequest(models.Model):
     polls = models.PositiveSmallIntegerField(_("polls"), default=0, editable=False)
     #: HMAC of the code that this call carries (``codes.digest``); empty where it carries none.
     code_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    #: What the limit ``ip`` counted this send for: an address, or ``client_ip.UNKNOWN``. Empty if
+    #: that limit did not count it.
+    counted_address = models.CharField(max_length=39, blank=True, default="", editable=False)
     #: Whether the limit of trusted devices counted this send, and not that of the number.
     device = models.BooleanField(default=False, editable=False)
     #: When a sync first found it in the provider's daily statistics.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 
+from django_voicepassword.limits import reservations
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import codes
 from django_voicepassword.verifications.checking import database
@@ -16,16 +18,19 @@ def create_test_call(
     verification: Verification,
     channel: str,
     code: str,
+    request: HttpRequest | None,
     insert: bool,
     idempotency: dict[str, Any] | None = None,
 ) -> CallRequest:
-    """Insert the rows of an answered call to one of TEST_NUMBERS; nothing is sent or counted.
+    """Insert the rows of an answered call to one of TEST_NUMBERS; nothing is sent.
 
-    ``insert``: the verification is new and is inserted as well.
+    The send counts for the client's address alone. ``insert``: the verification is new and is
+    inserted as well. Raises RateLimited.
     """
     now = timezone.now()
     earlier = [] if insert else [call.code_digest for call in verification.calls.all()]
     with transaction.atomic(using=database()):
+        reservations.reserve_test_send(now, request)
         if insert:
             verification.save(force_insert=True)
         call = CallRequest.objects.create(

@@ -12,7 +12,7 @@ from django_voicepassword import phones
 from django_voicepassword.exceptions import (
     RateLimited,
 )
-from django_voicepassword.limits import prices, reservations
+from django_voicepassword.limits import client_ip, prices, reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security.sensitive import sensitive
@@ -60,6 +60,7 @@ def _resend(
 ) -> Verification:
     check_open(verification)
     channel = channels.choose(channel, calls_of(verification))
+    client_ip.warn_of_missing_proxies(request)
     fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
         ask_host(verification, channel, request)
@@ -72,7 +73,7 @@ def _resend(
         answer = _first_answer(key, verification, channel)
         if fixed_code is not None:
             return create_test_call(
-                verification, channel, fixed_code, insert=False, idempotency=answer
+                verification, channel, fixed_code, request, insert=False, idempotency=answer
             )
         reserved = reservations.reserve_send(verification, price, now, request)
         return insert_call(verification, channel, now, reserved, answer)

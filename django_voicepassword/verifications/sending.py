@@ -65,6 +65,7 @@ def _start(
     if fixed_code is None:
         phones.check_allowed(number)
     channel = channels.choose(channel)
+    client_ip.warn_of_missing_proxies(request)
     now = timezone.now()
     verification = Verification(
         phone=number,
@@ -80,7 +81,11 @@ def _start(
     )
     answer = key.answer(verification, channel) if key else None
     if fixed_code is not None:
-        create_test_call(verification, channel, fixed_code, insert=True, idempotency=answer)
+        in_transaction(
+            lambda: create_test_call(
+                verification, channel, fixed_code, request, insert=True, idempotency=answer
+            )
+        )
         return verification
     ask_host(verification, channel, request)
     price = prices.price_of_send(channel, number, now)
@@ -126,6 +131,7 @@ def insert_call(
         channel=channel,
         created_at=now,
         reserved_price=reserved.price,
+        counted_address=reserved.address,
         device=reserved.device,
         idempotency=idempotency,
     )

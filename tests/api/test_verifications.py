@@ -308,6 +308,16 @@ def test_a_code_of_another_length_costs_no_attempt(api: Api) -> None:
         assert answer.body["attempts_left"] == 5
 
 
+def test_a_test_number_may_have_a_code_of_ten_digits(
+    api: Api, configure: Callable[..., None]
+) -> None:
+    configure(TEST_NUMBERS={"79000000001": "4821395706"})
+    started = api.post("verifications/", {"phone": "79000000001"}).body
+    assert (started["code_length"], "last 10 digits" in started["hint"]) == (10, True)
+    login = {"verification": started["id"], "code": "48213-95706"}
+    assert api.post("login/", login).status_code == 200
+
+
 def test_a_dead_verification_never_rings_again(
     api: Api, outbox: list[Sent], configure: Callable[..., None]
 ) -> None:

@@ -81,7 +81,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "calls/placing": (
         ("@sensitive", "", _SECRETS),
         ("logger.error(", "", "a line of the log"),
-        ("base.rstrip('/')", "XX", "no address ends in X"),
+        ('base.rstrip("/")', "XX", "no address ends in X"),
     ),
     "calls/replies": (
         ("received_at=now", "", _SAME_MOMENT),

@@ -24,8 +24,9 @@ from tests.raw_http import read_request
 KEY = "key-of-the-account-7c41"
 #: A number as a person types it, and as it is stored.
 PHONE_AS_TYPED, PHONE = "8 (926) 123-45-07", "79261234507"
-#: A code that the provider makes, of ten digits so that no other figure equals it; a typed code.
-CODE, GUESS = "8240719356", "73915guess"
+#: A code that the provider makes, and a typed code: of ten digits, so that no other figure equals
+#: them.
+CODE, GUESS = "8240719356", "7391548260"
 
 
 class Fault(Exception):

@@ -85,6 +85,9 @@ def break_everything() -> str:
         "TIMEOUT": (1, 1),
     }
     verification = verifications.start(PHONE_AS_TYPED)
+    # A guess of another length is not compared.
+    verification.code_length = len(GUESS)
+    verification.save()
     with broken_sql("INSERT limitcounter"):
         post("/auth/login/", form=True, phone=PHONE_AS_TYPED)
         post(API, phone=PHONE_AS_TYPED)
