@@ -41,6 +41,7 @@ def test_whole_numbers_are_in_the_database_and_the_sql_log_only(run: Run) -> Non
         f"{own}verification.phone",
         f"{own}callrequest.phone",
         f"{own}verifiedphone.phone",
+        f"{own}trusteddevice.phone",
         f"database {LIMIT_KEYS}",
         "log sql.log",
     }
