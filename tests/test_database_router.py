@@ -90,8 +90,9 @@ def start(number, *answers):
 
 
 first = start("79990000001", ACCEPTED)
+wrong = f"{(int(codes.make(first.id)) + 1) % 10000:04}"
 try:
-    verifications.check(first.id, "wrong")
+    verifications.check(first.id, wrong)
 except WrongCode:
     pass
 user = authenticate(None, verification=first.id, voicepassword_code=codes.make(first.id))
