@@ -6,6 +6,7 @@ A call rings at most once, and ends in a named state whatever the provider answe
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -24,6 +25,7 @@ from django_voicepassword.sandbox.magic_numbers import OUTCOMES
 from django_voicepassword.verifications import dispatch
 from tests.concurrency import run_at_once
 from tests.sandbox_process import SandboxProcess
+from tests.test_client import Wire, http
 
 # Most of these tests commit nothing, so nothing is dispatched: each test places its calls itself.
 pytestmark = pytest.mark.django_db
@@ -74,6 +76,20 @@ def test_our_code_rings_and_is_accepted(sandbox: SandboxProcess) -> None:
     (ringing,) = sandbox.calls()
     assert (call.provider_id, ringing["from"][-4:]) == (ringing["id"], ringing["code"])
     assert can_log_in(call, ringing["code"])
+
+
+def test_an_error_object_with_status_500_is_a_refusal(configure: Callable[..., None]) -> None:
+    """The provider said that it did not call: nothing rang and nothing was paid."""
+
+    def refuse(connection: socket.socket, number: int) -> bool:
+        connection.sendall(http(b'{"result":"error","error_code":"number_not_valid"}', "500 Oops"))
+        return False
+
+    server = Wire(refuse)
+    configure(TRANSPORT="http", API_KEY="key", API_URL=server.url, TIMEOUT=(1, 2))
+    call = place(start())
+    server.close()
+    assert (call.state, call.error_code) == ("refused", "number_not_valid")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ import requests
 
 from django_voicepassword.client import MAX_ANSWER_BYTES, Client, ConfigurationError
 from django_voicepassword.exceptions import (
+    NumberRefused,
     ProviderError,
     ProviderRefused,
     Unreachable,
@@ -33,6 +34,7 @@ from tests.daily_row import USUAL_ROW
 from tests.raw_http import read_request
 
 KEY = "the-secret-key"
+DAY = datetime.date(2020, 9, 11)
 OK = {"result": "ok", "id": "1", "number": "79990000001", "price": "0.35", "code": "1234"}
 
 Responder = Callable[[socket.socket, int], bool]
@@ -125,6 +127,8 @@ def test_a_request_has_the_key_in_its_header_or_in_its_body(wire: Callable[..., 
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /api/send/ HTTP/1.1\r\n")
     assert b"Authorization: the-secret-key" in head
+    assert b"\r\nContent-Type: application/json\r\n" in head
+    assert b"\r\nCharset: utf-8\r\n" in head
     assert json.loads(body) == {"number": "79990000001", "flashcall": {"code": "1234"}}
     call(server, auth="body")
     head, _, body = server.requests[1].partition(b"\r\n\r\n")
@@ -182,6 +186,51 @@ def test_a_server_error_may_have_rung_and_is_not_tried_again(
         call(server)
     assert caught.value.may_have_rung
     assert len(server.requests) == 1
+
+
+ASK: dict[str, Callable[[Client], Any]] = {
+    "call": lambda ours: ours.flash_call("79990000001", code="4821"),
+    "sms": lambda ours: ours.sms("7"),
+    "balance": lambda ours: ours.balance(),
+    "state": lambda ours: ours.state("7"),
+    "daily": lambda ours: list(ours.daily(DAY)),
+}
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "403 Forbidden", "500 Oops", "502 Oops"])
+@pytest.mark.parametrize("kind", ASK)
+def test_an_error_object_is_a_refusal_whatever_the_status(
+    wire: Callable[..., Wire], kind: str, status: str
+) -> None:
+    body = json.dumps({"Result": "Error", "error_code": "number_not_valid"}).encode()
+    with pytest.raises(NumberRefused, match="number_not_valid"):
+        ASK[kind](client(wire(http(body, status))))
+    words = json.dumps({"result": "error", "error_code": f"bad {KEY} 79990000001 4821"}).encode()
+    with pytest.raises(ProviderRefused) as caught:
+        ASK[kind](client(wire(http(words, status))))
+    hidden = [KEY, "7999000"] + (["4821"] if kind == "call" else [])
+    assert not [secret for secret in hidden if secret in str(caught.value)]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>502</html>", b"{}", b'{"result": "error"', b" " * (MAX_ANSWER_BYTES + 1)]
+)
+@pytest.mark.parametrize("kind", ASK)
+def test_a_server_error_that_says_nothing_is_no_answer(
+    wire: Callable[..., Wire], kind: str, body: bytes
+) -> None:
+    with pytest.raises(Unreachable, match="500") as caught:
+        ASK[kind](client(wire(http(body, "500 Oops"))))
+    assert caught.value.may_have_rung
+
+
+def test_a_reply_in_windows_1251_keeps_its_id(wire: Callable[..., Wire]) -> None:
+    """The provider is Russian, and its reply to an SMS has a Russian text."""
+    reply = {"result": "ok", "id": "1234", "price": "3.30", " message": "Ваш код: 4821"}
+    body = json.dumps(reply, ensure_ascii=False)
+    for charset in ("cp1251", "utf-8", "utf-8-sig"):
+        sent = client(wire(http(body.encode(charset)))).sms("7")
+        assert (sent.id, sent.price, sent.code) == ("1234", Decimal("3.30"), "4821")
 
 
 @pytest.mark.parametrize(
@@ -373,7 +422,6 @@ def test_arguments_that_the_provider_would_misread_are_never_sent(
     assert "79990000001" not in str(caught.value)
 
 
-DAY = datetime.date(2020, 9, 11)
 ROW = {**USUAL_ROW, "id": "7"}
 
 

@@ -15,6 +15,7 @@ import os
 import ssl
 import threading
 import time
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import requests
@@ -128,10 +129,15 @@ class Client:
         return DailyReport(self._post("get/", protocol.encode_daily(date)), self._api_key)
 
     def _send(self, body: Body, *secrets: str | None) -> SendReply:
-        return protocol.parse_send(self._read(self._post("send/", body)), self._api_key, *secrets)
+        response = self._post("send/", body, *secrets)
+        return protocol.parse_send(self._read(response), self._api_key, *secrets)
 
-    def _post(self, path: str, body: Body) -> requests.Response:
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+    def _post(self, path: str, body: Body, *secrets: str | None) -> requests.Response:
+        headers = {
+            "Content-Type": "application/json",
+            "Charset": "utf-8",
+            "Accept-Encoding": "identity",
+        }
         if self._auth == "header":
             headers["Authorization"] = self._api_key
         else:
@@ -149,7 +155,7 @@ class Client:
             # `from None`: this exception holds the request, and so the API key and the code.
             raise _unreachable(error) from None
         if response.status_code >= 500:
-            response.close()
+            self._raise_refusal(response, *secrets)
             raise Unreachable(f"the provider answered {response.status_code}", may_have_rung=True)
         if 300 <= response.status_code < 400:
             response.close()
@@ -157,6 +163,11 @@ class Client:
                 f"the provider answered {response.status_code}: a redirect is not followed"
             )
         return response
+
+    def _raise_refusal(self, response: requests.Response, *secrets: str | None) -> None:
+        """Raise ProviderRefused if the body of an answer with status 5xx is an error object."""
+        with suppress(Unreachable, UnreadableReply):
+            protocol.parse_object(self._read(response), self._api_key, *secrets)
 
     def _read(self, response: requests.Response) -> bytes:
         """Read the whole body, within limits of size and time."""
