@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, connections, transaction
 
 from django_voicepassword.exceptions import Unavailable
@@ -26,6 +29,12 @@ TRANSACTION_TRIES = 5
 WRITE_TRIES = 5
 #: Raised if the database is down or full, or if a lock is held for too long.
 DATABASE_ERRORS = (OperationalError, InterfaceError)
+#: How SQLite, PostgreSQL and MariaDB say that a table or a column is missing.
+_MISSING = re.compile(
+    r"no such (table|column)|has no column named"
+    r"|(relation|column) .* does not exist"
+    r"|Table .* doesn't exist|Unknown column"
+)
 
 
 def non_atomic_requests(view: View) -> View:
@@ -39,8 +48,25 @@ def non_atomic_requests(view: View) -> View:
     return view
 
 
+def report_missing_table(error: Exception) -> None:
+    """Raise ImproperlyConfigured under DEBUG if the error says that ``migrate`` was forgotten.
+
+    A developer who reads "try again in a minute" would try in vain. The databases tell it by
+    different errors, and SQLite by the one that also says that it is busy.
+    """
+    text = str(error).partition("\n")[0]
+    if django_settings.DEBUG and _MISSING.search(text):
+        raise ImproperlyConfigured(
+            f'The database is not migrated: run "python manage.py migrate". It says: {text}'
+        ) from error
+
+
 def unavailable(error: Exception) -> Unavailable:
-    """Log a database error and make the error for the person, who may try again in a minute."""
+    """Log a database error and make the error for the person, who may try again in a minute.
+
+    Raises what ``report_missing_table`` raises.
+    """
+    report_missing_table(error)
     # Its frames contain a phone number or a code.
     clear_frames(error)
     logger.error("the database cannot be used", exc_info=error)

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from django.conf import global_settings
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
+from django.middleware.locale import LocaleMiddleware
 from django.test import override_settings
 
 from django_voicepassword import checks
@@ -246,3 +248,37 @@ def test_without_a_key_debug_uses_the_console(settings: Any) -> None:
     settings.DEBUG = False
     with pytest.raises(ImproperlyConfigured, match="API_KEY"):
         _ = voicepassword_settings.transport
+
+
+LOCALE = "django.middleware.locale.LocaleMiddleware"
+
+
+class OwnMiddleware(LocaleMiddleware):
+    """A project's own choice of a language."""
+
+
+@pytest.mark.parametrize(
+    ("languages", "expected"),
+    [
+        # What startproject makes.
+        ({"LANGUAGE_CODE": "en-us"}, True),
+        ({"LANGUAGE_CODE": "en-us", "LANGUAGES": [("en", "English"), ("ru", "Russian")]}, True),
+        ({"LANGUAGE_CODE": "ru", "LANGUAGES": [("en", "English"), ("ru", "Russian")]}, True),
+        ({"LANGUAGE_CODE": "ru"}, False),
+        ({"LANGUAGE_CODE": "ru-RU", "LANGUAGES": [("ru", "Russian")]}, False),
+        ({"LANGUAGE_CODE": "en", "LANGUAGES": [("en", "English")]}, False),
+        ({"LANGUAGE_CODE": "en", "USE_I18N": False}, False),
+    ],
+)
+@pytest.mark.parametrize(
+    "middleware", [[], [LOCALE], [f"{__name__}.OwnMiddleware"], ["project.choose_language"]]
+)
+def test_a_site_that_shows_its_language_to_everybody_is_reported(
+    settings: Any, languages: dict[str, Any], expected: bool, middleware: list[str]
+) -> None:
+    settings.LANGUAGES = global_settings.LANGUAGES
+    settings.MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware", *middleware]
+    for name, value in languages.items():
+        setattr(settings, name, value)
+    found = run_checks(HTTP)
+    assert ("voicepassword.W007" in found) is (expected and not middleware)

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.utils import IntegrityError
+from django.test import Client
 from django.utils import timezone
 
 from django_voicepassword import transactions
 from django_voicepassword.exceptions import Unavailable
-from django_voicepassword.models import LimitCounter
+from django_voicepassword.models import LimitCounter, Verification
+from django_voicepassword.testing import Sent
 
 UNAVAILABLE = [OperationalError, InterfaceError]
 outside_transaction = pytest.mark.django_db(transaction=True)
@@ -177,3 +179,25 @@ def test_non_atomic_requests_exempts_a_view_on_every_database(
 
     assert view(None) == "seen"
     assert view._non_atomic_requests == {"default", "other"}  # type: ignore[attr-defined]
+
+
+@outside_transaction
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("address", ["/auth/login/", "/api/verifications/"])
+def test_a_developer_who_forgot_to_migrate_is_told_so(
+    client: Client,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    outbox: list[Sent],
+    debug: bool,
+    address: str,
+) -> None:
+    settings.DEBUG = debug
+    client.raise_request_exception = False
+    monkeypatch.setattr(Verification._meta, "db_table", "not_migrated_yet")
+    response = client.post(address, {"phone": "79990000001"})
+    text = response.content.decode()
+    assert ("manage.py migrate" in text, "not_migrated_yet" in text) == (debug, debug)
+    if debug:
+        assert response.status_code == 500
+    assert outbox == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import ProgrammingError
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -14,12 +15,14 @@ from rest_framework.views import set_rollback
 
 from django_voicepassword.exceptions import VerificationError
 from django_voicepassword.models import Verification
-from django_voicepassword.transactions import DATABASE_ERRORS, unavailable
+from django_voicepassword.transactions import DATABASE_ERRORS, report_missing_table, unavailable
 from django_voicepassword.verifications import messages
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer our own errors, DRF's errors and an unavailable database in the same form."""
+    if isinstance(error, ProgrammingError):
+        report_missing_table(error)
     if isinstance(error, DATABASE_ERRORS):
         # start(), check() and the others raise Unavailable themselves; this error came between a
         # commit and the answer.

@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from celery import current_app
 from django.apps import AppConfig
+from django.conf import global_settings
 from django.conf import settings as django_settings
 from django.core import checks
+from django.middleware.locale import LocaleMiddleware
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 
 from django_voicepassword.checks.settings import check_settings
 from django_voicepassword.checks.users import BACKEND, bases_of_backend
@@ -25,7 +28,7 @@ def check_project(
     """W002 to W009 and I001. Without a message while ``check_settings`` has some."""
     if check_settings():
         return []
-    return [*_check_login(), *_check_sending(), *_check_production()]
+    return [*_check_login(), *_check_sending(), *_check_language(), *_check_production()]
 
 
 def _check_login() -> Iterator[checks.CheckMessage]:
@@ -88,6 +91,43 @@ def _check_callback() -> Iterator[checks.CheckMessage]:
             hint="Set it to the site's public https address to hear of them at once.",
             id="voicepassword.I001",
         )
+
+
+def _check_language() -> Iterator[checks.CheckMessage]:
+    code = django_settings.LANGUAGE_CODE
+    if not _offers_another_language() or any(map(_chooses_language, django_settings.MIDDLEWARE)):
+        return
+    yield checks.Warning(
+        f'Everybody gets the pages and messages in the language of LANGUAGE_CODE ("{code}"), '
+        "whatever language the browser asks for.",
+        hint='Add "django.middleware.locale.LocaleMiddleware" to MIDDLEWARE, after '
+        "SessionMiddleware, or set LANGUAGE_CODE and LANGUAGES to the language of the site.",
+        id="voicepassword.W007",
+    )
+
+
+def _offers_another_language() -> bool:
+    """Is there a language of people who use the app besides that of LANGUAGE_CODE?
+
+    By default LANGUAGES has all languages of Django, and a site in Russian need not name its own.
+    """
+    if not django_settings.USE_I18N:
+        return False
+    if django_settings.LANGUAGE_CODE.startswith("ru"):
+        languages = list(django_settings.LANGUAGES)
+        return len(languages) > 1 and languages != global_settings.LANGUAGES
+    return any(code.startswith("ru") for code, _ in django_settings.LANGUAGES)
+
+
+def _chooses_language(path: str) -> bool:
+    """Is a middleware Django's LocaleMiddleware, or one of the project that stands for it?"""
+    if "locale" in path.casefold() or "language" in path.casefold():
+        return True
+    try:
+        middleware = import_string(path)
+    except ImportError:
+        return False
+    return isinstance(middleware, type) and issubclass(middleware, LocaleMiddleware)
 
 
 def _check_production() -> Iterator[checks.CheckMessage]:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings as django_settings
 from django.contrib.auth.decorators import login_not_required
+from django.db import ProgrammingError
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -26,7 +27,12 @@ from django.views.generic import View
 
 from django_voicepassword.exceptions import Unavailable, VerificationError
 from django_voicepassword.security.sensitive import sensitive
-from django_voicepassword.transactions import DATABASE_ERRORS, non_atomic_requests, unavailable
+from django_voicepassword.transactions import (
+    DATABASE_ERRORS,
+    non_atomic_requests,
+    report_missing_table,
+    unavailable,
+)
 from django_voicepassword.verifications import messages
 from django_voicepassword.web import security_headers
 
@@ -59,6 +65,9 @@ class PageView(View):
             return self.render_unavailable(error)
         except DATABASE_ERRORS as error:
             return self.render_unavailable(unavailable(error))
+        except ProgrammingError as error:
+            report_missing_table(error)
+            raise
 
     def render_unavailable(self, error: VerificationError) -> HttpResponse:
         """Render an error page without a database query: even the session may be unreadable."""

@@ -35,6 +35,7 @@ REST_FRAMEWORK = {
 _APP = """
 INSTALLED_APPS += ["rest_framework", "django_voicepassword"]
 AUTHENTICATION_BACKENDS = ["django_voicepassword.backends.PhoneBackend"]
+MIDDLEWARE.insert(2, "django.middleware.locale.LocaleMiddleware")
 """
 _UNLIMITED = 'VOICEPASSWORD = {**VOICEPASSWORD, "LIMITS": {"phone": ["99/d"]}}\n'
 _IN_MEMORY = 'VOICEPASSWORD = {**VOICEPASSWORD, "TRANSPORT": "memory"}\n'
