@@ -11,7 +11,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +44,7 @@ class Key:
 
     digest: str
     request: str
-    verification: UUID | None = None
+    verification: UUID | None = field(default=None, repr=False)
 
     def answer(self, verification: Verification, channel: str) -> dict[str, Any]:
         """Return what the call keeps: the digests, and what the first answer says.
