@@ -439,14 +439,51 @@ def test_a_call_without_a_report_ends_as_unknown_and_a_late_report_still_moves_i
     assert fresh(call).state == "busy"
 
 
-def test_an_id_unknown_to_the_provider_is_not_polled_again(
-    sandbox: SandboxProcess,
+def test_an_id_unknown_to_the_provider_is_polled_at_every_delay(
+    sandbox: SandboxProcess, configure: Callable[..., None]
 ) -> None:
+    use(configure, sandbox, POLL_DELAYS=[15, 60, 300])
     call = place(start())
     CallRequest.objects.filter(pk=call.pk).update(provider_id="gone")
-    assert poll_at(call, 16) == 1
+    for seconds in (16, 61):
+        assert poll_at(call, seconds) == 1
+        assert (fresh(call).state, fresh(call).error_code) == ("placed", "")
+    assert poll_at(call, 301) == 1
     assert (fresh(call).state, fresh(call).error_code) == ("unknown", "ID_Not_Found")
     assert poll_at(call, 3600) == 0
+
+
+def test_a_provider_that_is_slow_to_list_a_call_is_asked_again(sandbox: SandboxProcess) -> None:
+    call = place(start("79990000103"))
+    _until_final(sandbox, "BUSY")
+    CallRequest.objects.filter(pk=call.pk).update(provider_id="gone")
+    assert poll_at(call, 16) == 1
+    CallRequest.objects.filter(pk=call.pk).update(provider_id=call.provider_id)
+    assert poll_at(call, 61) == 1
+    assert (fresh(call).state, fresh(call).error_code) == ("busy", "")
+
+
+@pytest.mark.parametrize("words", [["BUSY"], ["Дозвон", "BUSY"]])
+@pytest.mark.parametrize("source", ["callback", "poll"])
+@pytest.mark.parametrize("names_its_call", [True, False])
+def test_a_settled_call_keeps_no_error_of_its_polls(
+    sandbox: SandboxProcess,
+    configure: Callable[..., None],
+    words: list[str],
+    source: str,
+    names_its_call: bool,
+) -> None:
+    use(configure, sandbox, POLL_DELAYS=[15])
+    call = place(start())
+    CallRequest.objects.filter(pk=call.pk).update(provider_id="gone")
+    poll_at(call, 16)
+    assert fresh(call).error_code == "ID_Not_Found"
+    names = {"id": "gone", "number": call.phone} if names_its_call else {}
+    for word in words:
+        recording.record(call.pk, parse_report({"state": word, **names}), source)
+    call = fresh(call)
+    assert (call.state, call.error_code) == ("busy", "")
+    assert call.finished_at is not None
 
 
 def test_a_refused_account_stops_polling_with_one_alarm(

@@ -92,24 +92,25 @@ def refresh(call_id: int) -> CallStatus | None:
 
 def _poll_one(call: CallRequest, now: datetime) -> bool:
     """Ask for one call that was claimed; did the provider answer? Raises AccountRefused."""
-    is_answered = False
+    is_answered, error_code = False, NO_FINAL_STATE
+    is_last = call.polls + 1 >= len(settings.POLL_DELAYS)
     try:
         refresh(call.pk)
         is_answered = True
     except AccountRefused:
         raise
     except RequestRefused as error:
-        # ID_Not_Found: asking again gives the same answer.
+        # ID_Not_Found: a provider that lists a call late may know it at the next poll.
         logger.warning("call %s: the provider does not know it: %s", call.pk, error.error_code)
-        _give_up(call.pk, error.error_code, now)
+        error_code = error.error_code
     except ProviderError as error:
         logger.warning("call %s: its state cannot be read: %s", call.pk, error)
     except ValueError:
         # The call has no id, or one that cannot be sent: only the daily statistics can find it.
         logger.warning("call %s has no id to ask for", call.pk)
-        _give_up(call.pk, NO_FINAL_STATE, now)
-    if call.polls + 1 >= len(settings.POLL_DELAYS):
-        _give_up(call.pk, NO_FINAL_STATE, now)
+        is_last = True
+    if is_last:
+        _give_up(call.pk, error_code, now)
     return is_answered
 
 

@@ -138,6 +138,8 @@ def _changes(call: CallRequest, report: Report, status: CallStatus) -> Changes:
         changes["duration"] = status.duration
     if status.state in CallRequest.FINAL_STATES:
         changes |= {"finished_at": status.received_at, "next_poll_at": None}
+        if call.is_given_up:
+            changes["error_code"] = ""
     return changes
 
 

@@ -218,6 +218,11 @@ class CallRequest(models.Model):
         return self.state in self.FINAL_STATES
 
     @property
+    def is_given_up(self) -> bool:
+        """Whether polling found no final state, and wrote why into ``error_code``."""
+        return not self.is_final and self.finished_at is not None
+
+    @property
     def differences(self) -> list[str]:
         """The values that differed in the daily statistics: ``state``, ``price``, ``duration``."""
         return [str(one.name).lower() for one in self.Difference if self.difference & one]
@@ -340,13 +345,17 @@ class CallRequest(models.Model):
         """Write ``values`` without reading the row first.
 
         The conditions are in the UPDATE: the row is a call, no SMS; it has the phone, the
-        provider's id and, where it is set, the price of this object; the new state is forward of
-        its state; and ``unless`` is false.
+        provider's id and, where it is set, the price of this object; polling has not given it up;
+        the new state is forward of its state; and ``unless`` is false.
         """
         progress = self.PROGRESS[values["state"]]
         earlier = [state for state, reached in self.PROGRESS.items() if reached < progress]
         rows = type(self).objects.filter(
-            pk=self.pk, phone=self.phone, provider_id=self.provider_id, state__in=earlier
+            pk=self.pk,
+            phone=self.phone,
+            provider_id=self.provider_id,
+            state__in=earlier,
+            finished_at__isnull=True,
         )
         if self.price is not None:
             rows = rows.filter(price=self.price)

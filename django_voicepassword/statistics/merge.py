@@ -147,6 +147,7 @@ class Merge:
 
         - ``call_id`` is NULL for an unmatched row; ``our_…`` are the values of the call.
         - ``is_first`` is 1 where no earlier run found the call in the provider's statistics.
+        - ``is_given_up`` is 1 where polling found no final state: ``CallRequest.is_given_up``.
         - ``new_difference`` is a sum of ``CallRequest.Difference``: the values that differ.
         - ``is_changed`` is 1 where the call must be updated.
         """
@@ -170,6 +171,8 @@ class Merge:
                     COALESCE(ours.channel, reported.reported_channel) AS matched_channel,
                     CASE ours.state {progress} ELSE 0 END AS our_progress,
                     CASE WHEN ours.listed_at IS NULL THEN 1 ELSE 0 END AS is_first,
+                    CASE WHEN ours.finished_at IS NOT NULL AND ours.state NOT IN ({_FINAL_STATES})
+                        THEN 1 ELSE 0 END AS is_given_up,
                     CASE WHEN ours.state IN ({_FINAL_STATES})
                         AND reported.reported_progress = {_FINAL_PROGRESS}
                         AND ours.state <> reported.reported_state
@@ -265,6 +268,7 @@ class Merge:
             finished_at = CASE WHEN {is_final} THEN COALESCE(finished_at, %s)
                 ELSE finished_at END,
             next_poll_at = CASE WHEN {is_final} THEN NULL ELSE next_poll_at END,
+            error_code = CASE WHEN {is_final} AND is_given_up = 1 THEN '' ELSE error_code END,
             difference = difference | new_difference,
             listed_at = COALESCE(listed_at, %s)
         """

@@ -257,6 +257,24 @@ def test_an_unknown_call_is_found_by_number_time_and_channel(
     assert sync_day().written == 0
 
 
+@pytest.mark.parametrize("word", ["Успешно", "Дозвон"])
+def test_a_settled_call_keeps_no_error_of_its_polls(
+    provider_lists: Callable[..., None], word: str
+) -> None:
+    call = make_call(state="unknown", error_code="ID_Not_Found", finished_at=NOON)
+    silent = make_call(provider_id="7", state="unknown", error_code="no_reply")
+    provider_lists({**ROW, "state": word}, {**ROW, "id": "7"})
+    sync_day()
+    call.refresh_from_db()
+    silent.refresh_from_db()
+    is_final = word == "Успешно"
+    assert (call.state, call.error_code) == (
+        ("answered", "") if is_final else ("dialing", "ID_Not_Found")
+    )
+    # Not the error of a poll: it says why nobody saw the code at once.
+    assert (silent.state, silent.error_code) == ("answered", "no_reply")
+
+
 def test_two_unknown_calls_of_a_number_match_the_nearest_rows(
     provider_lists: Callable[..., None],
 ) -> None:
