@@ -74,11 +74,32 @@ ERRORS: dict[str, str | Promise] = {
 _QUEUED_TOO_LONG = 20
 
 
+#: Status of a verification -> why no code works for it any more.
+_CLOSED: dict[str, str | Promise] = {
+    Verification.Status.EXPIRED: gettext_lazy(
+        "The time is over: the customer must ask for a new code."
+    ),
+    Verification.Status.MAX_ATTEMPTS: gettext_lazy(
+        "No attempts are left: the customer must ask for a new code."
+    ),
+    Verification.Status.CANCELED: gettext_lazy(
+        "The verification was canceled: the customer must ask for a new code."
+    ),
+}
+
+
 def advise(call: CallRequest) -> str:
     """Return a sentence or two about the call, in the active language."""
     verification = call.verification
-    if verification is not None and verification.status == Verification.Status.APPROVED:
+    if verification is None:
+        return _advise_about(call)
+    if verification.status == Verification.Status.APPROVED:
         return _("The customer typed the right code: it worked.")
+    closed = _CLOSED.get(verification.current_status)
+    return f"{_advise_about(call)} {closed}" if closed else _advise_about(call)
+
+
+def _advise_about(call: CallRequest) -> str:
     if call.state in (CallRequest.State.REFUSED, CallRequest.State.UNKNOWN):
         texts = {code.casefold(): text for code, text in ERRORS.items()}
         return str(texts.get(call.error_code.casefold(), _advise_by_state(call)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
@@ -21,50 +22,63 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_voicepassword import phones
+from django_voicepassword.admin.changelist import BoundedPaginator, PeriodList
 from django_voicepassword.admin.lookups import AllowedLookups
 from django_voicepassword.exceptions import RateLimited
 from django_voicepassword.history import Reader
-from django_voicepassword.models import (
-    CallRequest,
-    CallStatus,
-    Verification,
-    VerifiedPhone,
-    money,
-)
+from django_voicepassword.models import CallRequest, Verification, VerifiedPhone, money
 from django_voicepassword.security import audit, masking
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications.messages import error_text
 
 PhoneRow = CallRequest | Verification | VerifiedPhone
 
-#: State or status -> tone of its badge: good, bad, wait (not final yet) or plain.
+#: State of a call -> tone of its badge: good, bad, wait (not final yet) or plain.
 TONES = {
     "answered": "good",
     "no_answer": "good",
     "busy": "good",
     "canceled": "good",
     "delivered": "good",
-    "approved": "good",
     "refused": "bad",
     "unknown": "bad",
     "failed": "bad",
     "not_delivered": "bad",
-    "max_attempts": "bad",
     "queued": "wait",
     "placing": "wait",
     "placed": "wait",
     "dialing": "wait",
     "sms_queued": "wait",
     "sms_sent": "wait",
-    "pending": "wait",
 }
+#: States in which a call was not answered. A flash call has shown its number all the same; a voice
+#: call has told its code to nobody.
+_UNANSWERED = ("no_answer", "busy", "canceled")
+#: Status of a verification -> tone of its badge.
+_STATUS_TONES = {"approved": "good", "max_attempts": "bad", "pending": "wait"}
 
 
-def badge(value: str, label: str) -> str:
+def tone_of(state: str, channel: str) -> str:
+    """Return the tone of a state of a call by this channel."""
+    if channel == CallRequest.Channel.VOICE and state in _UNANSWERED:
+        return "bad"
+    return TONES.get(state, "plain")
+
+
+def badge(tone: str, label: str) -> str:
     """Render a state or status as its label in a coloured badge."""
-    return format_html(
-        '<span class="vp-badge vp-badge-{}">{}</span>', TONES.get(value, "plain"), label
-    )
+    return format_html('<span class="vp-badge vp-badge-{}">{}</span>', tone, label)
+
+
+def call_badge(call: CallRequest) -> str:
+    """Render the state of a call."""
+    return badge(tone_of(call.state, call.channel), call.get_state_display())
+
+
+def verification_badge(verification: Verification) -> str:
+    """Render the status of a verification as of now."""
+    status = Verification.Status(verification.current_status)
+    return badge(_STATUS_TONES.get(status, "plain"), str(status.label))
 
 
 class TooManySearches(PermissionDenied):
@@ -137,11 +151,25 @@ class PhoneAdmin(HistoryAdmin):
     name is masked too. A reader who may not see users gets the name without a link.
     """
 
+    change_list_template = "admin/django_voicepassword/change_list.html"
+    paginator = BoundedPaginator
+    #: The indexed field by which the list is ordered and its period chosen.
+    moment = "created_at"
     #: Searches the rows: one of ``history``.
     search: Callable[[Any, str, Reader], QuerySet[Any]]
 
     def shows_whole_phones(self, request: HttpRequest) -> bool:
         return request.user.has_perm("django_voicepassword.view_full_phone")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PeriodList
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> BoundedPaginator:
+        paginator = cast(BoundedPaginator, super().get_paginator(request, *args, **kwargs))
+        page = request.GET.get(PAGE_VAR, "")
+        if page.isascii() and page.isdigit() and len(page) < 10:
+            paginator.page_shown = max(int(page), 1)
+        return paginator
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -280,16 +308,17 @@ def _user_of(row: PhoneRow) -> AbstractBaseUser | None:
 
 
 class StatusBadges:
-    """Columns that calls and the provider's reports about them have in common."""
+    """Columns of calls, in their list and on the page of their verification."""
 
     @admin.display(description=gettext_lazy("state"))
-    def state_badge(self, row: CallRequest | CallStatus) -> str:
-        return badge(row.state, row.get_state_display())
+    def state_badge(self, call: CallRequest) -> str:
+        return call_badge(call)
 
     @admin.display(description=gettext_lazy("price"))
-    def price_short(self, row: CallRequest | CallStatus) -> str:
-        return "" if row.price is None else money.exact(row.price)
+    def price_short(self, call: CallRequest) -> str:
+        return "" if call.price is None else money.exact(call.price)
 
     @admin.display(description=gettext_lazy("duration"))
-    def duration_seconds(self, row: CallRequest | CallStatus) -> str:
-        return "" if row.duration is None else ngettext("%d s", "%d s", row.duration) % row.duration
+    def duration_seconds(self, call: CallRequest) -> str:
+        seconds = call.duration
+        return "" if seconds is None else ngettext("%d s", "%d s", seconds) % seconds

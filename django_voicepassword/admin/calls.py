@@ -23,7 +23,7 @@ from django_voicepassword import history
 from django_voicepassword.admin import changelist
 from django_voicepassword.admin.actions import SupportMixin, available_actions
 from django_voicepassword.admin.advice import advise
-from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
+from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, call_badge, verification_badge
 from django_voicepassword.admin.exporting import ExportMixin
 from django_voicepassword.admin.timeline import events
 from django_voicepassword.admin.unblocking import UnblockMixin, limit_usage
@@ -63,7 +63,6 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
     search_help_text = gettext_lazy(
         "The last digits of a number, a whole number, an id of the provider's, a user's name"
     )
-    paginator = changelist.BoundedPaginator
     fieldsets = (
         (
             None,
@@ -177,12 +176,9 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
                 self._staff_entries(call),
                 str if self.shows_whole_phones(request) else masking.mask_name,
             ),
-            "other_calls": [(other, self._call_badge(other)) for other in other_calls],
+            "other_calls": [(other, call_badge(other)) for other in other_calls],
             "calls_of_number": f"{call_list}?{changelist.NUMBER_OF}={call.pk}",
         }
-
-    def _call_badge(self, call: CallRequest) -> str:
-        return badge(call.state, call.get_state_display())
 
     def _staff_entries(self, call: CallRequest) -> QuerySet[LogEntry]:
         """Return the entries of the admin's history: what the staff did about the call."""
@@ -205,7 +201,7 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
             return None
         attempts = verification.attempts
         count = ngettext("%(count)d attempt", "%(count)d attempts", attempts) % {"count": attempts}
-        return _two_lines(_status_badge(verification), count if attempts else "")
+        return _two_lines(verification_badge(verification), count if attempts else "")
 
     @admin.display(description=gettext_lazy("created"), ordering="created_at")
     def created_short(self, call: CallRequest) -> str:
@@ -224,7 +220,7 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
 
     @admin.display(description=gettext_lazy("state"))
     def state_and_error(self, call: CallRequest) -> str:
-        return _two_lines(self._call_badge(call), call.error_code)
+        return _two_lines(call_badge(call), call.error_code)
 
     @admin.display(description=gettext_lazy("price"))
     def cost(self, call: CallRequest) -> str:
@@ -244,7 +240,7 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
         verification = call.verification
         if verification is None:
             return "–"
-        return format_html("{} {}", _status_badge(verification), _counts(verification))
+        return format_html("{} {}", verification_badge(verification), _counts(verification))
 
     @admin.display(description=gettext_lazy("verification"))
     def verification_link(self, call: CallRequest) -> str:
@@ -253,16 +249,15 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
             return "–"
         address = reverse("admin:django_voicepassword_verification_change", args=[verification.pk])
         return format_html(
-            '{} <a href="{}">{}</a>', _status_badge(verification), address, _counts(verification)
+            '{} <a href="{}">{}</a>',
+            verification_badge(verification),
+            address,
+            _counts(verification),
         )
 
 
 def _two_lines(first: str, second: str) -> str:
     return format_html('{}<small class="vp-second">{}</small>', first, second) if second else first
-
-
-def _status_badge(verification: Verification) -> str:
-    return badge(verification.status, verification.get_status_display())
 
 
 def _counts(verification: Verification) -> str:

@@ -6,14 +6,15 @@ They never count all rows, and they use no DISTINCT and no order without an inde
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet, TextChoices
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,24 +23,44 @@ from django_voicepassword.admin.period_bar import PeriodBar
 from django_voicepassword.history import Reader, filters, period
 from django_voicepassword.models import CallRequest
 
-#: The paginator counts and shows no more rows than these; choose a narrower period to see older
-#: ones.
+if TYPE_CHECKING:
+    from django_voicepassword.admin.base import PhoneAdmin
+
+#: How many rows are counted beyond the page that is shown.
 COUNT_AT_MOST = 1000
+#: No page after this one is counted up to: choose a narrower period to see older rows.
+DEEPEST_PAGE = 2000
 #: Query parameter for the calls to one number: the id of any of these calls.
 NUMBER_OF = "number_of"
 
 
 class BoundedPaginator(Paginator):
-    """Stops counting at COUNT_AT_MOST: counting all rows would read all of them.
+    """Counts only COUNT_AT_MOST rows beyond ``page``: counting all rows would read all of them.
 
-    The slice keeps the order of the list, so that the database counts along its index.
+    So each page has links to the next ones. The slice keeps the order of the list, so that the
+    database counts along its index.
     """
 
     object_list: QuerySet[Model]
+    #: The number of the page that is shown.
+    page_shown = 1
 
     @cached_property
     def count(self) -> int:
-        return self.object_list[:COUNT_AT_MOST].count()
+        return min(self._counted, self._bound)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there are more rows than ``count``."""
+        return self._counted > self._bound
+
+    @property
+    def _bound(self) -> int:
+        return COUNT_AT_MOST + self.per_page * (min(self.page_shown, DEEPEST_PAGE) - 1)
+
+    @cached_property
+    def _counted(self) -> int:
+        return self.object_list[: self._bound + 1].count()
 
 
 def _reader(request: HttpRequest) -> Reader:
@@ -101,38 +122,60 @@ class ErrorFilter(HistoryFilter):
         return [(filters.ANY, _("any")), *((code, code) for code in ERRORS)]
 
 
-class CallList(ChangeList):
-    """The list of calls. Takes ``from``, ``to`` and ``number_of`` beside the sidebar's filters."""
+class PeriodList(ChangeList):
+    """A list with a bar of periods. Takes ``from`` and ``to`` beside the sidebar's filters."""
+
+    #: Query parameters that are no lookups.
+    parameters: tuple[str, ...] = period.PARAMETERS
+    model_admin: PhoneAdmin
+    paginator: BoundedPaginator
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         filter_params = super().get_filters_params(params)
-        for name in (*period.PARAMETERS, NUMBER_OF):
+        for name in self.parameters:
             filter_params.pop(name, None)
         return filter_params
 
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
-    ) -> QuerySet[CallRequest]:
-        calls: QuerySet[CallRequest] = super().get_queryset(request, exclude_parameters)
-        days = {name: request.GET.get(name) for name in period.PARAMETERS}
+    ) -> QuerySet[Model]:
+        rows = super().get_queryset(request, exclude_parameters)
         try:
-            calls = filters.apply_filters(calls, days, _reader(request))
-            return filters.of_same_number(calls, request.GET.get(NUMBER_OF, ""))
+            return self.narrow(rows, request.GET)
         except filters.InvalidFilter as error:
             raise IncorrectLookupParameters from error
+
+    def narrow(self, rows: QuerySet[Any], query: QueryDict) -> QuerySet[Any]:
+        """Return the rows that the parameters of this list choose. Raises InvalidFilter."""
+        days = {name: query.get(name) for name in period.PARAMETERS}
+        return filters.in_period(rows, days, self.model_admin.moment)
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         if self.is_capped:
-            # Django shows result_count beside the search box if the two differ; COUNT_AT_MOST
-            # would read there like a real count.
+            # Django shows result_count beside the search box if the two differ; a bound would read
+            # there like a real count.
             self.full_result_count = self.result_count
 
-    @cached_property
+    @property
     def is_capped(self) -> bool:
-        """Whether there may be more rows than were counted."""
-        return self.result_count >= COUNT_AT_MOST
+        """Whether there are more rows than were counted."""
+        return self.paginator.is_capped
+
+    @property
+    def counted(self) -> str:
+        """The number of rows that were counted, as people write it."""
+        return number_format(self.result_count, force_grouping=True)
 
     @cached_property
     def period_bar(self) -> PeriodBar:
-        return PeriodBar(self)
+        return PeriodBar(self, self.model_admin.moment)
+
+
+class CallList(PeriodList):
+    """The list of calls. Takes ``number_of`` too."""
+
+    parameters = (*period.PARAMETERS, NUMBER_OF)
+
+    def narrow(self, rows: QuerySet[Any], query: QueryDict) -> QuerySet[Any]:
+        return filters.of_same_number(super().narrow(rows, query), query.get(NUMBER_OF, ""))

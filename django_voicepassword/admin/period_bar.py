@@ -1,4 +1,4 @@
-"""The bar above the list of calls that chooses its period.
+"""The bar above a list that chooses its period.
 
 It replaces Django's ``date_hierarchy``, which reads every row to find the days that have calls.
 """
@@ -16,7 +16,6 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from django_voicepassword.history import period
-from django_voicepassword.models import CallRequest
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,12 @@ class PeriodBar:
     """Links to usual periods, and a way down from years to months to days and back up.
 
     ``first`` and ``last`` are the chosen days; None where the query has none or cannot be read.
+    ``moment`` is the indexed field by which the list is ordered.
     """
 
-    def __init__(self, changelist: ChangeList) -> None:
+    def __init__(self, changelist: ChangeList, moment: str) -> None:
         self._changelist = changelist
+        self._moment = moment
         self.first, self.last = (
             _parse_day(name, changelist.params.get(name)) for name in period.PARAMETERS
         )
@@ -92,9 +93,8 @@ class PeriodBar:
         return self._month(first.replace(day=1)) if first == last else None
 
     def _years(self) -> list[Choice]:
-        oldest = (
-            CallRequest.objects.order_by("created_at").values_list("created_at", flat=True).first()
-        )
+        rows = self._changelist.model._default_manager.order_by(self._moment)
+        oldest = rows.values_list(self._moment, flat=True).first()
         first = self._today.year if oldest is None else oldest.year
         return [self._year(year) for year in range(self._today.year, first - 1, -1)]
 

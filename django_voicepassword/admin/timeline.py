@@ -11,11 +11,28 @@ from decimal import Decimal
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
-from django_voicepassword.admin.base import TONES
+from django_voicepassword.admin.base import tone_of
 from django_voicepassword.models import CallRequest, CallStatus, Verification, money
 from django_voicepassword.security import masking
+
+#: Status of a verification that is over -> who ended it, and what happened.
+_END_OF: dict[str, tuple[str, str]] = {
+    Verification.Status.APPROVED: (gettext_noop("customer"), gettext_noop("typed the right code")),
+    Verification.Status.EXPIRED: (
+        gettext_noop("this site"),
+        gettext_noop("the time to type the code was over"),
+    ),
+    Verification.Status.MAX_ATTEMPTS: (
+        gettext_noop("this site"),
+        gettext_noop("no attempts were left: the code is no longer valid"),
+    ),
+    Verification.Status.CANCELED: (
+        gettext_noop("this site"),
+        gettext_noop("canceled: the code is no longer valid"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ def events(
     returns how a user is shown.
     """
     timeline = [*_verification_events(call.verification), *_call_events(call)]
-    timeline += [_status_event(status) for status in statuses]
+    timeline += [_status_event(status, call.channel) for status in statuses]
     timeline += [
         Event(entry.action_time, _("staff"), f"{name_of(entry.user)}: {entry.get_change_message()}")
         for entry in entries
@@ -62,12 +79,19 @@ def _verification_events(verification: Verification | None) -> list[Event]:
     customer = _("customer")
     started = _("asked for a code: %(purpose)s") % {"purpose": verification.purpose}
     timeline = [Event(verification.created_at, customer, started)]
-    if verification.approved_at is not None:
-        status, text = verification.get_status_display(), _("typed the right code")
-        timeline.append(Event(verification.approved_at, customer, text, status, "good"))
-    elif verification.expires_at <= timezone.now():
-        text = _("the time to type the code was over")
-        timeline.append(Event(verification.expires_at, _("this site"), text))
+    status = Verification.Status(verification.current_status)
+    is_approved = status == Verification.Status.APPROVED
+    # The times of guesses are not kept, but none comes after the end.
+    end = verification.closed_at or verification.approved_at
+    end = end or min(verification.expires_at, timezone.now())
+    wrong = verification.attempts - is_approved
+    if wrong > 0:
+        text = ngettext("typed %(count)d wrong code", "typed %(count)d wrong codes", wrong)
+        timeline.append(Event(end, customer, text % {"count": wrong}))
+    source, text = _END_OF.get(status, ("", ""))
+    if text:
+        tone = "good" if is_approved else "plain"
+        timeline.append(Event(end, _(source), _(text), str(status.label), tone))
     return timeline
 
 
@@ -86,7 +110,7 @@ def _call_events(call: CallRequest) -> list[Event]:
     return timeline
 
 
-def _status_event(status: CallStatus) -> Event:
+def _status_event(status: CallStatus, channel: str) -> Event:
     raw_state = "" if status.raw_state in ("", "ok", status.state) else f"“{status.raw_state}”"
     details = [
         raw_state,
@@ -100,7 +124,7 @@ def _status_event(status: CallStatus) -> Event:
         status.get_source_display(),
         "",
         status.get_state_display(),
-        TONES.get(status.state, "plain"),
+        tone_of(status.state, channel),
         ", ".join(filter(None, details)),
         json.dumps(status.payload, ensure_ascii=False, indent=2) if status.payload else "",
     )

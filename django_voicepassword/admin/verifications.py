@@ -8,8 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword import history
-from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, badge
-from django_voicepassword.admin.changelist import BoundedPaginator
+from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, verification_badge
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 
 
@@ -53,7 +52,6 @@ class VerificationAdmin(PhoneAdmin):
     search = staticmethod(history.search_verifications)
     search_help_text = gettext_lazy("The last digits of a number, a whole number, or a user's name")
     list_select_related = ("user",)
-    paginator = BoundedPaginator
     fields = (
         "phone_masked",
         "purpose",
@@ -65,13 +63,14 @@ class VerificationAdmin(PhoneAdmin):
         "created_at",
         "expires_at",
         "approved_at",
+        "closed_at",
     )
     readonly_fields = ("phone_masked", "status_badge", "user_link")
     inlines = (CallInline,)
 
     @admin.display(description=gettext_lazy("status"))
     def status_badge(self, verification: Verification) -> str:
-        return badge(verification.status, verification.get_status_display())
+        return verification_badge(verification)
 
 
 @admin.register(VerifiedPhone)
@@ -82,6 +81,6 @@ class VerifiedPhoneAdmin(PhoneAdmin):
     search = staticmethod(history.search_phones)
     search_help_text = gettext_lazy("The last digits of a number, a whole number, or a user's name")
     list_select_related = ("user",)
-    paginator = BoundedPaginator
+    moment = "verified_at"
     fields = ("phone_masked", "user_link", "verified_at")
     readonly_fields = ("phone_masked", "user_link")

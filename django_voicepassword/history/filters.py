@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Lookup, Q, QuerySet, Value
+from django.db.models import F, Lookup, Model, Q, QuerySet, Value
 from django.db.models.sql.compiler import SQLCompiler
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,6 +23,7 @@ from django_voicepassword.provider.dates import for_field
 
 #: Calls, or rows of their values.
 Calls = TypeVar("Calls", bound=QuerySet[CallRequest, Any])
+Row = TypeVar("Row", bound=Model)
 Filter = Callable[[QuerySet[CallRequest], str], QuerySet[CallRequest]]
 
 #: The value of ``error`` and ``differs`` that finds any error or difference.
@@ -59,8 +60,27 @@ def apply_filters(
         value = (values.get(name) or "").strip()
         if value:
             calls = apply(calls, value)
+    calls = in_period(calls, values)
     text = (values.get(SEARCH) or "").strip()
     return search_calls(calls, text, reader) if text else calls
+
+
+def in_period(
+    rows: QuerySet[Row], values: Mapping[str, str | None], field: str = "created_at"
+) -> QuerySet[Row]:
+    """Return the rows whose ``field`` is in the period ``from`` to ``to``; see ``apply_filters``.
+
+    Raises InvalidFilter.
+    """
+    first, last = (
+        _parse_day(name, text) if (text := (values.get(name) or "").strip()) else None
+        for name in period.PARAMETERS
+    )
+    if first is not None:
+        rows = rows.filter(**{f"{field}__gte": _midnight(first)})
+    if last is not None:
+        rows = rows.filter(**{f"{field}__lt": _midnight(last + timedelta(days=1))})
+    return rows
 
 
 def of_same_number(calls: QuerySet[CallRequest], call_id: str) -> QuerySet[CallRequest]:
@@ -139,14 +159,6 @@ def _with_difference(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallR
     return calls.filter(difference__in=[total for total in every_sum if total & flags[value]])
 
 
-def _since(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallRequest]:
-    return calls.filter(created_at__gte=_midnight(_parse_day("from", value)))
-
-
-def _until(calls: QuerySet[CallRequest], value: str) -> QuerySet[CallRequest]:
-    return calls.filter(created_at__lt=_midnight(_parse_day("to", value) + timedelta(days=1)))
-
-
 def _parse_day(name: str, value: str) -> date:
     """Return the ISO date that ``value`` is. Raises InvalidFilter for the filter ``name``."""
     try:
@@ -166,8 +178,6 @@ _FILTERS: dict[str, Filter] = {
     "origin": _one_of("origin", CallRequest.Origin.values),
     "error": _with_error,
     "differs": _with_difference,
-    "from": _since,
-    "to": _until,
 }
 #: The names of all filters.
-FILTERS = (*_FILTERS, SEARCH)
+FILTERS = (*_FILTERS, *period.PARAMETERS, SEARCH)

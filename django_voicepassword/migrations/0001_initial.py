@@ -203,6 +203,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('expires_at', models.DateTimeField(verbose_name='expires')),
                 ('approved_at', models.DateTimeField(blank=True, null=True, verbose_name='approved')),
+                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='closed')),
                 ('redeemed_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('last_sent_at', models.DateTimeField(blank=True, null=True, verbose_name='last sent')),
                 ('ip', models.GenericIPAddressField(blank=True, null=True, verbose_name='client address')),

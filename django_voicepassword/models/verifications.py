@@ -46,6 +46,8 @@ class Verification(models.Model):
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires"))
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
+    #: When it stopped being pending: approved, out of attempts, canceled or expired.
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     #: When its proof was used, of those that work once (``read_proof(once=True)``).
     redeemed_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: When the last send was counted. None after a send that turned out not to have rung: the next
@@ -203,7 +205,7 @@ class Verification(models.Model):
 
     def approve(self, now: datetime) -> bool:
         """PENDING -> APPROVED. True for exactly one of several callers."""
-        return self._close(self.Status.APPROVED, approved_at=now)
+        return self._close(self.Status.APPROVED, now, approved_at=now)
 
     def redeem(self, now: datetime) -> bool:
         """Mark the proof of an APPROVED verification as used. True for exactly one caller."""
@@ -212,17 +214,17 @@ class Verification(models.Model):
 
     def exhaust(self) -> bool:
         """PENDING -> MAX_ATTEMPTS."""
-        return self._close(self.Status.MAX_ATTEMPTS)
+        return self._close(self.Status.MAX_ATTEMPTS, timezone.now())
 
     def cancel(self) -> bool:
         """PENDING -> CANCELED."""
-        return self._close(self.Status.CANCELED)
+        return self._close(self.Status.CANCELED, timezone.now())
 
     @classmethod
     def expire_old(cls, now: datetime) -> int:
         """PENDING -> EXPIRED for all whose lifetime is over; return how many there were."""
         return cls.objects.filter(status=cls.Status.PENDING, expires_at__lte=now).update(
-            status=cls.Status.EXPIRED
+            status=cls.Status.EXPIRED, closed_at=F("expires_at")
         )
 
     @classmethod
@@ -234,14 +236,10 @@ class Verification(models.Model):
         """
         return ~Q(status__in=[status for status in cls.Status if status != cls.Status.PENDING])
 
-    def _close(self, status: Verification.Status, **values: Any) -> bool:
-        closed = (
-            type(self)
-            .objects.filter(self._is_pending(), id=self.id)
-            .update(status=status, **values)
-        )
+    def _close(self, status: Verification.Status, now: datetime, **values: Any) -> bool:
+        values |= {"status": status, "closed_at": now}
+        closed = type(self).objects.filter(self._is_pending(), id=self.id).update(**values)
         if closed:
-            self.status = status
             for name, value in values.items():
                 setattr(self, name, value)
         return bool(closed)

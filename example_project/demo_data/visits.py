@@ -146,14 +146,17 @@ class Visits:
         if typed is not None and typed <= self._now:
             verification.status, verification.approved_at = Status.APPROVED, typed
             verification.attempts = 1 if drawn < 0.9 else 2 if drawn < 0.98 else 3
+            verification.closed_at = typed
         elif typed is None and drawn < EXHAUSTED + CANCELED and last + PATIENCE < self._now:
             is_exhausted = drawn < EXHAUSTED
             verification.status = Status.MAX_ATTEMPTS if is_exhausted else Status.CANCELED
             verification.attempts = settings.MAX_ATTEMPTS if is_exhausted else 0
+            verification.closed_at = last + PATIENCE
         elif typed is None and drawn > 0.85:
             verification.attempts = 1
         if verification.status == Status.PENDING and verification.expires_at <= self._now:
             verification.status = Status.EXPIRED
+            verification.closed_at = verification.expires_at
 
     def _account_of(self, verification: Verification, subscriber: Subscriber) -> Subscriber | None:
         """Return whose account the verification belongs to; a first login makes the account."""

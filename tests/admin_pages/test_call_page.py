@@ -20,6 +20,7 @@ from django.utils.html import strip_tags
 from django_voicepassword import limits, verifications
 from django_voicepassword.admin.advice import ERRORS, advise
 from django_voicepassword.calls import placing, recording
+from django_voicepassword.exceptions import WrongCode
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider.protocol import parse_report
 from django_voicepassword.testing import Sent
@@ -100,6 +101,144 @@ def test_the_story_of_a_call_in_its_order(outbox: list[Sent]) -> None:
         ("poll", "other “Странно”, price 0.40, 0 s"),
         ("customer", "typed the right code approved"),
     ]
+
+
+def wrong_code(code: str) -> str:
+    return f"{(int(code) + 1) % 10000:04}"
+
+
+def guess_wrong(call: CallRequest, code: str, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(WrongCode):
+            verifications.check(str(call.verification_id), wrong_code(code))
+
+
+def test_the_story_tells_how_the_verification_ended(outbox: list[Sent]) -> None:
+    client = logged_in()
+    started = [("customer", "asked for a code: login")]
+
+    def story(call: CallRequest) -> list[tuple[str, str]]:
+        events = timeline(client, call)
+        assert events[:1] == started
+        return [event for event in events[1:] if "code" in event[1] or "time" in event[1]]
+
+    call = start()
+    assert story(call) == []
+    guess_wrong(call, outbox[-1].code, 2)
+    two = ("customer", "typed 2 wrong codes")
+    assert story(call) == [two]
+    verifications.check(str(call.verification_id), outbox[-1].code)
+    assert story(call) == [two, ("customer", "typed the right code approved")]
+
+    call = start("79990000002")
+    guess_wrong(call, outbox[-1].code, 1)
+    verifications.cancel(str(call.verification_id))
+    one = ("customer", "typed 1 wrong code")
+    canceled = ("this site", "canceled: the code is no longer valid canceled")
+    assert story(call) == [one, canceled]
+    # Also after the time is over: it was canceled before.
+    before = timezone.now() - timedelta(hours=1)
+    Verification.objects.update(created_at=before, expires_at=before + timedelta(minutes=5))
+    assert story(call)[-2:] == [one, canceled]
+    assert "The verification was canceled" in page(client, call)
+
+    call = start("79990000003")
+    guess_wrong(call, outbox[-1].code, 5)
+    assert story(call) == [
+        ("customer", "typed 5 wrong codes"),
+        ("this site", "no attempts were left: the code is no longer valid no attempts left"),
+    ]
+
+    call = start("79990000004")
+    Verification.objects.filter(pk=call.verification_id).update(
+        created_at=before, expires_at=before + timedelta(minutes=5)
+    )
+    expired = ("this site", "the time to type the code was over expired")
+    assert expired in timeline(client, call)
+    Verification.expire_old(timezone.now())
+    assert expired in timeline(client, call)
+    closed_at = Verification.objects.get(pk=call.verification_id).closed_at
+    assert closed_at == before + timedelta(minutes=5)
+
+
+def test_a_cancel_is_told_at_its_moment(outbox: list[Sent]) -> None:
+    call = start()
+    verifications.cancel(str(call.verification_id))
+    moment = Verification.objects.get().closed_at
+    assert moment is not None
+    assert abs(moment - timezone.now()) < timedelta(seconds=10)
+    report = parse_report({"number": "79990000001", "state": "BUSY"})
+    recording.record(call.pk, report, "callback")
+    sources = [source for source, _ in timeline(logged_in(), call)]
+    assert sources[-2:] == ["this site", "callback"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "state", "tone"),
+    [
+        ("flashcall", "no_answer", "good"),
+        ("flashcall", "busy", "good"),
+        ("flashcall", "canceled", "good"),
+        ("flashcall", "failed", "bad"),
+        ("voice", "answered", "good"),
+        ("voice", "no_answer", "bad"),
+        ("voice", "busy", "bad"),
+        ("voice", "canceled", "bad"),
+        ("sms", "delivered", "good"),
+    ],
+)
+def test_only_what_told_the_code_is_green(channel: str, state: str, tone: str) -> None:
+    now = timezone.now()
+    verification = Verification.objects.create(
+        phone="79990000001", expires_at=now + timedelta(minutes=5)
+    )
+    values = {"phone": "79990000001", "channel": channel, "state": state, "claimed_at": now}
+    call = CallRequest.objects.create(verification=verification, **values)
+    other = CallRequest.objects.create(**values)
+    CallStatus.objects.create(call=call, state=state, source="callback")
+    label = CallRequest.State(state).label
+    badge = f'<span class="vp-badge vp-badge-{tone}">{label}</span>'
+    client = logged_in()
+    html = page(client, call)
+    # Its own state, the report, and the other call of the number.
+    assert html.count(badge) == 3, other
+    calls = reverse("admin:django_voicepassword_callrequest_changelist")
+    assert client.get(calls).content.decode().count(badge) == 2
+    at_verification = reverse(
+        "admin:django_voicepassword_verification_change", args=[verification.pk]
+    )
+    assert badge in client.get(at_verification).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("status", "minutes", "badge"),
+    [
+        ("pending", 5, 'wait">pending'),
+        ("pending", -5, 'plain">expired'),
+        ("approved", -5, 'good">approved'),
+        ("canceled", -5, 'plain">canceled'),
+        ("expired", -5, 'plain">expired'),
+        ("max_attempts", 5, 'bad">no attempts left'),
+    ],
+)
+def test_a_canceled_verification_is_not_green(status: str, minutes: int, badge: str) -> None:
+    now = timezone.now()
+    verification = Verification.objects.create(
+        phone="79990000001",
+        status=status,
+        created_at=now - timedelta(minutes=10),
+        expires_at=now + timedelta(minutes=minutes),
+        approved_at=now if status == "approved" else None,
+    )
+    call = CallRequest.objects.create(
+        verification=verification, phone="79990000001", channel="sms", state="refused"
+    )
+    client = logged_in()
+    html = f'<span class="vp-badge vp-badge-{badge}</span>'
+    assert html in page(client, call)
+    for name, args in (("changelist", []), ("change", [verification.pk])):
+        path = reverse(f"admin:django_voicepassword_verification_{name}", args=args)
+        assert html in client.get(path).content.decode()
 
 
 def test_the_payload_is_folded_away_and_masked(outbox: list[Sent]) -> None:
