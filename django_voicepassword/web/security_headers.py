@@ -51,13 +51,12 @@ def _policy(template_name: str) -> str:
     uses one is only protected from being framed.
     """
     ancestors = "'none'" if _framing() == "DENY" else "'self'"
-    common = f"base-uri 'self'; object-src 'none'; frame-ancestors {ancestors}"
     if not all(map(_is_ours, filter(None, (*_SHARED, template_name)))):
-        return common
+        return f"object-src 'none'; frame-ancestors {ancestors}"
     assets = f"'self'{_origin_of_static_files()}"
     return (
         f"default-src 'none'; script-src {assets}; style-src {assets}; img-src {assets}; "
-        f"connect-src 'self'; {common}"
+        f"connect-src 'self'; base-uri 'none'; frame-ancestors {ancestors}"
     )
 
 

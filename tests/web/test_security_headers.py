@@ -20,10 +20,11 @@ from tests.web.csp_middleware import POLICY as PROJECT_POLICY
 from tests.web.test_browser import console_problems, give_phone, wrong_code
 
 CSP = "Content-Security-Policy"
-FRAMING = "base-uri 'self'; object-src 'none'; frame-ancestors 'none'"
+#: The policy of a page that uses a template of the project.
+FRAMING = "object-src 'none'; frame-ancestors 'none'"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    f"connect-src 'self'; {FRAMING}"
+    "connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 PAGES = ["login", "code", "resend", "cancel", "state", "confirm", "logout"]
 
