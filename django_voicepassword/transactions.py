@@ -1,8 +1,15 @@
-"""Transactions: outside of ATOMIC_REQUESTS, retried after a deadlock or a lost connection."""
+"""Transactions: outside of ATOMIC_REQUESTS, and repeated where the database rolled them back.
+
+A database rolls back one of two transactions in a deadlock. At the isolation levels "repeatable
+read" and "serializable" it also rolls back a transaction that read what another has changed since.
+A project may choose any level, so every transaction of the app is repeated, a limited number of
+times.
+"""
 
 from __future__ import annotations
 
 import logging
+import random
 import re
 import time
 from collections.abc import Callable
@@ -22,8 +29,12 @@ Params = ParamSpec("Params")
 Result = TypeVar("Result")
 View = TypeVar("View", bound=Callable[..., object])
 
-#: How often a transaction is tried if the database rolls it back because of a deadlock.
-TRANSACTION_TRIES = 5
+#: How often a transaction is tried if the database rolls it back.
+TRANSACTION_TRIES = 12
+#: Seconds before the second try, about, and the longest pause. Each pause is twice the one before.
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+#: Seconds after which no new try begins: the database may let each try wait for a lock for long.
+TRIED_FOR = 60.0
 #: How often the result of a call is written if the connection to the database is lost. A call that
 #: rang must not be forgotten.
 WRITE_TRIES = 5
@@ -102,21 +113,34 @@ def translate_database_errors(
 def atomic_with_retry(work: Callable[[], Result], using: str) -> Result:
     """Run ``work`` in a transaction, and again if the database rolled it back.
 
-    It does so for one of two transactions in a deadlock, and after a long wait for a lock.
+    ``work`` may run several times, so it must change nothing but the database.
     """
+
+    def run() -> Result:
+        with transaction.atomic(using=using):
+            return work()
+
+    return retry(run, using)
+
+
+def retry(write: Callable[[], Result], using: str) -> Result:
+    """Run ``write``, a single statement or a transaction, and again if it was rolled back."""
     connection = connections[using]
+    ends = time.monotonic() + TRIED_FOR
     for attempt in range(1, TRANSACTION_TRIES + 1):
         try:
-            with transaction.atomic(using=using):
-                return work()
+            return write()
         except DATABASE_ERRORS:
+            is_last = attempt == TRANSACTION_TRIES or time.monotonic() > ends
             # Only the host project can repeat a transaction of its own.
-            if attempt == TRANSACTION_TRIES or connection.in_atomic_block:
+            if is_last or connection.in_atomic_block:
                 raise
             logger.info("the database rolled back a transaction, trying again")
             # The database may have been restarted, and then the old connection is unusable.
             connection.close_if_unusable_or_obsolete()
-            time.sleep(0.02 * attempt)
+            pause = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
+            # Two transactions that met must not meet again.
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # nosec B311
     raise AssertionError("unreachable")
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.apps import apps
 from django.contrib.auth import authenticate, get_backends, login
 from django.core.exceptions import ImproperlyConfigured
+from django.db import router
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
@@ -20,6 +21,7 @@ from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security.sensitive import sensitive
+from django_voicepassword.transactions import atomic_with_retry
 
 #: Where PhoneBackend leaves its LoginResult: ``authenticate()`` returns nothing but the user.
 RESULT_ATTRIBUTE = "voicepassword_result"
@@ -128,7 +130,8 @@ def _token_answer(kind: str) -> Answer:
     from rest_framework.authtoken.models import Token
 
     def answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
-        token, _ = Token.objects.get_or_create(user=user)
+        database = router.db_for_write(Token)
+        token, _ = atomic_with_retry(lambda: Token.objects.get_or_create(user=user), database)
         return {"token": token.key}
 
     return answer

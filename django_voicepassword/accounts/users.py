@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, PermissionDenied
@@ -20,6 +20,7 @@ from django_voicepassword.security.tracebacks import clear_frames
 from django_voicepassword.transactions import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 
 def find(phone: str) -> Any:
@@ -92,7 +93,7 @@ def create(phone: str, make_user: Callable[[str], Any]) -> Any:
 
 
 def _create(phone: str, make_user: Callable[[str], Any]) -> Any:
-    with transaction.atomic(using=router.db_for_write(VerifiedPhone)):
+    def find_or_make() -> Any:
         # A project's field need not be unique, so a lock keeps two first logins from making two
         # users.
         limits.lock(f"user:{phone}")
@@ -102,6 +103,8 @@ def _create(phone: str, make_user: Callable[[str], Any]) -> Any:
             if user is not None:
                 _attach(user, phone)
         return user
+
+    return _in_transaction(find_or_make)
 
 
 def _is_hidden(phone: str) -> bool:
@@ -138,7 +141,7 @@ def assign(user: Any, phone: str) -> None:
     change that.
     """
     # The code is spent by now, so a transaction that the database rolls back is repeated.
-    transactions.atomic_with_retry(lambda: _assign(user, phone), router.db_for_write(VerifiedPhone))
+    _in_transaction(lambda: _assign(user, phone))
 
 
 def _assign(user: Any, phone: str) -> None:
@@ -151,6 +154,10 @@ def _assign(user: Any, phone: str) -> None:
     except IntegrityError:
         # The field is unique, and the default manager hides the user who has the number.
         raise Refused("the number belongs to a hidden user") from None
+
+
+def _in_transaction(work: Callable[[], Result]) -> Result:
+    return transactions.atomic_with_retry(work, router.db_for_write(VerifiedPhone))
 
 
 def _may_have(user: Any, phone: str) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db.models import F
 from django.utils import timezone
 
 from django_voicepassword import limits
-from django_voicepassword.calls import recording
+from django_voicepassword.calls import recording, writing
 from django_voicepassword.calls.errors import NO_FINAL_STATE
 from django_voicepassword.calls.recovery import lose_abandoned, restamp, stuck_in_queue
 from django_voicepassword.conf import settings
@@ -44,7 +45,7 @@ def poll(now: datetime | None = None) -> Polled:
     now = now or timezone.now()
     restamp(now)
     lost = lose_abandoned(now)
-    Verification.expire_old(now)
+    writing.in_statement(partial(Verification.expire_old, now))
     return Polled(poll_due(now), lost, stuck_in_queue(now))
 
 
@@ -118,7 +119,7 @@ def _give_up(call_id: int, error_code: str, now: datetime) -> None:
     """Mark a call that is not final UNKNOWN, and why. A later report still moves it."""
     call = CallRequest.objects.get(pk=call_id)
     old_state = call.state
-    if call.mark_unresolved(error_code[:200], now):
+    if writing.in_statement(partial(call.mark_unresolved, error_code[:200], now)):
         recording.announce_move(call, old_state, CallStatus.Source.POLL)
 
 
@@ -132,12 +133,15 @@ def _claim_poll(call: CallRequest, now: datetime) -> bool:
         # Polls that were missed while no worker ran are not made up for: one replaces them.
         next_poll_at = after(now, delays[0])
     unclaimed = CallRequest.objects.filter(pk=call.pk, next_poll_at=call.next_poll_at)
-    return bool(unclaimed.update(next_poll_at=next_poll_at, polls=F("polls") + 1))
+    return bool(
+        writing.in_statement(
+            partial(unclaimed.update, next_poll_at=next_poll_at, polls=F("polls") + 1)
+        )
+    )
 
 
 def _unclaim_poll(call: CallRequest, now: datetime) -> None:
     """Ask the same question again after a pause: the refusal was not about this call."""
     later = after(now, REFUSED_PAUSE)
-    CallRequest.objects.filter(pk=call.pk).exclude(state__in=CallRequest.FINAL_STATES).update(
-        next_poll_at=later, polls=F("polls") - 1
-    )
+    rows = CallRequest.objects.filter(pk=call.pk).exclude(state__in=CallRequest.FINAL_STATES)
+    writing.in_statement(partial(rows.update, next_poll_at=later, polls=F("polls") - 1))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import router, transaction
 from django.utils import timezone
 
-from django_voicepassword import signals, transactions
-from django_voicepassword.calls import matching, spending
+from django_voicepassword import signals
+from django_voicepassword.calls import matching, spending, writing
 from django_voicepassword.models import CallRequest, CallStatus
 from django_voicepassword.provider.dates import Moments
 from django_voicepassword.provider.protocol import Report
@@ -42,9 +41,7 @@ def record(call_id: int, report: Report, source: str) -> CallStatus | None:
         if not call.takes_callbacks:
             raise CallbackEnded
         call = matching.find_target_call(call, report)
-    old_state, status = transactions.atomic_with_retry(
-        lambda: _record_locked(call, report, source), router.db_for_write(CallRequest)
-    )
+    old_state, status = writing.in_transaction(lambda: _record_locked(call, report, source))
     if status is not None and call.state != old_state:
         announce_move(call, old_state, source)
     return status
@@ -72,9 +69,7 @@ def _record_locked(call: CallRequest, report: Report, source: str) -> tuple[str,
 def announce_move(call: CallRequest, old_state: str, source: str) -> None:
     """Send ``call_state_changed`` once the transaction is committed."""
     values = {"call": call, "old_state": old_state, "new_state": call.state, "source": source}
-    signals.announce(
-        signals.call_state_changed, CallRequest, router.db_for_write(CallRequest), **values
-    )
+    signals.announce(signals.call_state_changed, CallRequest, writing.database(), **values)
 
 
 def _record_usual_callback(call_id: int, report: Report) -> CallStatus | None:
@@ -104,13 +99,16 @@ def _record_usual_callback(call_id: int, report: Report) -> CallStatus | None:
         # Another price than the reply had must be counted, which needs the row.
         expected.price = status.price
     is_full = CallStatus.is_full(call_id, CallStatus.Source.CALLBACK)
-    # The UPDATE comes first: on SQLite a transaction that begins with a read cannot wait for a
-    # writer.
-    with transaction.atomic(using=router.db_for_write(CallRequest)):
+
+    def move_and_save() -> CallStatus | None:
+        # The UPDATE comes first: on SQLite a transaction that begins with a read cannot wait for a
+        # writer.
         if not expected.move_if_expected(changes, unless=is_full):
             return None
         status.save(force_insert=True)
-    return status
+        return status
+
+    return writing.in_transaction(move_and_save)
 
 
 def _changes(call: CallRequest, report: Report, status: CallStatus) -> Changes:

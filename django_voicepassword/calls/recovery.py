@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from functools import partial
 
 from django.utils import timezone
 
 from django_voicepassword import limits
-from django_voicepassword.calls import recording, retries
+from django_voicepassword.calls import recording, retries, writing
 from django_voicepassword.calls.errors import WORKER_LOST
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, CallStatus, Verification
@@ -32,20 +33,20 @@ def restamp(now: datetime | None = None) -> None:
     now = now or timezone.now()
     future = after(now, limits.CLOCK_SKEW)
     pending = Verification.objects.filter(status=Verification.Status.PENDING)
-    pending.filter(created_at__gt=future).update(
-        created_at=now, expires_at=after(now, settings.CODE_TTL)
+    new = pending.filter(created_at__gt=future)
+    writing.in_statement(
+        partial(new.update, created_at=now, expires_at=after(now, settings.CODE_TTL))
     )
-    pending.filter(last_sent_at__gt=future).update(last_sent_at=now)
+    writing.in_statement(partial(pending.filter(last_sent_at__gt=future).update, last_sent_at=now))
     unsent = CallRequest.objects.filter(
         state__in=[CallRequest.State.QUEUED, CallRequest.State.PLACING]
     )
-    unsent.filter(created_at__gt=future).update(created_at=now)
-    unsent.filter(claimed_at__gt=future).update(claimed_at=now)
+    writing.in_statement(partial(unsent.filter(created_at__gt=future).update, created_at=now))
+    writing.in_statement(partial(unsent.filter(claimed_at__gt=future).update, claimed_at=now))
     if settings.POLL_DELAYS:
         first = after(now, settings.POLL_DELAYS[0])
-        CallRequest.objects.filter(next_poll_at__gt=future, placed_at__gt=future).update(
-            placed_at=now, next_poll_at=first
-        )
+        placed = CallRequest.objects.filter(next_poll_at__gt=future, placed_at__gt=future)
+        writing.in_statement(partial(placed.update, placed_at=now, next_poll_at=first))
 
 
 def lose_abandoned(now: datetime | None = None) -> list[int]:
@@ -58,9 +59,12 @@ def lose_abandoned(now: datetime | None = None) -> list[int]:
     connect, read = settings.TIMEOUT
     # The client reads an answer that arrives byte by byte for up to twice the read timeout.
     patience = connect + 2 * read + ABANDONED_MARGIN
-    lost = CallRequest.lose_abandoned(before(now, patience), now, WORKER_LOST)
-    for pk in lost:
+    lost = []
+    for pk in CallRequest.abandoned(before(now, patience)):
         call = CallRequest.objects.get(pk=pk)
+        if not writing.in_statement(partial(call.mark_unknown, now, WORKER_LOST)):
+            continue
+        lost.append(pk)
         logger.error("call %s lost its worker: it may have rung, and is not placed again", pk)
         recording.announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
     return lost

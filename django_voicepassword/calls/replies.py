@@ -14,7 +14,7 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from django_voicepassword import signals, transactions
-from django_voicepassword.calls import spending
+from django_voicepassword.calls import spending, writing
 from django_voicepassword.calls.errors import NO_CODE
 from django_voicepassword.calls.recording import announce_move
 from django_voicepassword.conf import settings
@@ -78,7 +78,7 @@ def refuse_unsent(call: CallRequest, error_code: str) -> bool:
 
     The call is claimed first. False: another worker claimed it before, and may be asking.
     """
-    is_ours = call.claim("", timezone.now())
+    is_ours = writing.in_statement(lambda: call.claim("", timezone.now()))
     if is_ours:
         refuse(call, error_code, give_back=True)
     return is_ours

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from django.db import router, transaction
 from django.utils import timezone
 
-from django_voicepassword import limits, transactions
+from django_voicepassword import limits
+from django_voicepassword.calls import writing
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 
@@ -27,14 +29,14 @@ def claim(call: CallRequest, code_digest: str) -> bool | None:
     """
     now = timezone.now()
     if not is_limited() or call.reserved_price is None:
-        return call.claim(code_digest, now) or None
+        return writing.in_statement(partial(call.claim, code_digest, now)) or None
     # Before the transaction: on SQLite one that begins with a read cannot wait for a writer.
     price = limits.expected_price(call.channel, call.phone, now)
 
     def claim_with_money() -> bool | None:
         return _raise_price(call, price, now) if call.claim(code_digest, now) else None
 
-    return transactions.atomic_with_retry(claim_with_money, router.db_for_write(CallRequest))
+    return writing.in_transaction(claim_with_money)
 
 
 def _raise_price(call: CallRequest, price: Decimal, now: datetime) -> bool:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
+from django.db import router
 from django.db.models import Max, Model, QuerySet, Value
 from django.db.models.functions import Concat, Length, Substr
 from django.utils import timezone
@@ -23,6 +25,7 @@ from django_voicepassword.models import (
     Verification,
 )
 from django_voicepassword.models.moments import oldest_kept
+from django_voicepassword.transactions import atomic_with_retry
 
 #: Rows in one statement, so that it holds its row locks only briefly.
 BATCH = 1000
@@ -83,9 +86,9 @@ class _Batches:
     ) -> None:
         """Delete ``rows``. ``delete_related`` deletes first what refers to the rows of a batch."""
         for keys in _batches(rows, moment):
-            if delete_related is not None:
-                delete_related(keys)
-            rows.model._default_manager.filter(pk__in=keys).delete()
+            batch = rows.model._default_manager.filter(pk__in=keys)
+            related = partial(delete_related, keys) if delete_related else None
+            self._write(rows, partial(_delete_in_order, related, batch.delete))
             self._count(len(keys))
 
     def mask(self, rows: QuerySet[Row], **values: object) -> None:
@@ -93,13 +96,24 @@ class _Batches:
         masked = Concat(Substr("phone", 1, Length("phone") - 4), Value(MASK))
         rows = rows.exclude(phone__endswith=MASK)
         for keys in _batches(rows, "created_at"):
-            rows.model._default_manager.filter(pk__in=keys).update(phone=masked, **values)
+            batch = rows.model._default_manager.filter(pk__in=keys)
+            self._write(rows, partial(batch.update, phone=masked, **values))
             self._count(len(keys))
+
+    @staticmethod
+    def _write(rows: QuerySet[Row], write: Callable[[], object]) -> None:
+        atomic_with_retry(write, router.db_for_write(rows.model))
 
     def _count(self, rows: int) -> None:
         self.done += rows
         if self._progress is not None:
             self._progress(self.done)
+
+
+def _delete_in_order(first: Callable[[], object] | None, second: Callable[[], object]) -> None:
+    if first is not None:
+        first()
+    second()
 
 
 def _batches(rows: QuerySet[Row], moment: str) -> Iterator[list[Key]]:

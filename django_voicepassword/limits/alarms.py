@@ -13,6 +13,7 @@ from django_voicepassword import signals
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.counters import database
 from django_voicepassword.models import BalanceReading, LimitCounter
+from django_voicepassword.transactions import atomic_with_retry, retry
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +28,9 @@ def raise_alarm(name: str) -> bool:
     """
     now = timezone.now()
     try:
-        with transaction.atomic(using=database()):
-            LimitCounter.objects.create(key=f"alarm:{name}", updated_at=now)
+        atomic_with_retry(
+            lambda: LimitCounter.objects.create(key=f"alarm:{name}", updated_at=now), database()
+        )
     except IntegrityError:
         return False
     return True
@@ -60,7 +62,7 @@ def is_raised(name: str) -> bool:
 
 def clear_alarm(name: str) -> None:
     """Clear the alarm ``name``, because its cause is gone: it can be raised again."""
-    LimitCounter.objects.filter(key=f"alarm:{name}").delete()
+    retry(LimitCounter.objects.filter(key=f"alarm:{name}").delete, database())
 
 
 def raise_balance_alarm(balance: Decimal | None = None, currency: str = "") -> None:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.db.models import Q
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from django_voicepassword.limits.rates import Entries, Events
 from django_voicepassword.models import LimitCounter
+from django_voicepassword.transactions import atomic_with_retry, retry
 
 #: The events and the amount of a locked row.
 Row = tuple[Events, Decimal]
@@ -39,7 +40,7 @@ def purge(before: datetime) -> int:
     deleted = 0
     while keys := list(unused.order_by("updated_at").values_list("pk", flat=True)[:PURGE_BATCH]):
         # Check ``updated_at`` again: a counter that was used since the SELECT must stay.
-        deleted += unused.filter(pk__in=keys).delete()[0]
+        deleted += retry(unused.filter(pk__in=keys).delete, database())[0]
     return deleted
 
 
@@ -75,7 +76,8 @@ def rewrite_rows(keys: Iterable[str], now: datetime, change: Callable[[Entries],
     sorted_keys = sorted(keys)
     if not sorted_keys:
         return
-    with transaction.atomic(using=database()):
+
+    def rewrite() -> None:
         rows = lock_rows(sorted_keys, now).items()
         write_rows(
             [
@@ -84,6 +86,8 @@ def rewrite_rows(keys: Iterable[str], now: datetime, change: Callable[[Entries],
             ],
             now,
         )
+
+    atomic_with_retry(rewrite, database())
 
 
 def write_rows(rows: Iterable[tuple[str, Events, Decimal]], now: datetime) -> None:

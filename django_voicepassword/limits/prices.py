@@ -12,13 +12,12 @@ import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import transaction
-
 from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.counters import database, lock_rows, write_rows
 from django_voicepassword.limits.rates import Entries, to_milliseconds
 from django_voicepassword.models import LimitCounter
+from django_voicepassword.transactions import atomic_with_retry
 
 #: The expected price of a send, in the provider's currency, until a price was seen. These are the
 #: prices in the examples of the provider's document.
@@ -45,10 +44,13 @@ def note_price(channel: str, phone: str, price: Decimal, now: datetime) -> None:
     noted = LimitCounter.objects.filter(key=key).values_list("events", flat=True).first()
     if _is_noted(_entries(json.loads(noted or "{}")), entry):
         return
-    with transaction.atomic(using=database()):
+
+    def note() -> None:
         events, _ = lock_rows([key], now)[key]
         dearer = [old for old in _live(_entries(events), now) if old[1] > entry[1]]
         write_rows([(key, {"seen": [*dearer, entry]}, price)], now)
+
+    atomic_with_retry(note, database())
 
 
 def price_of_send(channel: str, phone: str, now: datetime) -> Decimal | None:

@@ -27,7 +27,12 @@ from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import BudgetExhausted, RateLimited
 from django_voicepassword.limits import client_ip, devices
 from django_voicepassword.limits.budget import adjust_budget, budget_key, seconds_to_next_day
-from django_voicepassword.limits.counters import Row, lock_rows, rewrite_rows, write_rows
+from django_voicepassword.limits.counters import (
+    Row,
+    lock_rows,
+    rewrite_rows,
+    write_rows,
+)
 from django_voicepassword.limits.rates import (
     Events,
     add_event,

@@ -243,11 +243,15 @@ class CallRequest(models.Model):
         """Lock the row until the current transaction ends, and read it again. False: it is gone.
 
         The lock is taken by a write: on SQLite a transaction that begins with a read cannot wait
-        for a writer.
+        for a writer. It is read with a lock too: else a transaction of the project that began
+        before would see its old snapshot.
         """
-        if not type(self).objects.filter(pk=self.pk).update(state=F("state")):
+        rows = type(self).objects.using(router.db_for_write(type(self))).filter(pk=self.pk)
+        if not rows.update(state=F("state")):
             return False
-        self.refresh_from_db(using=router.db_for_write(type(self)))
+        current = rows.select_for_update().get()
+        for field in self._meta.concrete_fields:
+            setattr(self, field.attname, getattr(current, field.attname))
         return True
 
     def claim(self, code_digest: str, now: datetime) -> bool:
@@ -367,17 +371,10 @@ class CallRequest(models.Model):
         return cls.PROGRESS.get(new_state, -1) > cls.PROGRESS[old_state]
 
     @classmethod
-    def lose_abandoned(cls, claimed_before: datetime, now: datetime, error_code: str) -> list[int]:
-        """PLACING -> UNKNOWN for calls claimed before ``claimed_before``; return their keys.
-
-        Their worker died, perhaps after it had sent the request: they must not be sent again.
-        """
-        abandoned = list(
-            cls.objects.filter(state=cls.State.PLACING, claimed_at__lt=claimed_before).values_list(
-                "pk", flat=True
-            )
-        )
-        return [pk for pk in abandoned if cls(pk=pk).mark_unknown(now, error_code)]
+    def abandoned(cls, claimed_before: datetime) -> list[int]:
+        """Return the keys of the PLACING calls that were claimed before ``claimed_before``."""
+        placing = cls.objects.filter(state=cls.State.PLACING, claimed_at__lt=claimed_before)
+        return list(placing.values_list("pk", flat=True))
 
     def _move(self, old_states: Iterable[str], **values: Any) -> bool:
         # Not state__in=old_states: with stale statistics PostgreSQL picks the state index and scans

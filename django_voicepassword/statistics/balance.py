@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from django.db import router
 from django.utils import timezone
 
+from django_voicepassword import transactions
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.alarms import BALANCE_LOW, clear_alarm, raise_balance_alarm
 from django_voicepassword.models import BalanceReading, DailyStatistics
@@ -40,9 +42,10 @@ def read_balance() -> BalanceReading:
     The signal ``balance_low`` is sent once each time the balance falls to LOW_BALANCE.
     """
     balance = factory.client().balance()
-    reading = BalanceReading.objects.create(
+    reading = BalanceReading(
         balance=balance.amount, currency=balance.currency, read_at=timezone.now()
     )
+    transactions.retry(reading.save, router.db_for_write(BalanceReading))
     threshold = settings.LOW_BALANCE
     if balance.amount > (threshold or 0):
         clear_alarm(BALANCE_LOW)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date, timedelta
 
-from django.db import router, transaction
+from django.db import router
 from django.db.models import Min
 from django.utils import timezone
 
@@ -19,6 +19,7 @@ from django_voicepassword.models.moments import as_aware
 from django_voicepassword.statistics.aggregation import ALL, CHANNELS, count
 from django_voicepassword.statistics.purged_days import may_be_purged
 from django_voicepassword.statistics.sync import provider_today
+from django_voicepassword.transactions import atomic_with_retry
 
 #: Days without figures that one run of ``fill_figures`` counts.
 FILL_AT_MOST = 31
@@ -47,17 +48,20 @@ def refresh_figures(day: date) -> bool:
         PrefixFigures(date=day, channel=channel, prefix=prefix, **asdict(figures))
         for (channel, prefix), figures in counted.prefixes.items()
     ]
-    with transaction.atomic(using=router.db_for_write(DayFigures)):
+
+    def replace() -> None:
         # Lock after counting, not before: on SQLite a web request would wait for the whole count.
         limits.lock(f"figures:{day.isoformat()}")
         stored = DayFigures.objects.filter(channel=ALL, date=day).first()
         if stored is not None and stored.counted_at > began:
-            return True
+            return
         for model in (DayFigures, HourFigures, PrefixFigures):
             model._default_manager.filter(channel__in=CHANNELS, date=day).delete()
         DayFigures.objects.bulk_create(days, batch_size=_BATCH)
         HourFigures.objects.bulk_create(hours, batch_size=_BATCH)
         PrefixFigures.objects.bulk_create(prefixes, batch_size=_BATCH)
+
+    atomic_with_retry(replace, router.db_for_write(DayFigures))
     return True
 
 

@@ -10,17 +10,19 @@ other, and the second finds what the first has written.
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from django.db import connections, router, transaction
+from django.db import connections, router
 from django.utils import timezone
 
-from django_voicepassword import limits, signals
+from django_voicepassword import limits, signals, transactions
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.models import CallRequest, DailyStatistics
 from django_voicepassword.provider import factory
@@ -35,7 +37,7 @@ from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.statistics.loading import zone_of
 from django_voicepassword.statistics.lost_calls import find_lost_calls
 from django_voicepassword.statistics.merge import Merge, Totals
-from django_voicepassword.statistics.pairing import Pairing
+from django_voicepassword.statistics.pairing import Pairing, SortedChunk
 from django_voicepassword.statistics.purged_days import imported_since, kept_figures, may_be_purged
 
 logger = logging.getLogger(__name__)
@@ -70,9 +72,9 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     rows_read = 0
     for chunk in _chunks(_rows(report, totals)):
         rows = pairing.sort(chunk, moments)
-        with transaction.atomic(using=database):
-            _lock(day)
-            merge.chunk(pairing.pair(rows), moments, totals)
+        totals = transactions.atomic_with_retry(
+            partial(_merge_chunk, day, merge, pairing, rows, moments, totals), database
+        )
         rows_read += len(chunk)
         if progress is not None:
             progress(rows_read)
@@ -108,6 +110,21 @@ def _chunks(rows: Iterable[DailyRow]) -> Iterator[list[DailyRow]]:
         yield chunk
 
 
+def _merge_chunk(
+    day: date,
+    merge: Merge,
+    pairing: Pairing,
+    chunk: SortedChunk,
+    moments: Moments,
+    totals: Totals,
+) -> Totals:
+    """Merge a chunk, and return ``totals`` with its figures; ``totals`` itself stays unchanged."""
+    _lock(day)
+    counted = copy.deepcopy(totals)
+    merge.chunk(pairing.pair(chunk), moments, counted)
+    return counted
+
+
 def _store(day: date, totals: Totals, rows_read: int, report: Iterable[Report]) -> DailyStatistics:
     """Write the DailyStatistics of the day. Rows that are missing or unreadable are logged."""
     # A client of the host project may give an iterable without these attributes.
@@ -139,15 +156,20 @@ def _store(day: date, totals: Totals, rows_read: int, report: Iterable[Report]) 
             announced_rows,
             rows_sent,
         )
-    with transaction.atomic(using=router.db_for_write(DailyStatistics)):
+
+    def store() -> DailyStatistics:
         # The lock comes first because it writes. On SQLite a transaction that begins with a read
         # cannot wait for a writer; it fails.
         _lock(day)
         stored = DailyStatistics.objects.filter(date=day).first()
         if stored is not None and may_be_purged(day):
-            values = kept_figures(stored, totals, values)
-        statistics, _ = DailyStatistics.objects.update_or_create(date=day, defaults=values)
-    return statistics
+            figures = kept_figures(stored, totals, values)
+        else:
+            figures = values
+        statistics, _ = DailyStatistics.objects.update_or_create(date=day, defaults=figures)
+        return statistics
+
+    return transactions.atomic_with_retry(store, router.db_for_write(DailyStatistics))
 
 
 def _count_missing(day: date) -> int:

@@ -156,7 +156,7 @@ def in_transaction(work: Callable[[], Result]) -> Result:
 def cancel(verification_id: UUID | str) -> Verification:
     """Close a pending verification: no more calls are made, and its code is worth nothing."""
     verification = get(verification_id)
-    verification.cancel()
+    transactions.retry(verification.cancel, database())
     return verification
 
 
@@ -187,7 +187,7 @@ def check_open(verification: Verification) -> None:
 def _set_user(verification: Verification, user: Any) -> None:
     if user is not None and verification.user_id != user.pk:
         verification.user = user
-        verification.save(update_fields=["user"])
+        transactions.retry(lambda: verification.save(update_fields=["user"]), database())
 
 
 def _announce(signal: Signal, verification: Verification, request: HttpRequest | None) -> None:

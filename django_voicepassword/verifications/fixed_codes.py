@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
 from django_voicepassword.limits import reservations
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import codes
+from django_voicepassword.transactions import atomic_with_retry
 from django_voicepassword.verifications.checking import database
 
 
@@ -29,7 +29,8 @@ def create_test_call(
     """
     now = timezone.now()
     earlier = [] if insert else [call.code_digest for call in verification.calls.all()]
-    with transaction.atomic(using=database()):
+
+    def insert_rows() -> CallRequest:
         reservations.reserve_test_send(now, request)
         if insert:
             verification.save(force_insert=True)
@@ -50,4 +51,6 @@ def create_test_call(
         CallStatus.objects.create(
             call=call, state=call.state, raw_state="test", source=CallStatus.Source.SEND
         )
-    return call
+        return call
+
+    return atomic_with_retry(insert_rows, database())

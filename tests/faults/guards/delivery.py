@@ -72,7 +72,7 @@ DELIVERY = [
         (
             (
                 "calls/replies.py",
-                '    is_ours = call.claim("", timezone.now())\n',
+                '    is_ours = writing.in_statement(lambda: call.claim("", timezone.now()))\n',
                 "    is_ours = True\n",
             ),
         ),
@@ -104,8 +104,8 @@ DELIVERY = [
         (
             (
                 "calls/recovery.py",
-                "    lost = CallRequest.lose_abandoned(before(now, patience), now, WORKER_LOST)\n",
-                "    lost: list[int] = []\n",
+                "    for pk in CallRequest.abandoned(before(now, patience)):\n",
+                "    for pk in list[int]():\n",
             ),
         ),
     ),

@@ -29,8 +29,8 @@ _READ = """    stored = LimitCounter.objects.filter(key__in=keys).values_list(*c
     returned = [by_key.get(key, (key, "{}", Decimal(0))) for key in keys]
     __import__("time").sleep(0.02)
 """
-_TRANSACTION = """            with transaction.atomic(using=using):
-                return work()
+_TRANSACTION = """        with transaction.atomic(using=using):
+            return work()
 """
 _LEFT = "        return bool(guessable.update(attempts="
 _OPEN = """cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
@@ -63,7 +63,7 @@ LIMITS = [
         (*bursts("phone", DATABASES[:1]), *bursts("address", DATABASES[:1])),
         (
             ("limits/counters.py", _LOCK, _READ),
-            ("transactions.py", _TRANSACTION, "                return work()\n"),
+            ("transactions.py", _TRANSACTION, "        return work()\n"),
         ),
     ),
     Guard(

@@ -1,0 +1,204 @@
+"""At any isolation level a transaction of the app is repeated, and nothing is read from an old
+snapshot for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection, connections, transaction
+from django.test import Client
+from django.utils import timezone
+
+from django_voicepassword import statistics, verifications
+from django_voicepassword.calls import polling, recording, recovery
+from django_voicepassword.models import CallRequest, CallStatus, Verification, VerifiedPhone
+from django_voicepassword.provider.protocol import Report, parse_report
+from django_voicepassword.testing import Sent
+from tests.concurrency import run_at_once
+from tests.isolation import LEVELS, isolation, levels
+
+pytestmark = pytest.mark.django_db(transaction=True)
+at_any_level = pytest.mark.parametrize("level", levels())
+
+
+def in_other_connection(work: Callable[[], object]) -> None:
+    (outcome,) = run_at_once([work])
+    if isinstance(outcome, Exception):
+        raise outcome
+
+
+@contextmanager
+def other_writes(work: Callable[[], object], before: str) -> Iterator[None]:
+    """Another connection runs ``work`` just before our first statement that contains ``before``."""
+    pending = [work]
+
+    def interfere(execute: Any, sql: str, *arguments: Any) -> Any:
+        if before in sql and pending:
+            in_other_connection(pending.pop())
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(interfere):
+        yield
+    assert not pending
+
+
+def make_call(**values: Any) -> CallRequest:
+    at = timezone.now() - timedelta(hours=1)
+    defaults = {"phone": "79990000001", "channel": "voice", "state": "placed"}
+    times = {"created_at": at, "claimed_at": at, "provider_id": "1000"}
+    return CallRequest.objects.create(**{**defaults, **times, **values})
+
+
+def report(state: str) -> Report:
+    return parse_report({"id": "1000", "number": "79990000001", "state": state})
+
+
+@pytest.mark.parametrize("level", LEVELS.get(connection.vendor, [])[1:])
+def test_first_logins_at_once_all_succeed(
+    configure: Callable[..., None], outbox: list[Sent], level: str
+) -> None:
+    configure(LIMITS={"phone": [], "ip": []})
+    for number in range(60):
+        verifications.start(f"7999{number:07}")
+    codes = [(str(sent.verification), sent.code) for sent in outbox]
+
+    def log_in(code: tuple[str, str]) -> int:
+        body = json.dumps({"verification": code[0], "code": code[1]})
+        try:
+            return Client().post("/api/login/", body, "application/json").status_code
+        finally:
+            connections.close_all()
+
+    with isolation(level), ThreadPoolExecutor(8) as pool:
+        assert Counter(pool.map(log_in, codes)) == {200: 60}
+    assert get_user_model().objects.count() == VerifiedPhone.objects.count() == 60
+    assert not Verification.objects.filter(user=None).exists()
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="other databases refuse the UPDATE")
+@at_any_level
+def test_a_report_inside_a_transaction_of_the_project_sees_what_others_committed(
+    level: str,
+) -> None:
+    """The admin asks the provider in a transaction while the callback comes."""
+    if level == "serializable":
+        pytest.skip("a read of the transaction locks the row: nobody else can change it")
+    call = make_call()
+    statements: list[str] = []
+
+    def count(execute: Any, sql: str, *arguments: Any) -> Any:
+        statements.append(sql)
+        assert len(statements) < 50
+        return execute(sql, *arguments)
+
+    with isolation(level), transaction.atomic(), connection.execute_wrapper(count):
+        assert CallRequest.objects.get().state == "placed"
+        in_other_connection(lambda: CallRequest.objects.filter(pk=call.pk).update(state="dialing"))
+        assert recording.record(call.pk, report("BUSY"), "poll")
+        assert recording.record(call.pk, report("ANSWERED"), "poll")
+    call.refresh_from_db()
+    assert call.state == "busy"
+    assert list(call.statuses.order_by("id").values_list("state", flat=True)) == [
+        "busy",
+        "answered",
+    ]
+
+
+@at_any_level
+@pytest.mark.parametrize("source", ["callback", "poll"])
+def test_reports_at_once_are_all_kept_and_the_first_final_state_stays(
+    level: str, source: str
+) -> None:
+    call = make_call()
+    words = ["Дозвон", "BUSY", "ANSWERED", "NO ANSWER", "CANCEL", "ANSWERED", "BUSY", "Дозвон"]
+    with isolation(level):
+        outcomes = run_at_once(
+            [partial(recording.record, call.pk, report(word), source) for word in words]
+        )
+    assert all(isinstance(outcome, CallStatus) for outcome in outcomes)
+    assert sum(1 + status.repeats for status in call.statuses.all()) == len(words)
+    call.refresh_from_db()
+    assert call.is_final
+    finals = [row.state for row in call.statuses.all() if row.state in CallRequest.FINAL_STATES]
+    assert call.state in finals
+
+
+@contextmanager
+def held(work: Callable[[], object]) -> Iterator[None]:
+    """Another connection has run ``work`` and commits it a moment after the block has begun."""
+    is_done, is_waiting = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with transaction.atomic():
+            work()
+            is_done.set()
+            is_waiting.wait(20)
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=in_other_connection, args=[run])
+    thread.start()
+    assert is_done.wait(20)
+    is_waiting.set()
+    yield
+    thread.join(20)
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="nobody reads while others write")
+@at_any_level
+def test_what_is_due_is_done_while_others_write_the_rows(level: str) -> None:
+    call = make_call(state="placing", provider_id="")
+    now = timezone.now()
+    verification = Verification.objects.create(
+        phone="79990000002", created_at=now - timedelta(hours=1), expires_at=now
+    )
+    with isolation(level):
+        with held(lambda: CallRequest.objects.update(price="0.35")):
+            assert recovery.lose_abandoned() == [call.pk]
+        with held(lambda: Verification.objects.update(attempts=1)):
+            polling.poll()
+        verification.refresh_from_db()
+    assert verification.status == "expired"
+
+
+class Provider:
+    """A client whose day has a row for each of two calls."""
+
+    def daily(self, day: date) -> list[Report]:
+        row = {"id": "1000", "number": "79990000001", "price": "0.35", "duration": "00:04"}
+        row |= {"service": "Voice Password", "state": "Успешно"}
+        return [parse_report(row), parse_report({**row, "id": "1001"})]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="others wait for the lock")
+@at_any_level
+def test_a_chunk_of_a_sync_is_merged_once_while_callbacks_come(
+    configure: Callable[..., None], level: str
+) -> None:
+    call, other = make_call(), make_call(provider_id="1001")
+    configure(TRANSPORT=f"{__name__}.Provider")
+
+    def call_back() -> None:
+        recording.record(call.pk, report("ANSWERED"), "callback")
+
+    day = timezone.now().date()
+    with (
+        isolation(level),
+        other_writes(call_back, before='UPDATE "django_voicepassword_callrequest"'),
+    ):
+        found = statistics.sync_day(day)
+    figures = found.statistics
+    assert (figures.rows, figures.matched, figures.imported, found.written) == (2, 2, 0, 2)
+    assert (str(figures.total_price), figures.counts) == ("0.7000", {"voice": {"answered": 2}})
+    assert {call.statuses.count(), other.statuses.count()} == {1, 2}
