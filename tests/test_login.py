@@ -190,6 +190,26 @@ class CustomBackend(PhoneBackend):
         return User.objects.create(username=f"customer-{phone[-2:]}", email="customer@example.org")
 
 
+class RepeatingBackend(PhoneBackend):
+    """The error of the database repeats the name, which is the number here."""
+
+    def create_user(self, phone: str) -> Any:
+        User.objects.create(username=f"+{phone}")
+        return User.objects.create(username=f"+{phone}")
+
+
+def test_the_log_says_why_a_user_cannot_be_created_and_not_whose_number_it_is(
+    outbox: list[Sent], settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.RepeatingBackend"]
+    assert log_in(outbox) is None
+    assert Verification.objects.get().status == "approved"
+    assert not User.objects.exists()
+    assert "IntegrityError" in caplog.text
+    assert "create_user" in caplog.text
+    assert "9990000001" not in caplog.text
+
+
 class RefusingBackend(PhoneBackend):
     def create_user(self, phone: str) -> Any:
         return None

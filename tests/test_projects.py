@@ -161,7 +161,7 @@ def test_a_deleted_user_is_refused(model: str, settings: dict[str, Any], confirm
     assert ran["errors"] == []
     assert ran["log"] == ""
     refused = [403, "code", "detail"]
-    assert ran["results"] == [[200, "token"], refused, refused, confirmed]
+    assert ran["results"] == [[200, "token", "device"], refused, refused, confirmed]
 
 
 @pytest.mark.parametrize(("is_active", "expected"), [(True, [5, 5]), (False, [None, None])])

@@ -81,7 +81,7 @@ def log_in(
     Raises what ``authenticate_phone`` raises.
     """
     # Resolved before the code is spent: a missing package must not cost anybody a code.
-    answer = _answer()
+    answer = find_answer()
     approved = authenticate_phone(request, verification_id, code)
     answered = answer(request, approved.user, approved.verification)
     device = devices.remember(request, approved.verification.phone, approved.user)
@@ -98,8 +98,8 @@ def log_in_session(request: HttpRequest, approved: PhoneLogin) -> None:
 Answer = Callable[[HttpRequest, Any, Verification], dict[str, Any]]
 
 
-def _answer() -> Answer:
-    """The function that makes the answer of LOGIN."""
+def find_answer() -> Answer:
+    """The function that makes the answer of LOGIN. Raises ImproperlyConfigured."""
     kind = settings.LOGIN
     if kind == "session":
         return _session_answer

@@ -1,15 +1,16 @@
-"""Errors about the users of the project: a first login must be able to create one."""
+"""Errors that the first right code would meet: no user can be created, or no login answered."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from django.apps import AppConfig
 from django.conf import settings as django_settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from django_voicepassword.accounts import new_users
+from django_voicepassword.accounts import login, new_users
 from django_voicepassword.checks.settings import check_settings
 from django_voicepassword.conf import settings
 
@@ -20,22 +21,34 @@ BACKEND = "django_voicepassword.backends.PhoneBackend"
 def check_users(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: object
 ) -> list[checks.CheckMessage]:
-    """E008. Without a message while ``check_settings`` has some."""
-    if check_settings() or not settings.CREATE_USERS:
-        return []
+    """E008, E009. Without a message while ``check_settings`` has some."""
+    return [] if check_settings() else [*_check_new_users(), *_check_answer()]
+
+
+def _check_new_users() -> Iterator[checks.CheckMessage]:
+    if not settings.CREATE_USERS:
+        return
     if not any(map(_creates_users, django_settings.AUTHENTICATION_BACKENDS)):
-        return []
+        return
     reasons = "; ".join(new_users.obstacles())
-    if not reasons:
-        return []
-    return [
-        checks.Error(
+    if reasons:
+        yield checks.Error(
             f"A first login by phone cannot create a user: {reasons}.",
             hint="Override create_user in a subclass of PhoneBackend, or set CREATE_USERS to "
             "False.",
             id="voicepassword.E008",
         )
-    ]
+
+
+def _check_answer() -> Iterator[checks.CheckMessage]:
+    try:
+        login.find_answer()
+    except ImproperlyConfigured as error:
+        yield checks.Error(
+            str(error),
+            hint='Without it, every login of the API fails. LOGIN "session" needs no package.',
+            id="voicepassword.E009",
+        )
 
 
 def bases_of_backend(path: str) -> list[type]:

@@ -22,7 +22,7 @@ from rest_framework import versioning as rest_versioning
 from rest_framework.authtoken.models import Token
 from rest_framework.views import APIView
 
-from django_voicepassword import verifications
+from django_voicepassword import checks, verifications
 from django_voicepassword.api import views
 from django_voicepassword.exceptions import Refused, Unavailable
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
@@ -378,6 +378,9 @@ def test_a_missing_package_is_reported_before_the_code_is_used(
     configure(LOGIN=login)
     monkeypatch.setattr("django.apps.apps.is_installed", lambda name: False)
     monkeypatch.setitem(sys.modules, "rest_framework_simplejwt.tokens", None)
+    if login != "nowhere.login":
+        found = {message.id: message.msg for message in checks.check_users()}
+        assert missing in found["voicepassword.E009"]
     with pytest.raises(ImproperlyConfigured, match=missing):
         api.post("login/", {"verification": id, "code": outbox[0].code})
     assert Verification.objects.get(id=id).attempts == 0
