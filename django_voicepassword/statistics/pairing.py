@@ -3,7 +3,8 @@
 A call and the texts that followed it may share one id of the provider. The k-th row of an id then
 belongs to our k-th call with that id: by channel, then by time. Most ids have one row and one call,
 and ``merge`` matches those in SQL. The rows that need more are paired here: of an id with several
-rows, with a word that says neither "call" nor "SMS", and to a number with a lost call.
+rows, with a word that says neither "call" nor "SMS", without a number, and to a number with a lost
+call.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class PairedRow(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """The rows of a chunk. ``unreadable`` rows say no kind and name none of our calls."""
+    """The rows of a chunk. ``unreadable`` rows are not complete and name none of our calls."""
 
     rows: list[PairedRow]
     unreadable: list[DailyRow]
@@ -57,8 +58,10 @@ class _Call(NamedTuple):
 
 
 class SortedChunk(NamedTuple):
-    """The rows of a chunk: those that SQL matches, and the others by id, in the order of time.
+    """The rows of a chunk: those that SQL matches, and the others by id.
 
+    The others are in the order of time, those that are not complete last: a repeated run must not
+    give them a call that was imported from a complete row.
     ``earlier`` counts the rows of the same id and kind in earlier chunks.
     """
 
@@ -86,8 +89,9 @@ class Pairing:
         earlier: dict[_Kind, int] = {}
         for row in chunk:
             is_known = self._seen.add((row.id, row.is_sms))
-            is_plain = rows_of_id[row.id] == 1 and is_kind_certain(row.raw_state, row.service)
-            if is_plain and not is_known and row.number not in self._lost:
+            is_single = rows_of_id[row.id] == 1 and not is_known
+            is_clear = row.is_complete and is_kind_certain(row.raw_state, row.service)
+            if is_single and is_clear and row.number not in self._lost:
                 plain.append(row)
                 continue
             others[row.id].append(_Row(row, moments.aware(row.date)))
@@ -97,7 +101,7 @@ class Pairing:
             if came:
                 self._counts[kind] = came + 1
         for rows in others.values():
-            rows.sort(key=_time_of_row)
+            rows.sort(key=lambda row: (not row.row.is_complete, _time_of_row(row)))
         return SortedChunk(plain, others, earlier)
 
     def pair(self, chunk: SortedChunk) -> Paired:
@@ -110,7 +114,7 @@ class Pairing:
             found = _Group(rows, calls[id]).pair(earlier)
             for index, (row, at) in enumerate(rows):
                 call_id = found.get(index) or self._lost_call(row, at)
-                if call_id == NO_CALL and row.is_sms is None:
+                if call_id == NO_CALL and not row.is_complete:
                     unreadable.append(row)
                 else:
                     paired.append(PairedRow(row, call_id))
@@ -140,7 +144,7 @@ class Pairing:
 
 
 class _Group:
-    """The rows and the calls of one id, each in the order of time."""
+    """The rows of one id, as SortedChunk has them, and its calls in the order of time."""
 
     def __init__(self, rows: list[_Row], calls: list[_Call]) -> None:
         self._left = dict(enumerate(rows))
@@ -158,7 +162,7 @@ class _Group:
         for is_sms in (False, True):
             self._pair_kind(is_sms)
         uncertain = [index for index, row in self._left.items() if not _is_certain(row)]
-        for index in uncertain:
+        for index in sorted(uncertain, key=lambda index: _time_of_row(self._left[index])):
             if self._free:
                 self._take(index, _choose(self._left[index], self._free, len(uncertain)))
         return self.found

@@ -216,6 +216,31 @@ def test_a_failure_that_names_our_text_is_read_without_a_service(
     assert sync_twice(monkeypatch).counts == {"sms": {"failed": 1}}
 
 
+@pytest.mark.parametrize("number", ["", "hidden", "1" * 16])
+def test_a_row_without_a_number_is_matched_by_its_id(
+    monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    ours = add_call("flashcall", 0)
+    add_row("00:05", "Занято", VOICE, number=number)
+    add_row("01:05", "Занято", VOICE, number=number, id="foreign")
+    day = sync_twice(monkeypatch)
+    assert (day.rows, day.matched, day.imported, day.unreadable) == (1, 1, 0, 1)
+    ours.refresh_from_db()
+    assert (ours.state, ours.phone) == ("busy", PHONE)
+
+
+@pytest.mark.parametrize("time", ["00:05", ""])
+@pytest.mark.parametrize("odd", [{"number": ""}, {"state": "Telepathy", "service": ""}])
+def test_a_row_that_is_not_complete_takes_no_call_from_a_complete_one(
+    monkeypatch: pytest.MonkeyPatch, time: str, odd: dict[str, str]
+) -> None:
+    values = {"state": "Занято", "service": VOICE}
+    add_row(time, **{**values, **odd})
+    add_row(time, **values)
+    day = sync_twice(monkeypatch)
+    assert (day.imported, day.unreadable) == (1, 1)
+
+
 def test_a_row_without_word_and_service_is_unreadable_where_nothing_is_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -41,6 +41,7 @@ class DailyRow(NamedTuple):
     """
 
     id: str
+    #: Empty where the row has no valid number.
     number: str
     date: datetime | str | None
     #: None where neither the word nor the service says whether it was a call or an SMS. Then
@@ -58,6 +59,11 @@ class DailyRow(NamedTuple):
     def __repr__(self) -> str:
         return f"<DailyRow {self.id} {self.channel} {self.raw_state}>"
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether it can be imported. Another row can only be matched by its id."""
+        return bool(self.number) and self.is_sms is not None
+
 
 class RowReader:
     """Reads the rows of one day and masks ``secret``. Values that repeat are parsed once."""
@@ -70,7 +76,7 @@ class RowReader:
     def read(self, values: object) -> DailyRow:
         """Read one row.
 
-        Raises UnreadableReply for a row without an id or a number.
+        Raises UnreadableReply for a row without an id.
         """
         if not isinstance(values, dict):
             return self._read_slowly(values)
@@ -122,7 +128,7 @@ def row_of(report: Report) -> DailyRow:
         raise UnreadableReply("the row has no id")
     number = report.number or ""
     if not (number.isascii() and number.isdigit() and len(number) <= 15):
-        raise UnreadableReply("the row has no number")
+        number = ""
     kind = report.kind
     # A client of the host project's own may make Reports without ``raw``.
     payload = report.raw or {"id": report.id, "number": mask(number)}
