@@ -68,8 +68,6 @@ class Totals:
     newly_matched: int = 0
     newly_imported: int = 0
     newly_mismatched: int = 0
-    #: Reports without an id.
-    no_rows: int = 0
     #: Rows that are not complete and name none of our calls, and the first of them, masked.
     unreadable: int = 0
     unreadable_rows: list[Any] = field(default_factory=list)

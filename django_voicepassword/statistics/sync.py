@@ -62,7 +62,7 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     Raises ProviderError: then the chunks that were merged stay merged, and the DailyStatistics of
     the day stay as they were.
     """
-    report = factory.client().daily(day)
+    rows = _Rows(factory.client().daily(day))
     database = router.db_for_write(CallRequest)
     now = timezone.now()
     merge = Merge(connections[database], now, imported_since(day, now))
@@ -70,15 +70,15 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     pairing = Pairing(find_lost_calls(day), database)
     totals = Totals()
     rows_read = 0
-    for chunk in _chunks(_rows(report, totals)):
-        rows = pairing.sort(chunk, moments)
+    for chunk in _chunks(rows):
+        sorted_chunk = pairing.sort(chunk, moments)
         totals = transactions.atomic_with_retry(
-            partial(_merge_chunk, day, merge, pairing, rows, moments, totals), database
+            partial(_merge_chunk, day, merge, pairing, sorted_chunk, moments, totals), database
         )
         rows_read += len(chunk)
         if progress is not None:
             progress(rows_read)
-    statistics = _store(day, totals, rows_read, report)
+    statistics = _store(day, totals, rows_read, rows)
     signals.daily_synced.send_robust(sender=DailyStatistics, statistics=statistics)
     return DayReport(statistics, totals.written)
 
@@ -88,20 +88,24 @@ def provider_today(now: datetime | None = None) -> date:
     return date.fromisoformat(limits.provider_day(now or timezone.now()))
 
 
-def _rows(report: Iterable[Report], totals: Totals) -> Iterator[DailyRow]:
-    """Return the rows of a report, which a client of the host project gives as Reports.
+class _Rows:
+    """The rows of a report, which a client of the host project gives as Reports."""
 
-    Those that are no rows are counted in ``totals``.
-    """
-    if isinstance(report, DailyReport):
-        yield from report.lean()
-        return
-    for item in report:
-        try:
-            yield row_of(item)
-        except UnreadableReply as error:
-            totals.no_rows += 1
-            logger.warning("a row of the daily statistics cannot be read: %s", error)
+    def __init__(self, report: Iterable[Report]) -> None:
+        self.report = report
+        #: How many Reports were no rows.
+        self.unreadable = 0
+
+    def __iter__(self) -> Iterator[DailyRow]:
+        if isinstance(self.report, DailyReport):
+            yield from self.report.lean()
+            return
+        for item in self.report:
+            try:
+                yield row_of(item)
+            except UnreadableReply as error:
+                self.unreadable += 1
+                logger.warning("a row of the daily statistics cannot be read: %s", error)
 
 
 def _chunks(rows: Iterable[DailyRow]) -> Iterator[list[DailyRow]]:
@@ -125,10 +129,11 @@ def _merge_chunk(
     return counted
 
 
-def _store(day: date, totals: Totals, rows_read: int, report: Iterable[Report]) -> DailyStatistics:
+def _store(day: date, totals: Totals, rows_read: int, rows: _Rows) -> DailyStatistics:
     """Write the DailyStatistics of the day. Rows that are missing or unreadable are logged."""
     # A client of the host project may give an iterable without these attributes.
-    unreadable = getattr(report, "unreadable", 0) + totals.unreadable + totals.no_rows
+    report = rows.report
+    unreadable = getattr(report, "unreadable", 0) + rows.unreadable + totals.unreadable
     unreadable_rows = [*getattr(report, "unreadable_rows", []), *totals.unreadable_rows]
     rows_read -= totals.unreadable
     announced_rows = getattr(report, "rows", None)

@@ -241,6 +241,26 @@ def test_a_row_that_is_not_complete_takes_no_call_from_a_complete_one(
     assert (day.imported, day.unreadable) == (1, 1)
 
 
+@chunked
+def test_reports_without_an_id_are_counted(
+    monkeypatch: pytest.MonkeyPatch, rows_per_chunk: int
+) -> None:
+    for id in ("1", "", "2", "", ""):
+        add_row("00:05", "Успешно", VOICE, id=id)
+    day = sync_twice(monkeypatch, rows_per_chunk)
+    assert (day.rows, day.unreadable) == (2, 3)
+
+
+@chunked
+def test_unreadable_rows_of_every_chunk_are_counted(
+    monkeypatch: pytest.MonkeyPatch, rows_per_chunk: int
+) -> None:
+    for id, number in (("1", ""), ("2", PHONE), ("3", ""), ("4", "")):
+        add_row("00:05", "Успешно", VOICE, id=id, number=number)
+    day = sync_twice(monkeypatch, rows_per_chunk)
+    assert (day.rows, day.unreadable, len(day.unreadable_rows)) == (1, 3, 3)
+
+
 def test_a_row_without_word_and_service_is_unreadable_where_nothing_is_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
