@@ -34,7 +34,7 @@ def find(phone: str) -> Any:
     Raises Refused where the field gives the number to a user who never proved it, or to several.
     """
     if settings.USER_PHONE_FIELD is None:
-        return get_user_model()._default_manager.filter(verified_phones__phone=phone).first()
+        return _users().filter(verified_phones__phone=phone).first()
     return _find_trusted(phone) if settings.USER_PHONE_TRUSTED else _find_proved(phone)
 
 
@@ -61,8 +61,17 @@ def _find_proved(phone: str) -> Any:
 
 def _written(phone: str, users: Any = None) -> Any:
     """The users, by default all visible ones, whose field USER_PHONE_FIELD holds the number."""
-    users = get_user_model()._default_manager if users is None else users
+    users = _users() if users is None else users
     return users.filter(**{f"{phone_field().name}__in": [f"+{phone}", phone]})
+
+
+def _users() -> Any:
+    """The visible users, read where they are written: a replica may not have a new one yet."""
+    return get_user_model()._default_manager.using(_database())
+
+
+def _database() -> str:
+    return router.db_for_write(get_user_model())
 
 
 def may_log_in(user: Any) -> bool:
@@ -114,7 +123,7 @@ def _is_hidden(phone: str) -> bool:
     """
     if settings.USER_PHONE_FIELD is None:
         return VerifiedPhone.objects.filter(phone=phone).exists()
-    return bool(_written(phone, models.QuerySet(get_user_model())).exists())
+    return bool(_written(phone, models.QuerySet(get_user_model(), using=_database())).exists())
 
 
 def _log_failure(error: Exception, phone: str) -> None:
@@ -229,6 +238,5 @@ def spelling(phone: str) -> str:
     if hasattr(field, "region"):
         # A PhoneNumberField reads digits without a plus as a national number.
         return f"+{phone}"
-    manager = get_user_model()._default_manager
-    with_plus = manager.filter(**{f"{field.name}__startswith": "+"}).exists()
+    with_plus = _users().filter(**{f"{field.name}__startswith": "+"}).exists()
     return f"+{phone}" if with_plus else phone

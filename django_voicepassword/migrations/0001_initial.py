@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
                 ('read_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='read')),
             ],
             options={
+                'base_manager_name': 'objects',
                 'verbose_name': 'balance reading',
                 'verbose_name_plural': 'balance readings',
                 'ordering': ['-read_at'],
@@ -78,6 +79,7 @@ class Migration(migrations.Migration):
                 ('synced_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='synced')),
             ],
             options={
+                'base_manager_name': 'objects',
                 'verbose_name': 'daily statistics',
                 'verbose_name_plural': 'daily statistics',
                 'ordering': ['-date'],
@@ -158,6 +160,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(verbose_name='updated')),
             ],
             options={
+                'base_manager_name': 'objects',
                 'verbose_name': 'limit counter',
                 'verbose_name_plural': 'limit counters',
                 'permissions': [('unblock_phone', 'Can unblock a phone number')],
@@ -210,6 +213,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='phone_verifications', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
+                'base_manager_name': 'objects',
                 'verbose_name': 'verification',
                 'verbose_name_plural': 'verifications',
                 'ordering': ['-created_at'],
@@ -247,6 +251,7 @@ class Migration(migrations.Migration):
                 ('verification', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='calls', to='django_voicepassword.verification', verbose_name='verification')),
             ],
             options={
+                'base_manager_name': 'objects',
                 'verbose_name': 'call request',
                 'verbose_name_plural': 'call requests',
                 'ordering': ['-created_at', '-id'],
@@ -263,6 +268,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='verified_phones', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
+                'base_manager_name': 'objects',
                 'verbose_name': 'verified phone',
                 'verbose_name_plural': 'verified phones',
                 'ordering': ['-verified_at'],
@@ -284,6 +290,7 @@ class Migration(migrations.Migration):
                 ('call', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='statuses', to='django_voicepassword.callrequest', verbose_name='call request')),
             ],
             options={
+                'base_manager_name': 'objects',
                 'verbose_name': 'call status',
                 'verbose_name_plural': 'call statuses',
                 'ordering': ['id'],
@@ -397,6 +404,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='trusted_devices', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
+                'base_manager_name': 'objects',
                 'verbose_name': 'trusted device',
                 'verbose_name_plural': 'trusted devices',
                 'ordering': ['-last_used_at'],

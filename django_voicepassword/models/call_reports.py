@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.models.calls import CallRequest
+from django_voicepassword.models.primary import PrimaryManager
 from django_voicepassword.models.provider_text import ProviderText
 
 
@@ -53,7 +54,10 @@ class CallStatus(models.Model):
     #: How many reports came that were identical to this one, after it.
     repeats = models.PositiveIntegerField(_("repeats"), default=0, db_default=0)
 
+    objects = PrimaryManager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("call status")
         verbose_name_plural = _("call statuses")
         ordering = ["id"]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.models.phone_ending import ending_field
+from django_voicepassword.models.primary import PrimaryManager
 from django_voicepassword.models.provider_text import ProviderId, ProviderText
 from django_voicepassword.models.verifications import Verification
 from django_voicepassword.security import masking
@@ -140,7 +141,10 @@ class CallRequest(models.Model):
     #: said (``verifications.idempotency``); None without a key.
     idempotency = models.JSONField(null=True, blank=True, editable=False)
 
+    objects = PrimaryManager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("call request")
         verbose_name_plural = _("call requests")
         ordering = ["-created_at", "-id"]

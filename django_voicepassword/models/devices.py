@@ -13,6 +13,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_voicepassword.models.primary import PrimaryManager
 from django_voicepassword.models.verifications import VerifiedPhone
 from django_voicepassword.security import masking
 from django_voicepassword.security.trusted_devices import LIFETIME
@@ -42,7 +43,10 @@ class TrustedDevice(models.Model):
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(_("last used"), default=timezone.now)
 
+    objects = PrimaryManager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("trusted device")
         verbose_name_plural = _("trusted devices")
         ordering = ["-last_used_at"]

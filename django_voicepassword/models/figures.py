@@ -10,6 +10,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_voicepassword.models.primary import PrimaryManager
+
 
 class FiguresRow(models.Model):
     """The counts of one channel in one stretch of time. Test numbers are left out.
@@ -56,6 +58,8 @@ class DayFigures(FiguresRow):
     #: When the count began: of two processes that count at once, the later count stays.
     counted_at = models.DateTimeField(_("counted"), default=timezone.now)
 
+    objects = PrimaryManager()
+
     class Meta:
         verbose_name = _("figures of a day")
         verbose_name_plural = _("figures by day")
@@ -71,6 +75,8 @@ class HourFigures(FiguresRow):
     hour = models.PositiveSmallIntegerField(_("hour"))
     #: Monday is 0.
     weekday = models.PositiveSmallIntegerField(_("weekday"))
+
+    objects = PrimaryManager()
 
     class Meta:
         verbose_name = _("figures of an hour")
@@ -88,6 +94,8 @@ class HourFigures(FiguresRow):
 class PrefixFigures(FiguresRow):
     #: The operator's block: country code and area code, ``7999``.
     prefix = models.CharField(_("prefix"), max_length=5)
+
+    objects = PrimaryManager()
 
     class Meta:
         verbose_name = _("figures of a prefix")

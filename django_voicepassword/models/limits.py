@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from django_voicepassword.models.primary import PrimaryManager
+
 
 class LimitCounter(models.Model):
     """The counter of one limit for one subject.
@@ -21,7 +23,10 @@ class LimitCounter(models.Model):
     amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=4, default=0)
     updated_at = models.DateTimeField(_("updated"))
 
+    objects = PrimaryManager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("limit counter")
         verbose_name_plural = _("limit counters")
         indexes = [models.Index(fields=["updated_at"], name="voicepassword_limit_updated")]

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.models import money
+from django_voicepassword.models.primary import PrimaryManager
 
 
 class DailyStatistics(models.Model):
@@ -29,7 +30,10 @@ class DailyStatistics(models.Model):
     unreadable_rows = models.JSONField(_("unreadable rows"), default=list, blank=True)
     synced_at = models.DateTimeField(_("synced"), default=timezone.now)
 
+    objects = PrimaryManager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("daily statistics")
         verbose_name_plural = _("daily statistics")
         ordering = ["-date"]
@@ -46,7 +50,10 @@ class BalanceReading(models.Model):
     currency = models.CharField(_("currency"), max_length=16, blank=True)
     read_at = models.DateTimeField(_("read"), default=timezone.now)
 
+    objects = PrimaryManager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("balance reading")
         verbose_name_plural = _("balance readings")
         ordering = ["-read_at"]

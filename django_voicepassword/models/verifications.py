@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django_voicepassword.conf import settings
 from django_voicepassword.models.moments import after, before
 from django_voicepassword.models.phone_ending import ending_field
+from django_voicepassword.models.primary import PrimaryManager
 from django_voicepassword.security import masking
 
 
@@ -75,7 +76,10 @@ class Verification(models.Model):
     #: verification then needs no further query.
     known_calls: list[Any] | None = None
 
+    objects = PrimaryManager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("verification")
         verbose_name_plural = _("verifications")
         ordering = ["-created_at"]
@@ -261,7 +265,10 @@ class VerifiedPhone(models.Model):
     phone_ending = ending_field()
     verified_at = models.DateTimeField(_("verified"), default=timezone.now)
 
+    objects = PrimaryManager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("verified phone")
         verbose_name_plural = _("verified phones")
         ordering = ["-verified_at"]
