@@ -8,9 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 
 from django_voicepassword import limits
+from django_voicepassword.calls import recording
 from django_voicepassword.history import retention
 from django_voicepassword.limits import counters
 from django_voicepassword.models import (
@@ -20,7 +25,9 @@ from django_voicepassword.models import (
     DailyStatistics,
     LimitCounter,
     Verification,
+    VerifiedPhone,
 )
+from django_voicepassword.provider.protocol import parse_report
 from django_voicepassword.security import masking
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +129,82 @@ def test_masking_hides_numbers_and_keeps_figures(
     assert (old.verification.phone, old.verification.ip) == ("7999123****", None)
     assert masking.mask(old.phone) == "+7 *** ***-**-**"
     assert masking.mask(imported.phone)
+
+
+def everything_stored() -> str:
+    """Return all values of all rows of this app and of the admin's history as one text."""
+    models: list[Any] = [*apps.get_app_config("django_voicepassword").get_models(), LogEntry]
+    return repr([(model._meta.label, list(model.objects.values())) for model in models])
+
+
+def test_masking_leaves_no_way_back_to_the_person(configure: Callable[..., None]) -> None:
+    """Neither through a user, whose verified phone is kept, nor by the last digits elsewhere."""
+    configure(RETENTION_DAYS=30, RETENTION="mask")
+    user = get_user_model().objects.create_user("anna")
+    staff = get_user_model().objects.create_user("support")
+    call = old_call(31, error_code="+7 *** ***-**-67", service="to +7 *** ***-**-67")
+    Verification.objects.update(user=user)
+    CallRequest.objects.update(code_digest="d" * 64)
+    CallStatus.objects.update(raw_state="BUSY +7 *** ***-**-67")
+    CallStatus.objects.create(call=call, state="busy", source="poll", raw_state="BUSY")
+    DailyStatistics.objects.create(
+        date=call.created_at.date(),
+        unreadable=1,
+        unreadable_rows=[{"number": "+7 *** ***-**-67"}],
+    )
+    for kind, key in ((CallRequest, str(call.pk)), (LimitCounter, None)):
+        entry = LogEntry.objects.create(
+            user=staff,
+            content_type=ContentType.objects.get_for_model(kind),
+            object_id=key,
+            object_repr="flash call, +7 *** ***-**-67, busy",
+            action_flag=CHANGE,
+        )
+        LogEntry.objects.filter(pk=entry.pk).update(action_time=call.created_at)
+    retention.purge()
+    stored = everything_stored()
+    assert "-67" not in stored
+    assert "ddd" not in stored
+    assert "192.0.2.1" not in stored
+    assert f"'user_id': {user.pk}" not in stored
+    # The figures stay, and what names nobody.
+    call.refresh_from_db()
+    assert (call.state, call.price) == ("busy", Decimal("0.35"))
+    assert sorted(call.statuses.values_list("state", "raw_state")) == [
+        ("busy", "***"),
+        ("busy", "BUSY"),
+    ]
+    assert DailyStatistics.objects.get().unreadable == 1
+
+
+def test_no_later_report_tells_the_end_of_a_masked_number(
+    configure: Callable[..., None],
+) -> None:
+    configure(RETENTION_DAYS=30, RETENTION="mask")
+    call = old_call(31, state="placed", provider_id="id-7", placed_at=timezone.now())
+    young = old_call(1, state="placed", provider_id="id-8", placed_at=timezone.now())
+    retention.purge()
+    for one, source in ((call, "callback"), (young, "callback")):
+        report = parse_report({"id": one.provider_id, "number": PHONE, "state": "BUSY"})
+        recording.record(one.pk, report, source)
+    assert list(call.statuses.values_list("payload", flat=True)) == [{}, {}]
+    assert young.statuses.latest("id").payload["number"] == "+7 *** ***-**-67"
+
+
+def test_after_a_user_is_deleted_retention_removes_the_number_and_the_address(
+    configure: Callable[..., None],
+) -> None:
+    configure(RETENTION_DAYS=30)
+    user = get_user_model().objects.create_user("anna")
+    VerifiedPhone.objects.create(user=user, phone=PHONE)
+    old_call(31)
+    Verification.objects.update(user=user)
+    user.delete()
+    stored = everything_stored()
+    assert (PHONE in stored, "192.0.2.1" in stored) == (True, True)
+    retention.purge()
+    stored = everything_stored()
+    assert (PHONE in stored, "192.0.2.1" in stored) == (False, False)
 
 
 def test_counters_are_deleted_when_no_rate_reaches_back_to_them(

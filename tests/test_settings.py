@@ -63,7 +63,7 @@ def test_reading_changes_no_default() -> None:
 
 
 def test_valid_settings_give_no_message() -> None:
-    assert run_checks(HTTP, deploy=True) == {}
+    assert run_checks({**HTTP, "RETENTION_DAYS": 365}, deploy=True) == {}
 
 
 @pytest.mark.parametrize(
@@ -193,6 +193,7 @@ def test_unusual_valid_settings_give_no_message(configured: dict[str, Any]) -> N
         ({"TRANSPORT": "memory"}, "W011"),
         ({**HTTP, "USER_PHONE_FIELD": "last_name"}, "W012"),
         ({**HTTP, "TEST_NUMBERS": {"79000000001": "482139", "79000000002": "4821"}}, "W013"),
+        (HTTP, "W014"),
     ],
 )
 def test_only_check_deploy_reports_development_settings(
@@ -200,6 +201,10 @@ def test_only_check_deploy_reports_development_settings(
 ) -> None:
     assert f"voicepassword.{id}" in run_checks(configured, deploy=True)
     assert f"voicepassword.{id}" not in run_checks(configured)
+
+
+def test_a_period_of_retention_is_not_reported() -> None:
+    assert "voicepassword.W014" not in run_checks({**HTTP, "RETENTION_DAYS": 365}, deploy=True)
 
 
 def test_a_long_code_of_a_test_number_is_not_reported() -> None:

@@ -152,6 +152,7 @@ def _build_status(call: CallRequest, report: Report, source: str) -> CallStatus:
         received_at=timezone.now(),
         duration=report.duration,
         price=report.price,
-        # The number is masked again: a report may repeat it in any field.
-        payload=mask_payload(report.raw, call.phone),
+        # The number is masked again: a report may repeat it in any field. Of a number that
+        # retention has masked, a report would tell the last digits.
+        payload={} if call.is_masked else mask_payload(report.raw, call.phone),
     )

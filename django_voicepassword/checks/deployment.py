@@ -17,7 +17,7 @@ from django_voicepassword.provider import factory
 def check_deployment(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: object
 ) -> list[checks.CheckMessage]:
-    """W010 to W013. Without a message while ``check_settings`` has some."""
+    """W010 to W014. Without a message while ``check_settings`` has some."""
     if check_settings():
         return []
     messages: list[checks.CheckMessage] = []
@@ -44,6 +44,15 @@ def check_deployment(
                 "whoever tries from many addresses finds it.",
                 hint="Give it a code of up to 10 digits.",
                 id="voicepassword.W013",
+            )
+        )
+    if settings.RETENTION_DAYS is None:
+        messages.append(
+            checks.Warning(
+                'VOICEPASSWORD["RETENTION_DAYS"] is not set: phone numbers and client addresses '
+                "are kept for ever, also those of deleted users.",
+                hint="Set the number of days after which the task purge deletes or masks them.",
+                id="voicepassword.W014",
             )
         )
     if settings.USER_PHONE_FIELD and not settings.USER_PHONE_TRUSTED:

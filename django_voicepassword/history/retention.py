@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from django_voicepassword import limits
 from django_voicepassword.conf import settings
+from django_voicepassword.history import traces
 from django_voicepassword.models import (
     BalanceReading,
     CallRequest,
@@ -45,6 +46,9 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
 
     Old counters of limits and expired devices are deleted even where RETENTION_DAYS is None.
     DailyStatistics and verified phones stay. After an interruption the next run continues.
+
+    A masked row has no user and no client address, and nothing beside it tells the end of its
+    number.
     """
     now = now or timezone.now()
     limits.purge(now - limits.longest_period() - timedelta(days=2))
@@ -57,9 +61,14 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
     calls = CallRequest.objects.filter(created_at__lt=before).exclude(state__in=open_states)
     calls = calls.exclude(verification__expires_at__gte=now)
     verifications = Verification.objects.filter(created_at__lt=before, expires_at__lt=now)
+    traces.remove_old(before)
     if settings.RETENTION == "mask":
-        batches.mask(calls, counted_address="", idempotency=None)
-        batches.mask(verifications, ip=None, idempotency_digest=None)
+        batches.mask(
+            calls,
+            _remove_traces,
+            **{**traces.VALUES, "counted_address": "", "idempotency": None},
+        )
+        batches.mask(verifications, user=None, ip=None, idempotency_digest=None)
         return batches.done
     batches.delete(
         calls, delete_related=lambda keys: CallStatus.objects.filter(call__in=keys).delete()
@@ -88,16 +97,26 @@ class _Batches:
         for keys in _batches(rows, moment):
             batch = rows.model._default_manager.filter(pk__in=keys)
             related = partial(delete_related, keys) if delete_related else None
-            self._write(rows, partial(_delete_in_order, related, batch.delete))
+            self._write(rows, partial(_in_order, related, batch.delete))
             self._count(len(keys))
 
-    def mask(self, rows: QuerySet[Row], **values: object) -> None:
-        """Mask the phone of ``rows``, and write ``values`` into their other fields."""
+    def mask(
+        self,
+        rows: QuerySet[Row],
+        mask_related: Callable[[list[Key]], object] | None = None,
+        **values: object,
+    ) -> None:
+        """Mask the phone of ``rows``, and write ``values`` into their other fields.
+
+        ``mask_related`` masks first what refers to the rows of a batch.
+        """
         masked = Concat(Substr("phone", 1, Length("phone") - 4), Value(MASK))
         rows = rows.exclude(phone__endswith=MASK)
         for keys in _batches(rows, "created_at"):
             batch = rows.model._default_manager.filter(pk__in=keys)
-            self._write(rows, partial(batch.update, phone=masked, **values))
+            related = partial(mask_related, keys) if mask_related else None
+            update = partial(batch.update, phone=masked, **values)
+            self._write(rows, partial(_in_order, related, update))
             self._count(len(keys))
 
     @staticmethod
@@ -110,7 +129,14 @@ class _Batches:
             self._progress(self.done)
 
 
-def _delete_in_order(first: Callable[[], object] | None, second: Callable[[], object]) -> None:
+def _remove_traces(calls: list[Key]) -> None:
+    traces.remove_reports(calls)
+    # The admin's history may be in another database: its rows are masked first, and again where
+    # this batch has to be repeated.
+    traces.remove_log_entries(calls)
+
+
+def _in_order(first: Callable[[], object] | None, second: Callable[[], object]) -> None:
     if first is not None:
         first()
     second()

@@ -218,6 +218,11 @@ class CallRequest(models.Model):
         return masking.mask(self.phone)
 
     @property
+    def is_masked(self) -> bool:
+        """Whether retention has replaced the end of the number (RETENTION "mask")."""
+        return not self.phone.isdigit()
+
+    @property
     def is_final(self) -> bool:
         return self.state in self.FINAL_STATES
 

@@ -48,6 +48,9 @@ _STATUS_VALUES = (
     "COALESCE(reported_state, 'other'), reported_word, 'daily', reported_at, %s, "
     "reported_duration, reported_price, reported_payload"
 )
+#: The payload for a call of ours: of a number that retention has masked, it would tell the last
+#: digits.
+_PAYLOAD_OF_OURS = "CASE WHEN ours.phone LIKE '%%*' THEN '{}' ELSE reported_payload END"
 
 
 @dataclass
@@ -247,7 +250,8 @@ class Merge:
         cursor.execute(
             f"""
             INSERT INTO {self._statuses} (call_id, {_STATUS_COLUMNS})
-            SELECT call_id, {_STATUS_VALUES} FROM {_MATCHED} WHERE is_changed = 1
+            SELECT call_id, {_STATUS_VALUES.replace("reported_payload", _PAYLOAD_OF_OURS)}
+            FROM {_MATCHED} JOIN {self._calls} ours ON ours.id = call_id WHERE is_changed = 1
             """,  # noqa: S608  # nosec B608
             [self._now],
         )

@@ -132,3 +132,17 @@ def test_a_call_that_rang_after_the_edge_of_retention_is_not_imported(
     add_row("1000", edge + timedelta(minutes=4))
     sync(edge)
     assert not CallRequest.objects.exists()
+
+
+def test_a_sync_tells_no_digits_of_a_masked_number(
+    noon: datetime, configure: Callable[..., None]
+) -> None:
+    """The row of a masked call has its number: kept with two digits, it would be one of 100."""
+    masked, young = add_call("a", noon), add_call("b", timezone.now())
+    configure(TRANSPORT=f"{__name__}.Provider", RETENTION_DAYS=1, RETENTION="mask")
+    retention.purge()
+    add_row("a", noon)
+    add_row("b", noon)
+    sync(noon)
+    assert [status.payload for status in masked.statuses.all()] == [{}]
+    assert [status.payload["number"] for status in young.statuses.all()] == ["+7 *** ***-**-01"]

@@ -1,0 +1,74 @@
+"""What tells the end of a masked number, beside the number itself.
+
+A masked number keeps its block (``7999123****``). With the last two digits, which other columns
+show, it would be one of a hundred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.db.models import Case, CharField, F, Model, QuerySet, Value, When
+
+from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics, LimitCounter
+
+if TYPE_CHECKING:
+    from django.contrib.admin.models import LogEntry
+
+#: Stands for a number without its last digits.
+_HIDDEN = "***"
+
+
+def _hide_number(field: str) -> Case:
+    """Return the text of ``field``, without what may be a masked number."""
+    hidden = When(**{f"{field}__contains": "*"}, then=Value(_HIDDEN))
+    return Case(hidden, default=F(field), output_field=CharField())
+
+
+#: The values that the columns of a call get. The digest is one of the number and the code; texts
+#: of the provider may contain the number with its last digits.
+VALUES: dict[str, Any] = {
+    "code_digest": "",
+    "error_code": _hide_number("error_code"),
+    "service": _hide_number("service"),
+}
+
+
+def remove_reports(calls: Sequence[int]) -> None:
+    """Empty what the provider reported about the calls with these keys; states and prices stay."""
+    reports = CallStatus.objects.filter(call__in=calls)
+    reports.update(
+        payload={},
+        raw_state=_hide_number("raw_state"),
+    )
+
+
+def remove_log_entries(calls: Sequence[int]) -> None:
+    """Hide how the admin's history names the calls with these keys."""
+    if apps.is_installed("django.contrib.admin"):
+        entries = _log_entries(CallRequest).filter(object_id__in=map(str, calls))
+        entries.update(object_repr=_HIDDEN)
+
+
+def remove_old(before: datetime) -> None:
+    """Remove what belongs to no call and is older than ``before``.
+
+    These are the unreadable rows of the daily statistics, and the numbers without a call that the
+    staff unblocked.
+    """
+    DailyStatistics.objects.filter(date__lt=before.date()).exclude(unreadable_rows=[]).update(
+        unreadable_rows=[]
+    )
+    if apps.is_installed("django.contrib.admin"):
+        entries = _log_entries(LimitCounter).filter(action_time__lt=before)
+        entries.exclude(object_repr=_HIDDEN).update(object_repr=_HIDDEN)
+
+
+def _log_entries(model: type[Model]) -> QuerySet[LogEntry]:
+    from django.contrib.admin.models import LogEntry
+    from django.contrib.contenttypes.models import ContentType
+
+    return LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model))
