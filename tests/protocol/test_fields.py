@@ -10,7 +10,6 @@ import pytest
 from django_voicepassword.provider.protocol import fields
 
 MOSCOW = timezone(timedelta(hours=3))
-WEST = timezone(-timedelta(hours=9, minutes=30))
 
 
 def test_keys_are_stripped_and_casefolded() -> None:
@@ -153,14 +152,15 @@ def test_a_duration_is_read_within_its_bounds(value: Any, seconds: int | None) -
         ("02-03-2020 15:18:48", datetime(2020, 3, 2, 15, 18, 48)),
         ("2020-02-02 15:18:48.25", datetime(2020, 2, 2, 15, 18, 48, 250_000)),
         ("02.02.2020 15:18:48,123456789", datetime(2020, 2, 2, 15, 18, 48, 123_456)),
-        ("2020-02-02T15:18:48Z", datetime(2020, 2, 2, 15, 18, 48, tzinfo=timezone.utc)),
-        ("2020-02-02 15:18:48 GMT", datetime(2020, 2, 2, 15, 18, 48, tzinfo=timezone.utc)),
+        ("2020-02-02T15:18:48Z", datetime(2020, 2, 2, 18, 18, 48, tzinfo=MOSCOW)),
+        ("2020-02-02 15:18:48 GMT", datetime(2020, 2, 2, 18, 18, 48, tzinfo=MOSCOW)),
         ("2020-02-02 15:18:48 MSK", datetime(2020, 2, 2, 15, 18, 48, tzinfo=MOSCOW)),
         ("2020-02-02T15:18:48.000+03:00", datetime(2020, 2, 2, 15, 18, 48, tzinfo=MOSCOW)),
         ("02/02/2020 15:18:48 +0300", datetime(2020, 2, 2, 15, 18, 48, tzinfo=MOSCOW)),
         ("02.02.2020 15:18:48 UTC+03", datetime(2020, 2, 2, 15, 18, 48, tzinfo=MOSCOW)),
-        ("2020-02-02 15:18:48-09:30", datetime(2020, 2, 2, 15, 18, 48, tzinfo=WEST)),
+        ("2020-02-02 15:18:48-09:30", datetime(2020, 2, 3, 3, 48, 48, tzinfo=MOSCOW)),
         ("2020-02-02 15:18:48+99:00", None),
+        ("0001-01-01 00:00:00+14:00", None),
         ("2020-02/02 15:18:48", None),
         # No month has the number 13: the day is first.
         ("02/13/2020 15:18:48", None),

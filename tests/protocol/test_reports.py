@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -87,3 +87,9 @@ def test_state_and_service_show_no_number_secret_or_code() -> None:
     # A mask may be longer than what it hides.
     report = protocol.parse_report({"number": "1", "state": "1" * 40, "service": "1" * 40})
     assert (report.raw_state, report.service) == ("*" * 64, "*" * 64)
+
+
+def test_a_date_with_a_zone_is_converted_to_the_providers_wall_clock() -> None:
+    report = protocol.parse_report({"id": "1", "date": "2020-02-02T12:18:48Z"})
+    assert report.date == datetime(2020, 2, 2, 15, 18, 48)
+    assert report.moment == datetime(2020, 2, 2, 12, 18, 48, tzinfo=timezone.utc)

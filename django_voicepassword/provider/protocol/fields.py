@@ -13,6 +13,8 @@ from decimal import Decimal
 
 from django_voicepassword.security.masking import DATE, clean_text
 
+#: The provider's wall clock, where a date names its zone.
+MOSCOW = timezone(timedelta(hours=3))
 _DURATION = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6})", re.ASCII)
 # A figure, with or without a separator between groups of three digits. A single comma before three
 # digits separates a group, unless it follows a zero; a single dot never does. No exponent:
@@ -80,7 +82,7 @@ def read_duration(value: object) -> int | None:
 
 
 def read_date(value: object) -> datetime | None:
-    """A date, aware where the text names a zone, else naive.
+    """A date: naive, or aware and in Moscow's time where the text names a zone.
 
     Callbacks have ``2020-02-02 15:18:48``, state and daily have ``11.09.2020 13:34:39``. Slashes,
     fractions of a second and zones are read too: ``02/03/2020 15:18:48.250 +03:00``.
@@ -93,7 +95,7 @@ def read_date(value: object) -> datetime | None:
     day = match["day"] or match["day_first"]
     microseconds = (match["fraction"] or "").ljust(6, "0")[:6]
     try:
-        return datetime(
+        moment = datetime(
             int(year),
             int(month),
             int(day),
@@ -103,7 +105,8 @@ def read_date(value: object) -> datetime | None:
             int(microseconds),
             _read_zone(match["zone"]),
         )
-    except ValueError:
+        return moment.astimezone(MOSCOW) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
         return None
 
 
@@ -115,7 +118,7 @@ def _read_zone(name: str | None) -> timezone | None:
     if not name:
         return None
     if name == "MSK":
-        return timezone(timedelta(hours=3))
+        return MOSCOW
     digits = "".join(filter(str.isdigit, name)).ljust(4, "0")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return timezone(-offset if "-" in name else offset)

@@ -25,8 +25,9 @@ _KEYS = frozenset({"id", "number", "state", "duration", "price", "date", "servic
 class Report:
     """What the provider says about one call or SMS. Absent values are None.
 
-    ``duration`` is in seconds, ``price`` in roubles. ``date`` is naive, as the provider wrote it.
-    ``zone`` is the zone that it wrote beside the date; None: PROVIDER_TIME_ZONE.
+    ``duration`` is in seconds, ``price`` in roubles. ``date`` is naive: the provider's wall clock.
+    Where the provider names a zone, ``date`` is converted to Moscow's time, and ``zone`` is UTC+3.
+    Otherwise ``zone`` is None, and ``date`` is in PROVIDER_TIME_ZONE.
     """
 
     id: str | None = None
