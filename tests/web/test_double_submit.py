@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
@@ -16,7 +16,7 @@ from freezegun import freeze_time
 
 from django_voicepassword.models import Verification
 from django_voicepassword.testing import outbox
-from django_voicepassword.web import idempotency, session
+from django_voicepassword.web import session
 from tests.web.gate import Gate
 from tests.web.page_client import PageClient
 
@@ -93,7 +93,7 @@ def test_after_the_expiry_the_same_phone_is_called_again(on_code_page: PageClien
 
 @pytest.mark.django_db(transaction=True)
 def test_two_simultaneous_submits_make_one_call(
-    page_client: PageClient, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    page_client: PageClient, configure: Callable[..., None]
 ) -> None:
     configure(BEFORE_SEND="tests.web.gate.wait_at_gate")
     Gate.close()
@@ -109,13 +109,10 @@ def test_two_simultaneous_submits_make_one_call(
         )
         connections.close_all()
 
-    waiting = threading.Event()
-    monkeypatch.setattr(idempotency, "_read", _set_on_call(idempotency._read, waiting))
     first, second = threading.Thread(target=submit), threading.Thread(target=submit)
     first.start()
     assert Gate.entered.wait(10)
     second.start()
-    assert waiting.wait(10)
     Gate.opened.set()
     first.join(10)
     second.join(10)
@@ -125,24 +122,17 @@ def test_two_simultaneous_submits_make_one_call(
     assert len(outbox) == 1
 
 
-def _set_on_call(function: Any, event: threading.Event) -> Any:
-    def wrapper(*args: Any) -> Any:
-        event.set()
-        return function(*args)
-
-    return wrapper
-
-
-def test_a_submit_does_not_wait_forever_for_the_first_one(
-    page_client: PageClient, monkeypatch: pytest.MonkeyPatch
+def test_a_number_that_was_confirmed_a_moment_ago_is_called_again(
+    page_client: PageClient, django_user_model: Any
 ) -> None:
-    page_client.open("/auth/login/")
-    monkeypatch.setattr(idempotency, "LONGEST_WAIT", 0)
-    monkeypatch.setattr(cache, "add", lambda *args, **kwargs: False)
-    page = page_client.press("Call me", phone=PHONE)
-    assert page_client.status == 503
-    assert page.alerts == ["Calls are not available right now. Try again in a minute."]
-    assert outbox == []
+    """The session forgets the first verification, and the second submit has the same cookie."""
+    page_client.client.force_login(django_user_model.objects.create(username="anna"))
+    for number in range(3):
+        page_client.open("/auth/confirm/")
+        page_client.press("Call me", **({} if number else {"phone": PHONE}))
+        assert len(outbox) == number + 1
+        page_client.press("Confirm", code=outbox[-1].code)
+        assert Verification.objects.filter(status="approved").count() == number + 1
 
 
 def test_a_failed_start_does_not_block_the_next_one(
@@ -157,27 +147,34 @@ def test_a_failed_start_does_not_block_the_next_one(
     assert len(outbox) == 1
 
 
-def test_a_dummy_cache_disables_only_this_protection(
-    page_client: PageClient, settings: Any
-) -> None:
-    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
-    page_client.open("/auth/login/")
-    page_client.press("Call me", phone=PHONE)
+@pytest.mark.parametrize("backend", ["dummy.DummyCache", "redis.RedisCache"])
+def test_a_login_needs_no_cache(page_client: PageClient, settings: Any, backend: str) -> None:
+    """Nothing listens on the port of this Redis."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"redis://127.0.0.1:{unused.getsockname()[1]}"
+        settings.CACHES = {
+            "default": {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": address}
+        }
+        token = page_client.open("/auth/login/").forms[0].fields["csrfmiddlewaretoken"]
+        cookie = page_client.client.cookies["csrftoken"].value
+        for _ in range(2):
+            client = Client(enforce_csrf_checks=True)
+            client.cookies["csrftoken"] = cookie
+            response = client.post("/auth/login/", {"phone": PHONE, "csrfmiddlewaretoken": token})
+            assert response["Location"] == "/auth/login/code/"
+        response = client.post(
+            "/auth/login/code/", {"code": outbox[0].code, "csrfmiddlewaretoken": token}
+        )
+        assert response.status_code == 302
+        assert "_auth_user_id" in client.session
     assert len(outbox) == 1
 
 
-def test_the_cache_key_contains_neither_number_nor_cookie(
-    page_client: PageClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys: list[str] = []
-
-    def add(key: str, *args: Any, **kwargs: Any) -> bool:
-        keys.append(key)
-        return True
-
-    monkeypatch.setattr(cache, "add", add)
+def test_the_database_holds_neither_cookie_nor_number_in_the_key(page_client: PageClient) -> None:
     page_client.open("/auth/login/")
     page_client.press("Call me", phone=PHONE)
-    assert len(keys) == 1
-    assert "9990000001" not in keys[0]
-    assert page_client.client.cookies["csrftoken"].value not in keys[0]
+    digest = Verification.objects.get().idempotency_digest
+    assert digest is not None
+    assert "9990000001" not in digest
+    assert page_client.client.cookies["csrftoken"].value not in digest
