@@ -130,6 +130,12 @@ class PeriodList(ChangeList):
     model_admin: PhoneAdmin
     paginator: BoundedPaginator
 
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """Sort by time alone: for other columns Django only hides the links, and obeys ``?o=``."""
+        ordering = list(super().get_ordering(request, queryset))
+        moment = self.model_admin.moment
+        return ordering if str(ordering[0]).lstrip("-") == moment else [f"-{moment}", "-pk"]
+
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         filter_params = super().get_filters_params(params)
         for name in self.parameters:

@@ -107,3 +107,25 @@ def test_each_list_has_a_bar_of_periods(model: str) -> None:
 def test_a_filter_keeps_the_period(client: Client) -> None:
     page = logged_in().get(f"{ADMIN}/verification/", {"from": "2024-01-01"}).content.decode()
     assert "?from=2024-01-01&amp;status__exact=canceled" in page
+
+
+def test_no_address_sorts_a_list_by_a_column_without_an_index() -> None:
+    moment = timezone.now()
+    for attempts, minutes in ((1, 2), (3, 1), (2, 0)):
+        created_at = moment - timedelta(minutes=minutes)
+        Verification.objects.create(
+            phone="79990000001",
+            attempts=attempts,
+            created_at=created_at,
+            expires_at=created_at + timedelta(minutes=5),
+        )
+    client = logged_in()
+    orders = {
+        query: [
+            row.attempts
+            for row in client.get(f"{ADMIN}/verification/{query}").context["cl"].result_list
+        ]
+        for query in ("", "?o=4", "?o=-4", "?o=1", "?o=0")
+    }
+    newest_first = {query: [2, 3, 1] for query in ("", "?o=4", "?o=-4", "?o=1")}
+    assert orders == {**newest_first, "?o=0": [1, 3, 2]}
