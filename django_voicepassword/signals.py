@@ -19,6 +19,9 @@ verification_failed = Signal()
 #: ``balance=, currency=, threshold=``: the balance fell to LOW_BALANCE or below. Sent once until
 #: the balance has been above it again.
 balance_low = Signal()
+#: ``error_code=``: the provider refuses the account (its key, a block, no money). Nothing is sent
+#: until it tells a good balance again; then it can be sent anew.
+account_refused = Signal()
 #: ``statistics=``: one of the provider's days was read and stored.
 daily_synced = Signal()
 

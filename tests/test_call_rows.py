@@ -28,6 +28,7 @@ from django_voicepassword.exceptions import (
     Unreachable,
     UnreadableReply,
 )
+from django_voicepassword.limits import circuit
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
 from django_voicepassword.provider.protocol import InvalidRequest, Report, SendReply, parse_report
 from django_voicepassword.security import callback_tokens, codes
@@ -447,6 +448,7 @@ def test_a_refused_call_is_stored_and_its_money_given_back(
     # The money is always given back. The send stays counted if the number was at fault, but the
     # next send need not wait.
     assert (verification.sends, verification.last_sent_at) == (0 if is_free else 1, None)
+    circuit.note_balance(Decimal(100))
     assert counters() == {BUDGET: 0, PHONE: 0 if is_free else 1, PREFIX: 0 if is_free else 1}
     assert not limits.is_raised("balance_low")
 
@@ -458,7 +460,9 @@ def test_a_refused_call_without_a_verification_gives_its_price_back(
     for error in (AccountRefused("User_Disabled"), NumberRefused("Number_Not_Valid")):
         provider.answer = error
         place(make_call(reserved_price=Decimal("0.10")))
+        circuit.note_balance(Decimal(100))
         place(make_call())
+        circuit.note_balance(Decimal(100))
     assert counters() == {BUDGET: Decimal("0.10")}
 
 
@@ -474,7 +478,8 @@ def test_an_empty_account_raises_the_balance_alarm(
 ) -> None:
     alarms_raised: list[bool] = []
     monkeypatch.setattr(
-        "django_voicepassword.limits.alarms.raise_balance_alarm", lambda: alarms_raised.append(True)
+        "django_voicepassword.limits.circuit.raise_balance_alarm",
+        lambda: alarms_raised.append(True),
     )
     provider.answer = AccountRefused(error_code)
     place(start())

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from django_voicepassword import limits, verifications
+from django_voicepassword import limits, statistics, verifications
 from django_voicepassword.calls import broker, placing, polling, recording, recovery
 from django_voicepassword.exceptions import RateLimited, Unavailable
 from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
@@ -502,6 +502,7 @@ def test_a_refused_account_stops_polling_with_one_alarm(
     assert {fresh(call).state for call in calls} == {"placed"}
     configure(**sandbox.settings)
     assert poll_at(calls[-1], 5000) == 3
+    statistics.read_balance()
     # The provider refuses again: a second alarm.
     other = place(start("79990000007"))
     configure(**wrong_key)

@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from django_voicepassword import limits, statistics
 from django_voicepassword.calls import broker
-from django_voicepassword.limits import alarms
+from django_voicepassword.limits import alarms, circuit
 from django_voicepassword.models import BalanceReading, DailyStatistics
 from tests.sandbox_process import SandboxProcess
 
@@ -190,7 +190,10 @@ def test_an_alarm_overrides_a_fresh_reading(
 ) -> None:
     configure(API_KEY="wrong-key-of-the-site")
     assert check_health(client) == ALL_OK
-    limits.raise_alarm(alarm)
+    if alarm == alarms.ACCOUNT_REFUSED:
+        circuit.open_circuit("user_disabled")
+    else:
+        limits.raise_alarm(alarm)
     for _ in range(2):
         assert failing(check_health(client)) == kinds
     assert request_count(sandbox) == 1

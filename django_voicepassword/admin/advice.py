@@ -55,6 +55,10 @@ ERRORS: dict[str, str | Promise] = {
     errors.NO_EARLIER_CALL: gettext_lazy(
         "Nothing was sent: an SMS repeats the code of a call, and there was none."
     ),
+    errors.ACCOUNT_REFUSED: gettext_lazy(
+        "Nothing rang: the provider refused the account a moment before. "
+        "Its owner must look at the money, the key and the block."
+    ),
     errors.NO_BUDGET: gettext_lazy(
         "Nothing rang: the price rose, and the daily budget has no money left for it."
     ),

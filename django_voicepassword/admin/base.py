@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_voicepassword import phones
+from django_voicepassword.admin.account import warn_of_refused_account
 from django_voicepassword.admin.changelist import BoundedPaginator, PeriodList
 from django_voicepassword.admin.lookups import AllowedLookups
 from django_voicepassword.exceptions import RateLimited
@@ -121,6 +122,14 @@ class HistoryAdmin(AllowedLookups):
 
     class Media:
         css = {"all": ["voicepassword/admin.css"]}
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        """Return what the reader may do. The list of applications asks it on every admin page.
+
+        So it is also the place for a message that belongs on every page.
+        """
+        warn_of_refused_account(request)
+        return super().get_model_perms(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

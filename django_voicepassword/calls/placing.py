@@ -15,6 +15,7 @@ from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from django_voicepassword.calls import replies, retries, spending
 from django_voicepassword.calls.errors import (
+    ACCOUNT_REFUSED,
     INTERRUPTED,
     MISCONFIGURED,
     NO_BUDGET,
@@ -29,7 +30,7 @@ from django_voicepassword.exceptions import (
     ProviderRefused,
     Unreachable,
 )
-from django_voicepassword.limits import alarms
+from django_voicepassword.limits import circuit
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider import factory
 from django_voicepassword.provider.interface import ProviderClient
@@ -70,6 +71,10 @@ def place(call_id: int, last_try: bool = False) -> float | None:
         raise
     digests = _earlier_digests(call)
     code = _our_code(call, digests)
+    if circuit.refusal() is not None:
+        logger.error("call %s: not sent: the provider refuses the account", call_id)
+        replies.refuse_unsent(call, ACCOUNT_REFUSED)
+        return None
     has_money = spending.claim(call, _digest(call, code, earlier_call, digests))
     if has_money is None:
         logger.info("call %s is claimed by another worker: left alone", call_id)
@@ -122,12 +127,11 @@ def _send_claimed(
     last_try: bool,
 ) -> float | None:
     try:
-        reply = _ask(client, call, code, earlier_call)
+        with circuit.opens():
+            reply = _ask(client, call, code, earlier_call)
     except ProviderRefused as error:
         logger.error("call %s: the provider refused: %s", call.pk, error.error_code)
         replies.refuse(call, error.error_code, give_back=isinstance(error, AccountRefused))
-        if error.error_code.strip().casefold() == "not_enough_money":
-            alarms.raise_balance_alarm()
     except ProviderError as error:
         if not error.may_have_rung:
             return retries.retry_later(call, last_try)

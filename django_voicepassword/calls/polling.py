@@ -10,13 +10,12 @@ from functools import partial
 from django.db.models import F
 from django.utils import timezone
 
-from django_voicepassword import limits
 from django_voicepassword.calls import recording, writing
 from django_voicepassword.calls.errors import NO_FINAL_STATE
 from django_voicepassword.calls.recovery import lose_abandoned, restamp, stuck_in_queue
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, RequestRefused
-from django_voicepassword.limits.alarms import ACCOUNT_REFUSED
+from django_voicepassword.limits import circuit
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.models.moments import after
 from django_voicepassword.provider import factory
@@ -54,26 +53,20 @@ def poll_due(now: datetime | None = None) -> int:
 
     Moving ``next_poll_at`` claims a call, so several workers ask for it once. The run stops when
     the provider refuses the account (a 401, the block, the money): it would refuse the next call
-    too. That is logged once until the provider answers again, and the call is asked for again.
+    too. The call is asked for again.
     """
     now = now or timezone.now()
     due = CallRequest.objects.filter(next_poll_at__lte=now).order_by("next_poll_at")[:BATCH]
-    asked, is_answered = 0, False
+    asked = 0
     for call in due:
         if not _claim_poll(call, now):
             continue
         asked += 1
         try:
-            is_answered |= _poll_one(call, now)
-        except AccountRefused as error:
-            if limits.raise_alarm(ACCOUNT_REFUSED):
-                logger.error(
-                    "polling stops: the provider refuses the account: %s", error.error_code
-                )
+            _poll_one(call, now)
+        except AccountRefused:
             _unclaim_poll(call, now)
             break
-    if is_answered:
-        limits.clear_alarm(ACCOUNT_REFUSED)
     return asked
 
 
@@ -87,17 +80,17 @@ def refresh(call_id: int) -> CallStatus | None:
         raise ValueError(
             "the provider never told an id for this call: only the daily statistics can find it"
         )
-    report = factory.client().state(call.provider_id)
+    with circuit.opens():
+        report = factory.client().state(call.provider_id)
     return recording.record(call_id, report, CallStatus.Source.POLL)
 
 
-def _poll_one(call: CallRequest, now: datetime) -> bool:
-    """Ask for one call that was claimed; did the provider answer? Raises AccountRefused."""
-    is_answered, error_code = False, NO_FINAL_STATE
+def _poll_one(call: CallRequest, now: datetime) -> None:
+    """Ask for one call that was claimed. Raises AccountRefused."""
+    error_code = NO_FINAL_STATE
     is_last = call.polls + 1 >= len(settings.POLL_DELAYS)
     try:
         refresh(call.pk)
-        is_answered = True
     except AccountRefused:
         raise
     except RequestRefused as error:
@@ -112,7 +105,6 @@ def _poll_one(call: CallRequest, now: datetime) -> bool:
         is_last = True
     if is_last:
         _give_up(call.pk, error_code, now)
-    return is_answered
 
 
 def _give_up(call_id: int, error_code: str, now: datetime) -> None:

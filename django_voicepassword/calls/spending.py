@@ -28,20 +28,21 @@ def claim(call: CallRequest, code_digest: str) -> bool | None:
     the caller has claimed the call, and must refuse it. None: another worker has claimed it.
     """
     now = timezone.now()
-    if not is_limited() or call.reserved_price is None:
+    reserved = call.reserved_price
+    if not is_limited() or reserved is None:
         return writing.in_statement(partial(call.claim, code_digest, now)) or None
     # Before the transaction: on SQLite one that begins with a read cannot wait for a writer.
-    price = limits.expected_price(call.channel, call.phone, now)
+    price = max(reserved, limits.expected_price(call.channel, call.phone, now))
 
     def claim_with_money() -> bool | None:
-        return _raise_price(call, price, now) if call.claim(code_digest, now) else None
+        if not call.claim(code_digest, now):
+            return None
+        return _raise_price(call, reserved, price, now)
 
     return writing.in_transaction(claim_with_money)
 
 
-def _raise_price(call: CallRequest, price: Decimal, now: datetime) -> bool:
-    reserved = call.reserved_price or Decimal(0)
-    price = max(price, reserved)
+def _raise_price(call: CallRequest, reserved: Decimal, price: Decimal, now: datetime) -> bool:
     if not limits.raise_reservation(call.created_at, reserved, price, now):
         return False
     if price != reserved:

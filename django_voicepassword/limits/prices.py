@@ -16,7 +16,7 @@ from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.counters import database, lock_rows, write_rows
 from django_voicepassword.limits.rates import Entries, to_milliseconds
-from django_voicepassword.models import LimitCounter
+from django_voicepassword.models import CallRequest, LimitCounter
 from django_voicepassword.transactions import atomic_with_retry
 
 #: The expected price of a send, in the provider's currency, until a price was seen. These are the
@@ -26,6 +26,8 @@ FIRST_PRICES = {"flashcall": Decimal("0.35"), "voice": Decimal("0.35"), "sms": D
 NOTED_AGAIN_AFTER = timedelta(hours=1)
 #: How long after it was written a price is expected: 30 days after it was last seen, or longer.
 REMEMBERED = timedelta(days=30) + NOTED_AGAIN_AFTER
+#: The calls among which ``dearest_price`` looks.
+NEWEST_CALLS = 1000
 #: Four decimal places, as in every column of money.
 _SCALE = 10_000
 
@@ -36,6 +38,19 @@ def expected_price(channel: str, phone: str, now: datetime) -> Decimal:
     entries = _live(_entries(json.loads(noted.first() or "{}")), now)
     dearest = max((price for _, price in entries), default=None)
     return FIRST_PRICES[channel] if dearest is None else Decimal(dearest) / _SCALE
+
+
+def dearest_price() -> Decimal:
+    """Return the dearest price of a send on one of CHANNELS.
+
+    Of each channel it is the dearest among the newest calls, or FIRST_PRICES where there is none.
+    """
+    newest = CallRequest.objects.order_by("-created_at").values_list("channel", "price")
+    seen: dict[str, Decimal] = {}
+    for channel, price in newest[:NEWEST_CALLS]:
+        if price is not None:
+            seen[channel] = max(price, seen.get(channel, price))
+    return max(seen.get(channel, FIRST_PRICES[channel]) for channel in settings.CHANNELS)
 
 
 def note_price(channel: str, phone: str, price: Decimal, now: datetime) -> None:

@@ -1,7 +1,12 @@
 """Reconciliation with the provider's daily statistics, the balance, and the figures of pages."""
 
 from django_voicepassword.provider.dates import day_bounds
-from django_voicepassword.statistics.balance import Forecast, forecast, read_balance
+from django_voicepassword.statistics.balance import (
+    Forecast,
+    account_is_refused,
+    forecast,
+    read_balance,
+)
 from django_voicepassword.statistics.figures import Figures
 from django_voicepassword.statistics.refresh import fill_figures, refresh_figures
 from django_voicepassword.statistics.sync import DayReport, provider_today, sync_day
@@ -10,6 +15,7 @@ __all__ = [
     "DayReport",
     "Figures",
     "Forecast",
+    "account_is_refused",
     "day_bounds",
     "fill_figures",
     "forecast",

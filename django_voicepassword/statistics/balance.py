@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.utils import timezone
 
 from django_voicepassword import transactions
 from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import ProviderError
+from django_voicepassword.limits import circuit
 from django_voicepassword.limits.alarms import BALANCE_LOW, clear_alarm, raise_balance_alarm
 from django_voicepassword.models import BalanceReading, DailyStatistics
 from django_voicepassword.provider import factory
@@ -36,16 +39,35 @@ class Forecast:
     ends_on: date | None
 
 
+def account_is_refused() -> bool:
+    """Return whether the provider refuses the account, so that a send need not be tried.
+
+    Meanwhile the balance is read at most once a minute, by one of the processes that call this: so
+    a site without beat notices too that the account is accepted again.
+    """
+    if circuit.refusal() is None:
+        return False
+    if circuit.claim_reading(timezone.now()):
+        try:
+            read_balance()
+        except (ProviderError, ImproperlyConfigured) as error:
+            logger.warning("the balance cannot be read: %s", error)
+    return circuit.refusal() is not None
+
+
+@circuit.opens()
 def read_balance() -> BalanceReading:
     """Ask the provider for the balance and store the answer. Raises ProviderError.
 
-    The signal ``balance_low`` is sent once each time the balance falls to LOW_BALANCE.
+    A good answer closes the circuit of a refused account (``limits.circuit``). The signal
+    ``balance_low`` is sent once each time the balance falls to LOW_BALANCE.
     """
     balance = factory.client().balance()
     reading = BalanceReading(
         balance=balance.amount, currency=balance.currency, read_at=timezone.now()
     )
     transactions.retry(reading.save, router.db_for_write(BalanceReading))
+    circuit.note_balance(balance.amount)
     threshold = settings.LOW_BALANCE
     if balance.amount > (threshold or 0):
         clear_alarm(BALANCE_LOW)

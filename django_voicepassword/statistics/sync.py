@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from django_voicepassword import limits, signals, transactions
 from django_voicepassword.exceptions import UnreadableReply
+from django_voicepassword.limits import circuit
 from django_voicepassword.models import CallRequest, DailyStatistics
 from django_voicepassword.provider import factory
 from django_voicepassword.provider.daily_report import (
@@ -54,6 +55,7 @@ class DayReport:
 
 
 @sensitive
+@circuit.opens()
 def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayReport:
     """Merge the provider's statistics of ``day`` (a date in PROVIDER_TIME_ZONE) into our calls.
 

@@ -10,13 +10,14 @@ from celery import Task, current_app
 from django.db import router, transaction
 from django.utils import timezone
 
-from django_voicepassword import limits
+from django_voicepassword import limits, statistics
 from django_voicepassword.calls import broker, errors, placing, polling
 from django_voicepassword.calls.polling import Polled
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import BudgetExhausted, Unavailable, VerificationError
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider import factory
+from django_voicepassword.provider.protocol.vocabulary import is_of_account
 from django_voicepassword.verifications import idempotency
 
 logger = logging.getLogger(__name__)
@@ -61,8 +62,10 @@ def enqueue(call_id: int) -> None:
 def poll_and_requeue() -> Polled:
     """One run of what is due every few seconds; calls that no worker took are handed in again.
 
-    Raises Unavailable where the broker does not take one.
+    While the provider refuses the account, the balance is read each minute. Raises Unavailable
+    where the broker does not take one.
     """
+    statistics.account_is_refused()
     polled = polling.poll()
     for call_id in polled.stuck:
         requeue(call_id)
@@ -108,9 +111,11 @@ def _place_inline(call_id: int) -> None:
 
 
 def _why_unsent(call: CallRequest) -> VerificationError | None:
-    """Return the error for the person where a call was refused and the provider not to blame."""
+    """Return the error for the person where a call was refused for a reason of the site."""
     if call.state != CallRequest.State.REFUSED:
         return None
+    if call.error_code == errors.ACCOUNT_REFUSED or is_of_account(call.error_code):
+        return Unavailable("the provider refuses the account")
     if call.error_code == errors.UNREACHABLE:
         return Unavailable("the provider cannot be reached")
     if call.error_code == errors.NO_BUDGET:

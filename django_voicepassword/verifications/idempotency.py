@@ -26,7 +26,6 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security.sensitive import sensitive
-from django_voicepassword.verifications.checking import database
 
 _KEY = re.compile(r"[!-~]{16,128}")
 
@@ -110,7 +109,7 @@ def send_once(key: Key | None, send: Callable[[], Verification]) -> Verification
 
 def free_key(call_id: int) -> None:
     """Let a key be used again: the request that came with it is refused after all."""
-    call = CallRequest.objects.using(database()).get(pk=call_id)
+    call = CallRequest.objects.get(pk=call_id)
     if call.idempotency is None or call.verification_id is None:
         return
     CallRequest.objects.filter(pk=call_id).update(idempotency=None)
@@ -134,7 +133,7 @@ def _find(key: Key) -> Verification | None:
 
 
 def _call_of_start(key: Key) -> CallRequest | None:
-    verifications = Verification.objects.using(database()).filter(idempotency_digest=key.digest)
+    verifications = Verification.objects.filter(idempotency_digest=key.digest)
     verification = verifications.first()
     if verification is None:
         return None
@@ -153,7 +152,7 @@ def _call_of_resend(key: Key, verification: UUID) -> CallRequest | None:
 
 
 def _calls(verification: UUID) -> list[CallRequest]:
-    calls = CallRequest.objects.using(database()).filter(verification=verification)
+    calls = CallRequest.objects.filter(verification=verification)
     return list(calls.select_related("verification").order_by("id"))
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from django_voicepassword.exceptions import (
+    AccountRefused,
     BudgetExhausted,
     ChannelUnavailable,
     IdempotencyConflict,
@@ -24,6 +25,7 @@ from django_voicepassword.exceptions import (
     WrongCode,
 )
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.provider.protocol.vocabulary import is_of_account
 from django_voicepassword.security import masking
 
 
@@ -54,6 +56,8 @@ def _refused_hint(call: CallRequest) -> str:
         return _("This number cannot be called. Check the number, or enter another one.")
     if code == BudgetExhausted.code:
         return _(_ERROR_TEXTS[BudgetExhausted])
+    if code == AccountRefused.code or is_of_account(code):
+        return _(_ERROR_TEXTS[VerificationError])
     if call.channel == CallRequest.Channel.SMS:
         return _("The SMS could not be sent. Try again or choose another way.")
     return _("The call could not be made. Try again or choose another way.")

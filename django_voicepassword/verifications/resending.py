@@ -20,13 +20,12 @@ from django_voicepassword.verifications import channels, dispatch, idempotency
 from django_voicepassword.verifications.checking import (
     calls_of,
     check_open,
-    database,
     get,
     in_transaction,
     translate_database_errors,
 )
 from django_voicepassword.verifications.fixed_codes import create_test_call
-from django_voicepassword.verifications.sending import ask_host, insert_call
+from django_voicepassword.verifications.sending import ask_host, check_account, insert_call
 
 
 @sensitive
@@ -63,6 +62,7 @@ def _resend(
     client_ip.warn_of_missing_proxies(request)
     fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
+        check_account()
         ask_host(verification, channel, request)
     now = timezone.now()
     price = prices.price_of_send(channel, verification.phone, now)
@@ -95,7 +95,7 @@ def _first_answer(
         return None
     if key.is_used():
         raise idempotency.KeyUsed
-    verification.refresh_from_db(using=database())
+    verification.refresh_from_db()
     return key.answer(verification, channel)
 
 

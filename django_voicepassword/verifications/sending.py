@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_voicepassword import phones
+from django_voicepassword import phones, statistics
 from django_voicepassword.conf import settings
+from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.limits import client_ip, prices, reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.models.moments import after
@@ -87,6 +88,7 @@ def _start(
             )
         )
         return verification
+    check_account()
     ask_host(verification, channel, request)
     price = prices.price_of_send(channel, number, now)
 
@@ -101,6 +103,12 @@ def _start(
         # A call that was placed inline has changed in the database since it was inserted.
         verification.known_calls = [call]
     return verification
+
+
+def check_account() -> None:
+    """Raise Unavailable while the provider refuses the account: nothing would ring."""
+    if statistics.account_is_refused():
+        raise Unavailable("the provider refuses the account")
 
 
 def ask_host(verification: Verification, channel: str, request: HttpRequest | None) -> None:

@@ -37,6 +37,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "limits/budget": _LIMITS,
     "limits/prices": _LIMITS,
     "limits/alarms": _LIMITS,
+    "limits/circuit": ("tests/test_circuit.py",),
     "limits/reservations": _LIMITS,
     "limits/devices": ("tests/test_devices.py",),
     "limits/subjects": ("tests/test_devices.py", "tests/test_verifications.py"),

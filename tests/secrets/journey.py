@@ -60,7 +60,7 @@ class Journey:
         self.by_a_lost_answer(DROPPED)
         self.by_a_lost_answer(TRUNCATED)
         for phone in (SPAM, NO_MONEY, BAD_KEY):
-            self.start(phone, rings=False)
+            self.by_a_refusal(phone)
         self.start(NO_CALLBACK, "voice")
         self.hostile_report(NO_CALLBACK)
         self.refusals(LIMITED)
@@ -139,6 +139,14 @@ class Journey:
         )
         answer = self.client().post("/api/login/", verification=id, code=code)
         assert answer.status_code == 200, answer.text
+
+    def by_a_refusal(self, phone: str) -> None:
+        """Be refused by the provider. Where it refuses the account, a balance lets sends go on."""
+        id, _ = self.start(phone, rings=False)
+        until(
+            lambda: self.client().get(f"/api/verifications/{id}/").json()["delivery"] == "refused"
+        )
+        self.tasks("check_balance")
 
     def hostile_report(self, phone: str) -> None:
         """Send a callback whose values repeat everything that the provider knows."""

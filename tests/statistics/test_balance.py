@@ -81,8 +81,9 @@ def test_a_send_refused_for_lack_of_money_raises_the_same_alarm(
     sandbox: SandboxProcess, alarms: list[Any]
 ) -> None:
     sandbox.set_balance("0.10")
-    for number in ("79990000001", "79990000002"):
-        placing.place(verifications.start(number).calls.get().pk)
+    calls = [verifications.start(number).calls.get() for number in ("79990000001", "79990000002")]
+    for call in calls:
+        placing.place(call.pk)
     statistics.read_balance()
     assert alarms == [(None, "", Decimal("100"))]
     read_balances(sandbox, "500.00", "50.00")

@@ -104,6 +104,11 @@ def channel_of(kind: str, service: str | None) -> str:
     return "flashcall" if "flash" in (service or "").casefold() else "voice"
 
 
+def is_of_account(error_code: str) -> bool:
+    """Whether an ``error_code`` refuses the account, and so every request."""
+    return isinstance(refusal(error_code), AccountRefused)
+
+
 def refusal(error_code: str) -> ProviderRefused:
     """The error for an ``error_code``; ProviderRefused itself if the code is unknown."""
     return ERROR_CODES.get(error_code.strip().casefold(), ProviderRefused)(error_code)
