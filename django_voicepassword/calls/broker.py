@@ -39,6 +39,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "rediss": _REDIS,
     "sentinel": _REDIS,
 }
+#: App and process -> its pool.
+_pools: dict[tuple[Celery, int], pools.ProducerPool] = {}
 
 
 def publish(task: Task, *args: int) -> None:
@@ -46,17 +48,31 @@ def publish(task: Task, *args: int) -> None:
 
     Raises whatever the broker's library raises where the broker does not take it in time.
     """
-    producers = pools.producers[connection_of(task.app, os.getpid())]
-    with producers.acquire(block=True, timeout=TIMEOUT) as producer:
+    with _producers(task.app).acquire(block=True, timeout=TIMEOUT) as producer:
         task.apply_async(args, producer=producer, retry=True, retry_policy=_RETRY_POLICY)
 
 
-@lru_cache(maxsize=8)
-def connection_of(app: Celery, process: int) -> Connection:
-    """The connection settings of an app with our time limits; kombu's pool opens the connection.
+def _producers(app: Celery) -> pools.ProducerPool:
+    """The open connections of this process to the broker of an app.
 
-    ``process`` is part of the cache key: a forked process must not share its parent's connection.
+    A server may load the project, and publish, before it forks its workers. A connection that two
+    processes share hangs in both. Kombu's own pools are shared by equal connections, so they would
+    survive a fork. The pools of a parent are kept, and never used: closing them would close the
+    parent's connections too.
     """
+    key = (app, os.getpid())
+    pool = _pools.get(key)
+    if pool is None:
+        limit = pools.get_limit()
+        # Of two threads that come first, one makes the pool that both use. No lock: a fork might
+        # copy it while it is held.
+        pool = _pools.setdefault(key, pools.ProducerPool(connection_of(app).Pool(limit), limit))
+    return pool
+
+
+@lru_cache(maxsize=8)
+def connection_of(app: Celery) -> Connection:
+    """The connection settings of an app with our time limits. It is never opened itself."""
     usual = app.connection_for_write()
     options = {**(usual.transport_options or {}), **_OPTIONS.get(usual.transport_cls, {})}
     limited: Connection = app.connection_for_write(connect_timeout=TIMEOUT).clone(

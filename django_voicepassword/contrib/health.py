@@ -14,7 +14,6 @@ from __future__ import annotations
 import abc
 import asyncio
 import dataclasses
-import os
 import threading
 from datetime import timedelta
 from decimal import Decimal
@@ -271,7 +270,7 @@ def _make_connection() -> Connection | None:
     if app.conf.task_always_eager:
         return None
     # kombu's methods have no types.
-    pooled: Any = broker.connection_of(app, os.getpid())
+    pooled: Any = broker.connection_of(app)
     # A copy, because the original belongs to the pool that publishes calls.
     copy: Connection = pooled.clone()
     return copy
