@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "form-action 'self'; img-src 'self'; base-uri 'self'; object-src 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'"
+    "form-action 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
 )
 
 
