@@ -20,7 +20,13 @@ from django_voicepassword.calls import errors, placing
 from django_voicepassword.exceptions import RateLimited, WrongCode
 from django_voicepassword.history import retention
 from django_voicepassword.limits.devices import is_trusted
-from django_voicepassword.models import CallRequest, TrustedDevice, Verification, VerifiedPhone
+from django_voicepassword.models import (
+    CallRequest,
+    LimitCounter,
+    TrustedDevice,
+    Verification,
+    VerifiedPhone,
+)
 from django_voicepassword.security import trusted_devices
 from django_voicepassword.testing import outbox as sent
 from tests.concurrency import run_at_once
@@ -149,6 +155,39 @@ def test_a_login_by_cookie_renews_the_token_for_all_numbers() -> None:
     assert client.cookies[COOKIE].value == second != first
     assert [trusts(second, phone) for phone in PHONES[:2]] == [True, True]
     assert [trusts(first, phone) for phone in PHONES[:2]] == [False, False]
+
+
+@pytest.mark.parametrize("way", ["check", "login"])
+def test_a_planted_cookie_of_another_person_is_not_trusted(way: str) -> None:
+    planted = prove(Client(), PHONES[0], way="login")
+    client = Client()
+    client.cookies[COOKIE] = planted
+    token = prove(client, PHONES[1], way)
+    assert client.cookies[COOKIE].value == token
+    assert trusts(token, PHONES[1])
+    assert not trusts(planted, PHONES[1])
+
+
+def test_devices_without_a_token_do_not_wait_for_each_other() -> None:
+    for phone in PHONES[:2]:
+        prove(Client(), phone)
+    locks = LimitCounter.objects.filter(key__startswith="devices:")
+    assert {lock.key for lock in locks} == {f"devices:{phone}" for phone in PHONES[:2]}
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_device_is_remembered_with_three_statements(
+    django_assert_num_queries: Any, is_known: bool
+) -> None:
+    user = User.objects.create(username="someone")
+    users.assign(user, PHONE)
+    request = RequestFactory().post("/")
+    if is_known:
+        request.COOKIES[COOKIE] = devices.remember(request, PHONE, user)
+    # The lock, the SELECT and the write, in a savepoint.
+    with django_assert_num_queries(5):
+        token = devices.remember(request, PHONE, user)
+    assert trusts(token)
 
 
 @pytest.mark.parametrize("way", ["check", "login"])

@@ -24,15 +24,15 @@ logger = logging.getLogger(__name__)
 def remember(request: HttpRequest, phone: str, user: Any = None) -> str:
     """Make the request's device a trusted one of ``phone``; return the token that it keeps.
 
-    Call it once the number is proved. With ``user``, who has just logged in, a browser gets a new
-    token for all its numbers, so that a copy of the old cookie is worth nothing. A token that is
-    not known is never taken over: somebody else may have planted it.
+    Call it once the number is proved. ``user`` has just logged in, or confirmed the number. A
+    browser gets a new token for all its numbers: a copy of the old cookie is worth nothing, also
+    where somebody planted a cookie of their own. A token that is not known is never taken over.
 
     Return "" where the database cannot be used. The right code is spent by then, so the person must
     not be turned away.
     """
     shown = trusted_devices.read_token(request)
-    renews = user is not None and trusted_devices.is_from_cookie(request)
+    renews = trusted_devices.is_from_cookie(request)
     database = router.db_for_write(TrustedDevice)
     try:
         return transactions.atomic_with_retry(
@@ -46,24 +46,38 @@ def remember(request: HttpRequest, phone: str, user: Any = None) -> str:
 def _remember(shown: str, phone: str, user: Any, renews: bool, database: str) -> str:
     """Write the rows under a lock of the number and of the device; return the token."""
     now = timezone.now()
-    old_hash = trusted_devices.hash_token(shown)
-    # Without the locks, simultaneous proofs would each see room for one more device or number.
-    limits.lock(f"devices:{phone}", f"devices:{old_hash}")
+    old_hash = trusted_devices.hash_token(shown) if shown else ""
+    _lock(phone, old_hash)
     rows = TrustedDevice.objects.using(database)
     known = list(rows.filter(Q(phone=phone) | Q(token_hash=old_hash)))
     own = {row.phone: row for row in known if row.token_hash == old_hash and row.is_live(now)}
     token = shown if own and not renews else trusted_devices.make_token()
+    new_hash = trusted_devices.hash_token(token)
     surplus = _surplus(known, own.get(phone), phone, now)
     if surplus:
         rows.filter(pk__in=surplus).delete()
-    if own and renews:
-        rows.filter(token_hash=old_hash).update(token_hash=trusted_devices.hash_token(token))
-    proved = {"last_used_at": now} if user is None else {"last_used_at": now, "user": user}
+    if renews and own.keys() - {phone}:
+        rows.filter(token_hash=old_hash).exclude(phone=phone).update(token_hash=new_hash)
+    proved: dict[str, Any] = {"last_used_at": now, "token_hash": new_hash}
+    if user is not None:
+        proved["user"] = user
     if phone in own:
         rows.filter(pk=own[phone].pk).update(**proved)
     else:
-        rows.create(phone=phone, token_hash=trusted_devices.hash_token(token), **proved)
+        rows.create(phone=phone, **proved)
     return token
+
+
+def _lock(phone: str, token_hash: str) -> None:
+    """Lock a number, and the device that showed a token.
+
+    Otherwise simultaneous proofs would each see room for one more device or number. All requests
+    without a token have the same empty hash: they must not wait for each other.
+    """
+    keys = [f"devices:{phone}"]
+    if token_hash:
+        keys.append(f"devices:{token_hash}")
+    limits.lock(*keys)
 
 
 def _surplus(
