@@ -36,21 +36,31 @@ def phone_verified_required(
 ) -> View | Callable[[View], View]:
     """Let a logged-in person in who proved their phone number within ``max_age`` seconds.
 
-    Without ``max_age`` the proof may have any age, but the number must be theirs now. A login by
-    phone counts as a proof. Anybody else is redirected to the login, or to the page that confirms
-    the number, and then back::
+    Without ``max_age`` the proof may have any age. In both cases the number must still be theirs.
+    A login by phone counts as a proof. Anybody else is redirected to the login, or to the page that
+    confirms the number, and then back::
 
         @phone_verified_required(max_age=600)
         def withdraw(request): ...
 
-    The view may be an ``async def``.
+    The view may be an ``async def``, or the ``dispatch`` of a class-based view.
     """
 
     def decorate(view: View) -> View:
-        guard = _guard_async if iscoroutinefunction(view) else _guard
+        guard = _guard_async if _is_async(view) else _guard
         return cast(View, guard(view, max_age))
 
     return decorate if view is None else decorate(view)
+
+
+def _is_async(view: Callable[..., Any]) -> bool:
+    """Whether the result of a view is to be awaited.
+
+    The ``dispatch`` of an async class is a plain method that returns a coroutine. Django's
+    ``method_decorator`` passes it as a ``partial``.
+    """
+    instance = getattr(getattr(view, "func", view), "__self__", None)
+    return iscoroutinefunction(view) or bool(getattr(instance, "view_is_async", False))
 
 
 def _guard(view: Callable[..., Any], max_age: float | None) -> Callable[..., Any]:
@@ -86,8 +96,7 @@ class PhoneVerifiedRequiredMixin:
 
     Make it the first base class.
 
-    ``phone_max_age``: the greatest age of the proof in seconds; None for any age,
-    as long as the number is still theirs.
+    ``phone_max_age``: the greatest age of the proof in seconds; None for any age.
     """
 
     phone_max_age: ClassVar[float | None] = None

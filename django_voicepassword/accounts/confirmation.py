@@ -55,7 +55,7 @@ def is_confirmed(request: HttpRequest, max_age: float | None = None) -> bool:
 
     The session says so, or the proof in the header X-VoicePassword-Proof; the proof must be of a
     login, or of a verification with the purpose ``confirm``. Without ``max_age`` the
-    age does not matter, but the user must still hold the proved number now.
+    age does not matter. In both cases the user must still hold the proved number.
     """
     user: Any = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
@@ -78,7 +78,9 @@ def _by_session(request: HttpRequest, user: Any, max_age: float) -> bool:
         return False
     if verification.purpose not in CONFIRMING:
         return False
-    return verification.approved_at > before(timezone.now(), max_age)
+    if verification.approved_at <= before(timezone.now(), max_age):
+        return False
+    return verification.phone in users.phones_of(user)
 
 
 def _by_proof(request: HttpRequest, user: Any, max_age: float) -> bool:

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import include, path
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.views import View
 from freezegun import freeze_time
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
@@ -32,6 +33,8 @@ from tests.web.page_client import PageClient
 
 pytestmark = pytest.mark.django_db
 PHONE = "79990000001"
+
+ASYNC = ["/async/withdraw/", "/async/transfer/", "/async/dispatch/"]
 
 
 @phone_verified_required(max_age=600)
@@ -63,6 +66,12 @@ class AsyncTransfer(PhoneVerifiedRequiredMixin, View):
         return HttpResponse("transferred")
 
 
+@method_decorator(phone_verified_required(max_age=600), name="dispatch")
+class AsyncDispatch(View):
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse("transferred")
+
+
 class ProtectedAPIView(APIView):
     authentication_classes = [TokenAuthentication, SessionAuthentication]
     permission_classes = [IsPhoneVerified.within(600)]
@@ -77,6 +86,7 @@ urlpatterns = [
     path("transfer/", Transfer.as_view()),
     path("async/withdraw/", withdraw_async),
     path("async/transfer/", AsyncTransfer.as_view()),
+    path("async/dispatch/", AsyncDispatch.as_view()),
     path("program/", ProtectedAPIView.as_view()),
     path("", include("tests.urls")),
 ]
@@ -102,9 +112,7 @@ def logged_in(page_client: PageClient, user: Any) -> PageClient:
     return page_client
 
 
-@pytest.mark.parametrize(
-    "address", ["/withdraw/", "/transfer/", "/async/withdraw/", "/async/transfer/"]
-)
+@pytest.mark.parametrize("address", ["/withdraw/", "/transfer/", *ASYNC])
 def test_after_the_confirmation_the_step_continues(logged_in: PageClient, address: str) -> None:
     page = logged_in.open(f"{address}?sum=5")
     assert logged_in.path.startswith("/auth/confirm/")
@@ -122,7 +130,7 @@ def test_after_the_confirmation_the_step_continues(logged_in: PageClient, addres
         assert logged_in.path.startswith("/auth/confirm/")
 
 
-@pytest.mark.parametrize("address", ["/async/withdraw/", "/async/transfer/"])
+@pytest.mark.parametrize("address", ASYNC)
 def test_a_view_is_protected_in_an_event_loop_as_well(logged_in: PageClient, address: str) -> None:
     client = AsyncClient()
     get = async_to_sync(client.get)
@@ -133,6 +141,18 @@ def test_a_view_is_protected_in_an_event_loop_as_well(logged_in: PageClient, add
     logged_in.press("Call me")
     logged_in.press("Confirm", code=outbox[-1].code)
     assert get(address).content in (b"withdrawn", b"transferred")
+
+
+@pytest.mark.parametrize("address", ["/withdraw/", "/transfer/", "/program/"])
+def test_a_confirmation_ends_when_another_user_proves_the_number(
+    logged_in: PageClient, address: str
+) -> None:
+    logged_in.open("/auth/confirm/")
+    logged_in.press("Call me")
+    logged_in.press("Confirm", code=outbox[-1].code)
+    assert logged_in.client.get(address).status_code == 200
+    users.assign(get_user_model().objects.create(username="next holder"), PHONE)
+    assert logged_in.client.get(address).status_code in (302, 403)
 
 
 def test_a_login_by_phone_counts_as_a_proof(page_client: PageClient) -> None:
