@@ -134,6 +134,8 @@ def test_fields_that_have_a_value_anyway_need_no_create_user() -> None:
         ("PlusUser", "named by", 0),
         ("BornUser", "born", 0),
         ("MailedUser", "email", 1),
+        ("FoldedUser", "email", 1),
+        ("PairUser", '"first" and "last"', 1),
         ("ShortUser", "username", 0),
     ],
 )

@@ -54,9 +54,15 @@ def obstacles() -> Iterator[str]:
     if models.signals.pre_save.has_listeners(model):
         return
     given = {settings.USER_PHONE_FIELD, model.USERNAME_FIELD, "password"}
-    for field in model._meta.concrete_fields:
-        if field.name not in given and _needs_value(field):
+    others = [field for field in model._meta.concrete_fields if field.name not in given]
+    for field in others:
+        if _needs_value(field):
             yield f'the field "{field.name}" needs a value, which a phone login does not know'
+    equal = {field.name for field in others if _is_equal_for_all(field)}
+    for names in _unique_together(model):
+        if names and names <= equal:
+            fields = " and ".join(f'"{name}"' for name in sorted(names))
+            yield f"only one user can be without a value for {fields}"
 
 
 def _obstacles_of_name(model: Any) -> Iterator[str]:
@@ -83,6 +89,28 @@ def _needs_value(field: Any) -> bool:
     if default is None:
         return not field.null
     return bool(field.unique)
+
+
+def _is_equal_for_all(field: Any) -> bool:
+    """Do all users whom ``make`` makes have the same value in this field? NULL equals nothing."""
+    return not field.primary_key and not _sets_itself(field) and field.get_default() is not None
+
+
+def _unique_together(model: Any) -> Iterator[set[str]]:
+    """The names of the fields that each constraint of the model's ``Meta`` requires to be unique.
+
+    Constraints with a condition are left out: a condition usually excludes the empty value.
+    """
+    yield from map(set, model._meta.unique_together)
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint) and constraint.condition is None:
+            parts = [part for each in constraint.expressions for part in _parts(each)]
+            yield {*constraint.fields, *(part.name for part in parts if isinstance(part, models.F))}  # type: ignore[attr-defined]
+
+
+def _parts(expression: Any) -> list[Any]:
+    """An expression and all that it consists of. An F is one part."""
+    return list(expression.flatten()) if hasattr(expression, "flatten") else [expression]
 
 
 def _sets_itself(field: Any) -> bool:

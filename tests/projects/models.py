@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.db.models.functions import Lower
 from phonenumber_field.modelfields import PhoneNumberField
 
 
@@ -87,6 +88,27 @@ class MailedUser(NamedUser):
     objects = Manager()
 
 
+class FoldedUser(NamedUser):
+    """An e-mail address is unique whatever its case, and empty where nobody sets it."""
+
+    email = models.EmailField(blank=True)
+    objects = Manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="folded_email")]
+
+
+class PairUser(NamedUser):
+    """First and last name together are unique."""
+
+    first = models.CharField(max_length=40)
+    last = models.CharField(max_length=40)
+    objects = Manager()
+
+    class Meta:
+        unique_together = [("first", "last")]
+
+
 class ShortUser(NamedUser):
     """A name of ten characters at most, and room for ten digits."""
 
@@ -104,3 +126,12 @@ class FullUser(NamedUser):
     number = models.UUIDField(unique=True, default=uuid.uuid4)
     made_at = models.DateTimeField(auto_now_add=True)
     objects = Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["email"], condition=~models.Q(email=""), name="full_email"
+            ),
+            models.UniqueConstraint(fields=["full_name", "number"], name="full_name_number"),
+            models.UniqueConstraint(fields=["full_name", "born"], name="full_name_born"),
+        ]
