@@ -76,11 +76,13 @@ class PhoneBackend(ModelBackend):
         Raises Refused.
         """
         phone = verification.phone
-        user = users.find(phone) or users.create(phone, self.create_user)
+        found = users.find(phone)
+        user = found or users.create(phone, self.create_user)
         if user is None or not self.user_can_authenticate(user) or not users.may_log_in(user):
             # The same error in all cases: it must not reveal whether the number has an account.
             raise Refused("nobody may log in with this number")
-        proofs.renew(user, phone)
+        if found is not None:
+            proofs.renew(user, phone)
         return user
 
     def create_user(self, phone: str) -> Any:

@@ -21,7 +21,7 @@ from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security.sensitive import sensitive
-from django_voicepassword.transactions import atomic_with_retry
+from django_voicepassword.transactions import retry
 
 #: Where PhoneBackend leaves its LoginResult: ``authenticate()`` returns nothing but the user.
 RESULT_ATTRIBUTE = "voicepassword_result"
@@ -131,7 +131,7 @@ def _token_answer(kind: str) -> Answer:
 
     def answer(request: HttpRequest, user: Any, verification: Verification) -> dict[str, Any]:
         database = router.db_for_write(Token)
-        token, _ = atomic_with_retry(lambda: Token.objects.get_or_create(user=user), database)
+        token, _ = retry(lambda: Token.objects.get_or_create(user=user), database)
         return {"token": token.key}
 
     return answer

@@ -107,7 +107,10 @@ def _create(phone: str, make_user: Callable[[str], Any]) -> Any:
         # users.
         limits.lock(f"user:{phone}")
         user = find(phone)
-        if user is None and not _is_hidden(phone):
+        if user is not None:
+            # Another login made the user, or the project did.
+            note_proof(user, phone)
+        elif not _is_hidden(phone):
             user = make_user(phone)
             if user is not None:
                 _attach(user, phone)
@@ -195,11 +198,13 @@ def _attach(user: Any, phone: str) -> None:
 def note_proof(user: Any, phone: str) -> None:
     """Write the VerifiedPhone, also with USER_PHONE_FIELD: there a user has one number."""
     now = timezone.now()
-    proofs = VerifiedPhone.objects.filter(phone=phone)
-    if proofs.exclude(user=user).exists():
-        TrustedDevice.forget_number(phone)
-    if not proofs.update(user=user, verified_at=now):
+    proof = VerifiedPhone.objects.select_for_update().filter(phone=phone).first()
+    if proof is None:
         VerifiedPhone.objects.create(phone=phone, user=user, verified_at=now)
+    else:
+        if proof.user_id != user.pk:
+            TrustedDevice.forget_number(phone)
+        VerifiedPhone.objects.filter(pk=proof.pk).update(user=user, verified_at=now)
     if settings.USER_PHONE_FIELD is not None:
         VerifiedPhone.objects.filter(user=user).exclude(phone=phone).delete()
 

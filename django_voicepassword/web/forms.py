@@ -7,7 +7,6 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword import phones
-from django_voicepassword.verifications.description import Description
 
 
 class PhoneForm(forms.Form):
@@ -32,7 +31,7 @@ class PhoneForm(forms.Form):
 
 
 class CodeForm(forms.Form):
-    """``code`` as typed; ``description`` says how many digits the field expects."""
+    """``code`` as typed; the field expects ``code_length`` digits."""
 
     code = forms.CharField(
         label=_("Code"),
@@ -50,9 +49,9 @@ class CodeForm(forms.Form):
         ),
     )
 
-    def __init__(self, data: QueryDict | None = None, *, description: Description) -> None:
+    def __init__(self, data: QueryDict | None = None, *, code_length: int) -> None:
         super().__init__(data)
-        length = description.code_length
+        digits = str(code_length)
         self.fields["code"].widget.attrs.update(
-            {"pattern": f"[0-9]{{{length}}}", "maxlength": str(length), "size": str(length)}
+            {"pattern": f"[0-9]{{{digits}}}", "maxlength": digits, "size": digits}
         )

@@ -146,7 +146,7 @@ class CodePageView(PageView):
         is_logged_in = self.is_logged_in()
         context = {
             **code_context(description),
-            "form": form or CodeForm(description=description),
+            "form": form or CodeForm(code_length=description.code_length),
             "addresses": {
                 "start": self.page_url("confirm" if is_logged_in else "login"),
                 **{name: self.page_url(name) for name in ("code", "resend", "cancel", "state")},
@@ -171,7 +171,7 @@ class CodeView(CodePageView):
         verification = self.current_verification()
         if verification is None:
             return self.redirect_without_verification()
-        form = CodeForm(request.POST, description=describe(verification))
+        form = CodeForm(request.POST, code_length=verification.code_length)
         if not form.is_valid():
             return self.render_form(verification, form, status=400)
         try:
