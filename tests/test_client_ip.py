@@ -59,7 +59,14 @@ def test_ipv6_addresses_are_counted_by_their_64_network() -> None:
     )
     assert client_ip.subject("2001:db8:1:3::1") != client_ip.subject("2001:db8:1:2::1")
     assert client_ip.subject("192.0.2.1") == "192.0.2.1"
+    assert client_ip.subject(client_ip.UNKNOWN) == client_ip.UNKNOWN == "unknown"
     assert client_ip.client_address(None) is None
+
+
+def test_ipv6_addresses_are_counted_by_their_48_network_too() -> None:
+    assert client_ip.network("2001:db8:ffff:ffff::1") == "2001:db8:ffff::/48"
+    assert client_ip.network("2001:db8:1:8000::1") == "2001:db8:1::/48"
+    assert client_ip.network("192.0.2.1") == client_ip.network(client_ip.UNKNOWN) == ""
 
 
 def request_from(address: str) -> Any:

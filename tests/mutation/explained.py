@@ -23,6 +23,10 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("RETURNING", "XX, ", "a name for a column that is read by its position"),
         ("strict=True", "strict=False", "a row has as many values as there are fields"),
     ),
+    "limits/client_ip": (
+        ("META.get", "XX", "XX is no address"),
+        ("is_first_in_hour", "XX", "another key that no other counter has either"),
+    ),
     "limits/reservations": (
         ("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),
         (

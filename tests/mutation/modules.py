@@ -6,6 +6,7 @@ _CLOCK = "tests/faults/test_clock.py"
 _ROUTER = "tests/test_database_router.py"
 _LIMITS = (
     "tests/test_limits.py",
+    "tests/test_client_ip.py",
     _CLOCK,
     "tests/test_devices.py",
     "tests/test_retention.py",
@@ -40,13 +41,18 @@ TESTS: dict[str, tuple[str, ...]] = {
     "limits/circuit": ("tests/test_circuit.py",),
     "limits/reservations": _LIMITS,
     "limits/devices": ("tests/test_devices.py",),
-    "limits/subjects": ("tests/test_devices.py", "tests/test_verifications.py"),
+    "limits/client_ip": ("tests/test_client_ip.py",),
+    "limits/subjects": (
+        "tests/test_client_ip.py",
+        "tests/test_devices.py",
+        "tests/test_verifications.py",
+    ),
     "verifications/sending": _VERIFICATIONS,
     "verifications/resending": _VERIFICATIONS,
     "verifications/checking": _VERIFICATIONS,
     "verifications/idempotency": ("tests/test_idempotency.py",),
     "verifications/proofs": ("tests/test_tokens.py", *_VERIFICATIONS),
-    "verifications/fixed_codes": _VERIFICATIONS,
+    "verifications/fixed_codes": (*_VERIFICATIONS, "tests/test_client_ip.py"),
     "verifications/dispatch": ("tests/test_broker.py", *_CALLS),
     "verifications/channels": ("tests/test_verifications.py",),
     "calls/placing": _CALLS,
