@@ -245,19 +245,25 @@ class Merge:
     def _update(self, cursor: CursorWrapper) -> int:
         """Update the matched calls that the rows change, and return how many there are.
 
-        The provider's values replace ours. Each updated call gets a CallStatus.
+        The provider's values replace ours. Each updated call gets a CallStatus, unless it has as
+        many of the daily statistics as are kept.
         """
+        cursor.execute(f"SELECT COUNT(*) FROM {_MATCHED} WHERE is_changed = 1")  # noqa: S608  # nosec B608
+        (changed,) = cursor.fetchone()
+        if not changed:
+            return 0
         cursor.execute(
             f"""
             INSERT INTO {self._statuses} (call_id, {_STATUS_COLUMNS})
             SELECT call_id, {_STATUS_VALUES.replace("reported_payload", _PAYLOAD_OF_OURS)}
-            FROM {_MATCHED} JOIN {self._calls} ours ON ours.id = call_id WHERE is_changed = 1
+            FROM {_MATCHED} JOIN {self._calls} ours ON ours.id = call_id
+            WHERE is_changed = 1 AND (ours.listed_at IS NULL OR {CallStatus.MOST_KEPT} > (
+                SELECT COUNT(*) FROM {self._statuses} kept
+                WHERE kept.call_id = ours.id AND kept.source = 'daily'
+            ))
             """,  # noqa: S608  # nosec B608
             [self._now],
         )
-        changed = int(cursor.rowcount)
-        if not changed:
-            return 0
         is_final = f"reported_progress = {_FINAL_PROGRESS}"
         values = f"""
             state = CASE
@@ -280,7 +286,7 @@ class Merge:
         else:
             update = f"UPDATE {self._calls} SET {values} FROM {_MATCHED} WHERE {condition}"  # noqa: S608  # nosec B608
         cursor.execute(update, [self._now, self._now])
-        return changed
+        return int(changed)
 
     def _import(self, cursor: CursorWrapper) -> int:
         """Insert the unmatched rows as calls, each with a CallStatus; return how many there are.

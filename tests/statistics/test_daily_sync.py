@@ -223,6 +223,18 @@ def test_on_a_difference_the_providers_value_wins_and_both_stay_in_the_history(
     assert statuses[1:] == [("daily", "answered", Decimal("0.35"), 4)]
 
 
+def test_a_row_that_changes_with_every_sync_has_twenty_reports(
+    provider_lists: Callable[..., None],
+) -> None:
+    call = make_call()
+    for duration in range(1, 31):
+        provider_lists({**ROW, "duration": str(duration)})
+        sync_day()
+    assert [source for source, _ in history(call)] == ["daily"] * 20
+    call.refresh_from_db()
+    assert call.duration == 30
+
+
 def test_a_call_and_its_sms_may_have_the_same_id(provider_lists: Callable[..., None]) -> None:
     call, sms = make_call(), make_call(channel="sms", price=Decimal("3.30"))
     provider_lists(
