@@ -58,7 +58,14 @@ from django.db import transaction
 from django.utils import timezone
 from django_voicepassword import limits, signals, verifications
 from django_voicepassword.calls import recording
-from django_voicepassword.exceptions import AccountRefused, RateLimited, UnreadableReply, WrongCode
+from django_voicepassword.exceptions import (
+    AccountRefused,
+    RateLimited,
+    Unavailable,
+    UnreadableReply,
+    WrongCode,
+)
+from django_voicepassword.limits import circuit
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 from django_voicepassword.provider.protocol import SendReply, parse_report
 from django_voicepassword.security import codes
@@ -103,8 +110,14 @@ assert recording.record(first.calls.get().pk, report, "callback").pk
 assert first.calls.get().state == "busy"
 assert recording.record(first.calls.get().pk, parse_report({"state": "BUSY"}), "poll").pk
 
-refused = start("79990000001", AccountRefused("User_Disabled"))
-assert refused.calls.get().state == "refused"
+try:
+    start("79990000001", AccountRefused("User_Disabled"))
+except Unavailable:
+    pass
+assert CallRequest.objects.latest("pk").state == "refused"
+assert circuit.refusal().error_code == "User_Disabled"
+circuit.note_balance(Decimal(500))
+assert circuit.refusal() is None
 unknown = start("79990000001", UnreadableReply("not JSON"))
 assert unknown.calls.get().state == "unknown"
 try:
