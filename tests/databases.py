@@ -7,13 +7,13 @@ MARIADB = "mysql://root@127.0.0.1:3306"
 
 
 def execute(server: str, statement: str) -> None:
-    """Run ``CREATE DATABASE …`` or ``DROP DATABASE …`` on a server."""
+    """Run a statement such as ``CREATE DATABASE …`` on a server."""
     if server == POSTGRESQL:
         import psycopg
 
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
             connection.execute(
-                f"{statement} WITH (FORCE)" if statement.startswith("DROP") else statement
+                f"{statement} WITH (FORCE)" if statement.startswith("DROP DATABASE") else statement
             )
     else:
         import pymysql

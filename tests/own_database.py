@@ -51,14 +51,20 @@ def own_database(server: str, options: str = "", **settings: Any) -> Iterator[st
     execute(server, f"CREATE DATABASE {name} {options}")
     try:
         add_alias(name, f"{server}/{name}", **settings)
-        call_command("migrate", "django_voicepassword", database=name, verbosity=0)
+        for app in ("auth", "django_voicepassword"):
+            call_command("migrate", app, database=name, verbosity=0)
         yield name
     finally:
-        connections[name].close()
-        del connections.settings[name]
+        remove_alias(name)
         execute(server, f"DROP DATABASE {name}")
 
 
 def add_alias(alias: str, address: str, **settings: Any) -> None:
     databases = {"default": {}, alias: {**environ.Env.db_url_config(address), **settings}}
     connections.settings[alias] = connections.configure_settings(databases)[alias]
+
+
+def remove_alias(alias: str) -> None:
+    connections[alias].close()
+    del connections[alias]
+    del connections.settings[alias]

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
-from django.db import connections
 from django.test import RequestFactory
 from django.utils import timezone
 
@@ -23,7 +22,7 @@ from django_voicepassword.history import retention
 from django_voicepassword.models import CallRequest, DailyStatistics, Verification
 from django_voicepassword.provider.protocol import Balance, Report, SendReply, parse_report
 from django_voicepassword.security import codes
-from tests.own_database import add_alias
+from tests.own_database import add_alias, remove_alias
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "79990000001"
@@ -48,8 +47,7 @@ def _replica(settings: Any) -> Iterator[None]:
     add_alias("replica", "sqlite://:memory:")
     settings.DATABASE_ROUTERS = [f"{__name__}.Router"]
     yield
-    connections["replica"].close()
-    del connections.settings["replica"]
+    remove_alias("replica")
 
 
 class Provider:

@@ -1,4 +1,4 @@
-"""Which databases the project's router names for the app's tables."""
+"""The databases of the app's tables: which ones the router names, and what they must allow."""
 
 from __future__ import annotations
 
@@ -7,15 +7,68 @@ from collections.abc import Iterator, Sequence
 from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.core import checks
-from django.db import router
+from django.db import OperationalError, connections, router
+
+from django_voicepassword.models import CallRequest
+
+#: The port on which PgBouncer listens if its configuration names no other.
+PGBOUNCER_PORT = "6432"
 
 
 @checks.register("voicepassword")
 def check_databases(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: object
 ) -> list[checks.CheckMessage]:
-    """E010: the app's tables and the users are not in one database."""
-    return list(_check_router())
+    """E010: the app's tables and the users are not in one database. W015: cursors and a pool."""
+    return [*_check_router(), *_check_pool()]
+
+
+@checks.register("voicepassword", checks.Tags.database)
+def check_privileges(
+    databases: Sequence[str] | None = None, **kwargs: object
+) -> list[checks.CheckMessage]:
+    """W016: the database refuses temporary tables. Only with ``--database``, as in ``migrate``."""
+    alias = router.db_for_write(CallRequest)
+    if alias not in (databases or []) or _may_create_temporary_tables(alias):
+        return []
+    return [
+        checks.Warning(
+            f"The user of the database {alias!r} may not create temporary tables: "
+            "the daily statistics cannot be synced.",
+            hint="PostgreSQL: GRANT TEMPORARY ON DATABASE … TO …. "
+            "MariaDB and MySQL: GRANT CREATE TEMPORARY TABLES ON ….* TO ….",
+            id="voicepassword.W016",
+        )
+    ]
+
+
+def _may_create_temporary_tables(alias: str) -> bool:
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+            return bool(cursor.fetchone()[0])
+        if connection.vendor == "mysql":
+            try:
+                cursor.execute("CREATE TEMPORARY TABLE voicepassword_probe (id integer)")
+                cursor.execute("DROP TEMPORARY TABLE voicepassword_probe")
+            except OperationalError:
+                return False
+    return True
+
+
+def _check_pool() -> Iterator[checks.CheckMessage]:
+    alias = router.db_for_write(CallRequest)
+    settings = connections[alias].settings_dict
+    is_pooled = str(settings.get("PORT")) == PGBOUNCER_PORT
+    if is_pooled and not settings.get("DISABLE_SERVER_SIDE_CURSORS"):
+        yield checks.Warning(
+            f"The database {alias!r} is reached by the usual port of PgBouncer, with server-side "
+            "cursors: with transaction pooling, a sync or an export fails.",
+            hint='Set "DISABLE_SERVER_SIDE_CURSORS": True in this entry of DATABASES. '
+            "If sessions are pooled, silence this check.",
+            id="voicepassword.W015",
+        )
 
 
 def _check_router() -> Iterator[checks.CheckMessage]:

@@ -49,6 +49,14 @@ SqlValue = str | int | None
 Quote = Callable[[SqlValue], str]
 
 
+def on_commit(vendor: str) -> str:
+    """Return the clause that drops a temporary table with the transaction, where there is one.
+
+    In a pool of sessions, such as PgBouncer's, the next transaction may be anybody's.
+    """
+    return "ON COMMIT DROP" if vendor == "postgresql" else ""
+
+
 def zone_of(connection: BaseDatabaseWrapper) -> tzinfo:
     """Return the zone of the times that are written to the database as text.
 
@@ -98,12 +106,13 @@ class Loader:
         return f"{moment:%Y-%m-%d %H:%M:%S}{self._offset}"
 
     def load(self, cursor: CursorWrapper, rows: list[PairedRow], moments: Moments) -> None:
-        """Write ``rows`` into the temporary table, which is created where it does not exist."""
+        """Create the temporary table, and write ``rows`` into it."""
         columns = ", ".join(
             f"{name} {kind.format(**self._types)}{self._alphabets.clause(ours)}"
             for name, kind, ours in _COLUMNS
         )
-        cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {REPORTED} ({columns})")
+        create = f"CREATE TEMPORARY TABLE {REPORTED} ({columns}) {on_commit(self._vendor)}"
+        cursor.execute(create)
         if self._vendor == "postgresql":
             quote, tab = _quote_for_copy, "\t"
             lines = [

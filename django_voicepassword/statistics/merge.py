@@ -31,7 +31,7 @@ from django_voicepassword.provider.daily_report import MAX_UNREADABLE_KEPT
 from django_voicepassword.provider.dates import Moments
 from django_voicepassword.statistics.alphabets import same_text
 from django_voicepassword.statistics.figures import exact_money
-from django_voicepassword.statistics.loading import REPORTED, Loader
+from django_voicepassword.statistics.loading import REPORTED, Loader, on_commit
 from django_voicepassword.statistics.pairing import Paired
 
 #: An unmatched row that is younger than this is left to the next run. It may be one of our calls
@@ -111,13 +111,18 @@ class Merge:
             totals.newly_imported += (imported := self._import(cursor))
             totals.written += imported
             self._add_to_totals(cursor, totals)
-            self._clean_up(cursor)
+            self._drop_tables(cursor)
         totals.unreadable += len(paired.unreadable)
         room = MAX_UNREADABLE_KEPT - len(totals.unreadable_rows)
         totals.unreadable_rows += [json.loads(row.payload) for row in paired.unreadable[:room]]
 
     def _prepare(self, cursor: CursorWrapper) -> None:
-        """Set what the transaction needs, and remove what a failed chunk has left."""
+        """Set what the transaction needs, and drop what is left of the temporary tables.
+
+        On MySQL a rollback does not drop them. On PostgreSQL a pool such as PgBouncer may give us
+        a session in which an older version of the app has left them.
+        """
+        self._drop_tables(cursor)
         if self._vendor == "postgresql":
             # The planner does not know the size of a temporary table, and would scan the whole
             # table of calls for each chunk.
@@ -128,20 +133,14 @@ class Merge:
             # A crash of the server may lose a committed chunk. The next run merges it again, and
             # DailyStatistics is written last, without this setting.
             cursor.execute("SET LOCAL synchronous_commit = off")
-        if self._vendor == "mysql":
-            # A rollback does not drop temporary tables: after a failed chunk, those of it are still
-            # there.
-            cursor.execute(f"DROP TEMPORARY TABLE IF EXISTS {REPORTED}, {_MATCHED}")
 
-    def _clean_up(self, cursor: CursorWrapper) -> None:
-        """Drop or empty the temporary tables for the next chunk."""
+    def _drop_tables(self, cursor: CursorWrapper) -> None:
+        """Drop the temporary tables that exist, and no table of the project with such a name."""
         # On MySQL, DROP TABLE without TEMPORARY would commit the transaction.
         temporary = "TEMPORARY " if self._vendor == "mysql" else ""
-        cursor.execute(f"DROP {temporary}TABLE {_MATCHED}")
-        # On PostgreSQL autovacuum does not process temporary tables: rows removed with DELETE would
-        # be scanned again by each later chunk.
-        empty = "TRUNCATE" if self._vendor == "postgresql" else "DELETE FROM"
-        cursor.execute(f"{empty} {REPORTED}")  # names only, here and below  # nosec B608
+        schema = {"postgresql": "pg_temp.", "sqlite": "temp."}.get(self._vendor, "")
+        for table in (REPORTED, _MATCHED):
+            cursor.execute(f"DROP {temporary}TABLE IF EXISTS {schema}{table}")
 
     def _match(self, cursor: CursorWrapper) -> None:
         """Create the table of matches: each row, its call, and what the row changes in it.
@@ -157,7 +156,7 @@ class Merge:
         )
         state, price, duration = (difference.value for difference in CallRequest.Difference)
         cursor.execute(f"""
-            CREATE TEMPORARY TABLE {_MATCHED} AS
+            CREATE TEMPORARY TABLE {_MATCHED} {on_commit(self._vendor)} AS
             SELECT compared.*,
                 CASE WHEN call_id IS NOT NULL AND (
                     is_first = 1 OR new_difference > 0
