@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -412,12 +412,13 @@ def test_a_request_without_a_token_costs_no_query(django_assert_num_queries: Any
         assert trusts(token)
 
 
-def test_a_database_that_fails_now_fails_no_login() -> None:
+@pytest.mark.parametrize("error", [OperationalError, IntegrityError])
+def test_a_database_that_fails_now_fails_no_login(error: type[Exception]) -> None:
     """The right code is spent by then."""
 
     def fail(execute: Any, sql: str, *args: Any) -> Any:
         if "INSERT INTO" in sql and "trusteddevice" in sql:
-            raise OperationalError("server closed the connection unexpectedly")
+            raise error("the server closed the connection, or the user is gone")
         return execute(sql, *args)
 
     verification = verifications.start(PHONE)
@@ -426,3 +427,17 @@ def test_a_database_that_fails_now_fails_no_login() -> None:
         answer = Client().post("/api/login/", given)
     assert (answer.status_code, answer.json()["device"]) == (200, "")
     assert COOKIE not in answer.cookies
+
+
+@pytest.mark.parametrize(("shows", "most"), [(False, 18), (True, 19)])
+def test_a_login_by_api_takes_few_statements(
+    configure: Callable[..., None], django_assert_max_num_queries: Any, shows: bool, most: int
+) -> None:
+    """Both know the user; a device that is known is asked for, too."""
+    configure(LIMITS=LIMITS, LOGIN="token")
+    token = prove(Client(), way="login")
+    verification = verifications.start(PHONE)
+    given = {"verification": str(verification.id), "code": sent[-1].code}
+    headers = {trusted_devices.HEADER: token} if shows else {}
+    with django_assert_max_num_queries(most):
+        assert Client().post("/api/login/", given, headers=headers).status_code == 200

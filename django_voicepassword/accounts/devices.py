@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db import router
+from django.db import IntegrityError, router
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
@@ -28,8 +28,8 @@ def remember(request: HttpRequest, phone: str, user: Any = None) -> str:
     browser gets a new token for all its numbers: a copy of the old cookie is worth nothing, also
     where somebody planted a cookie of their own. A token that is not known is never taken over.
 
-    Return "" where the database cannot be used. The right code is spent by then, so the person must
-    not be turned away.
+    Return "" where the database cannot be used, or where the user was deleted meanwhile. The right
+    code is spent by then, so the person must not be turned away.
     """
     shown = trusted_devices.read_token(request)
     renews = trusted_devices.is_from_cookie(request)
@@ -38,7 +38,7 @@ def remember(request: HttpRequest, phone: str, user: Any = None) -> str:
         return transactions.atomic_with_retry(
             lambda: _remember(shown, phone, user, renews, database), database
         )
-    except transactions.DATABASE_ERRORS as error:
+    except (*transactions.DATABASE_ERRORS, IntegrityError) as error:
         logger.error("a trusted device was not remembered: %s", type(error).__name__)
         return ""
 
