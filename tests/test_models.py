@@ -85,6 +85,12 @@ def test_a_number_has_one_user() -> None:
         VerifiedPhone.objects.create(user=users[1], phone="")
 
 
+def test_a_number_that_no_login_would_find_is_not_stored() -> None:
+    user = get_user_model().objects.create(username="one")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        VerifiedPhone.objects.create(user=user, phone="+79990000001")
+
+
 def test_a_status_must_have_a_known_source() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         CallStatus.objects.create(call=call(), state="busy", source="rumour")

@@ -391,7 +391,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='verifiedphone',
-            constraint=models.CheckConstraint(condition=models.Q(('phone', ''), _negated=True), name='voicepassword_verifiedphone_not_empty'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('phone', ''), _negated=True), models.Q(('phone__startswith', '+'), _negated=True)), name='voicepassword_verifiedphone_digits'),
         ),
         migrations.CreateModel(
             name='TrustedDevice',

@@ -275,8 +275,10 @@ class VerifiedPhone(models.Model):
         constraints = [
             # Not unique=True: on PostgreSQL that would add a second index, for LIKE.
             models.UniqueConstraint(fields=["phone"], name="voicepassword_verifiedphone_phone"),
+            # A login would not find a number that is written with a plus sign.
             models.CheckConstraint(
-                condition=~Q(phone=""), name="voicepassword_verifiedphone_not_empty"
+                condition=~Q(phone="") & ~Q(phone__startswith="+"),
+                name="voicepassword_verifiedphone_digits",
             ),
         ]
         indexes = [
