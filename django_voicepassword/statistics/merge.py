@@ -79,7 +79,8 @@ class Totals:
 class Merge:
     """Merges the chunks of one run on one connection.
 
-    ``now`` is the time of the run: new calls, reports and ``listed_at`` get it. With
+    ``now`` is the time of the run: new calls, reports and ``listed_at`` get it. ``day`` is the
+    start of the day and that of the next, both aware. With
     ``imported_since``, a pair of aware datetimes, unmatched rows before the first are not imported;
     a row without a date counts as one of the second.
     """
@@ -88,6 +89,7 @@ class Merge:
         self,
         connection: BaseDatabaseWrapper,
         now: datetime,
+        day: tuple[datetime, datetime],
         imported_since: tuple[datetime, datetime] | None = None,
     ) -> None:
         self._connection = connection
@@ -97,6 +99,7 @@ class Merge:
         self._loader = Loader(connection, now)
         self._now = self._loader.timestamp(now)
         self._young_since = self._loader.timestamp(now - YOUNG)
+        self._day = [self._loader.timestamp(moment) for moment in day]
         self._imported_since = [self._loader.timestamp(moment) for moment in imported_since or ()]
 
     def chunk(self, paired: Paired, moments: Moments, totals: Totals) -> None:
@@ -155,7 +158,7 @@ class Merge:
             f"WHEN '{state}' THEN {number}" for state, number in CallRequest.PROGRESS.items()
         )
         state, price, duration = (difference.value for difference in CallRequest.Difference)
-        cursor.execute(f"""
+        create = f"""
             CREATE TEMPORARY TABLE {_MATCHED} {on_commit(self._vendor)} AS
             SELECT compared.*,
                 CASE WHEN call_id IS NOT NULL AND (
@@ -183,24 +186,31 @@ class Merge:
                         THEN {duration} ELSE 0 END AS new_difference
                 FROM {self._matched_rows()}
             ) compared
-        """)  # noqa: S608  # nosec B608
+        """  # noqa: S608  # nosec B608
+        cursor.execute(create, self._day)
 
     def _matched_rows(self) -> str:
         """Return the FROM clause that joins each row (``reported``) with its call (``ours``).
 
         Of several calls with the id of a row that is not paired, the one with the same date is
-        taken, else the first that no run has found, else the first.
+        taken, else the first that no run has found, else the first. A row without a date belongs to
+        the first: no later run could tell which call it has found. A call that was imported from
+        the row of another day is left alone: two days may have rows of one id.
         """
         same = (
             f"paired_id IS NULL AND "
             f"{same_text(self._vendor, 'candidate.provider_id', 'reported_id')} "
-            "AND CASE WHEN candidate.channel = 'sms' THEN 1 ELSE 0 END = is_sms"
+            "AND CASE WHEN candidate.channel = 'sms' THEN 1 ELSE 0 END = is_sms "
+            "AND (candidate.origin = 'app' OR candidate.occurred_at IS NULL "
+            "OR candidate.occurred_at = reported_at "
+            "OR (candidate.occurred_at >= %s AND candidate.occurred_at < %s))"
         )
         if self._vendor == "postgresql":
             first = f"""
                 SELECT candidate.* FROM {self._calls} candidate WHERE {same}
                 ORDER BY CASE WHEN candidate.occurred_at = reported_at THEN 0
-                    WHEN candidate.listed_at IS NULL THEN 1 ELSE 2 END, candidate.id
+                    WHEN candidate.listed_at IS NULL OR reported_at IS NULL THEN 1 ELSE 2 END,
+                    candidate.id
                 LIMIT 1
             """  # noqa: S608  # nosec B608
             paired = f"SELECT paired.* FROM {self._calls} paired WHERE paired.id = paired_id"  # noqa: S608  # nosec B608
@@ -212,7 +222,8 @@ class Merge:
         first = f"""
             SELECT COALESCE(
                 MIN(CASE WHEN candidate.occurred_at = reported_at THEN candidate.id END),
-                MIN(CASE WHEN candidate.listed_at IS NULL THEN candidate.id END),
+                MIN(CASE WHEN candidate.listed_at IS NULL OR reported_at IS NULL
+                    THEN candidate.id END),
                 MIN(candidate.id)
             ) FROM {self._calls} candidate WHERE {same}
         """  # noqa: S608  # nosec B608

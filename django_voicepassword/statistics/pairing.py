@@ -55,6 +55,9 @@ class _Call(NamedTuple):
     at: datetime
     occurred_at: datetime | None
     is_listed: bool
+    is_imported: bool
+    #: Whether a row of another day was found for it.
+    is_of_another_day: bool
 
 
 class SortedChunk(NamedTuple):
@@ -73,8 +76,9 @@ class SortedChunk(NamedTuple):
 class Pairing:
     """Pairs the rows of one run, which come in chunks."""
 
-    def __init__(self, lost: LostCalls, database: str) -> None:
+    def __init__(self, lost: LostCalls, day: tuple[datetime, datetime], database: str) -> None:
         self._lost = lost
+        self._day = day
         self._database = database
         self._seen = _Seen()
         # How many rows of an id and kind came, where there was more than one: memory must not grow
@@ -130,17 +134,23 @@ class Pairing:
         for batch in _batches(ids):
             rows = CallRequest.objects.using(self._database).filter(provider_id__in=batch)
             for call in rows.order_by("created_at", "id"):
-                occurred_at = None if call.occurred_at is None else as_aware(call.occurred_at)
-                calls[call.provider_id].append(
-                    _Call(
-                        call.pk,
-                        call.channel == CallRequest.Channel.SMS,
-                        as_aware(call.claimed_at or call.created_at),
-                        occurred_at,
-                        call.listed_at is not None,
-                    )
-                )
+                calls[call.provider_id].append(self._call(call))
         return calls
+
+    def _call(self, call: CallRequest) -> _Call:
+        begins, ends = self._day
+        occurred_at = None if call.occurred_at is None else as_aware(call.occurred_at)
+        is_listed = call.listed_at is not None
+        is_today = occurred_at is None or begins <= occurred_at < ends
+        return _Call(
+            call.pk,
+            call.channel == CallRequest.Channel.SMS,
+            as_aware(call.claimed_at or call.created_at),
+            occurred_at,
+            is_listed,
+            call.origin == CallRequest.Origin.IMPORTED,
+            is_listed and not is_today,
+        )
 
 
 class _Group:
@@ -158,7 +168,10 @@ class _Group:
         ``earlier`` counts the rows of each kind that were paired in earlier chunks.
         """
         self._pair_same_dates()
-        self._free = _without_taken(self._free, earlier)
+        # Another day may have rows of the same id. Their calls are left alone, or come last.
+        of_the_day = [c for c in self._free if not (c.is_imported and c.is_of_another_day)]
+        of_the_day.sort(key=lambda call: call.is_of_another_day)
+        self._free = _without_taken(of_the_day, earlier)
         for is_sms in (False, True):
             self._pair_kind(is_sms)
         uncertain = [index for index, row in self._left.items() if not _is_certain(row)]

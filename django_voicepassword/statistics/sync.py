@@ -67,9 +67,9 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     rows = _Rows(factory.client().daily(day))
     database = router.db_for_write(CallRequest)
     now = timezone.now()
-    merge = Merge(connections[database], now, imported_since(day, now))
+    merge = Merge(connections[database], now, day_bounds(day), imported_since(day, now))
     moments = Moments(zone_of(connections[database]))
-    pairing = Pairing(find_lost_calls(day), database)
+    pairing = Pairing(find_lost_calls(day), day_bounds(day), database)
     totals = Totals()
     rows_read = 0
     for chunk in _chunks(rows):

@@ -298,3 +298,37 @@ def test_what_a_run_remembers_does_not_grow_with_the_day() -> None:
     assert not any(seen.add(str(number)) for number in range(200))
     assert all(seen.add(str(number)) for number in range(200))
     assert len(seen._bits) == size == 4 * 1024 * 1024
+
+
+def sync_two_days(first: list[str], second: list[str]) -> None:
+    """Sync two days, each with the rows of texts at these times, until a run writes nothing."""
+    for run in range(3):
+        written = 0
+        for number, times in ((10, first), (11, second)):
+            ROWS.clear()
+            for time in times:
+                add_row("", "Доставлено", SMS, "3.30", date=f"{number}.03.2026 {time}")
+            written += statistics.sync_day(date(2026, 3, number)).written
+        assert run == 0 or written == 0
+
+
+@pytest.mark.parametrize("texts", [1, 2])
+def test_rows_of_an_id_on_two_days_are_all_imported(texts: int) -> None:
+    sync_two_days(["23:59:00"], ["00:01:00", "00:02:00"][:texts])
+    assert calls("origin", "price") == [("imported", Decimal("3.30"))] * (1 + texts)
+
+
+def test_texts_before_and_after_midnight_have_their_rows() -> None:
+    for minute in (719, 721, 722):
+        add_call("sms", minute)
+    sync_two_days(["23:59:05"], ["00:01:05", "00:02:05"])
+    assert [f"{at:%M:%S}" for (at,) in calls("occurred_at")] == ["59:05", "01:05", "02:05"]
+
+
+@pytest.mark.parametrize("written", ["", "this morning"])
+def test_a_row_without_a_date_keeps_its_text(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    for minute in (1, 2, 3):
+        add_call("sms", minute)
+    add_row("", "Доставлено", SMS, "3.30", date=written)
+    assert sync_twice(monkeypatch).missing == 2
+    assert calls("price") == [(Decimal("3.30"),), (None,), (None,)]
