@@ -118,6 +118,8 @@ def test_a_day_without_calls_is_empty(document: dict[str, Any]) -> None:
         {"result": "ok", "rows": "2"},
         {"result": "ok", "rows": "1 000", "data": []},
         {"result": "ok", "rows": "2", "data": None},
+        {"result": "ok", "rows": "two", "data": []},
+        {"result": "ok", "rows": "2 calls", "data": None},
         {"result": "ok", "rows": "2", "data": "see below"},
         {"result": "ok", "data": "[]"},
         {"result": "ok", "rows": "2", "data": {}},

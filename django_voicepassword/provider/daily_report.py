@@ -75,7 +75,8 @@ class DailyReport:
 
     def _finish(self, fields: dict[str, object]) -> None:
         """Read what the response says beside its rows. Raises ProviderError."""
-        self.rows = protocol.read_count(fields.get("rows"))
+        announced = fields.get("rows")
+        self.rows = protocol.read_count(announced)
         result = str(fields.get("result", "")).strip().casefold()
         if result == "error":
             protocol.raise_refusal(fields, self._api_key)
@@ -84,6 +85,8 @@ class DailyReport:
         data = fields.get("data", None if self.rows == 0 else "absent")
         if data is not CONTAINER and data not in (None, "", False):
             raise UnreadableReply('the statistics have no rows under "data"')
+        if not self.read and self.rows is None and announced not in (None, "", False):
+            raise UnreadableReply('the statistics have no rows, and their "rows" is no number')
         check_rows(self.read, self.unreadable, self.rows)
 
     def _keep_unreadable(self, row: object) -> None:

@@ -39,8 +39,9 @@ _RETAINED = re.compile(r"\d+\*{4}")
 DATE = re.compile(
     r"(?:(?P<year>\d{4})(?P<dash>[-./])(?P<month>\d\d)(?P=dash)(?P<day>\d\d)"
     r"|(?P<day_first>\d\d)(?P<dot>[-./])(?P<month_second>\d\d)(?P=dot)(?P<year_last>\d{4}))"
-    r"[ T](?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
-    r"(?: ?(?P<zone>Z|UTC|GMT|MSK|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?))?",
+    r"(?:,? |[Tt])(?P<hour>\d\d?):(?P<minute>\d\d)"
+    r"(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"(?: ?(?P<zone>[Zz]|UTC|GMT|MSK|МСК|(?:UTC|GMT)?[+-]\d\d(?::?\d\d)?))?",
     re.ASCII,
 )
 

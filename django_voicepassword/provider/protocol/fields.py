@@ -29,6 +29,7 @@ _FIGURES = [
         r"(?P<whole>\d{1,10})(?:[.,](?P<part>\d{1,12}))?",
     )
 ]
+_CURRENCY = re.compile(r" ?(?:₽|р\.?|руб\.?|rub\.?|rur)$", re.IGNORECASE)
 _LONGEST_DURATION = 7 * 24 * 3600
 
 
@@ -54,20 +55,21 @@ def _read_figure(value: object, length: int) -> str | None:
 
 
 def read_price(value: object) -> Decimal | None:
-    """A price (``"0.35"``, ``0.35`` or ``"0,35"``), rounded to four decimal places."""
-    text = _read_figure(value, 24) or ""
+    """A price (``"0.35"``, ``0.35`` or ``"0,35 руб."``), rounded to four decimal places."""
+    text = _without_currency(_read_figure(value, 24) or "")
     # A price has no sign.
     return None if text.startswith(("+", "-")) else _read_money(text, 10**8)
 
 
 def read_amount(value: object) -> Decimal | None:
-    """A balance, which may be negative: ``"-1,234.50"``, ``"1 234,50"`` or ``"999.00"``."""
-    return _read_money((_read_figure(value, 32) or "").replace("\u2212", "-"), 10**10)
+    """A balance, which may be negative: ``"-1,234.50"``, ``"1 234,50"`` or ``"999 руб."``."""
+    text = _without_currency(_read_figure(value, 32) or "").replace("\u2212", "-")
+    return _read_money(text, 10**10)
 
 
 def read_count(value: object) -> int | None:
     """A number of rows: ``"1000"`` or ``"1 000"``."""
-    amount = read_amount(value)
+    amount = _read_money(_read_figure(value, 32) or "", 10**10)
     return int(amount) if amount is not None and amount >= 0 and amount % 1 == 0 else None
 
 
@@ -85,7 +87,8 @@ def read_date(value: object) -> datetime | None:
     """A date: naive, or aware and in Moscow's time where the text names a zone.
 
     Callbacks have ``2020-02-02 15:18:48``, state and daily have ``11.09.2020 13:34:39``. Slashes,
-    fractions of a second and zones are read too: ``02/03/2020 15:18:48.250 +03:00``.
+    fractions of a second and zones are read too, and the seconds may be absent:
+    ``02/03/2020 15:18:48.250 +03:00``, ``02.03.2020 15:18 МСК``.
     """
     match = DATE.fullmatch(_read_figure(value, 48) or "")
     if match is None:
@@ -101,7 +104,7 @@ def read_date(value: object) -> datetime | None:
             int(day),
             int(match["hour"]),
             int(match["minute"]),
-            int(match["second"]),
+            int(match["second"] or 0),
             int(microseconds),
             _read_zone(match["zone"]),
         )
@@ -111,17 +114,21 @@ def read_date(value: object) -> datetime | None:
 
 
 def _read_zone(name: str | None) -> timezone | None:
-    """The zone of ``Z``, ``MSK``, ``+03``, ``+0300``, ``+03:00`` or ``UTC+03:00``.
+    """The zone of ``Z``, ``MSK``, ``МСК``, ``+03``, ``+0300``, ``+03:00`` or ``UTC+03:00``.
 
     Raises ValueError for an offset of a day or more.
     """
     if not name:
         return None
-    if name == "MSK":
+    if name in ("MSK", "МСК"):
         return MOSCOW
     digits = "".join(filter(str.isdigit, name)).ljust(4, "0")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return timezone(-offset if "-" in name else offset)
+
+
+def _without_currency(text: str) -> str:
+    return _CURRENCY.sub("", text)
 
 
 def _read_money(text: str, bound: int) -> Decimal | None:
