@@ -80,9 +80,8 @@ class Merge:
     """Merges the chunks of one run on one connection.
 
     ``now`` is the time of the run: new calls, reports and ``listed_at`` get it. ``day`` is the
-    start of the day and that of the next, both aware. With
-    ``imported_since``, a pair of aware datetimes, unmatched rows before the first are not imported;
-    a row without a date counts as one of the second.
+    start of the day and that of the next, both aware. With ``imported_since``, unmatched rows
+    before this aware datetime, and those without a date, are not imported.
     """
 
     def __init__(
@@ -90,7 +89,7 @@ class Merge:
         connection: BaseDatabaseWrapper,
         now: datetime,
         day: tuple[datetime, datetime],
-        imported_since: tuple[datetime, datetime] | None = None,
+        imported_since: datetime | None = None,
     ) -> None:
         self._connection = connection
         self._vendor = connection.vendor
@@ -100,7 +99,7 @@ class Merge:
         self._now = self._loader.timestamp(now)
         self._young_since = self._loader.timestamp(now - YOUNG)
         self._day = [self._loader.timestamp(moment) for moment in day]
-        self._imported_since = [self._loader.timestamp(moment) for moment in imported_since or ()]
+        self._imported_since = imported_since
 
     def chunk(self, paired: Paired, moments: Moments, totals: Totals) -> None:
         """Merge one chunk, and add it to ``totals``. The caller has opened a transaction."""
@@ -244,12 +243,11 @@ class Merge:
 
         They still count as rows of the day.
         """
-        if self._imported_since:
-            since, undated = self._imported_since
+        if self._imported_since is not None:
             cursor.execute(
                 f"UPDATE {_MATCHED} SET our_origin = 'old' "  # noqa: S608  # nosec B608
-                "WHERE call_id IS NULL AND COALESCE(reported_at, %s) < %s",
-                [undated, since],
+                "WHERE call_id IS NULL AND (reported_at IS NULL OR reported_at < %s)",
+                [self._loader.timestamp(self._imported_since)],
             )
 
     def _update(self, cursor: CursorWrapper) -> int:

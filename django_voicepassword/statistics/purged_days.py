@@ -26,18 +26,17 @@ def may_be_purged(day: date) -> bool:
     return day_bounds(day)[0] < as_aware(oldest)
 
 
-def imported_since(day: date, now: datetime) -> tuple[datetime, datetime] | None:
-    """Return from when rows of ``day`` are imported, and when a row without a date counts.
+def imported_since(day: date, now: datetime) -> datetime | None:
+    """Return from when rows of ``day`` are imported; those without a date are not.
 
     None: every row is imported. Where history is deleted, an older row may belong to a call of ours
     that was deleted. Where numbers are masked, an older row would bring a whole number back.
     """
     oldest = oldest_kept(now)
-    begins, ends = day_bounds(day)
     if oldest is None:
         return None
     since = as_aware(oldest) + timedelta(seconds=settings.CODE_TTL) + _WORKER_AND_PROVIDER
-    return (since, ends) if begins < since else None
+    return since if day_bounds(day)[0] < since else None
 
 
 def kept_figures(

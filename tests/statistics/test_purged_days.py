@@ -84,6 +84,19 @@ def test_a_sync_does_not_bring_back_what_was_purged(
     assert not CallRequest.objects.filter(phone="79990000001").exists()
 
 
+def test_a_purged_call_whose_row_has_no_date_is_not_brought_back(
+    configure: Callable[..., None],
+) -> None:
+    at = timezone.now() - timedelta(hours=25)
+    add_call("1000", at)
+    add_row("1000", None)
+    first = sync(at)
+    configure(RETENTION_DAYS=1)
+    retention.purge()
+    assert sync(at) == first
+    assert not CallRequest.objects.exists()
+
+
 def test_an_old_day_that_was_never_synced_counts_its_rows_and_imports_none(
     configure: Callable[..., None], noon: datetime
 ) -> None:
