@@ -11,7 +11,7 @@ from django_voicepassword.conf import settings
 from django_voicepassword.models import DailyStatistics
 from django_voicepassword.models.moments import as_aware, oldest_kept
 from django_voicepassword.provider.dates import day_bounds
-from django_voicepassword.statistics.merge import Totals
+from django_voicepassword.statistics.totals import Totals
 
 #: The provider dates a call later than we do: the call waits for a worker, which waits for the
 #: provider.

@@ -37,9 +37,10 @@ from django_voicepassword.provider.protocol import DailyRow, Report, row_of
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.statistics.loading import zone_of
 from django_voicepassword.statistics.lost_calls import find_lost_calls
-from django_voicepassword.statistics.merge import Merge, Totals
+from django_voicepassword.statistics.merge import Merge
 from django_voicepassword.statistics.pairing import Pairing, SortedChunk
 from django_voicepassword.statistics.purged_days import imported_since, kept_figures, may_be_purged
+from django_voicepassword.statistics.totals import Totals
 
 logger = logging.getLogger(__name__)
 #: Rows that are merged in one transaction, which then takes some tenths of a second.

@@ -21,7 +21,7 @@ from django_voicepassword.exceptions import ProviderError, UnreadableReply
 from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics
 from django_voicepassword.provider.daily_report import DailyReport
 from django_voicepassword.statistics import sync
-from django_voicepassword.statistics.merge import Merge
+from django_voicepassword.statistics.totals import Totals
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db
@@ -544,7 +544,7 @@ def test_a_failed_chunk_is_rolled_back_and_merged_by_the_next_sync(
 ) -> None:
     provider_lists(ROW)
     with monkeypatch.context() as patch:
-        patch.setattr(Merge, "_add_to_totals", lambda *_: 1 / 0)
+        patch.setattr(Totals, "add_rows", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             sync_day()
     assert counts(sync_day().statistics) == (1, 0, 1, 0, 0)
