@@ -141,6 +141,8 @@ def _store(day: date, totals: Totals, rows_read: int, rows: _Rows) -> DailyStati
     rows_read -= totals.unreadable
     announced_rows = getattr(report, "rows", None)
     check_rows(rows_read, unreadable, announced_rows)
+    if not rows_read and announced_rows is None:
+        _check_that_none_are_stored(day)
     values: Mapping[str, Any] = {
         "rows": rows_read,
         "total_price": totals.price,
@@ -178,6 +180,14 @@ def _store(day: date, totals: Totals, rows_read: int, rows: _Rows) -> DailyStati
         return statistics
 
     return transactions.atomic_with_retry(store, router.db_for_write(DailyStatistics))
+
+
+def _check_that_none_are_stored(day: date) -> None:
+    """Raise UnreadableReply if an earlier run has found rows: a day does not lose them."""
+    if DailyStatistics.objects.filter(date=day, rows__gt=0).exists():
+        raise UnreadableReply(
+            "the statistics have no rows and do not say how many there are, but had some before"
+        )
 
 
 def _count_missing(day: date) -> int:

@@ -416,6 +416,9 @@ def test_a_failed_sync_keeps_the_old_figures_and_the_merged_calls(
         {"result": "ok", "rows": "2", "items": [ROW, ROW]},
         {"result": "ok", "rows": "2", "data": [{"call": 1}, {"call": 2}]},
         {"result": "ok", "data": [{**ROW, "state": "Telepathy", "service": "", "id": "foreign"}]},
+        {"result": "ok", "data": None},
+        {"result": "ok", "data": []},
+        {"result": "ok", "rows": "", "data": {}},
     ],
 )
 def test_a_day_of_which_nothing_is_read_keeps_the_old_figures(
