@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +17,7 @@ from django.http import HttpRequest
 from django.test import AsyncClient, Client, RequestFactory
 
 from django_voicepassword import signals, verifications
-from django_voicepassword.accounts import login, users
+from django_voicepassword.accounts import login, new_users, users
 from django_voicepassword.backends import PhoneBackend
 from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification, VerifiedPhone
@@ -291,3 +294,36 @@ def test_phone_verified_is_sent_once_with_the_user(outbox: list[Sent]) -> None:
     finally:
         signals.phone_verified.disconnect(receive)
     assert received == [("approved", user)]
+
+
+def test_an_invented_name_never_looks_like_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The staff would see it masked: ``user_***89``."""
+    invented = iter(["a1234567890b", "a123456789bc"])
+    monkeypatch.setattr(secrets, "token_hex", lambda size: next(invented))
+    assert new_users.make("79991234567").get_username() == "user_a123456789bc"
+
+
+_RECEIVER_BEFORE_THE_APP = """
+import django
+from django.conf import settings
+from django.contrib.auth.signals import user_login_failed
+
+def receive(credentials, **kwargs):
+    print(credentials["verification"])
+
+user_login_failed.connect(receive)
+settings.configure(
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django_voicepassword"]
+)
+django.setup()
+credentials = {"verification": "7c9e6679-7425-4012-8567-900123456789", "voicepassword_code": "*"}
+user_login_failed.send(None, credentials=credentials, request=None)
+"""
+
+
+@pytest.mark.processes
+def test_a_receiver_that_was_connected_before_the_app_gets_no_secret_either() -> None:
+    """As one in ``settings`` or in the ``apps.py`` of an app that is installed above."""
+    command = [sys.executable, "-c", _RECEIVER_BEFORE_THE_APP]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout == "7c9e6679\n"

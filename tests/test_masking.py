@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -194,3 +195,11 @@ def test_at_most_thirty_values_of_a_payload_are_kept() -> None:
 def test_a_secret_inside_another_secret_does_not_protect_the_other() -> None:
     assert masking.mask_text("it is abcd", "cd", "abcd") == "it is ***"
     assert masking.mask_text("it is abcd", "abcd", "cd") == "it is ***"
+
+
+@pytest.mark.parametrize("key", ["7c9e6679-7425-4012-8567-900123456789", uuid.UUID(int=0x99 << 80)])
+def test_a_uuid_is_no_number(key: object) -> None:
+    """One in ten has ten digits in a row, with the hyphens between them."""
+    assert masking.mask_name(key) == str(key)
+    assert not masking.has_number(str(key))
+    assert masking.has_number(f"x{key}")

@@ -13,6 +13,7 @@ from django.db import models
 
 from django_voicepassword.accounts.users import phone_field, spelling
 from django_voicepassword.conf import settings
+from django_voicepassword.security import masking
 
 _PREFIX, _RANDOM_BYTES = "user_", 6
 #: How long a name is that ``make`` invents, and a number with its plus (E.164).
@@ -32,11 +33,19 @@ def make(phone: str) -> Any:
     if settings.USER_PHONE_FIELD is not None:
         values[settings.USER_PHONE_FIELD] = spelling(phone)
     if settings.USER_PHONE_FIELD != model.USERNAME_FIELD:
-        values[model.USERNAME_FIELD] = f"{_PREFIX}{secrets.token_hex(_RANDOM_BYTES)}"
+        values[model.USERNAME_FIELD] = _invent_name()
     user = model(**values)
     user.set_unusable_password()
     user.save()
     return user
+
+
+def _invent_name() -> str:
+    """Return a random name. Without ten digits in a row: the staff would see these masked."""
+    while True:
+        name = f"{_PREFIX}{secrets.token_hex(_RANDOM_BYTES)}"
+        if not masking.has_number(name):
+            return name
 
 
 def obstacles() -> Iterator[str]:

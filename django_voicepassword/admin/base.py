@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from django_voicepassword import phones
 from django_voicepassword.admin.account import warn_of_refused_account
@@ -27,7 +27,7 @@ from django_voicepassword.admin.changelist import BoundedPaginator, PeriodList
 from django_voicepassword.admin.lookups import AllowedLookups
 from django_voicepassword.exceptions import RateLimited
 from django_voicepassword.history import Reader
-from django_voicepassword.models import CallRequest, Verification, VerifiedPhone, money
+from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.security import audit, masking
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications.messages import error_text
@@ -314,20 +314,3 @@ def _user_of(row: PhoneRow) -> AbstractBaseUser | None:
     if isinstance(row, CallRequest):
         return row.verification.user if row.verification else None
     return row.user
-
-
-class StatusBadges:
-    """Columns of calls, in their list and on the page of their verification."""
-
-    @admin.display(description=gettext_lazy("state"))
-    def state_badge(self, call: CallRequest) -> str:
-        return call_badge(call)
-
-    @admin.display(description=gettext_lazy("price"))
-    def price_short(self, call: CallRequest) -> str:
-        return "" if call.price is None else money.exact(call.price)
-
-    @admin.display(description=gettext_lazy("duration"))
-    def duration_seconds(self, call: CallRequest) -> str:
-        seconds = call.duration
-        return "" if seconds is None else ngettext("%d s", "%d s", seconds) % seconds

@@ -12,18 +12,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_voicepassword import history
 from django_voicepassword.admin import changelist
 from django_voicepassword.admin.actions import SupportMixin, available_actions
 from django_voicepassword.admin.advice import advise
-from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, call_badge, verification_badge
+from django_voicepassword.admin.base import PhoneAdmin, call_badge, verification_badge
+from django_voicepassword.admin.columns import StatusBadges, counts, short_moment, two_lines
 from django_voicepassword.admin.exporting import ExportMixin
 from django_voicepassword.admin.timeline import events
 from django_voicepassword.admin.unblocking import UnblockMixin, limit_usage
@@ -176,7 +174,9 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
                 self._staff_entries(call),
                 str if self.shows_whole_phones(request) else masking.mask_name,
             ),
-            "other_calls": [(other, call_badge(other)) for other in other_calls],
+            "other_calls": [
+                (other, short_moment(other.created_at), call_badge(other)) for other in other_calls
+            ],
             "calls_of_number": f"{call_list}?{changelist.NUMBER_OF}={call.pk}",
         }
 
@@ -201,31 +201,22 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
             return None
         attempts = verification.attempts
         count = ngettext("%(count)d attempt", "%(count)d attempts", attempts) % {"count": attempts}
-        return _two_lines(verification_badge(verification), count if attempts else "")
-
-    @admin.display(description=gettext_lazy("created"), ordering="created_at")
-    def created_short(self, call: CallRequest) -> str:
-        moment = (
-            timezone.localtime(call.created_at)
-            if timezone.is_aware(call.created_at)
-            else call.created_at
-        )
-        return f"{date_format(moment, 'SHORT_DATE_FORMAT')} {moment:%H:%M}"
+        return two_lines(verification_badge(verification), count if attempts else "")
 
     @admin.display(description=gettext_lazy("channel"))
     def channel_and_origin(self, call: CallRequest) -> str:
         """Show the origin only where it is not this site, as it usually is."""
         origin = "" if call.origin == CallRequest.Origin.APP else call.get_origin_display()
-        return _two_lines(call.get_channel_display(), origin)
+        return two_lines(call.get_channel_display(), origin)
 
     @admin.display(description=gettext_lazy("state"))
     def state_and_error(self, call: CallRequest) -> str:
-        return _two_lines(call_badge(call), call.error_code)
+        return two_lines(call_badge(call), call.error_code)
 
     @admin.display(description=gettext_lazy("price"))
     def cost(self, call: CallRequest) -> str:
         """Show the price, and the duration below it."""
-        return _two_lines(
+        return two_lines(
             self.price_short(call), self.duration_seconds(call) if call.duration else ""
         )
 
@@ -240,7 +231,7 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
         verification = call.verification
         if verification is None:
             return "–"
-        return format_html("{} {}", verification_badge(verification), _counts(verification))
+        return format_html("{} {}", verification_badge(verification), counts(verification))
 
     @admin.display(description=gettext_lazy("verification"))
     def verification_link(self, call: CallRequest) -> str:
@@ -252,17 +243,5 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
             '{} <a href="{}">{}</a>',
             verification_badge(verification),
             address,
-            _counts(verification),
+            counts(verification),
         )
-
-
-def _two_lines(first: str, second: str) -> str:
-    return format_html('{}<small class="vp-second">{}</small>', first, second) if second else first
-
-
-def _counts(verification: Verification) -> str:
-    return _("%(purpose)s, attempts: %(attempts)d, sends: %(sends)d") % {
-        "purpose": verification.purpose,
-        "attempts": verification.attempts,
-        "sends": verification.sends,
-    }

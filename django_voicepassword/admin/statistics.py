@@ -7,6 +7,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword.admin.base import HistoryAdmin
+from django_voicepassword.admin.columns import short_moment
 from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics, money
 
 
@@ -21,7 +22,7 @@ class DailyStatisticsAdmin(HistoryAdmin):
         "mismatched",
         "missing",
         "unreadable",
-        "synced_at",
+        "synced_short",
     )
     fields = (
         "date",
@@ -42,6 +43,10 @@ class DailyStatisticsAdmin(HistoryAdmin):
     @admin.display(description=gettext_lazy("total price"), ordering="total_price")
     def total(self, day: DailyStatistics) -> str:
         return money.exact(day.total_price)
+
+    @admin.display(description=gettext_lazy("synced"), ordering="synced_at")
+    def synced_short(self, day: DailyStatistics) -> str:
+        return short_moment(day.synced_at)
 
     @admin.display(description=gettext_lazy("counts by channel and state"))
     def by_channel(self, day: DailyStatistics) -> str:

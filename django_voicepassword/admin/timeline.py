@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from django_voicepassword.admin.base import tone_of
+from django_voicepassword.admin.columns import short_moment
 from django_voicepassword.models import CallRequest, CallStatus, Verification, money
 from django_voicepassword.security import masking
 
@@ -153,9 +154,4 @@ def _provider_date_text(status: CallStatus) -> str:
         or abs((status.received_at - status.occurred_at).total_seconds()) < 60
     ):
         return ""
-    moment = (
-        timezone.localtime(status.occurred_at)
-        if timezone.is_aware(status.occurred_at)
-        else status.occurred_at
-    )
-    return _("dated %(moment)s") % {"moment": moment.strftime("%d.%m.%Y %H:%M:%S")}
+    return _("dated %(moment)s") % {"moment": short_moment(status.occurred_at, "%H:%M:%S")}

@@ -16,8 +16,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from django_voicepassword import limits, phones
-from django_voicepassword.exceptions import InvalidPhone
-from django_voicepassword.history import search
+from django_voicepassword.admin.base import TooManySearches, refuse_search
+from django_voicepassword.exceptions import InvalidPhone, RateLimited
+from django_voicepassword.history import Reader, search
 from django_voicepassword.models import CallRequest, LimitCounter
 from django_voicepassword.security import audit, masking
 from django_voicepassword.security.sensitive import sensitive
@@ -34,7 +35,10 @@ class UnblockMixin(admin.ModelAdmin):
     @method_decorator(sensitive_post_parameters("phone"))
     @method_decorator(sensitive)
     def unblock_view(self, request: HttpRequest) -> HttpResponse:
-        """Unblock the number in the form: a number that reached a limit may have no call at all."""
+        """Unblock the number in the form: a number that reached a limit may have no call at all.
+
+        It counts as a search for a whole number: the history of a call tells whether it was hit.
+        """
         if not request.user.has_perms(PERMISSIONS):
             raise PermissionDenied
         back = HttpResponseRedirect(reverse("admin:django_voicepassword_callrequest_changelist"))
@@ -45,6 +49,10 @@ class UnblockMixin(admin.ModelAdmin):
         except InvalidPhone as error:
             messages.error(request, error_text(error))
             return back
+        try:
+            Reader(request.user, "unblocking").note_search()
+        except RateLimited as error:
+            return refuse_search(self, request, TooManySearches(error))
         message = unblock(phone, request)
         newest = CallRequest.objects.filter(phone=phone).order_by("-created_at").first()
         if newest is not None:

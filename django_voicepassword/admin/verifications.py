@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword import history
-from django_voicepassword.admin.base import PhoneAdmin, StatusBadges, verification_badge
+from django_voicepassword.admin.base import PhoneAdmin, verification_badge
+from django_voicepassword.admin.columns import CreatedColumn, StatusBadges, counts, two_lines
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 
 
@@ -17,7 +18,7 @@ class CallInline(StatusBadges, admin.TabularInline):
 
     model = CallRequest
     fields = (
-        "created_at",
+        "created_short",
         "channel",
         "state_badge",
         "error_code",
@@ -35,18 +36,15 @@ class CallInline(StatusBadges, admin.TabularInline):
 
 
 @admin.register(Verification)
-class VerificationAdmin(PhoneAdmin):
+class VerificationAdmin(CreatedColumn, PhoneAdmin):
     list_display = (
-        "created_at",
+        "created_short",
         "phone_masked",
-        "purpose",
-        "status_badge",
-        "attempts",
-        "sends",
+        "status_and_counts",
         "user_link",
         "ip",
     )
-    sortable_by = ("created_at",)
+    sortable_by = ("created_short",)
     list_filter = ("status",)
     search_fields = ("phone",)
     search = staticmethod(history.search_verifications)
@@ -67,6 +65,10 @@ class VerificationAdmin(PhoneAdmin):
     )
     readonly_fields = ("phone_masked", "status_badge", "user_link")
     inlines = (CallInline,)
+
+    @admin.display(description=gettext_lazy("status"))
+    def status_and_counts(self, verification: Verification) -> str:
+        return two_lines(verification_badge(verification), counts(verification))
 
     @admin.display(description=gettext_lazy("status"))
     def status_badge(self, verification: Verification) -> str:

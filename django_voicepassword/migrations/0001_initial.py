@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'base_manager_name': 'objects',
-                'verbose_name': 'daily statistics',
+                'verbose_name': 'day of the statistics',
                 'verbose_name_plural': 'daily statistics',
                 'ordering': ['-date'],
                 'constraints': [models.UniqueConstraint(fields=('date',), name='voicepassword_daily_date')],

@@ -34,7 +34,7 @@ class DailyStatistics(models.Model):
 
     class Meta:
         base_manager_name = "objects"
-        verbose_name = _("daily statistics")
+        verbose_name = _("day of the statistics")
         verbose_name_plural = _("daily statistics")
         ordering = ["-date"]
         constraints = [models.UniqueConstraint(fields=["date"], name="voicepassword_daily_date")]

@@ -28,6 +28,7 @@ _PLAIN_KEYS = frozenset({"id", "number", "state", "date", "service", *_KNOWN_KEY
 # Ten or more digits are a phone number, with up to three other characters between two of them.
 _NUMBER = re.compile(r"\+?\d(?:[\W_]{0,3}\d){9,}")
 _SHORT_NUMBER = re.compile(r"\+?\d(?:[\W_]{0,3}\d){6,8}")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # May be a code, in a text that has no reason to contain so many digits.
 _CODE = re.compile(r"\d{4,}")
 # What mask() returns.
@@ -81,8 +82,11 @@ def _country_code(digits: str) -> str:
 
 
 def has_number(text: str) -> bool:
-    """Whether ``text`` has digits that may be a phone number, which ``mask_text`` would hide."""
-    return _NUMBER.search(text) is not None
+    """Whether ``text`` has digits that may be a phone number, which ``mask_name`` would hide.
+
+    A UUID is none, although one in ten has so many digits in a row.
+    """
+    return _NUMBER.search(text) is not None and not _UUID.fullmatch(text)
 
 
 def clean_text(text: str) -> str:
@@ -110,9 +114,11 @@ def mask_name(name: object) -> str:
     """Return how a user is shown to a reader who may not see whole numbers.
 
     In some projects the name of a user is a phone number, or contains one. A name that is nothing
-    but a valid number is masked even where it has fewer than ten digits.
+    but a valid number is masked even where it has fewer than ten digits. A UUID is not masked.
     """
     text = str(name)
+    if _UUID.fullmatch(text):
+        return text
     if _SHORT_NUMBER.fullmatch(text) and _country_code(_digits(text)):
         return mask(text)
     return mask_text(text, length=254)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
-from django.test import Client
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from django_voicepassword import verifications
-from django_voicepassword.models import CallRequest
+from django_voicepassword.models import CallRequest, DailyStatistics, Verification
 from django_voicepassword.testing import Sent
 from tests.admin_pages.staff_users import create_staff_user
 from tests.browser_visits import Visit, visits
@@ -33,7 +35,12 @@ def visit(browser: Browser, live_server: LiveServer) -> Iterator[Visit]:
     client = Client()
     client.force_login(
         create_staff_user(
-            "ask_provider", "send_sms", "send_voice", "cancel_verification", "unblock_phone"
+            "ask_provider",
+            "send_sms",
+            "send_voice",
+            "cancel_verification",
+            "unblock_phone",
+            "view_dailystatistics",
         )
     )
     session = client.cookies[django_settings.SESSION_COOKIE_NAME].value
@@ -105,3 +112,22 @@ def test_the_pages_fit_and_can_be_read_by_everybody(
             if page.locator(part).count():
                 results = Axe().run(page, context=part, options={"runOnly": ["wcag2a", "wcag2aa"]})
                 assert results.violations_count == 0, results.generate_report()
+
+
+@pytest.mark.parametrize("model", ["callrequest", "verification", "dailystatistics"])
+def test_the_lists_show_all_their_columns_on_a_desktop(
+    visit: Callable[..., Page], outbox: list[Sent], model: str
+) -> None:
+    user = User.objects.create_user("user_c3c2f9132523")
+    request = RequestFactory().get("/", REMOTE_ADDR="198.51.100.200")
+    verification = verifications.start("79991234567", request=request)
+    Verification.objects.filter(pk=verification.pk).update(user=user)
+    DailyStatistics.objects.create(date=date(2026, 11, 28), rows=200)
+    page = visit(
+        LIST.replace("callrequest", model), viewport={"width": 1280, "height": 800}, locale="ru"
+    )
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    hidden = page.locator("#changelist-form .results").evaluate(
+        "results => results.scrollWidth - results.clientWidth"
+    )
+    assert hidden == 0

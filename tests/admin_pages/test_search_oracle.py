@@ -253,3 +253,23 @@ def test_the_permission_to_see_users_is_not_the_one_to_see_numbers() -> None:
     user = create_staff_user()
     user.user_permissions.add(Permission.objects.get(codename="view_user"))
     assert SURFACES["list of calls"](client_of(user), "34567") == 0
+
+
+def test_unblocking_a_typed_number_counts_as_a_search_for_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The history of a call tells whether a number that was unblocked is the call's."""
+    caplog.set_level(logging.INFO, "django_voicepassword.audit")
+    user = create_staff_user("unblock_phone")
+    for _ in range(99):
+        limits.count_search(user.pk)
+    client, form = client_of(user), f"{ADMIN}/callrequest/unblock/"
+    assert client.post(form, {"phone": "no number"}).status_code == 302
+    assert client.post(form, {"phone": PHONE}).status_code == 302
+    assert f"user {user.pk} searched for a whole number: unblocking" in caplog.messages
+    caplog.clear()
+    refused = client.post(form, {"phone": PHONE})
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 3600
+    (line,) = [line for line in caplog.messages if "whole number" in line]
+    assert line.endswith("unblocking, refused: too many searches")
