@@ -6,8 +6,11 @@ from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.security.failed_logins import shorten_verification
 
-# Not in ready(): other apps connect their receivers there, and this one must come before them.
+# Not in ready(): other apps connect their receivers there, and this one must come before them. It
+# also goes before those that were connected earlier, when the project's modules were imported.
 user_login_failed.connect(shorten_verification)
+with user_login_failed.lock:
+    user_login_failed.receivers.insert(0, user_login_failed.receivers.pop())
 
 
 class VoicePasswordConfig(AppConfig):

@@ -12,5 +12,7 @@ def shorten_verification(credentials: MutableMapping[str, Any], **kwargs: object
     The id is a bearer secret, and receivers write the credentials into logs and tables. Django
     masks the code itself. All receivers get the same mapping: connect this one before the others.
     """
-    if credentials.get("verification") is not None and "voicepassword_code" in credentials:
-        credentials["verification"] = str(credentials["verification"])[:8]
+    verification = credentials.get("verification")
+    if verification is not None and "voicepassword_code" in credentials:
+        # An id, or a row.
+        credentials["verification"] = str(getattr(verification, "pk", verification))[:8]
