@@ -143,7 +143,7 @@ def _write(tables: list[Any], calls: list[CallRequest]) -> None:
     verifications.insert(
         [verifications.row(one.verification) for one in calls if one.verification is not None]
     )
-    keys = requests.insert_and_tell([requests.row(one) for one in calls])
+    keys = requests.insert_returning_keys([requests.row(one) for one in calls])
     statuses.insert(statuses.row(one) for one in _statuses(keys, calls))
 
 

@@ -68,6 +68,7 @@ def break_everything() -> str:
     Return the code of the verification.
     """
     from django.conf import settings
+    from django.test import override_settings
 
     from django_voicepassword import tasks, verifications
     from django_voicepassword.calls import broker
@@ -76,14 +77,16 @@ def break_everything() -> str:
     from tests.secrets.faults import GUESS, KEY, PHONE_AS_TYPED, broken_sql
 
     broker.publish = publish_nothing
-    keys: dict[str, Any] = settings.VOICEPASSWORD
-    keys |= {
+    keys: dict[str, Any] = {
+        **settings.VOICEPASSWORD,
         "TRANSPORT": "http",
         "DISPATCH": "celery",
         "API_KEY": KEY,
         "API_URL": "http://127.0.0.1:9/",
         "TIMEOUT": (1, 1),
     }
+    # In a test run, only override_settings can ask for a DISPATCH other than "inline".
+    override_settings(VOICEPASSWORD=keys).enable()
     verification = verifications.start(PHONE_AS_TYPED)
     # A guess of another length is not compared.
     verification.code_length = len(GUESS)
