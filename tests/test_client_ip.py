@@ -211,6 +211,21 @@ def test_one_line_an_hour_says_that_addresses_are_missing(
 
 
 @pytest.mark.django_db
+def test_one_line_an_hour_says_that_trusted_proxies_is_too_great(
+    configure: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(TRUSTED_PROXIES=2)
+    for forwarded, lines in (("", 0), ("198.51.100.1", 1), ("198.51.100.1", 1)):
+        request = RequestFactory().get("/", HTTP_X_FORWARDED_FOR=forwarded)
+        verifications.start(number(lines), request=request)
+        assert caplog.text.count("fewer entries (1) than TRUSTED_PROXIES says (2)") == lines
+    caplog.clear()
+    request = RequestFactory().get("/", HTTP_X_FORWARDED_FOR="198.51.100.1, 198.51.100.2")
+    verifications.start(number(2), request=request)
+    assert caplog.text == ""
+
+
+@pytest.mark.django_db
 def test_the_code_of_a_test_number_cannot_be_searched(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:

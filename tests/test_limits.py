@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import FrozenInstanceError
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -526,6 +527,30 @@ def test_unblock_gives_sends_each_time_and_guesses_once_in_24_hours(
 
 
 @pytest.mark.django_db
+def test_unblock_forgets_the_guesses_at_a_test_number_from_all_addresses(
+    configure: Callable[..., None],
+) -> None:
+    numbers = ("79000000001", "79000000002", "79990000003")
+    configure(TEST_NUMBERS=dict.fromkeys(numbers[:2], "482139"), LIMITS={"phone_guesses": ["2/d"]})
+    addresses = ("192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8:1:1::1")
+    requests = [RequestFactory().get("/", REMOTE_ADDR=address) for address in addresses]
+    for phone in numbers:
+        verification = Verification(phone=phone)
+        for request in [*requests, None]:
+            with suppress(RateLimited):
+                limits.reserve_guess(verification, NOW, request).commit()
+    full = [("phone_guesses 2/d", 2, 2)]
+    # Of a test number: the most of one address, and the network of the IPv6 address.
+    test_number = [*full, ("phone_guesses 20/d", 1, 20)]
+    assert [limits.usage(phone, NOW) for phone in numbers] == [test_number, test_number, full]
+    assert limits.unblock(numbers[0], NOW) == 0
+    assert [limits.usage(phone, NOW) for phone in numbers] == [[], test_number, full]
+    for request in requests[1:]:
+        limits.reserve_guess(Verification(phone=numbers[0]), NOW, request).commit()
+    assert limits.unblock(numbers[0], NOW) == 24 * 3600
+
+
+@pytest.mark.django_db
 def test_usage_lists_the_used_limits_of_one_number(configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["3/10m", "200/d"], "phone_guesses": ["5/d"], "ip": ["9/h"]})
     assert limits.usage("79990000001", NOW) == []
@@ -566,6 +591,8 @@ def test_the_longest_period_is_that_of_any_rate(configure: Callable[..., None]) 
     assert limits.longest_period() == timedelta(days=1)
     configure(LIMITS={"phone": ["3/10m", "9/30d"], "ip": ["1/h"]})
     assert limits.longest_period() == timedelta(days=30)
+    configure(LIMITS={name: [] for name in limits.NAMES})
+    assert limits.longest_period() == timedelta(0)
 
 
 @pytest.mark.django_db

@@ -786,6 +786,18 @@ def test_a_proof_needs_an_approved_verification_that_still_exists(outbox: list[S
         verifications.read_proof(proof)
 
 
+@pytest.mark.django_db
+def test_a_new_proof_of_an_old_verification_is_as_old_as_its_approval(outbox: list[Sent]) -> None:
+    with after(0):
+        verification = verifications.start(PHONE)
+        verifications.check(verification.id, outbox[-1].code)
+    with after(61):
+        proof = verifications.make_proof(verifications.get(verification.id))
+        with pytest.raises(VerificationExpired):
+            verifications.read_proof(proof, max_age=60)
+        assert verifications.read_proof(proof, max_age=62).verification == verification.id
+
+
 def proof_of(code: str, verification: Verification) -> str:
     return verifications.make_proof(verifications.check(verification.id, code))
 

@@ -9,13 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from django.utils import timezone
 
 from django_voicepassword import verifications
 from django_voicepassword.accounts import proofs, users
 from django_voicepassword.exceptions import InvalidProof, Refused, VerificationExpired
 from django_voicepassword.models import Verification
-from django_voicepassword.models.moments import before
 from django_voicepassword.security.sensitive import sensitive
 
 #: The purpose of the verifications that the page ``confirm/`` starts.
@@ -74,11 +72,9 @@ def _by_session(request: HttpRequest, user: Any, max_age: float) -> bool:
         verification = verifications.get(key)
     except Verification.DoesNotExist:
         return False
-    if verification.user_id != user.pk or verification.approved_at is None:
+    if verification.user_id != user.pk or verification.purpose not in CONFIRMING:
         return False
-    if verification.purpose not in CONFIRMING:
-        return False
-    if verification.approved_at <= before(timezone.now(), max_age):
+    if not verification.is_approved_within(max_age):
         return False
     return verification.phone in users.phones_of(user)
 

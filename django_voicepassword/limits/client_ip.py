@@ -31,11 +31,7 @@ def client_address(request: HttpRequest | None) -> str | None:
     proxies = settings.TRUSTED_PROXIES
     if not proxies:
         return direct
-    entries = [
-        entry.strip()
-        for entry in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        if entry.strip()
-    ]
+    entries = _forwarded(request)
     if len(entries) < proxies:
         return direct
     return _canonical(entries[-proxies]) or direct
@@ -77,13 +73,28 @@ def warn_of_missing_proxies(request: HttpRequest | None) -> None:
             "a request has no client address: all such requests share one limit ip. "
             "Have the web server send X-Forwarded-For, and set TRUSTED_PROXIES"
         )
+    proxies, entries = settings.TRUSTED_PROXIES, _forwarded(request)
+    if 0 < len(entries) < proxies and alarms.is_first_in_hour("few_entries"):
+        logger.warning(
+            "X-Forwarded-For has fewer entries (%d) than TRUSTED_PROXIES says (%d), so it is "
+            "ignored, and all clients of the same proxy share one limit ip. Set TRUSTED_PROXIES to "
+            "the number of proxies that add an entry",
+            len(entries),
+            proxies,
+        )
     is_forwarded = "HTTP_X_FORWARDED_FOR" in request.META
-    if is_forwarded and not settings.TRUSTED_PROXIES and alarms.is_first_in_hour("forwarded_for"):
+    if is_forwarded and not proxies and alarms.is_first_in_hour("forwarded_for"):
         logger.warning(
             "a request has the header X-Forwarded-For, but TRUSTED_PROXIES is 0: if a proxy stands "
             "before the site, all its clients share one limit ip. Set TRUSTED_PROXIES to the "
             "number of proxies"
         )
+
+
+def _forwarded(request: HttpRequest) -> list[str]:
+    """Return the entries of X-Forwarded-For."""
+    entries = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    return [entry.strip() for entry in entries if entry.strip()]
 
 
 def _network(address: str, prefix: int) -> str:

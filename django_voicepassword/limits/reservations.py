@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -162,27 +163,45 @@ def count_from_now(keys: Iterable[str], now: datetime) -> None:
 def usage(phone: str, now: datetime | None = None) -> list[tuple[str, int, int]]:
     """Return what a number has used of its limits: (``"phone 3/10m"``, used, allowed) per rate.
 
-    Rates of which nothing is used are left out.
+    Rates of which nothing is used are left out. The wrong guesses for a number of TEST_NUMBERS
+    count for each address on its own: they are those of the address with the most.
     """
     moment = to_milliseconds(now or timezone.now())
-    rates_by_key = _rates_by_key({"phone": phone, "phone_guesses": phone})
-    rows = dict(LimitCounter.objects.filter(key__in=rates_by_key).values_list("key", "events"))
-    used_rates = []
-    for key, (limit, rates) in rates_by_key.items():
-        events: Events = json.loads(rows.get(key, "{}"))
-        for text in rates:
-            rate = parse_rate(text)
-            live = live_events(events.get(text, []), rate, moment)
-            used = sum(count for _, count in live)
-            if used:
-                used_rates.append((f"{limit} {text}", used, rate.count))
-    return used_rates
+    counters = LimitCounter.objects.filter(Q(key=f"phone:{phone}") | guess_counters(phone))
+    used_rates: dict[str, tuple[int, int]] = {}
+    for key, events in sorted(counters.values_list("key", "events")):
+        name, _, subject = key.partition(":")
+        for limit, rates in _rates_by_key({name: subject}).values():
+            for text, used, allowed in _used(json.loads(events), rates, moment):
+                most = used_rates.get(f"{limit} {text}", (0, allowed))
+                used_rates[f"{limit} {text}"] = max(most, (used, allowed))
+    return [(rate, used, allowed) for rate, (used, allowed) in used_rates.items() if used]
+
+
+def _used(events: Events, rates: Iterable[str], moment: int) -> Iterable[tuple[str, int, int]]:
+    """Return each rate with its number of events at ``moment``, and how many it allows."""
+    for text in rates:
+        rate = parse_rate(text)
+        live = live_events(events.get(text, []), rate, moment)
+        yield text, sum(count for _, count in live), rate.count
+
+
+def guess_counters(phone: str) -> Q:
+    """Return the condition of the counters that count the wrong guesses of a number.
+
+    A number of TEST_NUMBERS has one for each address and network that guessed.
+    """
+    counters = Q(key=f"phone_guesses:{phone}")
+    if phones.fixed_code(phone) is not None:
+        for limit in ("phone_guesses", f"phone_guesses{NETWORK}"):
+            counters |= Q(key__startswith=f"{limit}:{phone}:")
+    return counters
 
 
 def longest_period() -> timedelta:
-    """Return the longest period of all rates."""
+    """Return the longest period of all rates; none where all limits are switched off."""
     rates = [rate for limit in settings.limits.values() for rate in limit]
-    return timedelta(seconds=max(parse_rate(rate).seconds for rate in rates))
+    return timedelta(seconds=max((parse_rate(rate).seconds for rate in rates), default=0))
 
 
 def _rates_by_key(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:

@@ -16,7 +16,7 @@ from django_voicepassword.limits.rates import (
     seconds_to_wait,
     to_milliseconds,
 )
-from django_voicepassword.limits.reservations import usage
+from django_voicepassword.limits.reservations import guess_counters, usage
 from django_voicepassword.models import LimitCounter
 from django_voicepassword.transactions import atomic_with_retry
 
@@ -49,7 +49,7 @@ def unblock(phone: str, now: datetime | None = None) -> int:
             return 0
         wait = _count_one(f"unblocked:{phone}", GUESSES_FORGOTTEN, now)
         if not wait:
-            LimitCounter.objects.filter(key=f"phone_guesses:{phone}").delete()
+            LimitCounter.objects.filter(guess_counters(phone)).delete()
         return wait
 
     return atomic_with_retry(forget, database())

@@ -169,6 +169,10 @@ class Verification(models.Model):
             return self.created_at
         return after(self.last_sent_at, settings.RESEND_AFTER)
 
+    def is_approved_within(self, seconds: float) -> bool:
+        """Whether it was approved less than ``seconds`` seconds ago."""
+        return self.approved_at is not None and self.approved_at > before(timezone.now(), seconds)
+
     @classmethod
     def count_guess(cls, verification_id: uuid.UUID, now: datetime) -> bool:
         """Count one guess. Call it before the guess is compared.

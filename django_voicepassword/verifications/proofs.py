@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from django.core import signing
@@ -48,11 +47,12 @@ def read_proof(
     ``purpose`` is what the verification must have been started for. With ``once``, a proof is valid
     for the first call of this function alone; a proof that this function refuses stays valid.
 
-    Raises VerificationExpired where the token is older than ``max_age`` seconds. Raises
-    InvalidProof where it is not of this site, where the verification is gone, has another purpose
-    or was redeemed before, and where the number was masked (RETENTION). Raises Unavailable.
+    Raises VerificationExpired where the number was proved more than ``max_age`` seconds ago,
+    however young the token is. Raises InvalidProof where it is not of this site, where the
+    verification is gone, has another purpose or was redeemed before, and where the number was
+    masked (RETENTION). Raises Unavailable.
     """
-    verification_id = parse(proof, max_age)
+    verification_id = parse(proof)
     verification = (
         Verification.objects.using(database())
         .filter(id=verification_id, status=Verification.Status.APPROVED)
@@ -60,6 +60,8 @@ def read_proof(
     )
     if verification is None or verification.is_masked:
         raise InvalidProof("the verification of this proof is gone")
+    if max_age is not None and not verification.is_approved_within(max_age):
+        raise VerificationExpired("the proof is too old: prove the phone again")
     if purpose is not None and verification.purpose != purpose:
         raise InvalidProof("the proof is of another purpose")
     if once and not _redeem(verification):
@@ -77,15 +79,9 @@ def sign(verification_id: UUID) -> str:
     return signing.dumps(str(verification_id), salt=_SALT)
 
 
-def parse(proof: str, max_age: float | None = None) -> UUID:
-    """The id in a token.
-
-    Raises InvalidProof, or VerificationExpired where it is older than ``max_age`` seconds.
-    """
-    limit = None if max_age is None else timedelta(seconds=max_age)
+def parse(proof: str) -> UUID:
+    """The id in a token. Raises InvalidProof."""
     try:
-        return UUID(signing.loads(proof, salt=_SALT, max_age=limit))
-    except signing.SignatureExpired:
-        raise VerificationExpired("the proof is too old: prove the phone again") from None
+        return UUID(signing.loads(proof, salt=_SALT))
     except (signing.BadSignature, ValueError, TypeError, AttributeError):
         raise InvalidProof("this is no proof of ours") from None
