@@ -195,6 +195,14 @@ def test_a_reading_that_is_younger_than_a_minute_is_not_repeated(provider: type[
         assert len(provider.readings) == 2
 
 
+def test_a_clock_that_stepped_back_does_not_keep_the_circuit_open() -> None:
+    refuse_account(BAD_KEY, money=Decimal(500))
+    future = timezone.now() + timedelta(hours=5)
+    BalanceReading.objects.create(balance=500, currency="Rub", read_at=future)
+    LimitCounter.objects.filter(key="alarm:account_refused").update(updated_at=future)
+    assert start().state == "queued"
+
+
 @pytest.mark.parametrize(
     ("channels", "enough"),
     [(["flashcall", "voice", "sms"], "3.30"), (["flashcall", "voice"], "0.35")],

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError
+from django.db.models import Q
 from django.utils import timezone
 
 from django_voicepassword import signals
@@ -23,7 +24,7 @@ from django_voicepassword.exceptions import AccountRefused
 from django_voicepassword.limits.alarms import ACCOUNT_REFUSED, clear_alarm, raise_balance_alarm
 from django_voicepassword.limits.counters import database
 from django_voicepassword.limits.prices import dearest_price
-from django_voicepassword.limits.rates import to_milliseconds
+from django_voicepassword.limits.rates import CLOCK_SKEW, to_milliseconds
 from django_voicepassword.models import BalanceReading, LimitCounter
 from django_voicepassword.transactions import atomic_with_retry, retry
 
@@ -113,9 +114,12 @@ def note_balance(balance: Decimal) -> None:
 def claim_reading(now: datetime) -> bool:
     """Return whether the caller is to read the balance now: the circuit is open, and there is no
     reading, nor an attempt at one, that is younger than a minute. True for one of several callers.
+
+    What lies in the future was written before a clock stepped back, and does not count.
     """
-    before = now - READ_EVERY
-    if BalanceReading.objects.filter(read_at__gt=before).exists():
+    before, future = now - READ_EVERY, now + timedelta(seconds=CLOCK_SKEW)
+    if BalanceReading.objects.filter(read_at__gt=before, read_at__lte=future).exists():
         return False
-    row = LimitCounter.objects.filter(key=_KEY, updated_at__lte=before)
+    is_due = Q(updated_at__lte=before) | Q(updated_at__gt=future)
+    row = LimitCounter.objects.filter(is_due, key=_KEY)
     return bool(retry(lambda: row.update(updated_at=now), database()))
