@@ -9,11 +9,13 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone, translation
 from freezegun import freeze_time
 
-from django_voicepassword import verifications
+from django_voicepassword import tasks, verifications
+from django_voicepassword.calls import placing
 from django_voicepassword.exceptions import (
     IdempotencyConflict,
     InvalidIdempotencyKey,
@@ -195,6 +197,84 @@ def test_a_request_whose_call_nobody_took_leaves_its_key_free(
     assert len(outbox) == 2
 
 
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch, configure: Callable[..., None]) -> list[int]:
+    """DISPATCH celery, and the calls whose task Celery has taken."""
+    taken: list[int] = []
+    configure(DISPATCH="celery")
+    monkeypatch.setattr(tasks.place_call, "apply_async", lambda ids, **_: taken.extend(ids))
+    return taken
+
+
+def test_a_repeat_hands_in_a_call_whose_first_request_was_killed(
+    broker: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    # Killed: nothing that follows the commit is run.
+    killed = verifications.start(PHONE, idempotency_key=KEY)
+    call = killed.calls.get()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert verifications.start(PHONE, idempotency_key=KEY) == killed
+    assert broker == [call.pk]
+    placing.place(call.pk)
+    with django_capture_on_commit_callbacks(execute=True):
+        verifications.start(PHONE, idempotency_key=KEY)
+        verifications.resend(killed.id, idempotency_key=KEY)
+    resent = CallRequest.objects.latest("id")
+    with django_capture_on_commit_callbacks(execute=True):
+        verifications.resend(killed.id, idempotency_key=KEY)
+    assert broker == [call.pk, resent.pk, resent.pk]
+
+
+def test_a_repeat_is_refused_like_the_first_request_while_the_broker_is_away(
+    broker: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:
+    call = verifications.start(PHONE, idempotency_key=KEY).calls.get()
+
+    def refuse_task(ids: object, **options: object) -> None:
+        raise OSError("no connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks.place_call, "apply_async", refuse_task)
+        with pytest.raises(Unavailable), django_capture_on_commit_callbacks(execute=True):
+            verifications.start(PHONE, idempotency_key=KEY)
+    # Only the first request decides that nobody takes the call. It is killed before it frees the
+    # key.
+    placing.give_up(call.pk, "broker_unavailable")
+    with pytest.raises(Unavailable):
+        verifications.start(PHONE, idempotency_key=KEY)
+    again = verifications.start(PHONE, idempotency_key=KEY)
+    assert (again.first_answer, again.calls.get().pk != call.pk) == (None, True)
+
+
+def test_inline_a_repeat_places_a_call_whose_first_request_was_killed(
+    outbox: list[Sent],
+    configure: Callable[..., None],
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:
+    configure(DISPATCH="celery")
+    killed = verifications.start(PHONE, idempotency_key=KEY)
+    configure(DISPATCH="inline")
+    CallRequest.objects.update(created_at=F("created_at") - timedelta(seconds=16))
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert verifications.start(PHONE, idempotency_key=KEY) == killed
+        assert len(outbox) == 1
+
+
+def test_inline_a_repeat_is_refused_where_the_first_request_was_killed_after_its_refusal(
+    configure: Callable[..., None],
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:
+    call = verifications.start(PHONE, idempotency_key=KEY).calls.get()
+    CallRequest.objects.filter(pk=call.pk).update(state="refused", error_code="account_refused")
+    configure(DISPATCH="inline")
+    with pytest.raises(Unavailable), django_capture_on_commit_callbacks(execute=True):
+        verifications.start(PHONE, idempotency_key=KEY)
+    assert verifications.start(PHONE, idempotency_key=KEY).calls.get().pk != call.pk
+
+
 def test_a_key_lives_as_long_as_its_verification(outbox: list[Sent]) -> None:
     with freeze_time(timezone.now()) as clock:
         id = start().json()["id"]
@@ -258,6 +338,15 @@ def test_equal_starts_at_once_are_one_call(configure: Callable[..., None], limit
     assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 9
     assert len({json.dumps(lasting(answer)) for answer in answers}) == 1
     assert len(sent) == CallRequest.objects.count() == Verification.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_equal_starts_at_once_inline_are_refused_alike(configure: Callable[..., None]) -> None:
+    configure(DISPATCH="inline", TRANSPORT="http", API_KEY="k" * 20, API_URL="http://127.0.0.1:1/")
+    answers: list[Any] = run_at_once([start] * 4)
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {
+        (503, "unavailable")
+    }
 
 
 @pytest.mark.django_db(transaction=True)

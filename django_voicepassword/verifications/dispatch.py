@@ -16,6 +16,7 @@ from django_voicepassword.calls.polling import Polled
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import BudgetExhausted, Unavailable, VerificationError
 from django_voicepassword.models import CallRequest
+from django_voicepassword.models.moments import before
 from django_voicepassword.provider import factory
 from django_voicepassword.provider.protocol.vocabulary import is_of_account
 from django_voicepassword.verifications import idempotency
@@ -27,6 +28,10 @@ PLACE_CALL = "django_voicepassword.tasks.place_call"
 #: Pauses in seconds before the second and the third try of a refused connection when the request
 #: itself waits (DISPATCH inline).
 INLINE_PAUSES = (0.3, 1.0)
+#: Seconds, beyond those of its tries, after which such a request must have died.
+INLINE_MARGIN = 5.0
+#: Seconds between two looks of a repeated request at the call of the first one.
+INLINE_POLL = 0.2
 
 
 def dispatch(call: CallRequest) -> None:
@@ -57,6 +62,36 @@ def enqueue(call_id: int) -> None:
             idempotency.free_key(call_id)
             raise Unavailable("the broker does not take the call") from error
         # Only the broker's answer was lost: a worker has the call, and it rings.
+
+
+def resume(call: CallRequest) -> None:
+    """Make sure that the call of a repeated request is placed, or raise why it is not.
+
+    The first request may still be handing the call over, may be about to fail, or may have been
+    killed. A call that is handed in twice is placed once. Raises Unavailable and BudgetExhausted.
+    """
+    database = router.db_for_write(CallRequest)
+    if settings.dispatch != "celery":
+        transaction.on_commit(partial(_join_inline, call.pk), using=database)
+    elif call.state == CallRequest.State.QUEUED:
+        transaction.on_commit(partial(requeue, call.pk), using=database)
+    elif call.error_code == errors.NOT_QUEUED:
+        # The first request was killed before it could free its key.
+        _raise_if_unsent(call)
+
+
+def _join_inline(call_id: int) -> None:
+    """Wait with the first request until its call is placed; place it where that request died."""
+    tries_for = len(INLINE_PAUSES) * settings.TIMEOUT[0] + sum(INLINE_PAUSES) + INLINE_MARGIN
+    call = CallRequest.objects.get(pk=call_id)
+    waiting = (CallRequest.State.QUEUED, CallRequest.State.PLACING)
+    while call.state in waiting and call.created_at > before(timezone.now(), tries_for):
+        time.sleep(INLINE_POLL)
+        call = CallRequest.objects.get(pk=call_id)
+    if call.state == CallRequest.State.QUEUED:
+        _place_inline(call_id)
+    else:
+        _raise_if_unsent(call)
 
 
 def poll_and_requeue() -> Polled:
@@ -104,18 +139,24 @@ def _place_inline(call_id: int) -> None:
         time.sleep(pause)
     else:
         placing.place(call_id, last_try=True)
-    error = _why_unsent(CallRequest.objects.get(pk=call_id))
+    _raise_if_unsent(CallRequest.objects.get(pk=call_id))
+
+
+def _raise_if_unsent(call: CallRequest) -> None:
+    """Raise the error for the person where a call was refused for a reason of the site."""
+    error = _why_unsent(call)
     if error is not None:
-        idempotency.free_key(call_id)
+        idempotency.free_key(call.pk)
         raise error
 
 
 def _why_unsent(call: CallRequest) -> VerificationError | None:
-    """Return the error for the person where a call was refused for a reason of the site."""
     if call.state != CallRequest.State.REFUSED:
         return None
     if call.error_code == errors.ACCOUNT_REFUSED or is_of_account(call.error_code):
         return Unavailable("the provider refuses the account")
+    if call.error_code == errors.NOT_QUEUED:
+        return Unavailable("the broker does not take the call")
     if call.error_code == errors.UNREACHABLE:
         return Unavailable("the provider cannot be reached")
     if call.error_code == errors.NO_BUDGET:

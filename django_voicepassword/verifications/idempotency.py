@@ -86,25 +86,29 @@ def read_key(
 
 
 @sensitive
-def send_once(key: Key | None, send: Callable[[], Verification]) -> Verification:
+def send_once(
+    key: Key | None, send: Callable[[], Verification], resume: Callable[[CallRequest], None]
+) -> Verification:
     """Call ``send``, unless a request with this key was accepted: then return its verification.
 
+    ``resume`` is called with the call of a repeat, which may still wait for whoever places it.
     ``first_answer`` of the verification is set where it is a repeat. Raises IdempotencyConflict
-    where the request is another one, and what ``send`` raises.
+    where the request is another one, and what ``send`` and ``resume`` raise.
     """
     if key is None:
         return send()
     earlier = _find(key)
-    if earlier is not None:
-        return earlier
-    try:
-        return send()
-    except (VerificationError, IntegrityError, KeyUsed):
-        # The same request may have been accepted meanwhile, and have used up a limit.
-        earlier = _find(key)
-        if earlier is None:
-            raise
-        return earlier
+    if earlier is None:
+        try:
+            return send()
+        except (VerificationError, IntegrityError, KeyUsed):
+            # The same request may have been accepted meanwhile, and have used up a limit.
+            earlier = _find(key)
+            if earlier is None:
+                raise
+    call, verification = earlier
+    resume(call)
+    return verification
 
 
 def free_key(call_id: int) -> None:
@@ -118,8 +122,8 @@ def free_key(call_id: int) -> None:
     ).update(idempotency_digest=None)
 
 
-def _find(key: Key) -> Verification | None:
-    """Return the verification of an earlier request with this key. Raises IdempotencyConflict."""
+def _find(key: Key) -> tuple[CallRequest, Verification] | None:
+    """Return what an earlier request with this key has made. Raises IdempotencyConflict."""
     call = (
         _call_of_start(key) if key.verification is None else _call_of_resend(key, key.verification)
     )
@@ -129,7 +133,7 @@ def _find(key: Key) -> Verification | None:
         raise IdempotencyConflict
     verification = call.verification
     verification.first_answer = call.idempotency
-    return verification
+    return call, verification
 
 
 def _call_of_start(key: Key) -> CallRequest | None:

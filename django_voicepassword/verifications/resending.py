@@ -48,7 +48,11 @@ def resend(
     """
     verification = get(verification_id)
     key = idempotency.read_key(idempotency_key, channel, verification=verification.id)
-    return idempotency.send_once(key, lambda: _resend(verification, channel, request, key))
+
+    def send() -> Verification:
+        return _resend(verification, channel, request, key)
+
+    return idempotency.send_once(key, send, dispatch.resume)
 
 
 def _resend(

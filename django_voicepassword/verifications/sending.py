@@ -51,7 +51,7 @@ def start(
     def open_verification() -> Verification:
         return _start(number, purpose, channel or None, request, user, key)
 
-    return idempotency.send_once(key, open_verification)
+    return idempotency.send_once(key, open_verification, dispatch.resume)
 
 
 def _start(
