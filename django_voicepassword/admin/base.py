@@ -271,6 +271,8 @@ class PhoneAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("phone"))
     def phone_whole(self, row: PhoneRow) -> str:
+        if masking.is_cut(row.phone):
+            return format_html('<span class="vp-phone">+{}</span>', row.phone)
         return format_html(
             '<a class="vp-phone" href="tel:+{}">{}</a>', row.phone, phones.national(row.phone)
         )

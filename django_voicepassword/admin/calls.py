@@ -157,7 +157,7 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
                 CallRequest.objects.filter(verification_id=call.verification_id).order_by("id")
             )
         other_calls = (
-            CallRequest.objects.filter(phone=call.phone)
+            history.to_number(CallRequest.objects.all(), call.phone)
             .exclude(pk=call.pk)
             .order_by("-created_at", "-id")[:OTHER_CALLS]
         )

@@ -6,6 +6,7 @@ from django_voicepassword.history.filters import (
     after_cursor,
     apply_filters,
     order,
+    to_number,
 )
 from django_voicepassword.history.reader import Reader
 from django_voicepassword.history.retention import purge
@@ -22,4 +23,5 @@ __all__ = [
     "search_calls",
     "search_phones",
     "search_verifications",
+    "to_number",
 ]

@@ -20,6 +20,7 @@ from django_voicepassword.history.reader import Reader
 from django_voicepassword.history.search import clean, search_calls
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider.dates import for_field
+from django_voicepassword.security import masking
 
 #: Calls, or rows of their values.
 Calls = TypeVar("Calls", bound=QuerySet[CallRequest, Any])
@@ -83,6 +84,15 @@ def in_period(
     return rows
 
 
+def to_number(calls: QuerySet[CallRequest], phone: str) -> QuerySet[CallRequest]:
+    """Return the calls to this number.
+
+    There are none where RETENTION "mask" has removed its last digits: ten thousand numbers have the
+    same beginning.
+    """
+    return calls.none() if masking.is_cut(phone) else calls.filter(phone=phone)
+
+
 def of_same_number(calls: QuerySet[CallRequest], call_id: str) -> QuerySet[CallRequest]:
     """Return the calls to the number of the call ``call_id``. Raises InvalidFilter.
 
@@ -93,7 +103,7 @@ def of_same_number(calls: QuerySet[CallRequest], call_id: str) -> QuerySet[CallR
     if not (call_id.isascii() and call_id.isdigit() and len(call_id) < 19):
         raise InvalidFilter("number_of", _("The id of a call."))
     phone = CallRequest.objects.filter(pk=int(call_id)).values_list("phone", flat=True).first()
-    return calls.filter(phone=phone) if phone is not None else calls.none()
+    return to_number(calls, phone) if phone is not None else calls.none()
 
 
 def order(newest_first: bool = True) -> tuple[str, str]:

@@ -62,7 +62,7 @@ def mask(phone: str) -> str:
         return phone
     digits = _digits(phone)
     ending = digits[-2:]
-    if _RETAINED.fullmatch(phone):
+    if is_cut(phone):
         digits, ending = f"{digits}0000", "**"
     country = _country_code(digits)
     if country == "7":
@@ -79,6 +79,11 @@ def _country_code(digits: str) -> str:
     except phonenumbers.NumberParseException:
         return ""
     return str(number.country_code) if phonenumbers.is_valid_number(number) else ""
+
+
+def is_cut(phone: str) -> bool:
+    """Whether RETENTION "mask" has removed the last digits of this number."""
+    return _RETAINED.fullmatch(phone) is not None
 
 
 def has_number(text: str) -> bool:

@@ -470,3 +470,21 @@ def test_a_call_that_is_not_there_and_an_unknown_action() -> None:
     call.pk = 999999
     assert client.post(action_address(call, "ask")).status_code == 404
     assert client.get(address(call)).status_code == 302
+
+
+def test_a_masked_call_shows_no_calls_to_other_numbers_of_its_block() -> None:
+    """Masked by RETENTION, they have the same beginning and nothing more."""
+    calls = [
+        CallRequest.objects.create(
+            phone="7999123****", channel="voice", state="busy", claimed_at=timezone.now()
+        )
+        for _ in range(2)
+    ]
+    client = logged_in("view_full_phone")
+    text = page(client, calls[0])
+    assert "There are none." in text
+    assert '<span class="vp-phone">+7999123****</span>' in text
+    assert "tel:" not in text
+    call_list = reverse("admin:django_voicepassword_callrequest_changelist")
+    answer = client.get(call_list, {"number_of": str(calls[0].pk)})
+    assert list(answer.context["cl"].result_list) == []
