@@ -34,6 +34,7 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.history import retention
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
+from django_voicepassword.security import codes
 from django_voicepassword.testing import Sent
 from django_voicepassword.verifications import Proof, channels
 from django_voicepassword.verifications.description import describe
@@ -541,6 +542,25 @@ def test_of_the_codes_of_the_provider_the_two_newest_are_accepted(
     with pytest.raises(WrongCode):
         verifications.check(verification.id, "1111")
     assert verifications.check(verification.id, "2222").status == "approved"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", ["placing", "unknown"])
+def test_a_guess_before_the_provider_has_told_its_code_costs_nothing(
+    configure: Callable[..., None], state: str
+) -> None:
+    configure(CODE_SOURCE="service", DISPATCH="celery")
+    verification = verifications.start(PHONE)
+    calls = CallRequest.objects.filter(verification=verification)
+    calls.update(state=state, claimed_at=datetime.now(timezone.utc))
+    for _ in range(6):
+        with pytest.raises(WrongCode) as caught:
+            verifications.check(verification.id, "1111")
+        assert caught.value.attempts_left == 5
+    assert used_guesses() == 0
+    digest = codes.digest(verification.id, verification.phone, "1111")
+    calls.update(state="placed", code_digest=digest)
+    assert verifications.check(verification.id, "1111").status == "approved"
 
 
 @pytest.mark.django_db

@@ -63,10 +63,11 @@ def check(
     """Compare a typed code; the right one approves the verification, once.
 
     The guess is counted before it is compared. A guess that is not compared costs no attempt: one
-    for another purpose, one that a limit refuses, and one that cannot be right, because it is not
-    ``code_length`` digits long. ``purpose`` is what the verification must have been started for.
-    ``find_user`` returns the user of the number; it is called once the verification is approved. It
-    may raise Refused, and the verification stays approved.
+    for another purpose, one that a limit refuses, one that cannot be right, because it is not
+    ``code_length`` digits long, and one that comes before the provider has told its code.
+    ``purpose`` is what the verification must have been started for. ``find_user`` returns the user
+    of the number; it is called once the verification is approved. It may raise Refused, and the
+    verification stays approved.
 
     Raises Verification.DoesNotExist, WrongCode, TooManyAttempts, VerificationExpired,
     VerificationClosed, Refused (another purpose), and RateLimited (limit ``phone_guesses``) after
@@ -111,6 +112,9 @@ def _judge(
     _check_comparable(verification, guess, purpose)
     calls = verification.known_calls = calls_of(verification)
     digests = _accepted_digests(calls)
+    if not digests and any(call.may_have_rung for call in calls):
+        # The provider made the code, and its reply has not arrived: the phone may ring before.
+        raise WrongCode(verification.attempts_left + 1)
     reservation = reservations.reserve_guess(
         verification, now, request, events=max(len(digests), 1)
     )
