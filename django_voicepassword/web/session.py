@@ -5,6 +5,7 @@ A form that is sent several times starts one verification.
 
 from __future__ import annotations
 
+from django.conf import settings as django_settings
 from django.http import HttpRequest
 
 from django_voicepassword import phones, verifications
@@ -48,3 +49,12 @@ def begin(
 def forget(request: HttpRequest) -> None:
     """Remove the verification's id from the session: the login or confirmation has ended."""
     request.session.pop(SESSION_KEY, None)
+
+
+def keep_cookie(request: HttpRequest) -> None:
+    """Leave the session cookie to the browser, even if this request's session no longer exists.
+
+    A login gives the browser another session while an older request may still be on its way.
+    SessionMiddleware would answer that request by deleting the cookie, and so log the user out.
+    """
+    request.COOKIES.pop(django_settings.SESSION_COOKIE_NAME, None)

@@ -242,6 +242,7 @@ class StateView(PageView):
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         verification = session.current(request)
+        session.keep_cookie(request)
         if verification is None:
             return JsonResponse({"code": "not_found", "detail": _("Not found.")}, status=404)
         return JsonResponse(asdict(describe(verification)))

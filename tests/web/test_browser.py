@@ -226,6 +226,21 @@ def test_the_page_stops_asking_when_the_call_has_ended(visit: Visit) -> None:
     assert len(asked) == before
 
 
+def test_a_submitted_form_ends_the_polling(visit: Visit) -> None:
+    """A poll during the login would find no verification and replace the page that follows."""
+    page = visit("/auth/login/")
+    page.clock.install()
+    give_phone(page)
+    page.locator("form", has=page.get_by_label("Code")).dispatch_event("submit")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(20_000)
+    assert asked == []
+    with page.expect_request("**/login/code/state/"):
+        page.evaluate("window.dispatchEvent(new Event('pageshow'))")  # as after the back button
+        page.clock.run_for(100)
+
+
 def test_the_wait_before_a_resend_counts_down(visit: Any, configure: Callable[..., None]) -> None:
     configure(RESEND_AFTER=3)
     page = visit("/auth/login/")

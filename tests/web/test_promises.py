@@ -162,6 +162,18 @@ def test_the_session_key_changes_at_the_login(on_code_page: PageClient) -> None:
     assert USER_KEY not in other_client.session
 
 
+def test_a_poll_that_the_login_overtook_leaves_the_new_session_alone(
+    on_code_page: PageClient,
+) -> None:
+    """The page polled with the old cookie; the browser has got the new one when it is answered."""
+    late = Client()
+    late.cookies["sessionid"] = on_code_page.client.session.session_key or ""
+    on_code_page.press("Log in", code=outbox[-1].code)
+    response = late.get("/auth/login/code/state/")
+    assert response.status_code == 404
+    assert "sessionid" not in response.cookies
+
+
 @pytest.mark.parametrize("engine", ["cached_db", "signed_cookies", "cache", "file"])
 def test_every_session_engine_works(settings: Any, tmp_path: Path, db: Any, engine: Any) -> None:
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"

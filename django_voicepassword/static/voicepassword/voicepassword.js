@@ -101,13 +101,16 @@ function showHint(element, { hint, phone }) {
   }
 }
 
-// Polls the state of the call with growing delays while it may change and the page is visible.
+// Polls the state of the call with growing delays while it may change and the page is visible. A submitted form ends the
+// polling: its answer shows the state, and a poll that overtakes it would reload the page and lose the login.
 function pollState(journey) {
   const hint = document.querySelector("[data-vp-hint]");
   const icon = document.querySelector("[data-vp-icon]");
   const updateResend = setUpResend(journey.querySelector("[data-vp-resend]"));
   let delay = FIRST_DELAY;
   let timer;
+  let request = new AbortController();
+  let isSubmitted = false;
 
   const schedulePoll = (milliseconds) => {
     clearTimeout(timer);
@@ -126,16 +129,21 @@ function pollState(journey) {
   };
 
   async function poll() {
-    if (document.hidden) {
+    if (document.hidden || isSubmitted) {
       return;
     }
+    const { signal } = request = new AbortController();
+    const timeout = setTimeout(() => request.abort(), REQUEST_TIMEOUT);
     try {
       const response = await fetch(journey.dataset.state, {
         cache: "no-store",
         headers: { Accept: "application/json" },
-        signal: AbortSignal.timeout(REQUEST_TIMEOUT),
+        signal,
       });
       const verification = response.ok ? await response.json() : null;
+      if (isSubmitted) {
+        return;
+      }
       if (response.status === 404 || (verification && verification.status !== "pending")) {
         // The verification has ended: reload the page, which redirects or says what to do next.
         location.replace(journey.dataset.page);
@@ -149,8 +157,24 @@ function pollState(journey) {
     } catch {
       delay = Math.min(delay * 2, LONGEST_DELAY);
       schedulePoll(delay);
+    } finally {
+      clearTimeout(timeout);
     }
   }
+
+  document.addEventListener("submit", (event) => {
+    if (!event.defaultPrevented) {
+      isSubmitted = true;
+      request.abort();
+    }
+  });
+  // The back button may restore the page, with its form to be submitted again.
+  window.addEventListener("pageshow", () => {
+    if (isSubmitted) {
+      isSubmitted = false;
+      schedulePoll(0);
+    }
+  });
 
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) {
