@@ -39,7 +39,7 @@ def normalize(text: object, region: str | None = None) -> Phone:
     region = region or settings.DEFAULT_REGION
     number = _parse(written, region)
     if number is None and _has_plus_before_trunk_digit(written, region):
-        number = _parse(written[1:], region)
+        number = _parse(written.replace("+", "").replace("\uff0b", ""), region)
     if number is None and written.isascii() and written.isdigit():
         number = _parse(f"+{written}", None)
     if number is None:
@@ -53,9 +53,11 @@ def _has_plus_before_trunk_digit(written: str, region: str | None) -> bool:
     """Does a number begin like ``+8`` in Russia, where people dial ``8`` before a number?"""
     metadata = PhoneMetadata.metadata_for_region(region) if region else None
     trunk_digit = metadata.national_prefix if metadata is not None else None
-    if not trunk_digit or written[0] != "+":
+    start, plus, rest = written.replace("\uff0b", "+").partition("+")
+    # The plus is the first sign of the number; a bracket may stand before it, as in "(+8)".
+    if not trunk_digit or not plus or start not in ("", "("):
         return False
-    return written[1:].lstrip().startswith(trunk_digit)
+    return rest.lstrip().startswith(trunk_digit)
 
 
 def _parse(written: str, region: str | None) -> phonenumbers.PhoneNumber | None:

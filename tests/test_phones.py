@@ -26,6 +26,8 @@ from django_voicepassword.security import masking
         "+8 999 123-45-67",
         "+ 8 (999) 123-45-67",
         "+89991234567",
+        "\uff0b8 999 123-45-67",
+        "(+8) 999 123-45-67",
         "+7\u00a0999\u00a0123‑45‑67",
         "tel:+7-999-123-45-67".removeprefix("tel:"),
     ],
