@@ -158,9 +158,10 @@ class PeriodList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        if self.is_capped:
-            # Django shows result_count beside the search box if the two differ; a bound would read
-            # there like a real count.
+        if self.is_capped or not self.params:
+            # Django shows result_count beside the search box if the two differ, with a link that
+            # shows all rows. A bound would read there like a real count, and a list that nothing
+            # narrows shows all rows already.
             self.full_result_count = self.result_count
 
     @property

@@ -9,7 +9,13 @@ from django.utils.translation import gettext_lazy
 
 from django_voicepassword import history
 from django_voicepassword.admin.base import PhoneAdmin, verification_badge
-from django_voicepassword.admin.columns import CreatedColumn, StatusBadges, counts, two_lines
+from django_voicepassword.admin.columns import (
+    CreatedColumn,
+    StatusBadges,
+    counts,
+    short_moment,
+    two_lines,
+)
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 
 
@@ -77,8 +83,8 @@ class VerificationAdmin(CreatedColumn, PhoneAdmin):
 
 @admin.register(VerifiedPhone)
 class VerifiedPhoneAdmin(PhoneAdmin):
-    list_display = ("verified_at", "phone_masked", "user_link")
-    sortable_by = ("verified_at",)
+    list_display = ("verified_short", "phone_masked", "user_link")
+    sortable_by = ("verified_short",)
     search_fields = ("phone",)
     search = staticmethod(history.search_phones)
     search_help_text = gettext_lazy("The last digits of a number, a whole number, or a user's name")
@@ -86,3 +92,7 @@ class VerifiedPhoneAdmin(PhoneAdmin):
     moment = "verified_at"
     fields = ("phone_masked", "user_link", "verified_at")
     readonly_fields = ("phone_masked", "user_link")
+
+    @admin.display(description=gettext_lazy("verified"), ordering="verified_at")
+    def verified_short(self, row: VerifiedPhone) -> str:
+        return short_moment(row.verified_at)

@@ -129,3 +129,12 @@ def test_no_address_sorts_a_list_by_a_column_without_an_index() -> None:
     }
     newest_first = {query: [2, 3, 1] for query in ("", "?o=4", "?o=-4", "?o=1")}
     assert orders == {**newest_first, "?o=0": [1, 3, 2]}
+
+
+@pytest.mark.parametrize("model", LISTS)
+def test_a_list_that_nothing_narrows_offers_no_link_to_all_rows(model: str) -> None:
+    client = logged_in()
+    assert "Show all" not in client.get(f"{ADMIN}/{model}/").content.decode()
+    narrowed = client.get(f"{ADMIN}/{model}/", {"q": "4567"}).content.decode()
+    assert "0 results" in narrowed
+    assert "Show all" in narrowed
