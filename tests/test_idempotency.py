@@ -370,6 +370,18 @@ def test_different_starts_at_once_with_one_key_are_one_call_and_conflicts() -> N
     assert len(sent) == 1
 
 
+def test_a_repeat_after_secret_key_was_changed_rings_nobody(
+    outbox: list[Sent], settings: Any
+) -> None:
+    first = start()
+    second = resend(first.json()["id"])
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "n" * 50, [settings.SECRET_KEY]
+    assert_repeats(start(), first)
+    assert_repeats(resend(first.json()["id"]), second)
+    assert start(purpose="order").status_code == 422
+    assert len(outbox) == 2
+
+
 def test_without_a_key_nothing_changes(outbox: list[Sent], configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["2/d"]})
     assert [start(None).status_code for _ in range(3)] == [201, 201, 429]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -38,12 +39,14 @@ class KeyUsed(Exception):
 class Key:
     """The digests of a key and of the request that came with it.
 
-    ``verification`` is the verification to resend, or None for a start.
+    ``verification`` is the verification to resend, or None for a start. ``rotated`` has the same
+    key as it was digested before SECRET_KEY was changed, once for each of SECRET_KEY_FALLBACKS.
     """
 
     digest: str
     request: str
     verification: UUID | None = field(default=None, repr=False)
+    rotated: tuple[Key, ...] = field(default=(), repr=False)
 
     def answer(self, verification: Verification, channel: str) -> dict[str, Any]:
         """Return what the call keeps: the digests, and what the first answer says.
@@ -64,9 +67,7 @@ class Key:
 
     def is_used(self) -> bool:
         """Return whether the verification has a call that was asked for with this key."""
-        return (
-            self.verification is not None and _call_of_resend(self, self.verification) is not None
-        )
+        return any(_call(key) is not None for key in (self, *self.rotated))
 
 
 @sensitive
@@ -82,7 +83,13 @@ def read_key(
     if not isinstance(text, str) or not _KEY.fullmatch(text):
         raise InvalidIdempotencyKey
     path = f"resend {verification}" if verification else "start"
-    return Key(_digest(path, text), _digest(*request), verification)
+
+    def digested(secret: str | bytes, rotated: tuple[Key, ...] = ()) -> Key:
+        digest = _digest(path, text, secret=secret)
+        return Key(digest, _digest(*request, secret=secret), verification, rotated)
+
+    rotated = tuple(digested(secret) for secret in settings.SECRET_KEY_FALLBACKS)
+    return digested(settings.SECRET_KEY, rotated)
 
 
 @sensitive
@@ -124,16 +131,22 @@ def free_key(call_id: int) -> None:
 
 def _find(key: Key) -> tuple[CallRequest, Verification] | None:
     """Return what an earlier request with this key has made. Raises IdempotencyConflict."""
-    call = (
-        _call_of_start(key) if key.verification is None else _call_of_resend(key, key.verification)
-    )
-    if call is None or call.verification is None or call.idempotency is None:
-        return None
-    if not hmac.compare_digest(call.idempotency["request"], key.request):
-        raise IdempotencyConflict
-    verification = call.verification
-    verification.first_answer = call.idempotency
-    return call, verification
+    for digested in (key, *key.rotated):
+        call = _call(digested)
+        if call is None or call.verification is None or call.idempotency is None:
+            continue
+        if not hmac.compare_digest(call.idempotency["request"], digested.request):
+            raise IdempotencyConflict
+        verification = call.verification
+        verification.first_answer = call.idempotency
+        return call, verification
+    return None
+
+
+def _call(key: Key) -> CallRequest | None:
+    if key.verification is None:
+        return _call_of_start(key)
+    return _call_of_resend(key, key.verification)
 
 
 def _call_of_start(key: Key) -> CallRequest | None:
@@ -164,7 +177,6 @@ def _has(call: CallRequest, key: Key) -> bool:
     return call.idempotency is not None and call.idempotency["key"] == key.digest
 
 
-def _digest(*texts: str | None) -> str:
-    return salted_hmac(
-        "django_voicepassword.idempotency", json.dumps(texts), algorithm="sha256"
-    ).hexdigest()
+def _digest(*texts: str | None, secret: str | bytes) -> str:
+    salt = "django_voicepassword.idempotency"
+    return salted_hmac(salt, json.dumps(texts), secret=secret, algorithm="sha256").hexdigest()
