@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_voicepassword import verifications
 from django_voicepassword.accounts import new_users, proofs, users
-from django_voicepassword.accounts.login import RESULT_ATTRIBUTE, LoginResult
+from django_voicepassword.accounts.login import RESULT_ATTRIBUTE, LoginResult, written_user
 from django_voicepassword.exceptions import Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security.sensitive import sensitive
@@ -64,6 +64,18 @@ class PhoneBackend(ModelBackend):
     ) -> Any:
         """Do what ``authenticate`` does, in a thread: ModelBackend's own checks a password."""
         return await sync_to_async(self.authenticate)(request, **credentials)
+
+    def get_user(self, user_id: Any) -> Any:
+        """Return the user of a session, also one whom a replica does not have yet, or None."""
+        found = super().get_user(user_id)
+        if found is not None:
+            return found
+        user = written_user(user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
+
+    async def aget_user(self, user_id: Any) -> Any:
+        """Do what ``get_user`` does, in a thread."""
+        return await sync_to_async(self.get_user)(user_id)
 
     @staticmethod
     def _leave(request: HttpRequest | None, result: LoginResult) -> None:

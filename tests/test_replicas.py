@@ -11,8 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth import authenticate, get_user_model
-from django.test import RequestFactory
+from asgiref.sync import async_to_sync
+from django.contrib.auth import aget_user, authenticate, get_user, get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.db import connections
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from django_voicepassword import checks, limits, signals, statistics, verifications
@@ -159,6 +162,25 @@ def test_what_runs_at_night_and_what_staff_do(configure: Callable[..., None]) ->
     CallRequest.objects.update(created_at=timezone.now() - timedelta(days=2))
     assert retention.purge()
     assert DailyStatistics.objects.count() == 1
+
+
+def test_a_new_user_stays_logged_in_while_the_replica_does_not_have_the_user_yet() -> None:
+    replica = connections["replica"]
+    replica.connect()  # otherwise pytest-django refuses a database that the test does not name
+    with replica.schema_editor() as editor:
+        editor.create_model(get_user_model())
+    verification = verifications.start(NUMBER)
+    client = Client()
+    request = RequestFactory().get("/")
+    user = authenticate(
+        request, verification=verification.id, voicepassword_code=right_code(verification)
+    )
+    assert user is not None
+    client.force_login(user, backend="django_voicepassword.backends.PhoneBackend")
+    assert get_user(client) == user
+    assert async_to_sync(aget_user)(client) == user
+    get_user_model().objects.using("default").update(is_active=False)
+    assert get_user(client) == AnonymousUser()
 
 
 class UsersElsewhere(Router):

@@ -9,7 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.apps import apps
-from django.contrib.auth import authenticate, get_backends, login
+from django.contrib.auth import authenticate, get_backends, get_user_model, login
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.http import HttpRequest
@@ -25,6 +25,18 @@ from django_voicepassword.transactions import retry
 
 #: Where PhoneBackend leaves its LoginResult: ``authenticate()`` returns nothing but the user.
 RESULT_ATTRIBUTE = "voicepassword_result"
+
+
+def written_user(user_id: Any) -> Any:
+    """The user in the database that users are written to; None if they are read there anyway.
+
+    The user of a first login may not be in the replica yet when the next request reads the session.
+    """
+    model = get_user_model()
+    database = router.db_for_write(model)
+    if router.db_for_read(model) == database:
+        return None
+    return model._default_manager.using(database).filter(pk=user_id).first()
 
 
 @dataclass(frozen=True)
