@@ -136,7 +136,7 @@ def _check_production() -> Iterator[checks.CheckMessage]:
     if settings.TEST_NUMBERS:
         yield checks.Warning(
             'VOICEPASSWORD["TEST_NUMBERS"] is set outside DEBUG: '
-            "who knows a code logs in without a phone.",
+            "whoever knows a code logs in without a phone.",
             hint="Remove them in production.",
             id="voicepassword.W008",
         )
