@@ -202,3 +202,28 @@ def test_a_chunk_of_a_sync_is_merged_once_while_callbacks_come(
     assert (figures.rows, figures.matched, figures.imported, found.written) == (2, 2, 0, 2)
     assert (str(figures.total_price), figures.counts) == ("0.7000", {"voice": {"answered": 2}})
     assert {call.statuses.count(), other.statuses.count()} == {1, 2}
+
+
+class TwoDays:
+    """A client whose two days have ids in common, and a minute of which both tell the rows."""
+
+    def daily(self, day: date) -> list[Report]:
+        row = {"number": "79990000001", "price": "0.35", "duration": "00:04"}
+        row |= {"service": "Voice Password", "state": "Успешно"}
+        own = [{**row, "id": f"a{n}", "date": f"{day:%d.%m.%Y} 12:00:05"} for n in range(300)]
+        both = [{**row, "id": f"b{n}", "date": "11.03.2026 00:00:05"} for n in range(300)]
+        return [parse_report(row) for row in [*both, *own]]
+
+
+def test_syncs_of_two_days_at_once_import_each_row_once_with_its_own_report(
+    configure: Callable[..., None],
+) -> None:
+    configure(TRANSPORT=f"{__name__}.TwoDays")
+    days = [date(2026, 3, 10), date(2026, 3, 11)]
+    level = "read committed" if connection.vendor in LEVELS else ""
+    with isolation(level):
+        found = run_at_once([partial(statistics.sync_day, day) for day in days])
+    assert not [error for error in found if isinstance(error, Exception)]
+    assert CallRequest.objects.count() == 900
+    for call in CallRequest.objects.prefetch_related("statuses"):
+        assert [status.occurred_at for status in call.statuses.all()] == [call.occurred_at]

@@ -4,8 +4,8 @@
 the day, an interrupted run keeps the chunks that it has merged, and a web request waits for one
 chunk at most. The run can be repeated at any time.
 
-Each chunk takes the lock of the day. Two runs at once therefore merge each chunk one after the
-other, and the second finds what the first has written.
+Each chunk takes the lock of the sync. Two runs at once, of one day or of two, therefore merge each
+chunk one after the other, and the second finds what the first has written.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     for chunk in _chunks(rows):
         sorted_chunk = pairing.sort(chunk, moments)
         totals = transactions.atomic_with_retry(
-            partial(_merge_chunk, day, merge, pairing, sorted_chunk, moments, totals), database
+            partial(_merge_chunk, merge, pairing, sorted_chunk, moments, totals), database
         )
         rows_read += len(chunk)
         if progress is not None:
@@ -118,7 +118,6 @@ def _chunks(rows: Iterable[DailyRow]) -> Iterator[list[DailyRow]]:
 
 
 def _merge_chunk(
-    day: date,
     merge: Merge,
     pairing: Pairing,
     chunk: SortedChunk,
@@ -126,7 +125,7 @@ def _merge_chunk(
     totals: Totals,
 ) -> Totals:
     """Merge a chunk, and return ``totals`` with its figures; ``totals`` itself stays unchanged."""
-    _lock(day)
+    _lock()
     counted = copy.deepcopy(totals)
     merge.chunk(pairing.pair(chunk), moments, counted)
     return counted
@@ -170,7 +169,7 @@ def _store(day: date, totals: Totals, rows_read: int, rows: _Rows) -> DailyStati
     def store() -> DailyStatistics:
         # The lock comes first because it writes. On SQLite a transaction that begins with a read
         # cannot wait for a writer; it fails.
-        _lock(day)
+        _lock()
         stored = DailyStatistics.objects.filter(date=day).first()
         if stored is not None and may_be_purged(day):
             figures = kept_figures(stored, totals, values)
@@ -204,6 +203,10 @@ def _count_missing(day: date) -> int:
     return calls.exclude(service=CallRequest.TEST_SERVICE).count()
 
 
-def _lock(day: date) -> None:
-    """Lock the day until the transaction ends, so that two runs of it take turns."""
-    limits.lock(f"sync:{day.isoformat()}")
+def _lock() -> None:
+    """Let runs take turns until the transaction ends.
+
+    Also those of two days: both may import one row, and on MySQL a run takes all imported calls
+    with a greater key than the last for its own.
+    """
+    limits.lock("sync")
