@@ -13,6 +13,7 @@ from django_voicepassword import phones
 from django_voicepassword.exceptions import InvalidPhone
 from django_voicepassword.history.reader import Reader
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
+from django_voicepassword.models.provider_text import is_storable
 from django_voicepassword.security import masking
 
 Row = TypeVar("Row", bound=Model)
@@ -195,6 +196,8 @@ def _users(name: str, reader: Reader) -> list[Any]:
         reader.note_search()
     model = get_user_model()
     field = model.USERNAME_FIELD
+    if not is_storable(name, model, field, model._default_manager.db):
+        return []
     users = model._default_manager.filter(Q(**{field: name}) | Q(**{f"{field}__startswith": name}))
     found = list(users.order_by().values_list("pk", field)[:100])
     if reader.sees_whole_numbers:

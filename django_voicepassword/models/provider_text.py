@@ -71,6 +71,15 @@ def storable(text: str, charset: str) -> str:
     return text.encode(codec, "replace").decode(codec)
 
 
+def is_storable(text: str, model: type[models.Model], field: str, alias: str) -> bool:
+    """Return whether a column of any model can store ``text``; else MySQL refuses to compare it."""
+    if text.isascii() or connections[alias].vendor != "mysql":
+        return True
+    found: Any = model._meta.get_field(field)
+    charset, _ = mysql_charsets(alias, model._meta.db_table).get(found.column, ("utf8mb4", ""))
+    return storable(text, charset) == text
+
+
 @lru_cache(maxsize=64)
 def mysql_charsets(alias: str, table: str) -> dict[str, tuple[str, str]]:
     """Return column -> charset and collation, for the text columns of a table on MySQL.

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.models import money
 from django_voicepassword.models.primary import PrimaryManager
+from django_voicepassword.models.provider_text import ProviderText
 
 
 class DailyStatistics(models.Model):
@@ -47,7 +48,7 @@ class BalanceReading(models.Model):
     """The balance of the account at one moment."""
 
     balance = models.DecimalField(_("balance"), max_digits=14, decimal_places=4)
-    currency = models.CharField(_("currency"), max_length=16, blank=True)
+    currency = ProviderText(_("currency"), max_length=16, blank=True)
     read_at = models.DateTimeField(_("read"), default=timezone.now)
 
     objects = PrimaryManager()

@@ -173,7 +173,7 @@ class Loader:
         moment = moments.text(row.date)
         at = quote(None if moment is None else moment + self._offset)
         return (
-            f"{quote(self._alphabets.id(row.id))}{before_phone}{quote(row.number)}{before_moment}"
+            f"{quote(row.id)}{before_phone}{quote(row.number)}{before_moment}"
             f"{at}{before_payload}{quote(self._alphabets.payload(row.payload))}"
         )
 

@@ -15,10 +15,13 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
+from django.db import connections
+
 from django_voicepassword.models import CallRequest
 from django_voicepassword.models.moments import as_aware
 from django_voicepassword.provider.dates import Moments
 from django_voicepassword.provider.protocol import DailyRow, is_kind_certain
+from django_voicepassword.statistics.alphabets import Alphabets
 from django_voicepassword.statistics.lost_calls import LostCalls, match_lost_call
 
 #: The call of a row that belongs to none of our calls.
@@ -80,6 +83,7 @@ class Pairing:
         self._lost = lost
         self._day = day
         self._database = database
+        self._alphabets = Alphabets(connections[database])
         self._seen = _Seen()
         # How many rows of an id and kind came, where there was more than one: memory must not grow
         # with the day.
@@ -87,6 +91,8 @@ class Pairing:
 
     def sort(self, chunk: list[DailyRow], moments: Moments) -> SortedChunk:
         """Find the rows that SQL cannot match. Reads nothing from the database."""
+        # Our calls have the ids as the database can store them.
+        chunk = [row if row.id.isascii() else self._storable(row) for row in chunk]
         rows_of_id = Counter([row.id for row in chunk])
         plain: list[DailyRow] = []
         others: dict[str, list[_Row]] = defaultdict(list)
@@ -107,6 +113,9 @@ class Pairing:
         for rows in others.values():
             rows.sort(key=lambda row: (not row.row.is_complete, _time_of_row(row)))
         return SortedChunk(plain, others, earlier)
+
+    def _storable(self, row: DailyRow) -> DailyRow:
+        return row._replace(id=self._alphabets.id(row.id))
 
     def pair(self, chunk: SortedChunk) -> Paired:
         """Find the calls of the other rows. May be repeated in a new transaction."""
