@@ -14,7 +14,7 @@ from django.db import connections
 from django.utils import timezone as django_timezone
 from freezegun import freeze_time
 
-from django_voicepassword import statistics, verifications
+from django_voicepassword import checks, statistics, verifications
 from django_voicepassword.accounts import confirmation
 from django_voicepassword.calls import recovery, retries
 from django_voicepassword.exceptions import RateLimited, VerificationExpired
@@ -44,6 +44,19 @@ def database_zone() -> Iterator[Callable[[str], None]]:
 
     yield change
     change(before)
+
+
+def test_a_database_zone_with_summer_time_is_reported(
+    database_zone: Callable[[str | None], None],
+) -> None:
+    for zone in (None, "UTC", "Europe/Moscow"):
+        database_zone(zone)
+        assert checks.check_databases() == []
+    for zone in ("Europe/Berlin", "America/St_Johns", "Australia/Sydney"):
+        database_zone(zone)
+        (warning,) = checks.check_databases()
+        assert warning.id == "voicepassword.W017"
+        assert zone in warning.msg
 
 
 class Provider:

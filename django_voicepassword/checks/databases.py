@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.db import OperationalError, connections, router
+from django.utils import timezone
 
 from django_voicepassword.models import CallRequest
 
@@ -19,8 +21,8 @@ PGBOUNCER_PORT = "6432"
 def check_databases(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: object
 ) -> list[checks.CheckMessage]:
-    """E010: the app's tables and the users are not in one database. W015: cursors and a pool."""
-    return [*_check_router(), *_check_pool()]
+    """E010: several databases. W015: cursors and a pool. W017: times that have two meanings."""
+    return [*_check_router(), *_check_pool(), *_check_zone()]
 
 
 @checks.register("voicepassword", checks.Tags.database)
@@ -68,6 +70,22 @@ def _check_pool() -> Iterator[checks.CheckMessage]:
             hint='Set "DISABLE_SERVER_SIDE_CURSORS": True in this entry of DATABASES. '
             "If sessions are pooled, silence this check.",
             id="voicepassword.W015",
+        )
+
+
+def _check_zone() -> Iterator[checks.CheckMessage]:
+    alias = router.db_for_write(CallRequest)
+    name, zone = connections[alias].settings_dict["TIME_ZONE"], connections[alias].timezone
+    if not name or zone is None:
+        return
+    year = timezone.now().year
+    if len({zone.utcoffset(datetime(year, month, 1)) for month in range(1, 13)}) > 1:
+        yield checks.Warning(
+            f"The TIME_ZONE of the database {alias!r}, {name!r}, has summer time. In the hour that "
+            "is repeated in autumn, and shortly before it, nobody can log in by phone.",
+            hint="Remove TIME_ZONE from this entry of DATABASES. On PostgreSQL the stored times "
+            "stay right; elsewhere, convert them to UTC first.",
+            id="voicepassword.W017",
         )
 
 
