@@ -58,9 +58,11 @@ def pgbouncer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     program = find_program("pgbouncer")
     assert program is not None
     with subprocess.Popen([program, "-q", *user, str(file)], stderr=subprocess.PIPE) as process:
-        until(lambda: _listens(port), what="PgBouncer")
+        until(lambda: _listens(port) or process.poll() is not None, what="PgBouncer")
+        assert process.poll() is None, process.stderr and process.stderr.read()
         yield port
-        process.terminate()
+        # Newer versions wait for their clients after SIGTERM.
+        process.kill()
 
 
 @pytest.fixture
