@@ -159,6 +159,9 @@ class Refused(VerificationError):
 class Unavailable(VerificationError):
     """The broker, the provider or the database is down. A send that raises this did not ring.
 
+    Only where it is the repeat of an accepted request (``idempotency_key``), the broker may hold
+    the first one's call, which rings later. Repeat it with the same key.
+
     A guess that was committed before the database failed stays counted.
     """
 
