@@ -36,7 +36,7 @@ CONFIGURATION = {
         # A request may follow the schema and be refused, such as a text that is no number or a
         # wrong code. ``check_error_code`` checks the code of such an error.
         "positive_data_acceptance": {
-            "expected-statuses": ["2xx", "400", "403", "404", "409", "410", "429"]
+            "expected-statuses": ["2xx", "400", "403", "404", "409", "410", "422", "429"]
         },
     },
 }
