@@ -5,12 +5,17 @@ A form that is sent several times starts one verification.
 
 from __future__ import annotations
 
+import logging
+
 from django.conf import settings as django_settings
 from django.http import HttpRequest
 
 from django_voicepassword import phones, verifications
+from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import Verification
 from django_voicepassword.web.idempotency import start_once
+
+logger = logging.getLogger(__name__)
 
 #: Key of the verification's id, the only thing about a verification that the session stores.
 SESSION_KEY = "voicepassword_verification"
@@ -38,12 +43,28 @@ def begin(
     is_same = earlier is not None and (earlier.phone, earlier.purpose) == (number, purpose)
     if earlier is not None and is_same and earlier.is_open:
         return earlier
+    _check_cache(request)
     verification = start_once(request, number, channel, purpose, earlier)
     if earlier is not None and not is_same:
         # Its call may still be queued, and nobody waits for it now.
         verifications.cancel(earlier.id)
     request.session[SESSION_KEY] = str(verification.id)
     return verification
+
+
+def _check_cache(request: HttpRequest) -> None:
+    """Raise Unavailable where a new session is kept in a cache that does not answer.
+
+    Django writes the session after the view, when the phone has already rung: the person would get
+    an error, and pay for another call with each try.
+    """
+    session = request.session
+    if session.session_key is None and hasattr(session, "cache_key_prefix"):
+        try:
+            session.exists("voicepassword")
+        except Exception as error:
+            logger.error("no call is made: the session's cache fails: %s", type(error).__name__)
+            raise Unavailable("the session cannot be written") from error
 
 
 def forget(request: HttpRequest) -> None:

@@ -171,6 +171,27 @@ def test_a_login_needs_no_cache(page_client: PageClient, settings: Any, backend:
     assert len(outbox) == 1
 
 
+@pytest.mark.parametrize("engine", ["cache", "cached_db"])
+def test_nobody_is_called_if_the_session_cannot_be_written(
+    page_client: PageClient, settings: Any, engine: str
+) -> None:
+    """Nothing listens on the port of this Redis."""
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    page_client.open("/auth/login/")
+    page_client.press("Call me", phone=PHONE)
+    assert len(outbox) == 1
+    other = PageClient()
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"redis://127.0.0.1:{unused.getsockname()[1]}"
+        redis = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": address}
+        settings.CACHES = {"default": redis}
+        other.open("/auth/login/")
+        other.press("Call me", phone="+79990000002")
+    assert other.status == 503
+    assert len(outbox) == 1
+
+
 def test_the_database_holds_neither_cookie_nor_number_in_the_key(page_client: PageClient) -> None:
     page_client.open("/auth/login/")
     page_client.press("Call me", phone=PHONE)
