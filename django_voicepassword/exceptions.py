@@ -162,11 +162,16 @@ class Unavailable(VerificationError):
     Only where it is the repeat of an accepted request (``idempotency_key``), the broker may hold
     the first one's call, which rings later. Repeat it with the same key.
 
-    A guess that was committed before the database failed stays counted.
+    A guess that was committed before the database failed stays counted. ``is_lasting`` is True
+    where somebody must act first, for example pay into the provider's account.
     """
 
     code = "unavailable"
     status_code = 503
+
+    def __init__(self, message: str = "", is_lasting: bool = False) -> None:
+        super().__init__(message)
+        self.is_lasting = is_lasting
 
 
 class WrongCode(VerificationError):

@@ -135,6 +135,10 @@ def test_over_http_a_start_is_503_unavailable(provider: type[Provider]) -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     page = Client().post("/auth/login/", {"phone": NUMBER})
     assert page.status_code == 503
+    # Nobody knows when the owner pays: to try again in a minute would be in vain.
+    text = "Calls are not available for now. Log in another way or try again later."
+    assert answer.json()["detail"] == text
+    assert text in page.content.decode()
     assert provider.sends == []
 
 

@@ -100,7 +100,8 @@ ERRORS: dict[int, dict[str, str]] = {
     503: {
         "budget_exhausted": "The daily budget is spent.",
         "unavailable": (
-            "The queue, the database or the provider does not answer: try again in a minute."
+            "The queue, the database or the provider does not answer: try again in a minute. "
+            "Or the provider refuses the site's account: try again later. The detail says which."
         ),
     },
 }

@@ -154,7 +154,7 @@ def _why_unsent(call: CallRequest) -> VerificationError | None:
     if call.state != CallRequest.State.REFUSED:
         return None
     if call.error_code == errors.ACCOUNT_REFUSED or is_of_account(call.error_code):
-        return Unavailable("the provider refuses the account")
+        return Unavailable("the provider refuses the account", is_lasting=True)
     if call.error_code == errors.NOT_QUEUED:
         return Unavailable("the broker does not take the call")
     if call.error_code == errors.UNREACHABLE:

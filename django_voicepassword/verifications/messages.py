@@ -19,6 +19,7 @@ from django_voicepassword.exceptions import (
     RateLimited,
     Refused,
     TooManyAttempts,
+    Unavailable,
     VerificationClosed,
     VerificationError,
     VerificationExpired,
@@ -57,7 +58,7 @@ def _refused_hint(call: CallRequest) -> str:
     if code == BudgetExhausted.code:
         return _(_ERROR_TEXTS[BudgetExhausted])
     if code == AccountRefused.code or is_of_account(code):
-        return _(_ERROR_TEXTS[VerificationError])
+        return _(_NOT_SOON)
     if call.channel == CallRequest.Channel.SMS:
         return _("The SMS could not be sent. Try again or choose another way.")
     return _("The call could not be made. Try again or choose another way.")
@@ -138,12 +139,16 @@ _ERROR_TEXTS: dict[type[VerificationError], str] = {
     ),
     VerificationError: gettext_noop("Calls are not available right now. Try again in a minute."),
 }
+#: Whether the owner of the site acts within a minute or in a week is not known.
+_NOT_SOON = gettext_noop("Calls are not available for now. Log in another way or try again later.")
 
 
 def error_text(error: VerificationError) -> str:
     """What is wrong and what to do next, in the active language."""
     if isinstance(error, WrongCode):
         return _wrong_code_text(error.attempts_left)
+    if isinstance(error, Unavailable) and error.is_lasting:
+        return _(_NOT_SOON)
     if isinstance(error, RateLimited):
         return _("Too many tries. Try again in %(wait)s.") % {"wait": duration(error.retry_after)}
     # VerificationError comes last, and every error is one.

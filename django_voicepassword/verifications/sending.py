@@ -108,7 +108,7 @@ def _start(
 def check_account() -> None:
     """Raise Unavailable while the provider refuses the account: nothing would ring."""
     if statistics.account_is_refused():
-        raise Unavailable("the provider refuses the account")
+        raise Unavailable("the provider refuses the account", is_lasting=True)
 
 
 def ask_host(verification: Verification, channel: str, request: HttpRequest | None) -> None:
