@@ -30,10 +30,10 @@ from tests.browser_visits import Visit, visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 ADDRESS = "/admin/django_voicepassword/dashboard/"
+#: The width decides the layout and the scheme the colours: each is here, but not every pair.
 LOOKS = [
     {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-    for width in (1280, 768, 320)
-    for scheme in ("light", "dark")
+    for width, scheme in ((1280, "light"), (768, "dark"), (320, "light"))
 ]
 
 

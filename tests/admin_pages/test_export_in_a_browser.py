@@ -26,10 +26,10 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.urls("tests.export_site"),
 ]
+#: The width decides the layout and the scheme the colours: each is here, but not every pair.
 LOOKS = [
     {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-    for width in (1280, 320)
-    for scheme in ("light", "dark")
+    for width, scheme in ((1280, "light"), (320, "dark"))
 ]
 ROWS = 12
 
