@@ -227,8 +227,9 @@ def _literal_quote(connection: BaseDatabaseWrapper) -> Quote:
         if isinstance(value, int):
             return str(value)
         if hasattr(driver, "escape_string"):
-            # mysqlclient. The escaped text of PyMySQL includes the quotes.
-            return f"'{driver.escape_string(value).decode()}'"
+            # mysqlclient returns bytes, and PyMySQL up to 1.1 text, both without the quotes.
+            escaped = driver.escape_string(value)
+            return f"'{escaped.decode() if isinstance(escaped, bytes) else escaped}'"
         return str(driver.escape(value))
 
     return quote
