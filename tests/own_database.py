@@ -65,6 +65,9 @@ def add_alias(alias: str, address: str, **settings: Any) -> None:
 
 
 def remove_alias(alias: str) -> None:
-    connections[alias].close()
+    wrapper = connections[alias]
+    wrapper.close()
+    if wrapper.connection is not None:
+        wrapper.connection.close()  # Django leaves a database in memory open.
     del connections[alias]
     del connections.settings[alias]

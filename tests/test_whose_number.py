@@ -140,10 +140,10 @@ def test_staff_confirm_their_number_after_another_login() -> None:
     users.assign(chief, PHONE)
     client = PageClient()
     client.client.force_login(chief, "django.contrib.auth.backends.ModelBackend")
-    client.open("/auth/confirm/?next=/admin/")
+    client.open("/auth/confirm/?next=/auth/logout/")
     client.press("Call me")
     client.press("Confirm", code=sent[-1].code)
-    assert (client.path, client.status) == ("/admin/", 200)
+    assert (client.path, client.status) == ("/auth/logout/", 200)
 
 
 def test_a_first_login_proves_the_number_of_the_new_user(configure: Callable[..., None]) -> None:
