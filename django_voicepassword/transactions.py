@@ -29,8 +29,9 @@ Params = ParamSpec("Params")
 Result = TypeVar("Result")
 View = TypeVar("View", bound=Callable[..., object])
 
-#: How often a transaction is tried if the database rolls it back.
-TRANSACTION_TRIES = 12
+#: How often a transaction is tried if it met another one, and if the database fails otherwise.
+CONFLICT_TRIES = 12
+FAILURE_TRIES = 5
 #: Seconds before the second try, about, and the longest pause. Each pause is twice the one before.
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 #: Seconds after which no new try begins: the database may let each try wait for a lock for long.
@@ -40,6 +41,9 @@ TRIED_FOR = 60.0
 WRITE_TRIES = 5
 #: Raised if the database is down or full, or if a lock is held for too long.
 DATABASE_ERRORS = (OperationalError, InterfaceError)
+#: Serialization failure and deadlock; and MySQL's: changed row, lock wait timeout and deadlock.
+_POSTGRESQL_CONFLICTS = ("40001", "40P01")
+_MYSQL_CONFLICTS = (1020, 1205, 1213)
 #: How SQLite, PostgreSQL and MariaDB say that a table or a column is missing.
 _MISSING = re.compile(
     r"no such (table|column)|has no column named"
@@ -127,11 +131,12 @@ def retry(write: Callable[[], Result], using: str) -> Result:
     """Run ``write``, a single statement or a transaction, and again if it was rolled back."""
     connection = connections[using]
     ends = time.monotonic() + TRIED_FOR
-    for attempt in range(1, TRANSACTION_TRIES + 1):
+    for attempt in range(1, CONFLICT_TRIES + 1):
         try:
             return write()
-        except DATABASE_ERRORS:
-            is_last = attempt == TRANSACTION_TRIES or time.monotonic() > ends
+        except DATABASE_ERRORS as error:
+            tries = CONFLICT_TRIES if _is_conflict(error) else FAILURE_TRIES
+            is_last = attempt >= tries or time.monotonic() > ends
             # Only the host project can repeat a transaction of its own.
             if is_last or connection.in_atomic_block:
                 raise
@@ -142,6 +147,16 @@ def retry(write: Callable[[], Result], using: str) -> Result:
             # Two transactions that met must not meet again.
             time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # nosec B311
     raise AssertionError("unreachable")
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Whether the transaction met another one: a repeat may succeed, unlike on a full disk."""
+    cause = error.__cause__
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    if state is not None:
+        return state in _POSTGRESQL_CONFLICTS
+    number = error.args[0] if error.args else None
+    return number in _MYSQL_CONFLICTS or "locked" in str(error)
 
 
 def retry_write(write: Callable[[], Result], using: str) -> Result:

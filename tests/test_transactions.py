@@ -66,7 +66,8 @@ def keys() -> list[str]:
 def test_a_transaction_is_retried_as_a_whole(
     pauses: list[float], closed: list[str], failures: int, error: type[Exception]
 ) -> None:
-    assert transactions.atomic_with_retry(Work(failures, error("gone")), "default") == "done"
+    locked = error("database is locked")
+    assert transactions.atomic_with_retry(Work(failures, locked), "default") == "done"
     assert keys() == [str(failures + 1)]
     assert len(pauses) == failures
     for pause, usual in zip(pauses, [0.02, 0.04, 0.08, 0.16, 0.32, *[0.5] * 6], strict=False):
@@ -87,12 +88,17 @@ def test_a_write_is_retried(
 
 @outside_transaction
 @pytest.mark.parametrize(
-    ("run", "tries"), [(transactions.atomic_with_retry, 12), (transactions.retry_write, 5)]
+    ("run", "message", "tries"),
+    [
+        (transactions.atomic_with_retry, "database is locked", 12),
+        (transactions.atomic_with_retry, "database or disk is full", 5),
+        (transactions.retry_write, "gone", 5),
+    ],
 )
 def test_the_last_failure_is_final_and_other_errors_are_not_retried(
-    pauses: list[float], closed: list[str], run: Callable[..., Any], tries: int
+    pauses: list[float], closed: list[str], run: Callable[..., Any], message: str, tries: int
 ) -> None:
-    work = Work(99, OperationalError("gone"))
+    work = Work(99, OperationalError(message))
     with pytest.raises(OperationalError):
         run(work, "default")
     assert (work.times, len(pauses)) == (tries, tries - 1)

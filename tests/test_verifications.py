@@ -13,7 +13,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from freezegun import freeze_time
@@ -959,3 +959,24 @@ def test_a_proof_names_its_own_verification(outbox: list[Sent]) -> None:
         "79990000001",
         "79990000002",
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_whose_answer_is_lost_starts_one_verification(
+    monkeypatch: pytest.MonkeyPatch, outbox: list[Sent]
+) -> None:
+    """As if the database was killed after it had committed, before it could say so."""
+    lost: list[bool] = []
+
+    def commit() -> None:
+        original()
+        if not lost and CallRequest.objects.exists():
+            lost.append(True)
+            raise OperationalError("the server closed the connection")
+
+    original = connection.commit
+    monkeypatch.setattr(connection, "commit", commit)
+    verification = verifications.start("+79990000001")
+    assert lost
+    assert [call.verification_id for call in CallRequest.objects.all()] == [verification.id]
+    assert len(outbox) == 1

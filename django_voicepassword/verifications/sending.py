@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -97,12 +99,26 @@ def _start(
         verification.save(force_insert=True)
         return insert_call(verification, channel, now, reserved, answer)
 
-    call = in_transaction(reserve_and_insert)
+    call = _insert_once(verification, reserve_and_insert)
     dispatch.dispatch(call)
     if dispatch.leaves_to_workers():
         # A call that was placed inline has changed in the database since it was inserted.
         verification.known_calls = [call]
     return verification
+
+
+def _insert_once(verification: Verification, insert: Callable[[], CallRequest]) -> CallRequest:
+    """Run ``insert`` in a transaction and return the call, also where the commit lost its answer.
+
+    Then the transaction is repeated, finds the verification's own row and is rolled back.
+    """
+    try:
+        return in_transaction(insert)
+    except IntegrityError:
+        call = CallRequest.objects.filter(verification_id=verification.id).first()
+        if call is None:
+            raise
+        return call
 
 
 def check_account() -> None:
