@@ -180,6 +180,10 @@ def voice_call_with_the_code_of_the_provider(site: Site) -> None:
     person.log_in(call["code"])
 
 
+#: The refusals after which the app sends nothing to anybody.
+OF_THE_ACCOUNT = ("not_enough_money", "authorisation_failed", "user_disabled")
+
+
 def every_error_number(site: Site) -> None:
     """Numbers that cannot be called: the page says so, and the phone does not ring."""
     numbers = [number for number, outcome in OUTCOMES.items() if outcome.reply.startswith("error:")]
@@ -190,6 +194,9 @@ def every_error_number(site: Site) -> None:
         person.start()
         person.wait_for("refused")
         check(not person.calls(), "it did not ring")
+        if error in OF_THE_ACCOUNT:
+            # Nothing is sent until the balance is good again.
+            print(f"   the balance is {site.manage('voicepassword_balance').splitlines()[0]}")
 
 
 def every_lost_answer(site: Site) -> None:
