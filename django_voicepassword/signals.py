@@ -20,7 +20,7 @@ verification_failed = Signal()
 #: the balance has been above it again.
 balance_low = Signal()
 #: ``error_code=``: the provider refuses the account (its key, a block, no money). Nothing is sent
-#: until it tells a good balance again; then it can be sent anew.
+#: until it tells a good balance again; then it can be sent again.
 account_refused = Signal()
 #: ``statistics=``: one of the provider's days was read and stored.
 daily_synced = Signal()
