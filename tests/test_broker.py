@@ -18,6 +18,7 @@ from django_voicepassword import verifications
 from django_voicepassword.calls import broker
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
+from tests.broker_messages import take_messages
 
 #: How long a person may wait for the answer, with a margin for a slow machine.
 MAX_SECONDS = 3 * broker.TIMEOUT + 1.5
@@ -116,22 +117,6 @@ def behind_a_proxy(request: pytest.FixtureRequest) -> Iterator[tuple[Proxy, Task
         connection.default_channel.queue_delete(app.conf.task_default_queue)
 
 
-def _received(address: str, queue: str) -> list[int]:
-    """Take every message from the queue and return its first argument."""
-    arguments = []
-    with Connection(address) as connection:
-        simple = connection.SimpleQueue(queue)
-        while True:
-            try:
-                message = simple.get(timeout=0.5)
-            except simple.Empty:
-                break
-            arguments.append(message.payload[0][0])
-            message.ack()
-        simple.close()
-    return arguments
-
-
 def _seconds_until_refused(task: Task) -> float:
     """Publish, and return how long it took until the broker was given up."""
     started = time.monotonic()
@@ -153,7 +138,7 @@ def test_a_task_is_published_after_its_pooled_connection_died(
     proxy.up()
     # The connection pool still holds the connection that was cut.
     broker.publish(task, 3)
-    assert _received(direct, task.app.conf.task_default_queue) == [1, 2, 3]
+    assert take_messages(direct, task.app.conf.task_default_queue) == [1, 2, 3]
 
 
 def test_a_broker_that_stops_answering_is_given_up(behind_a_proxy: tuple[Proxy, Task, str]) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from kombu.connection import Connection
 
+from tests.broker_messages import take_messages
+
 pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parents[1]
 
@@ -78,17 +80,8 @@ def test_a_parent_and_its_children_publish(address: str) -> None:
 
 
 def received(address: str, queue: str) -> list[int]:
-    """Take every message from the queue, and return the first argument of each."""
-    arguments = []
+    """Take every message from the queue, and remove the queue."""
+    arguments = take_messages(address, queue)
     with Connection(address) as connection:
-        simple = connection.SimpleQueue(queue)
-        while True:
-            try:
-                message = simple.get(timeout=0.5)
-            except simple.Empty:
-                break
-            arguments.append(message.payload[0][0])
-            message.ack()
-        simple.close()
         connection.default_channel.queue_delete(queue)
     return arguments

@@ -24,26 +24,19 @@ from django_voicepassword.models import (
     VerifiedPhone,
     provider_text,
 )
-from django_voicepassword.provider.protocol import Report, parse_report
+from django_voicepassword.provider.protocol import parse_report
 from tests.databases import MARIADB
 from tests.own_database import ROUTERS, Router, own_database
+from tests.statistics.rows_provider import ROWS, Provider
 
 DAY = date(2026, 3, 10)
 NOON = datetime(2026, 3, 10, 9, tzinfo=timezone.utc)
-ROWS: list[dict[str, Any]] = []
-
-
-class Provider:
-    """A client whose day has ``ROWS``."""
-
-    def daily(self, day: date) -> list[Report]:
-        return [parse_report(row) for row in ROWS]
 
 
 @pytest.fixture(autouse=True)
 def _provider(configure: Callable[..., None]) -> None:
     ROWS.clear()
-    configure(TRANSPORT=f"{__name__}.Provider")
+    configure(TRANSPORT=f"{Provider.__module__}.Provider")
 
 
 def add_row(id: str, **values: str) -> None:

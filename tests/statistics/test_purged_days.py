@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,24 +15,16 @@ from django_voicepassword import statistics
 from django_voicepassword.conf import settings
 from django_voicepassword.history import retention
 from django_voicepassword.models import CallRequest, DailyStatistics
-from django_voicepassword.provider.protocol import Report, parse_report
+from tests.statistics.rows_provider import ROWS, Provider
 
 pytestmark = pytest.mark.django_db
 MOSCOW = ZoneInfo("Europe/Moscow")
-ROWS: list[dict[str, Any]] = []
-
-
-class Provider:
-    """A client whose day has ``ROWS``."""
-
-    def daily(self, day: date) -> list[Report]:
-        return [parse_report(row) for row in ROWS]
 
 
 @pytest.fixture(autouse=True)
 def _provider(configure: Callable[..., None]) -> None:
     ROWS.clear()
-    configure(TRANSPORT=f"{__name__}.Provider")
+    configure(TRANSPORT=f"{Provider.__module__}.Provider")
 
 
 @pytest.fixture
