@@ -158,23 +158,23 @@ def _call_of_start(key: Key) -> CallRequest | None:
         # The key has lived as long as its verification.
         verifications.filter(expires_at__lte=timezone.now()).update(idempotency_digest=None)
         return None
-    return next((call for call in _calls(verification.pk) if _has(call, key)), None)
+    return _call_with(key, verification.pk)
 
 
 def _call_of_resend(key: Key, verification: UUID) -> CallRequest | None:
-    call = next((call for call in _calls(verification) if _has(call, key)), None)
-    return (
-        None if call is None or call.verification is None or call.verification.is_expired else call
-    )
+    call = _call_with(key, verification)
+    if call is None or call.verification is None or call.verification.is_expired:
+        return None
+    return call
 
 
-def _calls(verification: UUID) -> list[CallRequest]:
+def _call_with(key: Key, verification: UUID) -> CallRequest | None:
+    """Return the first call of the verification that was asked for with this key."""
     calls = CallRequest.objects.filter(verification=verification)
-    return list(calls.select_related("verification").order_by("id"))
-
-
-def _has(call: CallRequest, key: Key) -> bool:
-    return call.idempotency is not None and call.idempotency["key"] == key.digest
+    for call in calls.select_related("verification").order_by("id"):
+        if call.idempotency is not None and call.idempotency["key"] == key.digest:
+            return call
+    return None
 
 
 def _digest(*texts: str | None, secret: str | bytes) -> str:
