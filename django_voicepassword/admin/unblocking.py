@@ -24,7 +24,7 @@ from django_voicepassword.security import audit, masking
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications.messages import duration, error_text
 
-#: Who may unblock a number.
+#: The permission to unblock a number.
 PERMISSIONS = ("django_voicepassword.view_callrequest", "django_voicepassword.unblock_phone")
 UNBLOCKED = gettext_lazy("Unblocked the number: its limits start from zero.")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
 
-#: Who may see whole numbers.
+#: The permission to see whole numbers.
 PERMISSION = "django_voicepassword.view_full_phone"
 
 
