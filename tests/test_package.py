@@ -14,6 +14,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+#: What lies in a checkout beside the source.
+NOT_SOURCE = (
+    ".git", ".tox", ".venv", ".*_cache", ".hypothesis", "build", "dist", "var", "*.egg-info",
+    "__pycache__",
+)  # fmt: skip
 #: One file of each kind.
 PARTS = [
     "py.typed",
@@ -70,9 +75,22 @@ print(approved.status, django.__file__, verifications.__file__)
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the sdist and the wheel built from it."""
+    """The folder with the sdist and the wheel built from it.
+
+    setuptools writes into the folder that it builds, where another run may build at the same time.
+    """
+    source = tmp_path_factory.mktemp("source") / "django-voicepassword"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*NOT_SOURCE))
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(source),
+    ]
     process = subprocess.run(command, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
     return folder
