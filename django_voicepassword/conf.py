@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
         "phone_guesses": ["15/d"],
         "device": ["6/d"],
         "device_guesses": ["10/d"],
+        "long_guesses": ["100/d"],
         "ip": ["20/h"],
         "prefix": [],
         "site": [],
@@ -60,6 +61,12 @@ DEFAULTS: dict[str, Any] = {
     "STAFF_LOGIN": False,
     "LOGIN": "session",
     "BEFORE_SEND": None,
+    "PROVEN_SHARE": 0.3,
+    "LONG_CODE": 6,
+    "CHALLENGE": None,
+    "CHALLENGE_KEYS": {},
+    "FRAUD_GUARD": "enforce",
+    "FRAUD_FLOOR": 50,
 }
 
 #: What ``override_settings`` puts its values around: the settings of the project, or other values
@@ -106,6 +113,12 @@ class Settings:
     STAFF_LOGIN: bool
     LOGIN: str
     BEFORE_SEND: str | None
+    PROVEN_SHARE: float
+    LONG_CODE: int | None
+    CHALLENGE: str | None
+    CHALLENGE_KEYS: Mapping[str, str]
+    FRAUD_GUARD: str
+    FRAUD_FLOOR: int
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -136,6 +149,16 @@ class Settings:
         ``[]`` switches a limit off.
         """
         return {**DEFAULTS["LIMITS"], **self.LIMITS}
+
+    @property
+    def long_code(self) -> int | None:
+        """LONG_CODE; None where there are no long codes.
+
+        Only a flash call has one, and it must be longer than the usual code.
+        """
+        length = self.LONG_CODE
+        is_possible = "flashcall" in self.CHANNELS and (length or 0) > self.CODE_LENGTH
+        return length if is_possible else None
 
     @property
     def transport(self) -> str:

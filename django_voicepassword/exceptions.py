@@ -134,6 +134,19 @@ class RateLimited(VerificationError):
         self.retry_after = retry_after
 
 
+class ChallengeRequired(VerificationError):
+    """A challenge must be solved before anything is sent: see CHALLENGE.
+
+    The request can be repeated with the answer of the solved challenge.
+    """
+
+    code = "challenge_required"
+    status_code = 403
+
+    def __init__(self, message: str = "solve the challenge, then send the request again") -> None:
+        super().__init__(message)
+
+
 class BudgetExhausted(VerificationError):
     """DAILY_BUDGET is spent; ``retry_after`` is the seconds until the provider's next day."""
 

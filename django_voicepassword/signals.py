@@ -22,6 +22,14 @@ balance_low = Signal()
 #: ``error_code=``: the provider refuses the account (its key, a block, no money). Nothing is sent
 #: until it tells a good balance again; then it can be sent again.
 account_refused = Signal()
+#: ``error=, phone=, request=``: a send was refused (a ``VerificationError``), and nothing rang.
+send_refused = Signal()
+#: ``kind=, subject=, failures=, conversion=, mode=``: the guard tripped. ``kind`` is ``block``,
+#: ``prefix``, ``network`` or ``site``; ``mode`` is FRAUD_GUARD: ``audit`` or ``enforce``.
+fraud_suspected = Signal()
+#: ``prefix=, channel=, conversion=``: calls seem not to arrive, for people on trusted devices too.
+#: ``prefix`` is the operator's, or "" for all; ``channel`` is "" for all.
+outage_suspected = Signal()
 #: ``statistics=``: one of the provider's days was read and stored.
 daily_synced = Signal()
 

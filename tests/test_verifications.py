@@ -209,11 +209,12 @@ def test_start_stores_the_verification_and_its_call(outbox: list[Sent]) -> None:
         )
         assert (row.user, row.ip, row.approved_at) == (user, "192.0.2.1", None)
     call = CallRequest.objects.get()
-    assert (call.phone, call.channel, call.created_at, call.device) == (
+    assert (call.phone, call.channel, call.created_at, call.lane, call.is_open) == (
         "79990000001",
         "voice",
         NOON,
-        False,
+        "unproven",
+        True,
     )
     assert call.reserved_price is None
     plain = verifications.start(PHONE, channel="", user=AnonymousUser())

@@ -67,7 +67,9 @@ def give_back(call: CallRequest, is_send_returned: bool) -> None:
     verification = call.verification
     if is_send_returned and verification is not None:
         Verification.return_send(verification.id)
-        subjects = limits.send_subjects(call.phone, call.counted_address, call.device)
+        subjects = limits.send_subjects(
+            call.phone, call.counted_address, device=call.counted == "device"
+        )
         limits.release(subjects, at=call.created_at, price=call.reserved_price)
         return
     if verification is not None:

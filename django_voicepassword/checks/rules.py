@@ -145,6 +145,18 @@ def _is_phone_digits(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isdigit() and 5 <= len(value) <= 15
 
 
+def _is_share(value: object) -> bool:
+    return _is_count(value, 0, 1) or (isinstance(value, float) and 0 <= value <= 1)
+
+
+def _is_challenge_keys(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) <= {"site", "secret"}
+        and all(isinstance(key, str) for key in value.values())
+    )
+
+
 def _is_path(value: object) -> bool:
     return isinstance(value, str) and "." in value
 
@@ -234,4 +246,17 @@ RULES: dict[str, Rule] = {
         lambda value: value is None or _is_path(value),
         "None or the dotted path of a callable",
     ),
+    "PROVEN_SHARE": Rule(_is_share, "a number from 0 to 1"),
+    "LONG_CODE": Rule(
+        lambda value: value is None or _is_count(value, 5, 10), "None or a number from 5 to 10"
+    ),
+    "CHALLENGE": Rule(
+        lambda value: value is None or _is_path(value),
+        "None or the dotted path of a callable",
+    ),
+    "CHALLENGE_KEYS": Rule(_is_challenge_keys, 'a dict of "site" and "secret" to texts, or {}'),
+    "FRAUD_GUARD": Rule(
+        lambda value: value in ("off", "audit", "enforce"), '"off", "audit" or "enforce"'
+    ),
+    "FRAUD_FLOOR": Rule(lambda value: _is_count(value, 1), "a number of sends, 1 or more"),
 }

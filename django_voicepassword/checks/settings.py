@@ -87,11 +87,26 @@ def _check_combinations() -> Iterator[checks.CheckMessage]:
             "or CODE_LENGTH to 4.",
             id="voicepassword.E005",
         )
+    chosen = settings.given.get("LONG_CODE")
+    if chosen is not None and chosen <= settings.CODE_LENGTH:
+        yield checks.Error(
+            f'VOICEPASSWORD["LONG_CODE"] is {chosen}: '
+            f"it must be greater than CODE_LENGTH, which is {settings.CODE_LENGTH}.",
+            hint="A long code is harder to guess. Set it to None to do without.",
+            id="voicepassword.E011",
+        )
+    if settings.LONG_CODE is not None and "flashcall" not in settings.CHANNELS:
+        yield checks.Warning(
+            'VOICEPASSWORD["LONG_CODE"] is set, but "flashcall" is not in CHANNELS: '
+            "there are no long codes.",
+            hint='Only a flash call has a long code. Set LONG_CODE to None, or add "flashcall".',
+            id="voicepassword.W018",
+        )
 
 
 def _check_imports() -> Iterator[checks.CheckMessage]:
     built_in = {None, "http", "console", "memory", "session", "token", "jwt"}
-    for key in ("TRANSPORT", "LOGIN", "BEFORE_SEND"):
+    for key in ("TRANSPORT", "LOGIN", "BEFORE_SEND", "CHALLENGE"):
         path = getattr(settings, key)
         if path in built_in:
             continue

@@ -51,10 +51,19 @@ from django_voicepassword.limits.subjects import (
     guess_subjects,
     send_subjects,
 )
-from django_voicepassword.models import LimitCounter, Verification
+from django_voicepassword.models import CallRequest, LimitCounter, Verification
 
 #: The limits that LIMITS may name.
-NAMES = ("phone", "phone_guesses", "device", "device_guesses", "ip", "prefix", "site")
+NAMES = (
+    "phone",
+    "phone_guesses",
+    "device",
+    "device_guesses",
+    "long_guesses",
+    "ip",
+    "prefix",
+    "site",
+)
 
 
 class ClockSkewRateLimited(RateLimited):
@@ -226,13 +235,13 @@ class Reserved:
     """What was reserved for one send.
 
     ``price`` is None without DAILY_BUDGET. ``address`` is what the limit ``ip`` counts the send
-    for; it is empty where it does not count. ``device``: the limit of the number's trusted devices
-    counts the send, and not that of the number.
+    for; it is empty where it does not count. ``counted`` names the counters that count the send.
     """
 
     price: Decimal | None
     address: str = ""
-    device: bool = False
+    lane: str = CallRequest.Lane.UNPROVEN
+    counted: str = ""
 
 
 def reserve_send(
@@ -245,12 +254,12 @@ def reserve_send(
     address = client_ip.counted_address(request)
     try:
         reserve(send_subjects(verification.phone, address), now, price).commit()
-        return Reserved(price, address)
+        return Reserved(price, address, counted="phone")
     except RateLimited as error:
         if error.limit != "phone" or not devices.is_trusted(request, verification.phone):
             raise
     reserve(send_subjects(verification.phone, address, device=True), now, price).commit()
-    return Reserved(price, address, device=True)
+    return Reserved(price, address, CallRequest.Lane.PROVEN, counted="device")
 
 
 def reserve_test_send(now: datetime, request: HttpRequest | None) -> None:

@@ -52,6 +52,12 @@ class CallRequest(models.Model):
         APP = "app", _("this site")
         IMPORTED = "imported", _("imported")
 
+    class Lane(models.TextChoices):
+        """Who asked for the send: somebody who has proved the number before, or anybody else."""
+
+        PROVEN = "proven", _("proven")
+        UNPROVEN = "unproven", _("unproven")
+
     class Difference(models.IntegerChoices):
         STATE = 1, _("state")
         PRICE = 2, _("price")
@@ -125,8 +131,16 @@ class CallRequest(models.Model):
     #: What the limit ``ip`` counted this send for: an address, or ``client_ip.UNKNOWN``. Empty if
     #: that limit did not count it.
     counted_address = models.CharField(max_length=39, blank=True, default="", editable=False)
-    #: Whether the limit of trusted devices counted this send, and not that of the number.
-    device = models.BooleanField(default=False, editable=False)
+    lane = models.CharField(
+        _("lane"), max_length=8, choices=Lane.choices, default=Lane.UNPROVEN, editable=False
+    )
+    #: Whether it is an open send: its verification was not approved.
+    is_open = models.BooleanField(default=False, editable=False)
+    #: The counters that counted this send, so that exactly that is given back
+    #: (``limits.reservations``). Empty where nothing was counted, or it was given back.
+    counted = models.TextField(blank=True, default="", editable=False)
+    #: The digits that the provider's code was asked to have, for the guard; None: no such wish.
+    capacity = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     #: When a sync first found it in the provider's daily statistics.
     listed_at = models.DateTimeField(_("listed by the provider"), null=True, blank=True)
     #: A sum of ``Difference``: the values that differed in the daily statistics. The provider's

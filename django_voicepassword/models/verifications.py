@@ -44,6 +44,8 @@ class Verification(models.Model):
     sends = models.PositiveSmallIntegerField(_("sends"), default=0)
     #: How many digits its code has. A guess of another length is not compared.
     code_length = models.PositiveSmallIntegerField(default=4, editable=False)
+    #: Whether only a long code approves it (LONG_CODE), because the guard asked for one.
+    is_long = models.BooleanField(_("long code"), default=False, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("expires"))
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True)

@@ -155,13 +155,13 @@ class Merge:
             INSERT INTO {self._calls} (
                 phone, channel, state, provider_id, service, price, duration, origin, error_code,
                 created_at, placed_at, finished_at, occurred_at,
-                polls, code_digest, counted_address, device, listed_at, difference
+                polls, code_digest, counted_address, lane, is_open, counted, listed_at, difference
             )
             SELECT reported_phone, reported_channel, COALESCE(reported_state, 'placed'),
                 reported_id, reported_service, reported_price, reported_duration, 'imported', '',
                 COALESCE(reported_at, %s), reported_at,
                 CASE WHEN reported_progress = {_FINAL_PROGRESS} THEN reported_at ELSE NULL END,
-                reported_at, 0, '', '', FALSE, %s, 0
+                reported_at, 0, '', '', 'unproven', FALSE, '', %s, 0
             FROM {MATCHED} WHERE call_id IS NULL AND our_origin IS NULL
             ORDER BY ordinal
         """  # noqa: S608  # nosec B608

@@ -156,6 +156,8 @@ def insert_call(
         created_at=now,
         reserved_price=reserved.price,
         counted_address=reserved.address,
-        device=reserved.device,
+        lane=reserved.lane,
+        is_open=True,
+        counted=reserved.counted,
         idempotency=idempotency,
     )
