@@ -12,6 +12,7 @@
         ├── InvalidPhone
         ├── PrefixNotAllowed
         ├── RateLimited          ``limit``, ``retry_after``
+        ├── ChallengeRequired    a challenge must be solved first
         ├── BudgetExhausted      ``retry_after``
         ├── Refused              ``reason``
         ├── Unavailable          the broker, the provider or the database is down
@@ -123,15 +124,20 @@ class PrefixNotAllowed(VerificationError):
 
 
 class RateLimited(VerificationError):
-    """A limit is reached: ``limit`` is its name, ``retry_after`` the seconds to wait."""
+    """A limit is reached: ``limit`` is its name, ``retry_after`` the seconds to wait.
+
+    ``offers_longer_code`` is True where a short code takes no more guesses, but a resend at once
+    gets a longer one that does.
+    """
 
     code = "rate_limited"
     status_code = 429
 
-    def __init__(self, limit: str, retry_after: int) -> None:
+    def __init__(self, limit: str, retry_after: int, offers_longer_code: bool = False) -> None:
         super().__init__(f"limit {limit!r} is reached, try again in {retry_after} s")
         self.limit = limit
         self.retry_after = retry_after
+        self.offers_longer_code = offers_longer_code
 
 
 class ChallengeRequired(VerificationError):
