@@ -115,7 +115,10 @@ class InvalidPhone(VerificationError):
 
 
 class PrefixNotAllowed(VerificationError):
-    """The number is valid, but ALLOWED_PREFIXES does not allow calls to it."""
+    """The number is valid, but ALLOWED_PREFIXES does not allow calls to it, or nothing does.
+
+    Premium-rate, shared-cost and satellite numbers are never called.
+    """
 
     code = "prefix_not_allowed"
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import phonenumbers
-from phonenumbers import PhoneMetadata
+from phonenumbers import PhoneMetadata, PhoneNumberType
 
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, PrefixNotAllowed
 
 # Longer than any way to write a number. The parser never gets more text than this from a stranger.
 MAX_INPUT_LENGTH = 40
+
+# Numbers that are never called: the caller pays for the service behind them, or for a satellite.
+NEVER_CALLED_TYPES = (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST)
+# Inmarsat, global satellites, two "international networks", and international premium rate. No
+# country has these codes. The metadata of phonenumbers takes most of them for mobile numbers.
+NEVER_CALLED_CODES = (870, 881, 882, 883, 979)
 
 
 class Phone(str):
@@ -69,10 +75,28 @@ def _parse(written: str, region: str | None) -> phonenumbers.PhoneNumber | None:
 
 
 def check_allowed(phone: str) -> None:
-    """Raise PrefixNotAllowed unless ``phone`` begins with one of ALLOWED_PREFIXES."""
+    """Raise PrefixNotAllowed unless calls to ``phone`` are allowed.
+
+    It must begin with one of ALLOWED_PREFIXES. Premium-rate, shared-cost and satellite numbers are
+    refused whatever ALLOWED_PREFIXES says: whoever owns one earns money with each call to it.
+    """
     prefixes = settings.ALLOWED_PREFIXES
     if prefixes and not phone.startswith(tuple(prefixes)):
         raise PrefixNotAllowed
+    if _is_never_called(phone):
+        raise PrefixNotAllowed
+
+
+def _is_never_called(phone: str) -> bool:
+    try:
+        number = phonenumbers.parse(f"+{phone}")
+    except phonenumbers.NumberParseException:
+        # A row that was masked, or edited by hand.
+        return True
+    return (
+        number.country_code in NEVER_CALLED_CODES
+        or phonenumbers.number_type(number) in NEVER_CALLED_TYPES
+    )
 
 
 def operator_prefix(phone: str) -> str:

@@ -65,6 +65,15 @@ def test_call_refuses_an_invalid_number(outbox: list[Sent], phone: str, message:
     assert outbox == []
 
 
+def test_call_never_calls_a_premium_number(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(ALLOWED_PREFIXES=[])
+    with pytest.raises(CommandError, match="not called"):
+        run("call", "+1 900 234 5678")
+    assert outbox == []
+
+
 def test_call_obeys_the_limits(outbox: list[Sent], configure: Callable[..., None]) -> None:
     configure(LIMITS={"phone": ["1/h"]})
     run("call", "79990000001")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_voicepassword import phones
-from django_voicepassword.exceptions import InvalidPhone
+from django_voicepassword.exceptions import InvalidPhone, PrefixNotAllowed
 from django_voicepassword.security import masking
 
 
@@ -99,3 +99,61 @@ def test_any_text_is_refused_or_normalized_stably(written: str) -> None:
     assert phone.isdigit()
     assert phones.normalize(phone) == phones.normalize(f"+{phone}") == phone
     assert phone[-5:-2] not in masking.mask(phone)
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        "78091234567",  # Russia, premium rate
+        "19002345678",  # the United States and Canada, premium rate
+        "449012345678",  # Great Britain, premium rate
+        "3759021234567",  # Belarus, premium rate
+        "33891123456",  # France, premium rate
+        "33884012345",  # France, shared cost
+        "4918012345",  # Germany, shared cost
+        "80812345678",  # international shared cost
+        "870301234567",  # Inmarsat
+        "881612345678",  # a global satellite network
+        "8823421234",  # an international network
+        "883510012345",
+        "979123456789",  # international premium rate
+    ],
+)
+@pytest.mark.parametrize("prefixes", [[], ["7", "1", "4", "3", "8", "9"]])
+def test_some_numbers_are_never_called_whatever_the_prefixes_say(
+    configure: Callable[..., None], phone: str, prefixes: list[str]
+) -> None:
+    configure(ALLOWED_PREFIXES=prefixes)
+    with pytest.raises(PrefixNotAllowed):
+        phones.check_allowed(phone)
+
+
+@pytest.mark.parametrize(
+    "phone",
+    [
+        "79991234567",
+        "74951234567",  # a landline
+        "78001234567",  # toll-free
+        "77011234567",
+        "12015550123",
+        "447400123456",
+        "4915123456789",
+        "8613123456789",
+        "8801812345678",  # Bangladesh, Taiwan, Emirates, Nepal: neighbours of the codes above
+        "886912345678",
+        "971501234567",
+        "9779841234567",
+    ],
+)
+def test_ordinary_numbers_of_all_countries_may_be_called(
+    configure: Callable[..., None], phone: str
+) -> None:
+    configure(ALLOWED_PREFIXES=[])
+    assert phones.normalize(f"+{phone}") == phone
+    phones.check_allowed(phone)
+
+
+def test_a_row_whose_number_cannot_be_read_is_never_called(configure: Callable[..., None]) -> None:
+    configure(ALLOWED_PREFIXES=[])
+    with pytest.raises(PrefixNotAllowed):
+        phones.check_allowed("0000")

@@ -41,6 +41,7 @@ from django_voicepassword.verifications.description import describe
 from tests.concurrency import run_at_once
 
 PHONE = "+7 999 000-00-01"
+PREMIUM = "78091234567"
 NOON = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
 
 
@@ -102,6 +103,48 @@ def test_a_number_that_cannot_be_called_costs_nothing(
         verifications.start(phone)
     assert not outbox
     assert not Verification.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_number_that_is_never_called_is_refused_before_anything_is_counted(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(ALLOWED_PREFIXES=[], BEFORE_SEND="tests.no_such_module")
+    with pytest.raises(PrefixNotAllowed):
+        verifications.start(PREMIUM)
+    older = Verification.objects.create(
+        phone=PREMIUM, sends=1, expires_at=datetime.now(timezone.utc) + timedelta(minutes=5)
+    )
+    with pytest.raises(PrefixNotAllowed):
+        verifications.resend(older.id)
+    older.refresh_from_db()
+    assert older.sends == 1
+    assert not outbox
+    assert not CallRequest.objects.exists()
+    assert not LimitCounter.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_resend_obeys_the_prefixes_of_now(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(RESEND_AFTER=0)
+    verification = verifications.start(PHONE)
+    configure(RESEND_AFTER=0, ALLOWED_PREFIXES=["77"])
+    with pytest.raises(PrefixNotAllowed):
+        verifications.resend(verification.id)
+    assert len(outbox) == 1
+
+
+@pytest.mark.django_db
+def test_any_number_can_be_a_test_number(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(TEST_NUMBERS={PREMIUM: "48213957"}, RESEND_AFTER=0)
+    verification = verifications.start(PREMIUM)
+    verifications.resend(verification.id)
+    assert verifications.check(verification.id, "48213957").status == Verification.Status.APPROVED
+    assert not outbox
 
 
 @pytest.mark.django_db

@@ -72,7 +72,7 @@ _IDEMPOTENCY = [
 ERRORS: dict[int, dict[str, str]] = {
     400: {
         "invalid_phone": "The text is not a phone number.",
-        "prefix_not_allowed": "Numbers of this country or operator are not called.",
+        "prefix_not_allowed": "Numbers of this country, operator or kind are not called.",
         "channel_unavailable": "This channel cannot be used now: see next_channels.",
         "wrong_code": "The code is wrong; attempts_left is the number of guesses that remain.",
         "invalid_idempotency_key": "The key must have 16 to 128 visible ASCII characters.",
@@ -242,6 +242,7 @@ _view(
         200: VerificationSerializer,
         **_errors(
             *_SENDING,
+            "prefix_not_allowed",
             "not_found",
             "verification_closed",
             "verification_expired",

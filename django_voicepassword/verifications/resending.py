@@ -42,9 +42,9 @@ def resend(
     nothing rings again.
 
     Raises Verification.DoesNotExist, VerificationExpired, VerificationClosed, TooManyAttempts,
-    ChannelUnavailable, Refused, RateLimited (limits ``resend_after`` and ``sends`` beside those of
-    LIMITS), BudgetExhausted and Unavailable; with a key IdempotencyConflict and
-    InvalidIdempotencyKey.
+    PrefixNotAllowed, ChannelUnavailable, Refused, RateLimited (limits ``resend_after`` and
+    ``sends`` beside those of LIMITS), BudgetExhausted and Unavailable; with a key
+    IdempotencyConflict and InvalidIdempotencyKey.
     """
     verification = get(verification_id)
     key = idempotency.read_key(idempotency_key, channel, verification=verification.id)
@@ -66,6 +66,7 @@ def _resend(
     client_ip.warn_of_missing_proxies(request)
     fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
+        phones.check_allowed(verification.phone)
         check_account()
         ask_host(verification, channel, request)
     now = timezone.now()
