@@ -1,1 +1,1 @@
-"""Integrations with other packages. Each module needs an extra of this package."""
+"""Integrations with other packages and services. Nothing of the app needs them."""
