@@ -171,17 +171,30 @@ def test_a_provider_that_is_down_solves_nothing_and_leaks_nothing(
         "CHALLENGE_KEYS": {"secret": SECRET},
     }
     assert not challenge.is_solved(request_with())
+    seen = everything_in(caplog)
+    assert SECRET not in seen
+    assert TOKEN not in seen
+
+
+def test_a_function_of_the_project_that_fails_solves_nothing_and_leaks_nothing(
+    settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.VOICEPASSWORD = {"CHALLENGE": f"{__name__}.fail_with_a_secret"}
+    assert not challenge.is_solved(request_with())
+    assert SECRET not in everything_in(caplog)
+
+
+def everything_in(caplog: pytest.LogCaptureFixture) -> str:
+    """The only log record, the variables of its exception's frames, and what it replaced."""
     [record] = caplog.records
     assert record.exc_info is not None
+    _, error, traceback = record.exc_info
     frames = []
-    traceback = record.exc_info[2]
     while traceback is not None:
         frames.append(traceback.tb_frame.f_locals)
         traceback = traceback.tb_next
-    # The frames of this test and of pytest itself are still running.
-    seen = f"{caplog.text}{frames[1:]}{record.exc_info[1].__context__}"
-    assert SECRET not in seen
-    assert TOKEN not in seen
+    # The first frame is still running: that of the function that logs.
+    return f"{caplog.text}{frames[1:]}{error and error.__context__}"
 
 
 ASKED: list[str] = []
@@ -189,7 +202,12 @@ ASKED: list[str] = []
 
 def count_and_pass(request: HttpRequest) -> bool:
     ASKED.append(getattr(request, challenge.ATTRIBUTE))
-    return getattr(request, challenge.ATTRIBUTE) == TOKEN
+    return bool(getattr(request, challenge.ATTRIBUTE) == TOKEN)
+
+
+def fail_with_a_secret(request: HttpRequest) -> bool:
+    secret = SECRET
+    raise OSError(len(secret))
 
 
 def test_a_challenge_is_asked_for_at_most_once_a_request(settings: Any) -> None:
