@@ -22,7 +22,8 @@ from django_voicepassword.history import Reader, search
 from django_voicepassword.models import CallRequest, LimitCounter
 from django_voicepassword.security import audit, masking
 from django_voicepassword.security.sensitive import sensitive
-from django_voicepassword.verifications.messages import duration, error_text
+from django_voicepassword.verifications.limit_texts import duration, rate_name
+from django_voicepassword.verifications.messages import error_text
 
 #: The permission to unblock a number.
 PERMISSIONS = ("django_voicepassword.view_callrequest", "django_voicepassword.unblock_phone")
@@ -90,7 +91,7 @@ def _log_without_call(request: HttpRequest, phone: str, message: str) -> None:
 class LimitUsage:
     """How much of its limits a number has used.
 
-    ``used`` has a rate, the count and the allowed count for each limit that is used at all.
+    ``used`` has the name of a rate, the count and the allowed count for each limit that is used.
     """
 
     phone: str = field(repr=False)
@@ -103,4 +104,5 @@ def limit_usage(query: str, request: HttpRequest) -> LimitUsage | None:
     phone = search.whole_number(query)
     if phone is None:
         return None
-    return LimitUsage(phone, limits.usage(phone), request.user.has_perm(PERMISSIONS[1]))
+    used = [(rate_name(rate), count, allowed) for rate, count, allowed in limits.usage(phone)]
+    return LimitUsage(phone, used, request.user.has_perm(PERMISSIONS[1]))

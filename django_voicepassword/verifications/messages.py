@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop, ngettext
 from django_voicepassword.exceptions import (
     AccountRefused,
     BudgetExhausted,
+    ChallengeRequired,
     ChannelUnavailable,
     IdempotencyConflict,
     InvalidIdempotencyKey,
@@ -28,6 +29,7 @@ from django_voicepassword.exceptions import (
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.provider.protocol.vocabulary import is_of_account
 from django_voicepassword.security import masking
+from django_voicepassword.verifications.limit_texts import duration, limit_text
 
 
 def hint(verification: Verification, call: CallRequest | None, status: str) -> str:
@@ -56,7 +58,7 @@ def _refused_hint(call: CallRequest) -> str:
     if code in ("number_not_valid", "number_is_empty", "number_not_permitted"):
         return _("This number cannot be called. Check the number, or enter another one.")
     if code == BudgetExhausted.code:
-        return _(_ERROR_TEXTS[BudgetExhausted])
+        return _("Calls are not available today. Try again tomorrow or log in another way.")
     if code == AccountRefused.code or is_of_account(code):
         return _(_NOT_SOON)
     if call.channel == CallRequest.Channel.SMS:
@@ -127,9 +129,7 @@ _ERROR_TEXTS: dict[type[VerificationError], str] = {
     VerificationClosed: gettext_noop("This code was used already. Start again to get a new one."),
     VerificationExpired: gettext_noop("The time is over. Start again to get a new code."),
     TooManyAttempts: gettext_noop("No attempts are left. Start again to get a new code."),
-    BudgetExhausted: gettext_noop(
-        "Calls are not available today. Try again tomorrow or log in another way."
-    ),
+    ChallengeRequired: gettext_noop("Confirm that you are not a robot, then try again."),
     InvalidProof: gettext_noop("The confirmation of the number is not valid. Confirm it again."),
     IdempotencyConflict: gettext_noop(
         "This request differs from the one that had the same key. Send it with a new key."
@@ -150,7 +150,11 @@ def error_text(error: VerificationError) -> str:
     if isinstance(error, Unavailable) and error.is_lasting:
         return _(_NOT_SOON)
     if isinstance(error, RateLimited):
-        return _("Too many tries. Try again in %(wait)s.") % {"wait": duration(error.retry_after)}
+        return limit_text(error)
+    if isinstance(error, BudgetExhausted):
+        return _(
+            "Calls are not available for now. Try again in %(wait)s or log in another way."
+        ) % {"wait": duration(error.retry_after)}
     # VerificationError comes last, and every error is one.
     return next(_(text) for kind, text in _ERROR_TEXTS.items() if isinstance(error, kind))
 
@@ -183,14 +187,3 @@ def channel_action(channel: str) -> str:
         "voice": _("Let a robot say the code"),
         "sms": _("Send the code by SMS"),
     }[channel]
-
-
-def duration(seconds: int) -> str:
-    """A wait in words, rounded up: ``40 seconds``, ``3 minutes``, ``5 hours``."""
-    if seconds < 60:
-        return ngettext("%(count)d second", "%(count)d seconds", seconds) % {"count": seconds}
-    minutes = -(-seconds // 60)
-    if minutes < 60:
-        return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
-    hours = -(-minutes // 60)
-    return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}

@@ -296,7 +296,8 @@ def test_a_search_for_a_number_shows_its_limits_and_can_unblock_it(
     CallRequest.objects.all().delete()
     client = logged_in("unblock_phone")
     page = client.get(LIST, {"q": "8 999 123 45 67"}).content.decode()
-    assert '<span class="vp-badge vp-badge-bad">phone 2/10m: 2 of 2</span>' in page
+    used = "calls to the number in 10 minutes: 2 of 2"
+    assert f'<span class="vp-badge vp-badge-bad">{used}</span>' in page
     assert (
         "No limit of this number is used."
         in client.get(LIST, {"q": "79990000001"}).content.decode()
@@ -318,7 +319,7 @@ def test_unblocking_needs_its_permission(outbox: list[Sent]) -> None:
     verifications.start("79991234567")
     client = logged_in()
     page = client.get(LIST, {"q": "79991234567"}).content.decode()
-    assert "phone 3/10m: 1 of 3" in page
+    assert "calls to the number in 10 minutes: 1 of 3" in page
     assert "Unblock the number" not in page
     assert (
         client.post(

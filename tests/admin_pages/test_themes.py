@@ -42,7 +42,9 @@ pages = {
     f"{base}callrequest/?q=4567&state=unknown": (
         ">unknown</span>", "no_reply", "Past 7 days", "Export", "+7 999 123-45-67"
     ),
-    f"{base}callrequest/?q=79991234567": ("phone 3/10m: 2 of 3", "Unblock the number"),
+    f"{base}callrequest/?q=79991234567": (
+        "calls to the number in 10 minutes: 2 of 3", "Unblock the number"
+    ),
     f"{base}callrequest/?from=2026-01-01&to=2026-12-31": ("2026",),
     f"{base}callrequest/{call.pk}/change/": (
         "What became of it", "Ask the provider now", "put in the queue"
