@@ -152,9 +152,8 @@ def error_text(error: VerificationError) -> str:
     if isinstance(error, RateLimited):
         return limit_text(error)
     if isinstance(error, BudgetExhausted):
-        return _(
-            "Calls are not available for now. Try again in %(wait)s or log in another way."
-        ) % {"wait": duration(error.retry_after)}
+        text = _("Calls are not available for now. Try again in %(wait)s or log in another way.")
+        return text % {"wait": duration(error.retry_after)}
     # VerificationError comes last, and every error is one.
     return next(_(text) for kind, text in _ERROR_TEXTS.items() if isinstance(error, kind))
 
