@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, OperationalError, connection
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
@@ -19,6 +20,7 @@ from django_voicepassword.accounts import devices, users
 from django_voicepassword.calls import errors, placing
 from django_voicepassword.exceptions import RateLimited, WrongCode
 from django_voicepassword.history import retention
+from django_voicepassword.limits import lanes
 from django_voicepassword.limits.devices import is_trusted
 from django_voicepassword.models import (
     CallRequest,
@@ -351,11 +353,33 @@ def test_a_device_is_called_after_strangers_used_up_the_sends(
         verifications.start(PHONE, request=show(token))
 
 
-def test_other_limits_hold_for_a_device_too(configure: Callable[..., None]) -> None:
+def test_crowds_close_nothing_to_a_device(configure: Callable[..., None]) -> None:
+    """Its sends count for no limit that strangers use up."""
     token = prove(Client())
-    use_up(configure, site=["0/h"])
-    with pytest.raises(RateLimited, match="site"):
-        verifications.start(PHONE, request=show(token))
+    configure(LIMITS={"ip": ["0/h"], "prefix": ["0/h"], "site": ["0/h"]})
+    with pytest.raises(RateLimited):
+        verifications.start(PHONE, request=show("unknown"))
+    assert verifications.start(PHONE, request=show(token)).calls.get().lane == "proven"
+
+
+def test_a_logged_in_user_is_proven_for_the_numbers_that_are_proved(
+    django_assert_num_queries: Any,
+) -> None:
+    user = User.objects.create(username="someone")
+    VerifiedPhone.objects.create(user=user, phone=PHONE)
+    request = RequestFactory().post("/")
+    for visitor, phone, lane, queries in (
+        (user, PHONE, "proven", 1),
+        (user, PHONES[1], "unproven", 1),
+        (User.objects.create(username="another"), PHONE, "unproven", 1),
+        (AnonymousUser(), PHONE, "unproven", 0),
+        (None, PHONE, "unproven", 0),
+    ):
+        request.user = visitor  # type: ignore[assignment]
+        with django_assert_num_queries(queries):
+            assert lanes.lane_of(request, phone) == lane
+    with django_assert_num_queries(0):
+        assert lanes.lane_of(None, PHONE) == "unproven"
 
 
 def test_a_send_that_never_left_is_given_back_to_the_devices(

@@ -244,10 +244,11 @@ def test_the_limits_that_a_send_counts_for() -> None:
         "phone": phone,
         "ip": "192.0.2.1",
     }
-    device = {"prefix": "7999123", "site": "", "device": phone}
-    assert limits.send_subjects(phone, "", device=True) == device
-    assert limits.send_subjects(phone, "2001:db8:1:2::3", device=True) == {
-        **device,
+    assert limits.send_subjects(phone, "192.0.2.1", is_proven=True) == {"phone": phone}
+    assert limits.send_subjects(phone, "2001:db8:1:2::3") == {
+        "prefix": "7999123",
+        "site": "",
+        "phone": phone,
         "ip": "2001:db8:1:2::/64",
         "ip_network": "2001:db8:1::/48",
     }

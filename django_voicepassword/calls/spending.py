@@ -67,9 +67,10 @@ def give_back(call: CallRequest, is_send_returned: bool) -> None:
     verification = call.verification
     if is_send_returned and verification is not None:
         Verification.return_send(verification.id)
-        subjects = limits.send_subjects(
-            call.phone, call.counted_address, device=call.counted == "device"
-        )
+        is_proven = call.lane == CallRequest.Lane.PROVEN
+        subjects = limits.send_subjects(call.phone, call.counted_address, is_proven)
+        if call.counted == "device":
+            subjects = {"device": call.phone}
         limits.release(subjects, at=call.created_at, price=call.reserved_price)
         return
     if verification is not None:

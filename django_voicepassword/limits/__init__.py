@@ -13,13 +13,13 @@ from django_voicepassword.limits.budget import (
     seconds_to_next_day,
 )
 from django_voicepassword.limits.counters import lock, purge
+from django_voicepassword.limits.lanes import lane_of
 from django_voicepassword.limits.prices import expected_price, note_price, price_of_send
 from django_voicepassword.limits.rates import CLOCK_SKEW, Rate, parse_rate
 from django_voicepassword.limits.reservations import (
     NAMES,
     ClockSkewRateLimited,
     Reservation,
-    Reserved,
     count_from_now,
     longest_period,
     release,
@@ -30,20 +30,23 @@ from django_voicepassword.limits.reservations import (
 )
 from django_voicepassword.limits.staff import count_search, unblock
 from django_voicepassword.limits.subjects import send_subjects
+from django_voicepassword.limits.terms import BlockTripped, Terms
 
 __all__ = [
     "CLOCK_SKEW",
     "NAMES",
+    "BlockTripped",
     "ClockSkewRateLimited",
     "Rate",
     "Reservation",
-    "Reserved",
+    "Terms",
     "adjust_budget",
     "clear_alarm",
     "count_from_now",
     "count_search",
     "expected_price",
     "is_raised",
+    "lane_of",
     "lock",
     "longest_period",
     "note_price",

@@ -51,7 +51,8 @@ from django_voicepassword.limits.subjects import (
     guess_subjects,
     send_subjects,
 )
-from django_voicepassword.models import CallRequest, LimitCounter, Verification
+from django_voicepassword.limits.terms import Terms
+from django_voicepassword.models import LimitCounter, Verification
 
 #: The limits that LIMITS may name.
 NAMES = (
@@ -230,44 +231,31 @@ def _rates_by_key(subjects: Mapping[str, str]) -> dict[str, tuple[str, list[str]
     return rates_by_key
 
 
-@dataclass(frozen=True)
-class Reserved:
-    """What was reserved for one send.
+def reserve_send(verification: Verification, terms: Terms, now: datetime) -> str:
+    """Count one send, and return what counted it, for ``CallRequest.counted``.
 
-    ``price`` is None without DAILY_BUDGET. ``address`` is what the limit ``ip`` counts the send
-    for; it is empty where it does not count. ``counted`` names the counters that count the send.
+    Where it raises RateLimited, BudgetExhausted or BlockTripped, nothing is counted. See
+    ``reservations.reserve``.
     """
-
-    price: Decimal | None
-    address: str = ""
-    lane: str = CallRequest.Lane.UNPROVEN
-    counted: str = ""
-
-
-def reserve_send(
-    verification: Verification, price: Decimal | None, now: datetime, request: HttpRequest | None
-) -> Reserved:
-    """Count one send. Where it raises RateLimited or BudgetExhausted, nothing is counted.
-
-    See ``reservations.reserve``.
-    """
-    address = client_ip.counted_address(request)
+    phone = verification.phone
     try:
-        reserve(send_subjects(verification.phone, address), now, price).commit()
-        return Reserved(price, address, counted="phone")
+        subjects = send_subjects(phone, terms.address, terms.is_proven)
+        reserve(subjects, now, terms.price).commit()
+        return "phone"
     except RateLimited as error:
-        if error.limit != "phone" or not devices.is_trusted(request, verification.phone):
+        if error.limit != "phone" or not terms.is_proven:
             raise
-    reserve(send_subjects(verification.phone, address, device=True), now, price).commit()
-    return Reserved(price, address, CallRequest.Lane.PROVEN, counted="device")
+    reserve({"device": phone}, now, terms.price).commit()
+    return "device"
 
 
-def reserve_test_send(now: datetime, request: HttpRequest | None) -> None:
+def reserve_test_send(terms: Terms, now: datetime) -> None:
     """Count one send to a number of TEST_NUMBERS: it costs nothing, so only ``ip`` holds.
 
     Raises RateLimited. See ``reservations.reserve``.
     """
-    reserve(address_subjects("ip", client_ip.counted_address(request)), now).commit()
+    if not terms.is_proven:
+        reserve(address_subjects("ip", terms.address), now).commit()
 
 
 def reserve_guess(

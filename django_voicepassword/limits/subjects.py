@@ -8,15 +8,16 @@ from django_voicepassword.limits import client_ip
 NETWORK = "_network"
 
 
-def send_subjects(phone: str, address: str, device: bool = False) -> dict[str, str]:
+def send_subjects(phone: str, address: str, is_proven: bool = False) -> dict[str, str]:
     """Return the limits that count one send to ``phone`` for a client: limit name -> subject.
 
-    ``address`` is what ``client_ip.counted_address`` returns. With ``device``, the limit of all
-    trusted devices of the number together takes the place of the number's own.
+    ``address`` is what ``client_ip.counted_address`` returns. A send of the proven lane counts for
+    the number alone.
     """
-    subjects = {"prefix": phone[:-4], "site": ""}
-    subjects["device" if device else "phone"] = phone
-    return subjects | address_subjects("ip", address)
+    if is_proven:
+        return {"phone": phone}
+    crowd = {"prefix": phone[:-4], "site": "", **address_subjects("ip", address)}
+    return {"phone": phone, **crowd}
 
 
 def guess_subjects(phone: str, address: str) -> dict[str, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
 from django.utils import timezone
 
 from django_voicepassword.limits import reservations
+from django_voicepassword.limits.terms import Terms
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import codes
 from django_voicepassword.transactions import atomic_with_retry
@@ -18,7 +18,7 @@ def create_test_call(
     verification: Verification,
     channel: str,
     code: str,
-    request: HttpRequest | None,
+    terms: Terms,
     insert: bool,
     idempotency: dict[str, Any] | None = None,
 ) -> CallRequest:
@@ -31,7 +31,7 @@ def create_test_call(
     earlier = [] if insert else [call.code_digest for call in verification.calls.all()]
 
     def insert_rows() -> CallRequest:
-        reservations.reserve_test_send(now, request)
+        reservations.reserve_test_send(terms, now)
         if insert:
             verification.save(force_insert=True)
         call = CallRequest.objects.create(

@@ -12,7 +12,7 @@ from django_voicepassword import phones
 from django_voicepassword.exceptions import (
     RateLimited,
 )
-from django_voicepassword.limits import client_ip, prices, reservations
+from django_voicepassword.limits import client_ip, reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security.sensitive import sensitive
@@ -25,7 +25,12 @@ from django_voicepassword.verifications.checking import (
     translate_database_errors,
 )
 from django_voicepassword.verifications.fixed_codes import create_test_call
-from django_voicepassword.verifications.sending import ask_host, check_account, insert_call
+from django_voicepassword.verifications.sending import (
+    ask_host,
+    check_account,
+    insert_call,
+    terms_of,
+)
 
 
 @sensitive
@@ -70,7 +75,7 @@ def _resend(
         check_account()
         ask_host(verification, channel, request)
     now = timezone.now()
-    price = prices.price_of_send(channel, verification.phone, now)
+    terms = terms_of(verification, channel, now, request)
 
     def count_and_insert() -> CallRequest | None:
         if not Verification.count_send(verification.id, now):
@@ -78,10 +83,10 @@ def _resend(
         answer = _first_answer(key, verification, channel)
         if fixed_code is not None:
             return create_test_call(
-                verification, channel, fixed_code, request, insert=False, idempotency=answer
+                verification, channel, fixed_code, terms, insert=False, idempotency=answer
             )
-        reserved = reservations.reserve_send(verification, price, now, request)
-        return insert_call(verification, channel, now, reserved, answer)
+        counted = reservations.reserve_send(verification, terms, now)
+        return insert_call(verification, channel, now, terms, counted, answer)
 
     call = in_transaction(count_and_insert)
     if call is not None and fixed_code is None:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_voicepassword import phones, statistics
+from django_voicepassword import limits, phones, statistics
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.limits import client_ip, prices, reservations
@@ -83,21 +83,21 @@ def _start(
         idempotency_digest=key.digest if key else None,
     )
     answer = key.answer(verification, channel) if key else None
+    terms = terms_of(verification, channel, now, request)
     if fixed_code is not None:
         in_transaction(
             lambda: create_test_call(
-                verification, channel, fixed_code, request, insert=True, idempotency=answer
+                verification, channel, fixed_code, terms, insert=True, idempotency=answer
             )
         )
         return verification
     check_account()
     ask_host(verification, channel, request)
-    price = prices.price_of_send(channel, number, now)
 
     def reserve_and_insert() -> CallRequest:
-        reserved = reservations.reserve_send(verification, price, now, request)
+        counted = reservations.reserve_send(verification, terms, now)
         verification.save(force_insert=True)
-        return insert_call(verification, channel, now, reserved, answer)
+        return insert_call(verification, channel, now, terms, counted, answer)
 
     call = _insert_once(verification, reserve_and_insert)
     dispatch.dispatch(call)
@@ -141,23 +141,39 @@ def ask_host(verification: Verification, channel: str, request: HttpRequest | No
     before_send(verification, channel, request)
 
 
+def terms_of(
+    verification: Verification, channel: str, now: datetime, request: HttpRequest | None
+) -> limits.Terms:
+    """Return the terms of a send. Call it before its transaction: it reads."""
+    phone = verification.phone
+    return limits.Terms(
+        lane=limits.lane_of(request, phone),
+        address=client_ip.counted_address(request),
+        price=prices.price_of_send(channel, phone, now),
+    )
+
+
 def insert_call(
     verification: Verification,
     channel: str,
     now: datetime,
-    reserved: reservations.Reserved,
+    terms: limits.Terms,
+    counted: str,
     idempotency: dict[str, Any] | None = None,
 ) -> CallRequest:
-    """Insert a QUEUED call with what was reserved for it."""
+    """Insert a QUEUED call with what was reserved for it.
+
+    ``counted`` is what ``reserve_send`` returned.
+    """
     return CallRequest.objects.create(
         verification=verification,
         phone=verification.phone,
         channel=channel,
         created_at=now,
-        reserved_price=reserved.price,
-        counted_address=reserved.address,
-        lane=reserved.lane,
+        reserved_price=terms.price,
+        counted_address=terms.address,
+        lane=terms.lane,
         is_open=True,
-        counted=reserved.counted,
+        counted=counted,
         idempotency=idempotency,
     )
