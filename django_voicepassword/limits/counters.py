@@ -32,10 +32,12 @@ def lock(*keys: str) -> None:
 def purge(before: datetime) -> int:
     """Delete the counters that were not used since ``before``, and return how many there were.
 
-    Prices and raised alarms stay. ``before`` must be longer ago than the longest period of any
-    rate.
+    Prices, raised alarms and what the guard knows stay. ``before`` must be longer ago than the
+    longest period of any rate.
     """
-    permanent = Q(key__startswith="price:") | Q(key__startswith="alarm:")
+    permanent = (
+        Q(key__startswith="price:") | Q(key__startswith="alarm:") | Q(key__startswith="guard:")
+    )
     unused = LimitCounter.objects.filter(updated_at__lt=before).exclude(permanent)
     deleted = 0
     while keys := list(unused.order_by("updated_at").values_list("pk", flat=True)[:PURGE_BATCH]):

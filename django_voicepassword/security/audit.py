@@ -1,5 +1,5 @@
-"""Records who saw whole phone numbers, searched for one or unblocked one, in the log
-``django_voicepassword.audit``.
+"""Records who saw whole phone numbers, searched for one or unblocked one, and what the guard did,
+in the log ``django_voicepassword.audit``.
 
 Each of these is one line, which never contains a whole number.
 """
@@ -48,3 +48,41 @@ def number_unblocked(
     """Record that ``user`` unblocked a number: its sends, and its guesses if ``with_guesses``."""
     what = "sends and guesses" if with_guesses else "sends"
     logger.info("user %s unblocked the %s of %s", getattr(user, "pk", None), what, masked_phone)
+
+
+def guard_tripped(
+    what: str,
+    mode: str,
+    failures: int,
+    threshold: int,
+    conversion: float | None,
+    usual: float | None,
+) -> None:
+    """Record that the guard suspects an attack, with the figures that tripped it.
+
+    ``what`` is what it suspects, for example ``prefix 7999, sends``.
+    """
+    logger.warning(
+        "the guard tripped (%s): %s: %s failures in an hour (threshold %s), conversion %s "
+        "(usual %s)",
+        mode,
+        what,
+        failures,
+        threshold,
+        _percent(conversion),
+        _percent(usual),
+    )
+
+
+def trip_ended(what: str, reason: str) -> None:
+    """Record that a trip of the guard has ended by itself."""
+    logger.info("the guard's trip ended (%s): %s", reason, what)
+
+
+def trip_lifted(user: AbstractBaseUser | AnonymousUser | None, what: str) -> None:
+    """Record that ``user`` ended a trip of the guard."""
+    logger.info("user %s lifted the guard's trip: %s", getattr(user, "pk", None), what)
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.1%}"

@@ -1,0 +1,17 @@
+"""The guard: suspects an attack by what fails, and makes it harder. ``docs/security.md`` has it."""
+
+from django_voicepassword.limits.guard.standing import Standing, is_tripped_by_guesses, read
+from django_voicepassword.limits.guard.thresholds import block_floor, is_suspicious
+from django_voicepassword.limits.guard.trips import lift, trip_block
+from django_voicepassword.limits.guard.watching import watch
+
+__all__ = [
+    "Standing",
+    "block_floor",
+    "is_suspicious",
+    "is_tripped_by_guesses",
+    "lift",
+    "read",
+    "trip_block",
+    "watch",
+]

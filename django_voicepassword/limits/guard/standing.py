@@ -1,0 +1,132 @@
+"""Where a send stands: which open trips cover it. One SELECT, and no row is locked."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import DatabaseError, transaction
+from django.db.models import BigIntegerField, IntegerField, Value
+
+from django_voicepassword import phones
+from django_voicepassword.conf import settings
+from django_voicepassword.limits.counters import database
+from django_voicepassword.limits.guard import state as states
+from django_voicepassword.limits.guard.state import State
+from django_voicepassword.limits.guard.subjects import active_key, subjects_of
+from django_voicepassword.limits.guard.watching import watch
+from django_voicepassword.models import FraudTrip, LimitCounter
+
+logger = logging.getLogger(__name__)
+
+_SENDS, _GUESSES = FraudTrip.Cause.SENDS, FraudTrip.Cause.GUESSES
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the guard says of an unproven send to one number from one address.
+
+    ``trips`` are the open trips that cover it, whatever FRAUD_GUARD says; those that an outage
+    excuses are left out. ``usual`` is for ``Terms.usual``: the conversion (0 to 1) that the block
+    of the number is judged by, or None where it is not judged, because an outage excuses it, its
+    trip is open already, or FRAUD_GUARD is "off". ``has_control`` is for ``trip_block``.
+    """
+
+    trips: tuple[FraudTrip, ...] = ()
+    usual: float | None = None
+    has_control: bool = False
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether a trip covers the send. With FRAUD_GUARD "audit" it is sent as usual."""
+        return bool(self.trips)
+
+    @property
+    def is_enforced(self) -> bool:
+        """Whether a trip covers the send and refuses: the send needs the step-up."""
+        return self.is_covered and settings.FRAUD_GUARD == "enforce"
+
+    @property
+    def is_by_guesses(self) -> bool:
+        """Whether wrong guesses tripped the site: then only a long code helps."""
+        return any(trip.cause == _GUESSES for trip in self.trips)
+
+
+def read(phone: str, address: str, now: datetime) -> Standing:
+    """Return what the guard says of an unproven send to ``phone``.
+
+    ``address`` is what ``client_ip.counted_address`` returns. Without a beat the guard still
+    works: where its last watch is too old, this function runs it, for one caller at a time.
+    Call it outside the transaction that counts.
+    """
+    if settings.FRAUD_GUARD == "off":
+        return Standing()
+    trips, state, watched_at = _select(phone, address)
+    if states.is_due(watched_at, now) and _watch(now):
+        trips, state, _ = _select(phone, address)
+    usual: float | None = state.usual * state.factor
+    if state.is_outage(phones.operator_prefix(phone)):
+        trips = [trip for trip in trips if trip.cause != _SENDS]
+        usual = None
+    if any(trip.kind == FraudTrip.Kind.BLOCK for trip in trips):
+        usual = None
+    return Standing(tuple(trips), usual, state.has_control)
+
+
+def is_tripped_by_guesses() -> bool:
+    """Return whether wrong guesses have tripped the site, and FRAUD_GUARD is "enforce".
+
+    Then short codes of the unproven lane are not compared.
+    """
+    if settings.FRAUD_GUARD != "enforce":
+        return False
+    key = active_key(FraudTrip.Kind.SITE, _GUESSES, "")
+    return FraudTrip.objects.filter(active_key=key).exists()
+
+
+def _select(phone: str, address: str) -> tuple[list[FraudTrip], State, datetime | None]:
+    """Read the open trips of a send and the state of the guard with one statement."""
+    keys = [active_key(kind, _SENDS, subject) for kind, subject in subjects_of(phone, address)]
+    keys.append(active_key(FraudTrip.Kind.SITE, _GUESSES, ""))
+    number, none = Value(0, IntegerField()), Value(0, BigIntegerField())
+    trip_rows = FraudTrip.objects.filter(active_key__in=keys).order_by()
+    state_row = LimitCounter.objects.filter(key=states.KEY)
+    rows = trip_rows.values_list("active_key", "mode", "threshold", "id", "tripped_at").union(
+        state_row.values_list("key", "events", number, none, "updated_at"), all=True
+    )
+    trips, state, watched_at = [], State(), None
+    for key, text, threshold, pk, at in rows:
+        if key == states.KEY:
+            state, watched_at = states.parse(text), at
+        else:
+            kind, cause, subject = str(key).split(":", 2)
+            trips.append(
+                FraudTrip(
+                    pk=pk,
+                    kind=kind,
+                    cause=cause,
+                    subject=subject,
+                    active_key=key,
+                    mode=text,
+                    threshold=threshold,
+                    tripped_at=at,
+                )
+            )
+    return trips, state, watched_at
+
+
+def _watch(now: datetime) -> bool:
+    """Run the watch if nobody else does. Return False where it did not run.
+
+    It must not stop the request: where it fails, the next one tries again.
+    """
+    try:
+        with transaction.atomic(using=database()):
+            if not states.claim_watch(now):
+                return False
+        watch(now)
+    except DatabaseError:
+        logger.exception("the guard cannot watch")
+        return False
+    return True
