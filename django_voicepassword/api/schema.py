@@ -25,6 +25,7 @@ from django_voicepassword.api.serializers import (
     VerificationSerializer,
 )
 from django_voicepassword.security import trusted_devices
+from django_voicepassword.verifications.challenge import MOST_CHARACTERS
 
 _TAG = "phone"
 _ID = OpenApiParameter(
@@ -49,7 +50,13 @@ _DEVICE = OpenApiParameter(
 )
 
 #: The headers of the two requests that ring.
-_IDEMPOTENCY = [
+_SEND = [
+    OpenApiParameter(
+        "X-VoicePassword-Challenge",
+        {"type": "string", "maxLength": MOST_CHARACTERS},
+        OpenApiParameter.HEADER,
+        description="What the widget of the challenge gave, where the body has no challenge.",
+    ),
     OpenApiParameter(
         "Idempotency-Key",
         {"type": "string", "minLength": 16, "maxLength": 128, "pattern": "^[!-~]+$"},
@@ -81,6 +88,10 @@ ERRORS: dict[int, dict[str, str]] = {
     },
     403: {
         "refused": "The project refused the request, or nobody may log in with this number.",
+        "challenge_required": (
+            "A challenge must be solved first: send the request again with what its widget gave. "
+            "challenge names its provider and the site key, where they are known."
+        ),
         "permission_denied": "The request is a form of another site: send JSON.",
     },
     404: {"not_found": "There is no verification with this id."},
@@ -195,6 +206,7 @@ _SENDING = (
     "idempotency_conflict",
     "channel_unavailable",
     "refused",
+    "challenge_required",
     "budget_exhausted",
     "unavailable",
 )
@@ -219,7 +231,7 @@ _view(
         ),
         **_errors(*_SENDING, "invalid_phone", "prefix_not_allowed"),
     },
-    parameters=[*_IDEMPOTENCY, _DEVICE, _RETRY_AFTER],
+    parameters=[*_SEND, _DEVICE, _RETRY_AFTER],
 )
 _view(
     "VerificationView",
@@ -249,7 +261,7 @@ _view(
             "too_many_attempts",
         ),
     },
-    parameters=[_ID, *_IDEMPOTENCY, _DEVICE, _RETRY_AFTER],
+    parameters=[_ID, *_SEND, _DEVICE, _RETRY_AFTER],
 )
 _view(
     "CheckView",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.verifications.challenge import MOST_CHARACTERS
 
 DEVICE_HELP = (
     "A token for a program without cookies: sent as X-VoicePassword-Device, it makes the device "
@@ -12,7 +13,20 @@ DEVICE_HELP = (
 )
 
 
-class StartSerializer(serializers.Serializer[None]):
+class SendSerializer(serializers.Serializer[None]):
+    """What both requests that ring may have."""
+
+    challenge = serializers.CharField(
+        max_length=MOST_CHARACTERS,
+        default=None,
+        allow_blank=True,
+        allow_null=True,
+        help_text="What the widget of the challenge gave, after a challenge_required. The header "
+        "X-VoicePassword-Challenge is another way to send it.",
+    )
+
+
+class StartSerializer(SendSerializer):
     phone = serializers.CharField(
         min_length=1,
         max_length=64,
@@ -32,7 +46,7 @@ class StartSerializer(serializers.Serializer[None]):
     )
 
 
-class ResendSerializer(serializers.Serializer[None]):
+class ResendSerializer(SendSerializer):
     channel = serializers.ChoiceField(
         choices=CallRequest.Channel.choices,
         default=None,
@@ -81,6 +95,13 @@ class ApprovedSerializer(VerificationSerializer):
     device = serializers.CharField(help_text=DEVICE_HELP)
 
 
+class ChallengeSerializer(serializers.Serializer[None]):
+    """What a program needs to show the widget of a challenge."""
+
+    provider = serializers.CharField(help_text="turnstile, hcaptcha or smartcaptcha.")
+    site_key = serializers.CharField()
+
+
 class ErrorSerializer(serializers.Serializer[None]):
     code = serializers.CharField(help_text="A stable word for programs.")
     detail = serializers.CharField(help_text="A sentence for people, in the request's language.")
@@ -89,6 +110,9 @@ class ErrorSerializer(serializers.Serializer[None]):
         required=False, help_text="Seconds, as in the header Retry-After."
     )
     limit = serializers.CharField(required=False, help_text="The limit that was reached.")
+    challenge = ChallengeSerializer(
+        required=False, help_text="With challenge_required, where its provider is known."
+    )
     fields = serializers.DictField(  # type: ignore[assignment]
         required=False, help_text="Field name -> list of its errors."
     )

@@ -27,10 +27,13 @@ from django_voicepassword.models import Verification
 from django_voicepassword.security import trusted_devices
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.transactions import non_atomic_requests
+from django_voicepassword.verifications import challenge
 from django_voicepassword.verifications.description import describe
 
 #: The header ``Idempotency-Key`` in ``request.META``.
 _IDEMPOTENCY_KEY = "HTTP_IDEMPOTENCY_KEY"
+#: The header ``X-VoicePassword-Challenge`` in ``request.META``.
+_CHALLENGE = "HTTP_X_VOICEPASSWORD_CHALLENGE"
 
 
 class VerificationAPIView(APIView):
@@ -69,10 +72,17 @@ class VerificationAPIView(APIView):
             serializer_class(data=data).is_valid(raise_exception=True)
         return dict(_form(serializer_class).run_validation(data))
 
+    def read_send(self, serializer_class: type[serializers.SendSerializer]) -> dict[str, Any]:
+        """Read a request that rings, and put a solved challenge where CHALLENGE finds it."""
+        given = self.read(serializer_class)
+        answer = given.pop("challenge") or self.request.META.get(_CHALLENGE)
+        challenge.attach(self.request._request, answer)
+        return given
+
 
 class StartView(VerificationAPIView):
     def post(self, request: Request, **kwargs: Any) -> Response:
-        given = self.read(serializers.StartSerializer)
+        given = self.read_send(serializers.StartSerializer)
         verification = verifications.start(
             request=request._request,
             user=getattr(request._request, "user", None),
@@ -89,7 +99,7 @@ class VerificationView(VerificationAPIView):
 
 class ResendView(VerificationAPIView):
     def post(self, request: Request, id: str, **kwargs: Any) -> Response:
-        given = self.read(serializers.ResendSerializer)
+        given = self.read_send(serializers.ResendSerializer)
         verification = verifications.resend(
             id,
             request=request._request,

@@ -29,6 +29,7 @@ from django_voicepassword.exceptions import (
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.provider.protocol.vocabulary import is_of_account
 from django_voicepassword.security import masking
+from django_voicepassword.verifications import challenge
 from django_voicepassword.verifications.limit_texts import duration, limit_text
 
 
@@ -46,7 +47,12 @@ def hint(verification: Verification, call: CallRequest | None, status: str) -> s
         return _("The call is being prepared.")
     if call.state == CallRequest.State.REFUSED:
         return _refused_hint(call)
-    return _delivery_hint(call, verification)
+    sentence = _delivery_hint(call, verification)
+    return f"{sentence} {_(_LONG_CODE)}" if verification.is_long else sentence
+
+
+#: Nobody is told that the guard suspects an attack, but everybody why there is more to type.
+_LONG_CODE = gettext_noop("The code is longer than usual, so that no stranger can guess it.")
 
 
 def _refused_hint(call: CallRequest) -> str:
@@ -170,13 +176,22 @@ def _wrong_code_text(attempts_left: int) -> str:
 
 def error_body(error: VerificationError) -> dict[str, Any]:
     """The error as JSON: ``code``, ``detail``, and ``attempts_left``, ``retry_after``, ``limit``
-    where the error has them.
+    where the error has them; ``challenge`` where it is known how one is to be solved.
     """
     body: dict[str, Any] = {"code": error.code, "detail": error_text(error)}
     for name in ("attempts_left", "retry_after", "limit"):
         if hasattr(error, name):
             body[name] = getattr(error, name)
+    if isinstance(error, ChallengeRequired):
+        body |= _challenge_body()
     return body
+
+
+def _challenge_body() -> dict[str, Any]:
+    widget = challenge.widget()
+    if widget is None or widget.provider is None:
+        return {}
+    return {"challenge": {"provider": widget.provider.name, "site_key": widget.site_key}}
 
 
 def channel_action(channel: str) -> str:

@@ -34,7 +34,8 @@ from django_voicepassword.transactions import (
     unavailable,
 )
 from django_voicepassword.verifications import messages
-from django_voicepassword.web import security_headers
+from django_voicepassword.verifications.challenge import Widget
+from django_voicepassword.web import challenges, security_headers
 
 #: The name of the query parameter and of the hidden form field.
 NEXT = "next"
@@ -51,10 +52,12 @@ class PageView(View):
     """Base class of all pages. Subclasses set ``template_name`` and call ``render``."""
 
     template_name = ""
+    #: The widget on the page, where there is a challenge to solve.
+    challenge: Widget | None = None
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         response = self.answer(request, *args, **kwargs)
-        security_headers.protect(response, self.template_name)
+        security_headers.protect(response, self.template_name, self.challenge)
         return response
 
     def answer(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
@@ -84,10 +87,12 @@ class PageView(View):
         status: int = 200,
     ) -> HttpResponse:
         """Render ``template_name``. An ``error`` sets the status and, where known, Retry-After."""
+        self.challenge = challenges.shown(self.request, error)
+        always = {"next": self.next_url, "error": error, "challenge": self.challenge}
         response = TemplateResponse(
             self.request,
             self.template_name,
-            {"next": self.next_url, "error": error, **(context or {})},
+            {**always, **(context or {})},
             status=error.status_code if error else status,
         )
         if error is not None and hasattr(error, "retry_after"):

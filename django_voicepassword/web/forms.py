@@ -8,6 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword import phones
 
+#: The longest text that the field for the code takes, with what groups the digits.
+MOST_TYPED = 32
+
 
 class PhoneForm(forms.Form):
     """``phone`` in any spelling; ``channel`` where another than the first of CHANNELS starts."""
@@ -31,7 +34,7 @@ class PhoneForm(forms.Form):
 
 
 class CodeForm(forms.Form):
-    """``code`` as typed; the field expects ``code_length`` digits."""
+    """``code`` as typed; the field expects ``code_length`` digits, which may be grouped."""
 
     code = forms.CharField(
         label=_("Code"),
@@ -51,7 +54,12 @@ class CodeForm(forms.Form):
 
     def __init__(self, data: QueryDict | None = None, *, code_length: int) -> None:
         super().__init__(data)
-        digits = str(code_length)
         self.fields["code"].widget.attrs.update(
-            {"pattern": f"[0-9]{{{digits}}}", "maxlength": digits, "size": digits}
+            {
+                # Where no script cleans a pasted code, it may be grouped: 12-34-56.
+                "pattern": rf"[\s\-]*([0-9][\s\-]*){{{code_length}}}",
+                "maxlength": MOST_TYPED,
+                "size": code_length,
+                "data-vp-digits": code_length,
+            }
         )

@@ -10,24 +10,29 @@ from django.http import HttpResponseBase
 from django.template.loader import get_template
 from django.templatetags.static import static
 
+from django_voicepassword.verifications.challenge import Widget
+
 CSP = "Content-Security-Policy"
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 #: The templates that each page includes.
 _SHARED = ("voicepassword/base.html", "voicepassword/icon.html")
+#: The template of a widget, which the pages include where there is a challenge to solve.
+_CHALLENGE = "voicepassword/challenge.html"
 
 
-def protect(response: HttpResponseBase, template_name: str) -> None:
+def protect(response: HttpResponseBase, template_name: str, challenge: Widget | None) -> None:
     """Set the headers that ``response`` does not have yet.
 
     Where a middleware of the project sets a Content-Security-Policy, it alone does.
-    ``template_name`` is that of the page; "" for an answer that is no page.
+    ``template_name`` is that of the page; "" for an answer that is no page. ``challenge`` is the
+    widget on it.
     """
     headers = response.headers
     headers.setdefault("X-Frame-Options", _framing())
     # Not "no-referrer": Django's CSRF check needs the referrer of the site's own forms.
     headers.setdefault("Referrer-Policy", "same-origin")
     if not _project_has_policy():
-        headers.setdefault(CSP, _policy(template_name))
+        headers.setdefault(CSP, _policy(template_name, challenge))
 
 
 def _framing() -> str:
@@ -43,7 +48,7 @@ def _project_has_policy() -> bool:
     return any("csp" in name or "contentsecuritypolicy" in name for name in names)
 
 
-def _policy(template_name: str) -> str:
+def _policy(template_name: str, challenge: Widget | None) -> str:
     """Return the strictest policy that the page works under.
 
     It has no ``form-action``: browsers apply that to the redirects after a form as well, and a
@@ -51,12 +56,17 @@ def _policy(template_name: str) -> str:
     uses one is only protected from being framed.
     """
     ancestors = "'none'" if _framing() == "DENY" else "'self'"
-    if not all(map(_is_ours, filter(None, (*_SHARED, template_name)))):
+    included = (*_SHARED, template_name, _CHALLENGE if challenge else "")
+    if not all(map(_is_ours, filter(None, included))):
         return f"object-src 'none'; frame-ancestors {ancestors}"
     assets = f"'self'{_origin_of_static_files()}"
+    origins = challenge.provider.origins if challenge and challenge.provider else ()
+    widget = "".join(f" {origin}" for origin in origins)
+    frames = f"frame-src{widget}; " if widget else ""
     return (
-        f"default-src 'none'; script-src {assets}; style-src {assets}; img-src {assets}; "
-        f"connect-src 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+        f"default-src 'none'; script-src {assets}{widget}; style-src {assets}{widget}; "
+        f"img-src {assets}; connect-src 'self'{widget}; {frames}base-uri 'none'; "
+        f"frame-ancestors {ancestors}"
     )
 
 

@@ -18,12 +18,17 @@ from django.utils.translation import gettext as _
 
 from django_voicepassword import verifications
 from django_voicepassword.accounts import confirmation, devices, login, users
-from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
+from django_voicepassword.exceptions import (
+    ChallengeRequired,
+    InvalidPhone,
+    Refused,
+    VerificationError,
+)
 from django_voicepassword.models import Verification
 from django_voicepassword.security import masking, trusted_devices
 from django_voicepassword.verifications import messages
 from django_voicepassword.verifications.description import describe
-from django_voicepassword.web import session
+from django_voicepassword.web import challenges, session
 from django_voicepassword.web.base import PageView
 from django_voicepassword.web.context import code_context, start_context
 from django_voicepassword.web.forms import CodeForm, PhoneForm
@@ -47,13 +52,15 @@ class StartPageView(PageView):
         if not form.is_valid():
             return self.render_form(form, status=400)
         phone, channel = form.cleaned_data["phone"], form.cleaned_data["channel"] or None
+        challenges.read_answer(self.request)
         try:
             session.begin(self.request, phone, channel, self.purpose)
         except VerificationError as error:
-            if not (is_typed and isinstance(error, InvalidPhone)):
-                # No page repeats a whole phone number; only a text that is none is shown again.
+            if not (is_typed and isinstance(error, (InvalidPhone, ChallengeRequired))):
+                # No page repeats a whole phone number but to whoever has just typed it and has to
+                # send it again.
                 form.data = {}
-            form.add_error("phone", messages.error_text(error))
+            form.add_error("phone", challenges.error_text(self.request, error))
             return self.render_form(form, error=error)
         return self.redirect_to_page("code")
 
@@ -213,13 +220,14 @@ class ResendView(CodePageView):
         verification = self.current_verification()
         if verification is None:
             return self.redirect_without_verification()
+        challenges.read_answer(request)
         try:
             verifications.resend(verification.id, request.POST.get("channel") or None, request)
         except Verification.DoesNotExist:
             return self.redirect_without_verification()
         except VerificationError as error:
             verification.refresh_from_db()
-            resend_error = messages.error_text(error)
+            resend_error = challenges.error_text(request, error)
             return self.render_form(verification, error=error, resend_error=resend_error)
         return self.redirect_to_page("code")
 

@@ -38,8 +38,17 @@ function localizeTimes(root) {
   });
 }
 
+// The code may turn out longer or shorter after the page was loaded. Without this script the field takes a grouped code,
+// and so more characters than the code has digits.
+function expectDigits(input, digits) {
+  input.pattern = `[0-9]{${digits}}`;
+  input.maxLength = digits;
+  input.size = digits;
+}
+
 // The field takes digits only: remove spaces and hyphens from a pasted code.
 function cleanPastedCode(input) {
+  expectDigits(input, Number(input.dataset.vpDigits));
   input.addEventListener("paste", (event) => {
     const digits = (event.clipboardData?.getData("text") ?? "").replace(/[\s-]/g, "");
     if (/^\d+$/.test(digits)) {
@@ -106,6 +115,7 @@ function showHint(element, { hint, phone }) {
 function pollState(journey) {
   const hint = document.querySelector("[data-vp-hint]");
   const icon = document.querySelector("[data-vp-icon]");
+  const codeInput = journey.querySelector("[data-vp-digits]");
   const updateResend = setUpResend(journey.querySelector("[data-vp-resend]"));
   let delay = FIRST_DELAY;
   let timer;
@@ -119,6 +129,7 @@ function pollState(journey) {
 
   const show = (verification, now) => {
     showHint(hint, verification);
+    expectDigits(codeInput, verification.code_length);
     updateResend(verification, now);
     const isChanging = CHANGING_STATES.includes(verification.delivery);
     icon?.classList.toggle("vp-icon-calling", isChanging);
@@ -187,7 +198,7 @@ function pollState(journey) {
 }
 
 document.querySelectorAll("[data-vp-form]").forEach(preventDoubleSubmit);
-document.querySelectorAll("input[autocomplete='one-time-code']").forEach(cleanPastedCode);
+document.querySelectorAll("[data-vp-digits]").forEach(cleanPastedCode);
 document.querySelectorAll("[data-vp-journey]").forEach(pollState);
 localizeTimes(document);
 window.addEventListener("pageshow", allowSubmitAgain);
