@@ -308,10 +308,25 @@ def test_a_code_of_six_digits(configure: Callable[..., None], page_client: PageC
     assert "the last 6 digits" in page.text
     page = page_client.press("Call me", phone="+79990000001")
     field = page.element(name="code")
-    assert (field["maxlength"], field["pattern"]) == ("6", "[0-9]{6}")
+    # Without the script that cleans it, a pasted code may be grouped.
+    assert int(field["maxlength"]) >= len(" 12 - 34 - 56 ")
+    for code in ("123456", "12-34-56", " 123 456 "):
+        assert re.fullmatch(field["pattern"], code)
+    for code in ("12345", "1234567", "12345a"):
+        assert not re.fullmatch(field["pattern"], code)
     assert len(outbox[-1].code) == 6
     page_client.press("Log in", code=outbox[-1].code)
     assert USER_KEY in page_client.session
+
+
+def test_a_longer_code_is_explained(on_code_page: PageClient) -> None:
+    why = "The code is longer than usual, so that no stranger can guess it."
+    assert why not in on_code_page.page.text
+    Verification.objects.update(is_long=True, code_length=6)
+    page = on_code_page.reload()
+    assert f"the last 6 digits of the number that calls. {why}" in page.text
+    assert page.element(name="code")["size"] == "6"
+    assert on_code_page.client.get("/auth/login/code/state/").json()["hint"].endswith(why)
 
 
 def test_a_wrong_number_is_canceled(on_code_page: PageClient) -> None:
