@@ -3,6 +3,6 @@
 All pages are read-only: nobody can add, change or delete history by hand.
 """
 
-from django_voicepassword.admin import calls, dashboard, statistics, verifications
+from django_voicepassword.admin import calls, dashboard, refusals, statistics, verifications
 
-__all__ = ["calls", "dashboard", "statistics", "verifications"]
+__all__ = ["calls", "dashboard", "refusals", "statistics", "verifications"]

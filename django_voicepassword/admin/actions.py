@@ -11,7 +11,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
@@ -20,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from django_voicepassword import limits, verifications
 from django_voicepassword.admin import unblocking
+from django_voicepassword.admin.base import page_address
 from django_voicepassword.calls import polling
 from django_voicepassword.exceptions import ProviderError, VerificationError
 from django_voicepassword.models import CallRequest, CallStatus, Verification, money
@@ -102,7 +102,7 @@ class AvailableAction:
 
 
 def available_actions(
-    call: CallRequest, calls: list[CallRequest], request: HttpRequest
+    call: CallRequest, calls: list[CallRequest], request: HttpRequest, site: admin.AdminSite
 ) -> list[AvailableAction]:
     """Return the actions that the user has the permission for.
 
@@ -111,7 +111,7 @@ def available_actions(
     return [
         AvailableAction(
             str(action.label),
-            reverse("admin:django_voicepassword_callrequest_do", args=[call.pk, name]),
+            page_address(site, "django_voicepassword_callrequest_do", call.pk, name),
             bool(action.channel),
             "" if _is_possible(name, call, calls) else str(action.obstacle),
         )
@@ -146,7 +146,7 @@ class SupportMixin(admin.ModelAdmin):
             raise Http404
         self._check_permission(request, action)
         back = HttpResponseRedirect(
-            reverse("admin:django_voicepassword_callrequest_change", args=[call.pk])
+            page_address(self.admin_site, "django_voicepassword_callrequest_change", call.pk)
         )
         if request.method != "POST":
             return self._confirmation(request, action, call) if action.channel else back
@@ -169,6 +169,7 @@ class SupportMixin(admin.ModelAdmin):
     def _confirmation(
         self, request: HttpRequest, action: Action, call: CallRequest
     ) -> HttpResponse:
+        request.current_app = self.admin_site.name
         price = limits.expected_price(action.channel, call.phone, timezone.now())
         context = {
             **self.admin_site.each_context(request),

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin import AdminSite
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.contrib.auth import get_user_model
@@ -27,12 +28,13 @@ from django_voicepassword.admin.changelist import BoundedPaginator, PeriodList
 from django_voicepassword.admin.lookups import AllowedLookups
 from django_voicepassword.exceptions import RateLimited
 from django_voicepassword.history import Reader
-from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
+from django_voicepassword.models import CallRequest, RefusedAttempt, Verification, VerifiedPhone
 from django_voicepassword.security import audit, masking
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications.messages import error_text
 
-PhoneRow = CallRequest | Verification | VerifiedPhone
+UserRow = CallRequest | Verification | VerifiedPhone
+PhoneRow = UserRow | RefusedAttempt
 
 #: State of a call -> tone of its badge: good, bad, wait (not final yet) or plain.
 TONES = {
@@ -82,6 +84,14 @@ def verification_badge(verification: Verification) -> str:
     return badge(_STATUS_TONES.get(status, "plain"), str(status.label))
 
 
+def page_address(site: AdminSite, name: str, *arguments: object) -> str:
+    """Return the address of a page of this admin site: a project may have several.
+
+    ``name`` is that of its route, for example ``django_voicepassword_callrequest_changelist``.
+    """
+    return reverse(f"admin:{name}", args=arguments, current_app=site.name)
+
+
 class TooManySearches(PermissionDenied):
     """A user has searched for too many whole numbers.
 
@@ -98,6 +108,7 @@ def refuse_search(
     model_admin: admin.ModelAdmin, request: HttpRequest, refusal: TooManySearches
 ) -> HttpResponse:
     """Answer 429, with a page that says when the next search may follow."""
+    request.current_app = model_admin.admin_site.name
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("Too many searches"),
@@ -278,31 +289,31 @@ class PhoneAdmin(HistoryAdmin):
         )
 
     @admin.display(description=gettext_lazy("user"))
-    def user_name(self, row: PhoneRow) -> str:
+    def user_name(self, row: UserRow) -> str:
         user = _user_of(row)
         return "–" if user is None else masking.mask_name(user)
 
     @admin.display(description=gettext_lazy("user"))
-    def user_name_whole(self, row: PhoneRow) -> str:
+    def user_name_whole(self, row: UserRow) -> str:
         return str(_user_of(row) or "–")
 
     @admin.display(description=gettext_lazy("user"))
-    def user_link(self, row: PhoneRow) -> str:
+    def user_link(self, row: UserRow) -> str:
         user = _user_of(row)
         if user is None or masking.has_number(str(user.pk)):
             # The address of the user's page would have the number.
             return self.user_name(row)
-        return _link_to(user, masking.mask_name(user))
+        return self._link_to(user, masking.mask_name(user))
 
     @admin.display(description=gettext_lazy("user"))
-    def user_link_whole(self, row: PhoneRow) -> str:
+    def user_link_whole(self, row: UserRow) -> str:
         user = _user_of(row)
-        return "–" if user is None else _link_to(user, str(user))
+        return "–" if user is None else self._link_to(user, str(user))
 
-
-def _link_to(user: AbstractBaseUser, text: str) -> str:
-    name = f"admin:{user._meta.app_label}_{user._meta.model_name}_change"
-    return format_html('<a href="{}">{}</a>', reverse(name, args=[user.pk]), text)
+    def _link_to(self, user: AbstractBaseUser, text: str) -> str:
+        name = f"{user._meta.app_label}_{user._meta.model_name}_change"
+        address = page_address(self.admin_site, name, user.pk)
+        return format_html('<a href="{}">{}</a>', address, text)
 
 
 def _mask_user(entry: LogEntry) -> None:
@@ -312,7 +323,7 @@ def _mask_user(entry: LogEntry) -> None:
             setattr(entry.user, method, partial(masking.mask_name, getattr(entry.user, method)()))
 
 
-def _user_of(row: PhoneRow) -> AbstractBaseUser | None:
+def _user_of(row: UserRow) -> AbstractBaseUser | None:
     if isinstance(row, CallRequest):
         return row.verification.user if row.verification else None
     return row.user

@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy, ngettext
@@ -20,11 +20,17 @@ from django_voicepassword import history
 from django_voicepassword.admin import changelist
 from django_voicepassword.admin.actions import SupportMixin, available_actions
 from django_voicepassword.admin.advice import advise
-from django_voicepassword.admin.base import PhoneAdmin, call_badge, verification_badge
+from django_voicepassword.admin.base import (
+    PhoneAdmin,
+    call_badge,
+    page_address,
+    verification_badge,
+)
 from django_voicepassword.admin.columns import StatusBadges, counts, short_moment, two_lines
 from django_voicepassword.admin.exporting import ExportMixin
+from django_voicepassword.admin.refusals import refusals_of
 from django_voicepassword.admin.timeline import events
-from django_voicepassword.admin.unblocking import UnblockMixin, limit_usage
+from django_voicepassword.admin.unblocking import PERMISSIONS, UnblockMixin, unblocking_of
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.security import masking
 from django_voicepassword.security.sensitive import sensitive
@@ -59,7 +65,8 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
     search_fields = ("phone",)
     search = staticmethod(history.search_calls)
     search_help_text = gettext_lazy(
-        "The last digits of a number, a whole number, an id of the provider's, a user's name"
+        "The last digits of a number, a whole number, an id of the provider's, a user's name, "
+        "or an address, for what was refused to it"
     )
     fieldsets = (
         (
@@ -109,6 +116,11 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
         return [
             path("unblock/", site.admin_view(self.unblock_view), name=f"{name}_unblock"),
             path(
+                "unblock-address/",
+                site.admin_view(self.unblock_address_view),
+                name=f"{name}_unblock_address",
+            ),
+            path(
                 "<path:object_id>/do/<slug:name>/", site.admin_view(self.do_view), name=f"{name}_do"
             ),
             *super().get_urls(),
@@ -126,8 +138,13 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
         response = super().changelist_view(request, context)
         if isinstance(response, TemplateResponse) and response.status_code == 200:
             # Only now: a search that is refused must not tell what is used of the number's limits.
-            used = limit_usage(request.GET.get("q", ""), request)
-            response.context_data = {**(response.context_data or {}), "limit_usage": used}
+            query = request.GET.get("q", "")
+            panel = {
+                "may_unblock": request.user.has_perms(PERMISSIONS),
+                "unblocking": unblocking_of(query, request),
+                "refusals": refusals_of(query, request),
+            }
+            response.context_data = {**(response.context_data or {}), **panel}
         return response
 
     @method_decorator(sensitive)
@@ -161,8 +178,8 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
             .exclude(pk=call.pk)
             .order_by("-created_at", "-id")[:OTHER_CALLS]
         )
-        actions = available_actions(call, calls, request)
-        call_list = reverse("admin:django_voicepassword_callrequest_changelist")
+        actions = available_actions(call, calls, request, self.admin_site)
+        call_list = page_address(self.admin_site, "django_voicepassword_callrequest_changelist")
         return {
             "call": call,
             "advice": advise(call),
@@ -238,7 +255,8 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
         verification = call.verification
         if verification is None:
             return "–"
-        address = reverse("admin:django_voicepassword_verification_change", args=[verification.pk])
+        name = "django_voicepassword_verification_change"
+        address = page_address(self.admin_site, name, verification.pk)
         return format_html(
             '{} <a href="{}">{}</a>',
             verification_badge(verification),

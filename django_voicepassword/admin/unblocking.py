@@ -1,24 +1,25 @@
-"""Unblocking: support lets the limits of a number start from zero."""
+"""Unblocking: support lets the limits of a number, or of an address, start from zero."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from django_voicepassword import limits, phones
-from django_voicepassword.admin.base import TooManySearches, refuse_search
+from django_voicepassword.admin.base import TooManySearches, page_address, refuse_search
 from django_voicepassword.exceptions import InvalidPhone, RateLimited
 from django_voicepassword.history import Reader, search
+from django_voicepassword.limits import client_ip
 from django_voicepassword.models import CallRequest, LimitCounter
 from django_voicepassword.security import audit, masking
 from django_voicepassword.security.sensitive import sensitive
@@ -28,10 +29,13 @@ from django_voicepassword.verifications.messages import error_text
 #: The permission to unblock a number.
 PERMISSIONS = ("django_voicepassword.view_callrequest", "django_voicepassword.unblock_phone")
 UNBLOCKED = gettext_lazy("Unblocked the number: its limits start from zero.")
+ADDRESS_UNBLOCKED = gettext_lazy(
+    "Unblocked the address and its network: what was sent for them counts no more."
+)
 
 
 class UnblockMixin(admin.ModelAdmin):
-    """Adds the view ``unblock/`` to the admin of calls."""
+    """Adds the views ``unblock/`` and ``unblock-address/`` to the admin of calls."""
 
     @method_decorator(sensitive_post_parameters("phone"))
     @method_decorator(sensitive)
@@ -42,7 +46,7 @@ class UnblockMixin(admin.ModelAdmin):
         """
         if not request.user.has_perms(PERMISSIONS):
             raise PermissionDenied
-        back = HttpResponseRedirect(reverse("admin:django_voicepassword_callrequest_changelist"))
+        back = HttpResponseRedirect(self._list_of_calls())
         if request.method != "POST":
             return back
         try:
@@ -59,9 +63,30 @@ class UnblockMixin(admin.ModelAdmin):
         if newest is not None:
             self.log_change(request, newest, message)
         else:
-            _log_without_call(request, phone, message)
+            _log_without_call(request, masking.mask(phone), message)
         messages.success(request, f"{masking.mask(phone)}: {message}")
         return back
+
+    def unblock_address_view(self, request: HttpRequest) -> HttpResponse:
+        """Unblock the client's address in the form, then show what was refused to it."""
+        if not request.user.has_perms(PERMISSIONS):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseRedirect(self._list_of_calls())
+        typed = request.POST.get("address", "")
+        address = typed if typed == client_ip.UNKNOWN else search.client_address(typed)
+        if not address:
+            messages.error(request, _("This is not an address."))
+            return HttpResponseRedirect(self._list_of_calls())
+        limits.unblock_address(address)
+        audit.address_unblocked(request.user, address)
+        message = str(ADDRESS_UNBLOCKED)
+        _log_without_call(request, address, message)
+        messages.success(request, f"{address}: {message}")
+        return HttpResponseRedirect(f"{self._list_of_calls()}?{urlencode({'q': address})}")
+
+    def _list_of_calls(self) -> str:
+        return page_address(self.admin_site, "django_voicepassword_callrequest_changelist")
 
 
 def unblock(phone: str, request: HttpRequest) -> str:
@@ -76,33 +101,38 @@ def unblock(phone: str, request: HttpRequest) -> str:
     ) % {"wait": duration(wait)}
 
 
-def _log_without_call(request: HttpRequest, phone: str, message: str) -> None:
+def _log_without_call(request: HttpRequest, name: str, message: str) -> None:
     """Note an action in the admin's history where no call is there to be noted with."""
     LogEntry.objects.create(
         user_id=str(request.user.pk),
         content_type=ContentType.objects.get_for_model(LimitCounter),
-        object_repr=masking.mask(phone),
+        object_repr=name,
         action_flag=CHANGE,
         change_message=message,
     )
 
 
 @dataclass(frozen=True)
-class LimitUsage:
-    """How much of its limits a number has used.
+class Unblocking:
+    """What the panel above a search says of the number or the address that was searched for.
 
-    ``used`` has the name of a rate, the count and the allowed count for each limit that is used.
+    ``used`` has the name of a rate, the count and the allowed count for each limit of the number
+    that is used. Of ``phone`` and ``address`` one is "".
     """
 
     phone: str = field(repr=False)
+    address: str
     used: list[tuple[str, int, int]]
     may_unblock: bool
 
 
-def limit_usage(query: str, request: HttpRequest) -> LimitUsage | None:
-    """Return the usage of the number that was searched for; None unless it is a whole number."""
+def unblocking_of(query: str, request: HttpRequest) -> Unblocking | None:
+    """Return what can be unblocked after this search; None for no whole number and no address."""
+    may_unblock = request.user.has_perm(PERMISSIONS[1])
+    if address := search.client_address(query):
+        return Unblocking("", address, [], may_unblock)
     phone = search.whole_number(query)
     if phone is None:
         return None
     used = [(rate_name(rate), count, allowed) for rate, count, allowed in limits.usage(phone)]
-    return LimitUsage(phone, used, request.user.has_perm(PERMISSIONS[1]))
+    return Unblocking(phone, "", used, may_unblock)

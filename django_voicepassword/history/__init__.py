@@ -10,7 +10,13 @@ from django_voicepassword.history.filters import (
 )
 from django_voicepassword.history.reader import Reader
 from django_voicepassword.history.retention import purge
-from django_voicepassword.history.search import search_calls, search_phones, search_verifications
+from django_voicepassword.history.search import (
+    refusals_beside,
+    search_calls,
+    search_phones,
+    search_refusals,
+    search_verifications,
+)
 
 __all__ = [
     "FILTERS",
@@ -20,8 +26,10 @@ __all__ = [
     "apply_filters",
     "order",
     "purge",
+    "refusals_beside",
     "search_calls",
     "search_phones",
+    "search_refusals",
     "search_verifications",
     "to_number",
 ]

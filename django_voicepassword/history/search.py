@@ -1,7 +1,11 @@
-"""Search by text: a number, its ending, an id or a user's name. An index answers each search."""
+"""Search by text: a number, its ending, an id, a user's name or an address.
+
+An index answers each search.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 from itertools import takewhile
 from typing import Any, TypeVar
 from uuid import UUID
@@ -12,7 +16,7 @@ from django.db.models import Model, Q, QuerySet
 from django_voicepassword import phones
 from django_voicepassword.exceptions import InvalidPhone
 from django_voicepassword.history.reader import Reader
-from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
+from django_voicepassword.models import CallRequest, RefusedAttempt, Verification, VerifiedPhone
 from django_voicepassword.models.provider_text import is_storable
 from django_voicepassword.security import masking
 
@@ -35,13 +39,16 @@ def search_calls(calls: QuerySet[CallRequest], text: str, reader: Reader) -> Que
 
     It finds the last digits of a number (two to four; more for a reader who sees whole numbers), a
     whole number in any spelling, the provider's id, the id of a verification, or the beginning of a
-    user's name.
+    user's name. An address finds no calls: see ``refusals_beside``.
 
     Raises RateLimited: see ``Reader.note_search``.
     """
     typed, text = text, clean(text)
     if not text:
         return _without_text(calls, typed)
+    if client_address(text):
+        # Its digits and dots could be a number too.
+        return calls.none()
     if (number := _whole_number(text, reader)) is not None:
         return calls.filter(Q(phone=number) | Q(provider_id=text))
     if _is_digits(digits := _digits(text)):
@@ -101,6 +108,48 @@ def search_phones(
     return verified.filter(user_id__in=_users(text, reader))
 
 
+def search_refusals(
+    attempts: QuerySet[RefusedAttempt], text: str, reader: Reader
+) -> QuerySet[RefusedAttempt]:
+    """Return the refused attempts that ``text`` finds, as in ``search_calls``.
+
+    It finds a whole number, its last digits, or a client's address.
+    """
+    typed, text = text, clean(text)
+    if not text:
+        return _without_text(attempts, typed)
+    if not client_address(text):
+        _whole_number(text, reader)
+    return _refusals(attempts, text, reader)
+
+
+def refusals_beside(text: str, reader: Reader) -> QuerySet[RefusedAttempt]:
+    """Return the refused attempts that belong to a search in the call history, the newest first.
+
+    ``search_calls`` was called with the same text and has noted the search.
+    """
+    return _refusals(RefusedAttempt.objects.order_by("-last_at", "-id"), clean(text), reader)
+
+
+def _refusals(
+    attempts: QuerySet[RefusedAttempt], text: str, reader: Reader
+) -> QuerySet[RefusedAttempt]:
+    if address := client_address(text):
+        return attempts.filter(address=address)
+    if (number := _number(text)) is not None:
+        return attempts.filter(phone=number)
+    digits = _digits(text)
+    return attempts.filter(_by_ending(digits, reader)) if _is_digits(digits) else attempts.none()
+
+
+def client_address(text: str) -> str:
+    """Return the canonical spelling of the address ``text``; "" where it is none."""
+    try:
+        return str(ipaddress.ip_address(clean(text)))
+    except ValueError:
+        return ""
+
+
 def whole_number(text: str) -> str | None:
     """Return the canonical form of the number ``text``; None where it is not a whole number."""
     text = clean(text)
@@ -135,16 +184,21 @@ def _is_digits(text: str) -> bool:
 
 
 def _whole_number(text: str, reader: Reader) -> str | None:
-    """Return the number that ``text`` is, and note the search; None where it is no whole number.
+    """Return what ``_number`` returns, and note the search. Raises RateLimited."""
+    number = _number(text)
+    if number is not None:
+        reader.note_search()
+    return number
 
-    An invalid number of ten digits or more is returned as it is: it may be imported. Raises
-    RateLimited.
+
+def _number(text: str) -> str | None:
+    """Return the number that ``text`` is; None where it is no whole number.
+
+    An invalid number of ten digits or more is returned as it is: it may be imported.
     """
     digits, number = _digits(text), whole_number(text)
     if number is None and _is_digits(digits) and len(digits) >= _WHOLE:
-        number = digits
-    if number is not None:
-        reader.note_search()
+        return digits
     return number
 
 

@@ -28,7 +28,7 @@ from django_voicepassword.limits.reservations import (
     reserve_send,
     usage,
 )
-from django_voicepassword.limits.staff import count_search, unblock
+from django_voicepassword.limits.staff import count_search, unblock, unblock_address
 from django_voicepassword.limits.subjects import send_subjects
 from django_voicepassword.limits.terms import BlockTripped, Terms
 
@@ -64,5 +64,6 @@ __all__ = [
     "seconds_to_next_day",
     "send_subjects",
     "unblock",
+    "unblock_address",
     "usage",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import Q
 from django.utils import timezone
 
 from django_voicepassword.exceptions import RateLimited
@@ -17,8 +18,9 @@ from django_voicepassword.limits.rates import (
     to_milliseconds,
 )
 from django_voicepassword.limits.reservations import guess_counters, usage
+from django_voicepassword.limits.subjects import address_subjects
 from django_voicepassword.models import LimitCounter
-from django_voicepassword.transactions import atomic_with_retry
+from django_voicepassword.transactions import atomic_with_retry, retry
 
 #: Searches for a whole number that each of the staff may make. Whoever knows the last four digits
 #: of a Russian number needs thousands of searches to find the others.
@@ -53,6 +55,20 @@ def unblock(phone: str, now: datetime | None = None) -> int:
         return wait
 
     return atomic_with_retry(forget, database())
+
+
+def unblock_address(address: str) -> None:
+    """Let the open sends of an address start from zero, and those of its network.
+
+    ``address`` is what ``client_ip.counted_address`` returns. Nobody's guesses are forgotten, so it
+    may be done at any time.
+    """
+    counters = Q(pk__in=[])
+    for name, subject in address_subjects("ip", address).items():
+        # A limit may be spread over several rows.
+        key = f"{name}:{subject}"
+        counters |= Q(key=key) | Q(key__startswith=f"{key}#")
+    retry(LimitCounter.objects.filter(counters).delete, database())
 
 
 def _count_one(key: str, rate_text: str, now: datetime) -> int:

@@ -86,3 +86,8 @@ def trip_lifted(user: AbstractBaseUser | AnonymousUser | None, what: str) -> Non
 
 def _percent(share: float | None) -> str:
     return "unknown" if share is None else f"{share:.1%}"
+
+
+def address_unblocked(user: AbstractBaseUser | AnonymousUser | None, address: str) -> None:
+    """Record that ``user`` unblocked a client's address."""
+    logger.info("user %s unblocked the sends of address %s", getattr(user, "pk", None), address)

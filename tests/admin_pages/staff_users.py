@@ -12,6 +12,7 @@ VIEW_PERMISSIONS = (
     "view_callstatus",
     "view_verification",
     "view_verifiedphone",
+    "view_refusedattempt",
 )
 
 

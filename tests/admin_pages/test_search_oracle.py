@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_voicepassword import limits
-from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
+from django_voicepassword.models import CallRequest, RefusedAttempt, Verification, VerifiedPhone
 from tests.admin_pages.staff_users import create_staff_user
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,14 @@ SURFACES: dict[str, Callable[[Client, str], int]] = {
     "autocomplete": _completed,
     "api": lambda client, text: len(client.get("/api/calls/", {"q": text}).json()["results"]),
 }
+#: They know no users.
+SURFACES_OF_NUMBERS: dict[str, Callable[[Client, str], int]] = {
+    **SURFACES,
+    "list of refused attempts": lambda client, text: _listed(client, "refusedattempt", text),
+    "refused attempts above the calls": lambda client, text: len(
+        client.get(f"{ADMIN}/callrequest/", {"q": text}).context["refusals"]
+    ),
+}
 
 
 def client_of(user: User) -> Client:
@@ -68,6 +76,7 @@ def prove(phone: str = PHONE, name: str = "anna") -> CallRequest:
     now = timezone.now()
     user = get_user_model().objects.create_user(name)
     VerifiedPhone.objects.create(user=user, phone=phone)
+    RefusedAttempt.objects.create(phone=phone, address="192.0.2.1", reason="ip")
     verification = Verification.objects.create(
         phone=phone,
         user=user,
@@ -86,10 +95,10 @@ def prove(phone: str = PHONE, name: str = "anna") -> CallRequest:
     )
 
 
-@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("surface", SURFACES_OF_NUMBERS)
 def test_only_two_to_four_ending_digits_or_a_whole_number_find_it(surface: str) -> None:
     prove()
-    find = SURFACES[surface]
+    find = SURFACES_OF_NUMBERS[surface]
     support = client_of(create_staff_user())
     found = {text: find(support, text) for text in ("67", "567", "4567", "8 (999) 123-45-67")}
     assert set(found.values()) == {1}, found
