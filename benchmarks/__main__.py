@@ -13,6 +13,10 @@ the job needs (benchmarks/floors.py, benchmarks/lean_floors.py). The table shows
 ratios of all rounds and, in brackets, their quartiles.
 
 The databases voicepassword_bench_… are created and dropped.
+
+    python -m benchmarks attacks --quick                   # attacks, simulated: who gets in
+
+attacks has options of its own: python -m benchmarks attacks --help.
 """
 
 from __future__ import annotations
@@ -34,6 +38,11 @@ QUICK = (*VIEWS, "client")
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["attacks"]:
+        # It has options of its own, and processes with settings of their own.
+        from benchmarks.attacks import command
+
+        return command.main(sys.argv[2:])
     options = _options()
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     os.environ["BENCHMARK_BROKER"] = options.broker
