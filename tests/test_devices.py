@@ -296,12 +296,12 @@ def test_a_refused_login_makes_no_device() -> None:
 
 def test_strangers_do_not_use_up_the_guesses_of_a_device(configure: Callable[..., None]) -> None:
     token = prove(Client())
+    verification = verifications.start(PHONE)
+    code = sent[-1].code
     stranger = verifications.start(PHONE)
     for _ in range(4):
         with pytest.raises(WrongCode):
             verifications.check(stranger.id, wrong_code(sent[-1].code))
-    verification = verifications.start(PHONE)
-    code = sent[-1].code
     for request in (None, show("unknown"), show(prove_another())):
         with pytest.raises(RateLimited, match="phone_guesses"):
             verifications.check(verification.id, code, request=request)

@@ -125,10 +125,12 @@ def _is_possible(name: str, call: CallRequest, calls: list[CallRequest]) -> bool
         return bool(call.provider_id) and call.service != CallRequest.TEST_SERVICE
     if name == "unblock":
         return bool(limits.usage(call.phone))
-    is_open = call.verification is not None and call.verification.is_open
+    verification = call.verification
+    if verification is None or not verification.is_open:
+        return False
     if name == "cancel":
-        return is_open
-    return is_open and ACTIONS[name].channel in channels.possible(calls)
+        return True
+    return ACTIONS[name].channel in channels.possible(calls, verification.is_long)
 
 
 class SupportMixin(admin.ModelAdmin):

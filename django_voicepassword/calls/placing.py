@@ -30,7 +30,7 @@ from django_voicepassword.exceptions import (
     ProviderRefused,
     Unreachable,
 )
-from django_voicepassword.limits import circuit
+from django_voicepassword.limits import circuit, long_codes
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider import factory
 from django_voicepassword.provider.interface import ProviderClient
@@ -131,6 +131,8 @@ def _send_claimed(
             reply = _ask(client, call, code, earlier_call)
     except ProviderRefused as error:
         logger.error("call %s: the provider refused: %s", call.pk, error.error_code)
+        if call.capacity is not None:
+            long_codes.note_refusal(error)
         replies.refuse(call, error.error_code, give_back=isinstance(error, AccountRefused))
     except ProviderError as error:
         if not error.may_have_rung:
@@ -158,7 +160,7 @@ def _our_code(call: CallRequest, digests: list[str]) -> str | None:
     """
     if call.verification_id is None or call.channel == CallRequest.Channel.SMS:
         return None
-    if settings.CODE_SOURCE != "client":
+    if settings.CODE_SOURCE != "client" or call.capacity is not None:
         return None
     return codes.make_again(call.verification_id, call.phone, digests)
 
@@ -183,11 +185,14 @@ def _earlier_digests(call: CallRequest) -> list[str]:
 
 
 def _earlier_call(call: CallRequest) -> CallRequest | None:
-    """The call whose code an SMS repeats: the newest of the verification that the provider took."""
+    """The call whose code an SMS repeats: the newest of the verification that the provider took.
+
+    No SMS repeats a long code.
+    """
     if call.verification_id is None:
         return None
     return (
-        CallRequest.objects.filter(verification_id=call.verification_id)
+        CallRequest.objects.filter(verification_id=call.verification_id, capacity__isnull=True)
         .exclude(channel=CallRequest.Channel.SMS)
         .exclude(provider_id="")
         .order_by("-id")
@@ -211,4 +216,5 @@ def _ask(
         )
     if code is not None:
         return client.flash_call(call.phone, code=code, callback_url=address)
-    return client.flash_call(call.phone, capacity=settings.CODE_LENGTH, callback_url=address)
+    capacity = settings.CODE_LENGTH if call.capacity is None else call.capacity
+    return client.flash_call(call.phone, capacity=capacity, callback_url=address)

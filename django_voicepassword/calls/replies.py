@@ -18,6 +18,7 @@ from django_voicepassword.calls import spending, writing
 from django_voicepassword.calls.errors import NO_CODE
 from django_voicepassword.calls.recording import announce_move
 from django_voicepassword.conf import settings
+from django_voicepassword.limits import long_codes
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.models.moments import after
 from django_voicepassword.provider.protocol import SendReply
@@ -37,6 +38,8 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
             digest = codes.digest(call.verification.id, call.phone, reply.code)
             if len(reply.code) != call.verification.code_length:
                 new_length = len(reply.code)
+            if call.capacity is not None:
+                long_codes.note_reply(call.capacity, len(reply.code))
         else:
             error_code = NO_CODE
             logger.error("call %s: the reply has no code, so none can be checked", call.pk)
@@ -46,7 +49,10 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
     def write() -> bool:
         with transaction.atomic(using=router.db_for_write(CallRequest)):
             if new_length and call.verification is not None:
-                Verification.objects.filter(id=call.verification.id).update(code_length=new_length)
+                # Not where a resend has made the code of the verification long meanwhile.
+                Verification.objects.filter(
+                    id=call.verification.id, is_long=call.capacity is not None
+                ).update(code_length=new_length)
             is_moved = call.mark_placed(
                 reply.id, reply.price, digest, now, next_poll_at, error_code
             )

@@ -266,7 +266,7 @@ def reserve_guess(
     A wrong guess counts ``events`` times: once for each code that it was compared with.
 
     The trusted devices of a number have guesses of their own, which nobody else can use up. When
-    those are used up, the guesses of the number remain.
+    those are used up, the guesses of the number remain. Guesses of long codes are counted apart.
 
     Raises RateLimited. See ``reservations.reserve``.
     """
@@ -277,4 +277,5 @@ def reserve_guess(
     if devices.is_trusted(request, phone):
         with suppress(RateLimited):
             return reserve({"device_guesses": phone}, now, events=events)
-    return reserve({"phone_guesses": phone}, now, events=events)
+    limit = "long_guesses" if verification.has_long_code else "phone_guesses"
+    return reserve({limit: phone}, now, events=events)

@@ -139,7 +139,8 @@ class CallRequest(models.Model):
     #: The counters that counted this send, so that exactly that is given back
     #: (``limits.reservations``). Empty where nothing was counted, or it was given back.
     counted = models.TextField(blank=True, default="", editable=False)
-    #: The digits that the provider's code was asked to have, for the guard; None: no such wish.
+    #: How many digits the provider's code is to have, where it is a long one (LONG_CODE); else
+    #: None.
     capacity = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     #: When a sync first found it in the provider's daily statistics.
     listed_at = models.DateTimeField(_("listed by the provider"), null=True, blank=True)

@@ -33,6 +33,9 @@ class Verification(models.Model):
         MAX_ATTEMPTS = "max_attempts", _("no attempts left")
         CANCELED = "canceled", _("canceled")
 
+    #: The guesses that a long code has at most.
+    LONG_ATTEMPTS = 3
+
     #: A bearer secret: whoever knows it may guess. Only whoever started the verification gets it.
     id = models.UUIDField(_("id"), primary_key=True, default=uuid.uuid4, editable=False)
     phone = models.CharField(_("phone"), max_length=15)
@@ -156,8 +159,17 @@ class Verification(models.Model):
 
     @property
     def attempts_left(self) -> int:
-        """The guesses that remain of MAX_ATTEMPTS."""
-        return max(int(settings.MAX_ATTEMPTS) - self.attempts, 0)
+        """The guesses that remain of MAX_ATTEMPTS; of a long code there are three at most."""
+        most = int(settings.MAX_ATTEMPTS)
+        return max((min(most, self.LONG_ATTEMPTS) if self.is_long else most) - self.attempts, 0)
+
+    @property
+    def has_long_code(self) -> bool:
+        """Whether its code is longer than usual.
+
+        Where the provider replied to the call for a long code with a short one, it is not.
+        """
+        return self.is_long and self.code_length > settings.CODE_LENGTH
 
     @property
     def resend_at(self) -> datetime | None:
@@ -171,6 +183,15 @@ class Verification(models.Model):
             return self.created_at
         return after(self.last_sent_at, settings.RESEND_AFTER)
 
+    def is_rested(self, now: datetime) -> bool:
+        """Whether the last send was RESEND_AFTER seconds ago, and MAX_SENDS leave one more.
+
+        ``count_send`` has the same rule as a condition of its UPDATE.
+        """
+        last = self.last_sent_at
+        is_due = last is None or last <= before(now, settings.RESEND_AFTER)
+        return self.sends < settings.MAX_SENDS and is_due
+
     def is_approved_within(self, seconds: float) -> bool:
         """Whether it was approved less than ``seconds`` seconds ago."""
         return self.approved_at is not None and self.approved_at > before(timezone.now(), seconds)
@@ -183,23 +204,34 @@ class Verification(models.Model):
         left.
         """
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
-        guessable = open_rows.filter(attempts__lt=settings.MAX_ATTEMPTS)
-        return bool(guessable.update(attempts=F("attempts") + 1))
+        return bool(open_rows.filter(cls._has_guesses()).update(attempts=F("attempts") + 1))
 
     @classmethod
-    def count_send(cls, verification_id: uuid.UUID, now: datetime) -> bool:
+    def count_send(
+        cls, verification_id: uuid.UUID, now: datetime, is_at_once: bool = False
+    ) -> bool:
         """Count one more send. Call it before the send is tried.
 
         Return False, and count nothing, where the verification is closed or expired, no send or no
-        guess is left, or the last send was less than RESEND_AFTER seconds ago.
+        guess is left, or the last send was less than RESEND_AFTER seconds ago. ``is_at_once`` is
+        for a person whose code takes no guesses any more: then nobody has to wait.
         """
         rested = Q(last_sent_at__isnull=True) | Q(
             last_sent_at__lte=before(now, settings.RESEND_AFTER)
         )
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
-        sendable = open_rows.filter(rested, sends__lt=settings.MAX_SENDS)
-        guessable = sendable.filter(attempts__lt=settings.MAX_ATTEMPTS)
-        return bool(guessable.update(sends=F("sends") + 1, last_sent_at=now))
+        sendable = open_rows.filter(cls._has_guesses(), sends__lt=settings.MAX_SENDS)
+        due = sendable if is_at_once else sendable.filter(rested)
+        return bool(due.update(sends=F("sends") + 1, last_sent_at=now))
+
+    @classmethod
+    def change_code(cls, verification_id: uuid.UUID, is_long: bool, code_length: int) -> None:
+        """Make its code long, or short again. A changed one has all its guesses.
+
+        Call it in the transaction that counted the send of the new code.
+        """
+        others = cls.objects.filter(id=verification_id).exclude(is_long=is_long)
+        others.update(is_long=is_long, code_length=code_length, attempts=0)
 
     @classmethod
     def return_send(cls, verification_id: uuid.UUID) -> None:
@@ -235,6 +267,14 @@ class Verification(models.Model):
         """PENDING -> EXPIRED for all whose lifetime is over; return how many there were."""
         return cls.objects.filter(status=cls.Status.PENDING, expires_at__lte=now).update(
             status=cls.Status.EXPIRED, closed_at=F("expires_at")
+        )
+
+    @classmethod
+    def _has_guesses(cls) -> Q:
+        """Return the condition "a guess is left": ``attempts_left`` has the same rule."""
+        most = int(settings.MAX_ATTEMPTS)
+        return Q(is_long=False, attempts__lt=most) | Q(
+            is_long=True, attempts__lt=min(most, cls.LONG_ATTEMPTS)
         )
 
     @classmethod

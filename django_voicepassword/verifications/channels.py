@@ -1,6 +1,7 @@
 """Which channel carries the code next.
 
-An SMS repeats the code of a call, so it is available only after the provider has taken a call.
+An SMS repeats the code of a call, so it is available only after the provider has taken a call. A
+long code comes by flash call alone.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.models import CallRequest
 
+#: The only channel that a long code comes by.
+LONG_CODE_CHANNEL = CallRequest.Channel.FLASHCALL
 
-def following(calls: Sequence[CallRequest]) -> list[str]:
+
+def following(calls: Sequence[CallRequest], is_long: bool = False) -> list[str]:
     """The channels that may be tried next, best first.
 
     They are those that follow the channel of the newest call; after the last one, that one again.
+    ``is_long``: the code is a long one.
     """
+    if is_long:
+        return possible(calls, is_long)
     newest = calls[-1].channel if calls else None
     channels = list(settings.CHANNELS)
     later = channels[channels.index(newest) + 1 :] if newest in channels else channels
@@ -26,19 +33,26 @@ def following(calls: Sequence[CallRequest]) -> list[str]:
     return usable or possible(calls)[-1:]
 
 
-def possible(calls: Sequence[CallRequest]) -> list[str]:
-    """The channels that a resend may name after ``calls`` (oldest first)."""
+def possible(calls: Sequence[CallRequest], is_long: bool = False) -> list[str]:
+    """The channels that a resend may name after ``calls`` (oldest first).
+
+    ``is_long``: the code is a long one.
+    """
+    if is_long:
+        return [channel for channel in settings.CHANNELS if channel == LONG_CODE_CHANNEL]
     return [channel for channel in settings.CHANNELS if _is_usable(channel, calls)]
 
 
-def choose(channel: str | None, calls: Sequence[CallRequest] = ()) -> str:
+def choose(channel: str | None, calls: Sequence[CallRequest] = (), is_long: bool = False) -> str:
     """``channel`` if it is available; the next one for None. Raises ChannelUnavailable."""
     if channel is None:
-        channel = next(iter(following(calls)), None)
+        channel = next(iter(following(calls, is_long)), None)
     if channel is None:
         raise ChannelUnavailable("no channel is left")
     if channel not in settings.CHANNELS:
         raise ChannelUnavailable(f"the channel must be one of {', '.join(settings.CHANNELS)}")
+    if is_long and channel != LONG_CODE_CHANNEL:
+        raise ChannelUnavailable("a long code comes by flash call alone")
     if not _is_usable(channel, calls):
         raise ChannelUnavailable(
             "an SMS repeats the code of a call: there is none yet that the provider took"

@@ -18,17 +18,19 @@ from django.utils import timezone
 
 from django_voicepassword import limits, signals, transactions
 from django_voicepassword.exceptions import (
+    RateLimited,
     Refused,
     TooManyAttempts,
     VerificationClosed,
     VerificationExpired,
     WrongCode,
 )
-from django_voicepassword.limits import reservations
+from django_voicepassword.limits import guard, reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security import codes
 from django_voicepassword.security.sensitive import sensitive
+from django_voicepassword.verifications import step_up
 
 #: How many codes of one verification are accepted at most.
 MOST_CODES = 2
@@ -70,8 +72,9 @@ def check(
     verification stays approved.
 
     Raises Verification.DoesNotExist, WrongCode, TooManyAttempts, VerificationExpired,
-    VerificationClosed, Refused (another purpose), and RateLimited (limit ``phone_guesses``) after
-    too many wrong guesses over all verifications of the number.
+    VerificationClosed, Refused (another purpose), and RateLimited: limit ``phone_guesses`` or
+    ``long_guesses`` after too many wrong guesses over all verifications of the number, and
+    ``guard`` while short codes are not compared because others guess them all over the site.
     """
     key = _parse_id(verification_id)
     guess = codes.clean_guess(code)
@@ -80,7 +83,11 @@ def check(
         check_open(verification)
         raise WrongCode(verification.attempts_left)
     now = timezone.now()
-    judged = in_transaction(lambda: _judge(key, guess, purpose, now, request))
+    try:
+        judged = in_transaction(lambda: _judge(key, guess, purpose, now, request))
+    except RateLimited as error:
+        step_up.offer_longer_code(get(key), error, now)
+        raise
     if judged is None:
         verification = get(key)
         check_open(verification)
@@ -108,11 +115,15 @@ def _judge(
     """
     if not Verification.count_guess(key, now):
         return None
-    verification = Verification.objects.get(id=key)
+    is_guarded = guard.tripped_by_guesses()
+    verification = Verification.objects.annotate(is_guarded=is_guarded).get(id=key)
     _check_comparable(verification, guess, purpose)
+    if verification.is_guarded:
+        step_up.refuse_short_code(verification, request, now)
     calls = verification.known_calls = calls_of(verification)
-    digests = _accepted_digests(calls)
-    if not digests and any(call.may_have_rung for call in calls):
+    calls_of_code = [call for call in calls if call.capacity or not verification.is_long]
+    digests = _accepted_digests(calls_of_code)
+    if not digests and any(call.may_have_rung for call in calls_of_code):
         # The provider made the code, and its reply has not arrived: the phone may ring before.
         raise WrongCode(verification.attempts_left + 1)
     reservation = reservations.reserve_guess(
@@ -138,6 +149,7 @@ def _check_comparable(verification: Verification, guess: str, purpose: str | Non
 def _accepted_digests(calls: Sequence[CallRequest]) -> list[str]:
     """The digests of the codes that are accepted: of the newest code, and of the one before it.
 
+    ``calls`` are those whose codes count: where the code is long, those that carry a long one.
     The provider makes another code for each call (CODE_SOURCE "service"), and each accepted code
     makes a lucky guess more likely. The newest call may still be on its way while the person types
     the code of the one before.

@@ -56,7 +56,7 @@ def describe(verification: Verification, calls: list[CallRequest] | None = None)
         attempts_left=verification.attempts_left if is_pending else 0,
         expires_at=verification.expires_at,
         resend_at=verification.resend_at if is_pending else None,
-        next_channels=channels.following(calls) if is_pending else [],
+        next_channels=channels.following(calls, verification.is_long) if is_pending else [],
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,17 +15,18 @@ from django.utils.module_loading import import_string
 
 from django_voicepassword import limits, phones, statistics
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import Unavailable
-from django_voicepassword.limits import client_ip, prices, reservations
+from django_voicepassword.exceptions import Unavailable, VerificationError
+from django_voicepassword.limits import client_ip, refusals, reservations
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.models.moments import after
 from django_voicepassword.security.sensitive import sensitive
-from django_voicepassword.verifications import channels, dispatch, idempotency
+from django_voicepassword.verifications import channels, dispatch, idempotency, step_up
 from django_voicepassword.verifications.checking import (
     in_transaction,
     translate_database_errors,
 )
 from django_voicepassword.verifications.fixed_codes import create_test_call
+from django_voicepassword.verifications.step_up import Plan
 
 
 @sensitive
@@ -44,16 +46,18 @@ def start(
     ``idempotency_key`` returns the verification of the first one, and nothing rings again.
 
     Raises InvalidPhone, PrefixNotAllowed, ChannelUnavailable, Refused, RateLimited,
-    BudgetExhausted, and Unavailable where nobody took the call; with a key IdempotencyConflict and
-    InvalidIdempotencyKey.
+    ChallengeRequired, BudgetExhausted, and Unavailable where nobody took the call; with a key
+    IdempotencyConflict and InvalidIdempotencyKey. Each of them is noted as a refused send.
     """
-    number = phones.normalize(phone)
-    key = idempotency.read_key(idempotency_key, number, purpose, channel or None)
+    with noted_refusals("", request):
+        number = phones.normalize(phone)
+    with noted_refusals(number, request):
+        key = idempotency.read_key(idempotency_key, number, purpose, channel or None)
 
-    def open_verification() -> Verification:
-        return _start(number, purpose, channel or None, request, user, key)
+        def open_verification() -> Verification:
+            return _start(number, purpose, channel or None, request, user, key)
 
-    return idempotency.send_once(key, open_verification, dispatch.resume)
+        return idempotency.send_once(key, open_verification, dispatch.resume)
 
 
 def _start(
@@ -77,14 +81,14 @@ def _start(
         created_at=now,
         last_sent_at=now,
         expires_at=after(now, settings.CODE_TTL),
-        code_length=len(fixed_code) if fixed_code else channels.code_length(channel),
+        code_length=len(fixed_code or ""),
         user=user if user is not None and user.is_authenticated else None,
         ip=client_ip.client_address(request),
         idempotency_digest=key.digest if key else None,
     )
-    answer = key.answer(verification, channel) if key else None
-    terms = terms_of(verification, channel, now, request)
     if fixed_code is not None:
+        answer = key.answer(verification, channel) if key else None
+        terms = test_terms(number, request)
         in_transaction(
             lambda: create_test_call(
                 verification, channel, fixed_code, terms, insert=True, idempotency=answer
@@ -92,14 +96,19 @@ def _start(
         )
         return verification
     check_account()
-    ask_host(verification, channel, request)
+    plan = step_up.make_plan(step_up.look(number, request, now), channel)
+    ask_host(verification, plan.channel, request)
 
-    def reserve_and_insert() -> CallRequest:
-        counted = reservations.reserve_send(verification, terms, now)
+    def reserve_and_insert(plan: Plan) -> CallRequest:
+        verification.is_long, verification.code_length = plan.is_long, plan.code_length
+        answer = key.answer(verification, plan.channel) if key else None
+        counted = reservations.reserve_send(verification, plan.terms, now)
         verification.save(force_insert=True)
-        return insert_call(verification, channel, now, terms, counted, answer)
+        return insert_call(verification, plan, counted, answer)
 
-    call = _insert_once(verification, reserve_and_insert)
+    call = step_up.send(
+        plan, lambda plan: _insert_once(verification, partial(reserve_and_insert, plan))
+    )
     dispatch.dispatch(call)
     if dispatch.leaves_to_workers():
         # A call that was placed inline has changed in the database since it was inserted.
@@ -141,23 +150,28 @@ def ask_host(verification: Verification, channel: str, request: HttpRequest | No
     before_send(verification, channel, request)
 
 
-def terms_of(
-    verification: Verification, channel: str, now: datetime, request: HttpRequest | None
-) -> limits.Terms:
-    """Return the terms of a send. Call it before its transaction: it reads."""
-    phone = verification.phone
-    return limits.Terms(
-        lane=limits.lane_of(request, phone),
-        address=client_ip.counted_address(request),
-        price=prices.price_of_send(channel, phone, now),
-    )
+def test_terms(phone: str, request: HttpRequest | None) -> limits.Terms:
+    """Return the terms of a send to one of TEST_NUMBERS, which costs nothing."""
+    lane = limits.lane_of(request, phone)
+    return limits.Terms(lane=lane, address=client_ip.counted_address(request))
+
+
+@contextmanager
+def noted_refusals(phone: str, request: HttpRequest | None) -> Iterator[None]:
+    """Note the error of a send that is refused (``limits.refusals``), and let it pass.
+
+    ``phone`` is "" where it is not known to be a number.
+    """
+    try:
+        yield
+    except VerificationError as error:
+        refusals.record(error, phone, request)
+        raise
 
 
 def insert_call(
     verification: Verification,
-    channel: str,
-    now: datetime,
-    terms: limits.Terms,
+    plan: Plan,
     counted: str,
     idempotency: dict[str, Any] | None = None,
 ) -> CallRequest:
@@ -168,12 +182,13 @@ def insert_call(
     return CallRequest.objects.create(
         verification=verification,
         phone=verification.phone,
-        channel=channel,
-        created_at=now,
-        reserved_price=terms.price,
-        counted_address=terms.address,
-        lane=terms.lane,
+        channel=plan.channel,
+        created_at=plan.situation.now,
+        reserved_price=plan.terms.price,
+        counted_address=plan.terms.address,
+        lane=plan.terms.lane,
         is_open=True,
         counted=counted,
+        capacity=plan.long_length,
         idempotency=idempotency,
     )

@@ -1,6 +1,11 @@
 """The guard: suspects an attack by what fails, and makes it harder. ``docs/security.md`` has it."""
 
-from django_voicepassword.limits.guard.standing import Standing, is_tripped_by_guesses, read
+from django_voicepassword.limits.guard.standing import (
+    Standing,
+    is_tripped_by_guesses,
+    read,
+    tripped_by_guesses,
+)
 from django_voicepassword.limits.guard.thresholds import block_floor, is_suspicious
 from django_voicepassword.limits.guard.trips import lift, trip_block
 from django_voicepassword.limits.guard.watching import watch
@@ -13,5 +18,6 @@ __all__ = [
     "lift",
     "read",
     "trip_block",
+    "tripped_by_guesses",
     "watch",
 ]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import DatabaseError, transaction
-from django.db.models import BigIntegerField, IntegerField, Value
+from django.db.models import BigIntegerField, BooleanField, Exists, IntegerField, QuerySet, Value
+from django.db.models.expressions import Combinable
 
 from django_voicepassword import phones
 from django_voicepassword.conf import settings
@@ -79,10 +80,19 @@ def is_tripped_by_guesses() -> bool:
 
     Then short codes of the unproven lane are not compared.
     """
+    return settings.FRAUD_GUARD == "enforce" and _trips_by_guesses().exists()
+
+
+def tripped_by_guesses() -> Combinable:
+    """Return ``is_tripped_by_guesses`` as an expression, for a query that is made anyway."""
     if settings.FRAUD_GUARD != "enforce":
-        return False
+        return Value(False, BooleanField())
+    return Exists(_trips_by_guesses())
+
+
+def _trips_by_guesses() -> QuerySet[FraudTrip]:
     key = active_key(FraudTrip.Kind.SITE, _GUESSES, "")
-    return FraudTrip.objects.filter(active_key=key).exists()
+    return FraudTrip.objects.filter(active_key=key)
 
 
 def _select(phone: str, address: str) -> tuple[list[FraudTrip], State, datetime | None]:
