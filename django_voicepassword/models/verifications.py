@@ -204,7 +204,8 @@ class Verification(models.Model):
         left.
         """
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
-        return bool(open_rows.filter(cls._has_guesses()).update(attempts=F("attempts") + 1))
+        guessable = open_rows.filter(cls._has_guesses())
+        return bool(guessable.update(attempts=F("attempts") + 1))
 
     @classmethod
     def count_send(

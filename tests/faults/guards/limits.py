@@ -35,6 +35,7 @@ _TRANSACTION = """        with transaction.atomic(using=using):
 _LEFT = "        return bool(guessable.update(attempts="
 _OPEN = """cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
         guessable"""
+_SENDS = "filter(cls._has_guesses(), sends__lt=settings.MAX_SENDS)"
 _COUNT = 'update(attempts=F("attempts") + 1)'
 _COUNT_READ = (
     "update(attempts=cls.objects.get(id=verification_id).attempts"
@@ -85,7 +86,7 @@ LIMITS = [
         "sends",
         "a send is allowed whatever the number of earlier sends",
         bursts("resends"),
-        (("models/verifications.py", "(rested, sends__lt=settings.MAX_SENDS)", "(rested)"),),
+        (("models/verifications.py", _SENDS, "filter(cls._has_guesses())"),),
     ),
     Guard(
         "3",
