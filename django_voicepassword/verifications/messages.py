@@ -48,7 +48,7 @@ def hint(verification: Verification, call: CallRequest | None, status: str) -> s
     if call.state == CallRequest.State.REFUSED:
         return _refused_hint(call)
     sentence = _delivery_hint(call, verification)
-    return f"{sentence} {_(_LONG_CODE)}" if verification.is_long else sentence
+    return f"{sentence} {_(_LONG_CODE)}" if verification.has_long_code else sentence
 
 
 #: Nobody is told that the guard suspects an attack, but everybody why there is more to type.

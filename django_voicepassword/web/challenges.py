@@ -27,9 +27,14 @@ def shown(request: HttpRequest, error: VerificationError | None) -> challenge.Wi
     return widget if is_needed else None
 
 
-def error_text(request: HttpRequest, error: VerificationError) -> str:
-    """What is wrong and what to do next; it tells a challenge that failed from one to be solved."""
-    if isinstance(error, ChallengeRequired) and request.POST.get(_field(challenge.widget())):
+def error_text(request: HttpRequest, error: VerificationError | None) -> str:
+    """Return what the person has to do before anything is sent; "" where it is no challenge.
+
+    A challenge that failed has another text than one that was not answered.
+    """
+    if not isinstance(error, ChallengeRequired):
+        return ""
+    if request.POST.get(_field(challenge.widget())):
         return _("The check has failed. Please do it again.")
     return messages.error_text(error)
 

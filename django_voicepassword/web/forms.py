@@ -32,6 +32,10 @@ class PhoneForm(forms.Form):
     )
     channel = forms.CharField(required=False, max_length=16, widget=forms.HiddenInput)
 
+    def lose_focus(self) -> None:
+        """Leave the focus to another element of the page: the number is right as it is."""
+        self.fields["phone"].widget.attrs.pop("autofocus", None)
+
 
 class CodeForm(forms.Form):
     """``code`` as typed; the field expects ``code_length`` digits, which may be grouped."""

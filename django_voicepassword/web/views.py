@@ -60,14 +60,22 @@ class StartPageView(PageView):
                 # No page repeats a whole phone number but to whoever has just typed it and has to
                 # send it again.
                 form.data = {}
-            form.add_error("phone", challenges.error_text(self.request, error))
+            if isinstance(error, ChallengeRequired):
+                form.lose_focus()
+            else:
+                form.add_error("phone", messages.error_text(error))
             return self.render_form(form, error=error)
         return self.redirect_to_page("code")
 
     def render_form(
         self, form: PhoneForm, error: VerificationError | None = None, status: int = 200
     ) -> HttpResponse:
-        context = {"form": form, **start_context(), **self.extra_context()}
+        context = {
+            "form": form,
+            "challenge_error": challenges.error_text(self.request, error),
+            **start_context(),
+            **self.extra_context(),
+        }
         return self.render(context, error=error, status=status)
 
     def extra_context(self) -> dict[str, object]:
@@ -159,6 +167,9 @@ class CodePageView(PageView):
                 **{name: self.page_url(name) for name in ("code", "resend", "cancel", "state")},
             },
             "action": _("Confirm") if is_logged_in else _("Log in"),
+            # Whoever asks for a longer code may have to solve a challenge before it is sent.
+            "offers_longer_code": description.resend_at is not None
+            and (getattr(error, "offers_longer_code", False) or "longer" in self.request.POST),
             "is_number_fixed": is_logged_in and bool(users.phones_of(self.request.user)),
             **extra,
         }
@@ -227,7 +238,7 @@ class ResendView(CodePageView):
             return self.redirect_without_verification()
         except VerificationError as error:
             verification.refresh_from_db()
-            resend_error = challenges.error_text(request, error)
+            resend_error = challenges.error_text(request, error) or messages.error_text(error)
             return self.render_form(verification, error=error, resend_error=resend_error)
         return self.redirect_to_page("code")
 

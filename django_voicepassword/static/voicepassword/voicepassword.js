@@ -116,7 +116,9 @@ function pollState(journey) {
   const hint = document.querySelector("[data-vp-hint]");
   const icon = document.querySelector("[data-vp-icon]");
   const codeInput = journey.querySelector("[data-vp-digits]");
-  const updateResend = setUpResend(journey.querySelector("[data-vp-resend]"));
+  // A longer code can be asked for at once, so that form does not wait.
+  const resend = journey.querySelector("[data-vp-resend]");
+  const updateResend = resend ? setUpResend(resend) : () => {};
   let delay = FIRST_DELAY;
   let timer;
   let request = new AbortController();
