@@ -440,7 +440,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-tripped_at', '-id'],
                 'permissions': [('lift_fraudtrip', 'Can lift a trip of the guard')],
                 'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['tripped_at', 'id'], name='voicepassword_trip_tripped')],
+                'indexes': [models.Index(fields=['tripped_at', 'id'], name='voicepassword_trip_tripped'), models.Index(fields=['ended_at'], name='voicepassword_trip_ended')],
                 'constraints': [models.UniqueConstraint(fields=('active_key',), name='voicepassword_trip_active')],
             },
         ),

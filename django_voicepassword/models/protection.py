@@ -113,7 +113,10 @@ class FraudTrip(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["active_key"], name="voicepassword_trip_active"),
         ]
-        indexes = [models.Index(fields=["tripped_at", "id"], name="voicepassword_trip_tripped")]
+        indexes = [
+            models.Index(fields=["tripped_at", "id"], name="voicepassword_trip_tripped"),
+            models.Index(fields=["ended_at"], name="voicepassword_trip_ended"),
+        ]
         permissions = [("lift_fraudtrip", _("Can lift a trip of the guard"))]
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ from django_voicepassword.calls import broker, errors, placing, polling
 from django_voicepassword.calls.polling import Polled
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import BudgetExhausted, Unavailable, VerificationError
+from django_voicepassword.limits import guard
 from django_voicepassword.models import CallRequest
 from django_voicepassword.models.moments import before
 from django_voicepassword.provider import factory
@@ -97,9 +98,10 @@ def _join_inline(call_id: int) -> None:
 def poll_and_requeue() -> Polled:
     """One run of what is due every few seconds; calls that no worker took are handed in again.
 
-    While the provider refuses the account, the balance is read each minute. Raises Unavailable
-    where the broker does not take one.
+    The guard watches first: what follows may wait for the provider. While the provider refuses the
+    account, the balance is read each minute. Raises Unavailable where the broker does not take one.
     """
+    guard.watch(timezone.now())
     statistics.account_is_refused()
     polled = polling.poll()
     for call_id in polled.stuck:

@@ -1,5 +1,6 @@
 """The guard: suspects an attack by what fails, and makes it harder. ``docs/security.md`` has it."""
 
+from django_voicepassword.limits.guard.figures import Figures, Gauge, figures
 from django_voicepassword.limits.guard.standing import (
     Standing,
     is_tripped_by_guesses,
@@ -11,8 +12,11 @@ from django_voicepassword.limits.guard.trips import lift, trip_block
 from django_voicepassword.limits.guard.watching import watch
 
 __all__ = [
+    "Figures",
+    "Gauge",
     "Standing",
     "block_floor",
+    "figures",
     "is_suspicious",
     "is_tripped_by_guesses",
     "lift",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.models import BigIntegerField, BooleanField, Exists, IntegerField, QuerySet, Value
 from django.db.models.expressions import Combinable
 
@@ -66,7 +67,7 @@ def read(phone: str, address: str, now: datetime) -> Standing:
     trips, state, watched_at = _select(phone, address)
     if states.is_due(watched_at, now) and _watch(now):
         trips, state, _ = _select(phone, address)
-    usual: float | None = state.usual * state.factor
+    usual: float | None = state.usual.unproven * state.factor
     if state.is_outage(phones.operator_prefix(phone)):
         trips = [trip for trip in trips if trip.cause != _SENDS]
         usual = None
@@ -135,7 +136,10 @@ def _watch(now: datetime) -> bool:
         with transaction.atomic(using=database()):
             if not states.claim_watch(now):
                 return False
-        watch(now)
+        # Inside the project's own transaction a failure must not break that one.
+        in_project = connections[database()].in_atomic_block
+        with transaction.atomic(using=database()) if in_project else nullcontext():
+            watch(now)
     except DatabaseError:
         logger.exception("the guard cannot watch")
         return False

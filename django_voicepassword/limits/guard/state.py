@@ -11,7 +11,7 @@ from django.db import IntegrityError
 from django.db.models import Q
 
 from django_voicepassword.limits.counters import database
-from django_voicepassword.limits.guard.thresholds import FIRST_USUAL
+from django_voicepassword.limits.guard.thresholds import FIRST_USUAL, FIRST_WRONG
 from django_voicepassword.limits.rates import CLOCK_SKEW
 from django_voicepassword.models import LimitCounter
 from django_voicepassword.transactions import atomic_with_retry, retry
@@ -25,19 +25,37 @@ EVERYWHERE = ""
 
 
 @dataclass(frozen=True)
+class Usual:
+    """What is usual on this site: the figures of 30 days (``history``), or the first guesses.
+
+    ``unproven`` and ``proven`` are the conversions of the two lanes, 0 to 1. ``wrong`` is how many
+    wrong guesses the unproven lane makes for each approval, ``wrong_an_hour`` how many in an hour.
+    """
+
+    has_history: bool = False
+    unproven: float = FIRST_USUAL
+    proven: float = FIRST_USUAL
+    wrong: float = FIRST_WRONG
+    wrong_an_hour: float = 0.0
+
+
+@dataclass(frozen=True)
 class State:
     """What the last watch found.
 
-    ``usual`` is the usual conversion of unproven sends, 0 to 1. ``factor`` is by how much the
-    proven lane does worse than usual: 1.0 where it does not, 0.0 where it fails altogether.
-    ``has_control`` says whether enough proven people sent to tell. ``outages`` are the operator
-    prefixes whose calls do not arrive; EVERYWHERE for all of them.
+    ``factor`` is by how much the proven lane does worse than usual: 1.0 where it does not, 0.0
+    where it fails altogether. ``has_control`` says whether enough proven people sent to tell.
+    ``outages`` are the operator prefixes whose calls do not arrive, or EVERYWHERE: prefix -> since
+    when, in milliseconds. ``past_outages`` are ``[from, to]`` of those that ended not long ago.
+    ``closed_until`` is the end of the last hour that ``usual`` knows.
     """
 
-    usual: float = FIRST_USUAL
+    usual: Usual = field(default_factory=Usual)
     factor: float = 1.0
     has_control: bool = False
     outages: dict[str, int] = field(default_factory=dict)
+    past_outages: list[list[int]] = field(default_factory=list)
+    closed_until: int = 0
 
     def is_outage(self, prefix: str) -> bool:
         return EVERYWHERE in self.outages or prefix in self.outages
@@ -46,7 +64,7 @@ class State:
 def parse(text: str) -> State:
     """Return the state that ``text``, the column ``events`` of the row, describes."""
     values: dict[str, Any] = json.loads(text)
-    return State(**values)
+    return State(**{**values, "usual": Usual(**values.get("usual", {}))})
 
 
 def load() -> State:

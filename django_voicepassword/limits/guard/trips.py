@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError
-from django.db.models import Q
 from django.utils import timezone
 
 from django_voicepassword import signals
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.counters import database
-from django_voicepassword.limits.guard.subjects import active_key, block_of
+from django_voicepassword.limits.guard.subjects import active_key, block_of, near
+from django_voicepassword.limits.guard.windows import TAKEN, WINDOW, unproven
 from django_voicepassword.limits.terms import BlockTripped
-from django_voicepassword.models import CallRequest, FraudTrip, LimitCounter
+from django_voicepassword.models import FraudTrip, LimitCounter
 from django_voicepassword.security import audit
 from django_voicepassword.transactions import atomic_with_retry, retry
 
@@ -24,24 +24,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
 logger = logging.getLogger(__name__)
-
-#: How long a send, a refusal and a wrong guess count.
-WINDOW = timedelta(hours=1)
-_STATE = CallRequest.State
-#: States of a call that the provider took and that is not known to have failed.
-TAKEN = frozenset(
-    {
-        _STATE.PLACED,
-        _STATE.DIALING,
-        _STATE.ANSWERED,
-        _STATE.NO_ANSWER,
-        _STATE.BUSY,
-        _STATE.CANCELED,
-        _STATE.SMS_QUEUED,
-        _STATE.SMS_SENT,
-        _STATE.DELIVERED,
-    }
-)
 
 
 def trip(
@@ -135,15 +117,19 @@ def trip_block(
 
 def _taken(block: str, now: datetime) -> int:
     """Return the open sends of a block in the last hour that the provider took."""
-    calls = CallRequest.objects.filter(
-        phone__gte=f"{block}0000",
-        phone__lte=f"{block}9999",
-        created_at__gt=now - WINDOW,
-        lane=CallRequest.Lane.UNPROVEN,
-        is_open=True,
-        state__in=TAKEN,
+    subject = (FraudTrip.Kind.BLOCK, block)
+    calls = unproven(now - WINDOW, now).filter(
+        near(subject, "counted_address"), is_open=True, state__in=TAKEN
     )
     return sum(block_of(phone) == block for phone in calls.values_list("phone", flat=True))
+
+
+def set_quiet(trip: FraudTrip, quiet_since: datetime | None) -> None:
+    """Note since when the failures of an open trip have stayed under its threshold."""
+    if trip.quiet_since != quiet_since:
+        trip.quiet_since = quiet_since
+        row = FraudTrip.objects.filter(pk=trip.pk)
+        retry(lambda: row.update(quiet_since=quiet_since), database())
 
 
 def end(trip: FraudTrip, reason: str, now: datetime) -> bool:
@@ -152,19 +138,23 @@ def end(trip: FraudTrip, reason: str, now: datetime) -> bool:
     The failures that it has covered count no more: else it would trip again at once.
     """
     values = {"ended_at": now, "end": reason, "active_key": None}
-    open_row = FraudTrip.objects.filter(Q(ended_at__isnull=True), pk=trip.pk)
+    open_row = FraudTrip.objects.filter(pk=trip.pk, ended_at__isnull=True)
     if not retry(lambda: open_row.update(**values), database()):
         return False
     if trip.kind == FraudTrip.Kind.BLOCK:
         retry(LimitCounter.objects.filter(key=f"block:{trip.subject}").delete, database())
     for name, value in values.items():
         setattr(trip, name, value)
+    if reason != FraudTrip.End.STAFF:
+        audit.trip_ended(_named(trip), reason)
     return True
 
 
-def lift(trip: FraudTrip, user: AbstractBaseUser | AnonymousUser | None) -> bool:
+def lift(
+    trip: FraudTrip, user: AbstractBaseUser | AnonymousUser | None, now: datetime | None = None
+) -> bool:
     """End a trip because ``user`` says so. Return False where it has ended already."""
-    if not end(trip, FraudTrip.End.STAFF, timezone.now()):
+    if not end(trip, FraudTrip.End.STAFF, now or timezone.now()):
         return False
     audit.trip_lifted(user, _named(trip))
     return True
