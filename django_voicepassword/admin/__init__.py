@@ -3,6 +3,14 @@
 All pages are read-only: nobody can add, change or delete history by hand.
 """
 
-from django_voicepassword.admin import calls, dashboard, refusals, statistics, verifications
+from django_voicepassword.admin import (
+    calls,
+    dashboard,
+    protection,
+    refusals,
+    statistics,
+    trips,
+    verifications,
+)
 
-__all__ = ["calls", "dashboard", "refusals", "statistics", "verifications"]
+__all__ = ["calls", "dashboard", "protection", "refusals", "statistics", "trips", "verifications"]

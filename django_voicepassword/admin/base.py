@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword import phones
-from django_voicepassword.admin.account import warn_of_refused_account
+from django_voicepassword.admin import notices
 from django_voicepassword.admin.changelist import BoundedPaginator, PeriodList
 from django_voicepassword.admin.lookups import AllowedLookups
 from django_voicepassword.exceptions import RateLimited
@@ -139,7 +139,7 @@ class HistoryAdmin(AllowedLookups):
 
         So it is also the place for a message that belongs on every page.
         """
-        warn_of_refused_account(request)
+        notices.warn(request, self.admin_site)
         return super().get_model_perms(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -163,23 +163,13 @@ def _is_page_of(app_label: str, request: HttpRequest) -> bool:
     return match is None or (match.url_name or "").startswith(f"{app_label}_")
 
 
-class PhoneAdmin(HistoryAdmin):
-    """Rows with a phone and a user, adapted to the permissions of the reader.
-
-    Use ``phone_masked`` and ``user_link`` as column names. A reader with ``view_full_phone`` gets
-    the whole number instead, and the audit log records it; to all others the number in a user's
-    name is masked too. A reader who may not see users gets the name without a link.
-    """
+class LongListAdmin(HistoryAdmin):
+    """Rows in a list that stays fast, with a bar of periods. It is ordered by time alone."""
 
     change_list_template = "admin/django_voicepassword/change_list.html"
     paginator = BoundedPaginator
     #: The indexed field by which the list is ordered and its period chosen.
     moment = "created_at"
-    #: Searches the rows: one of ``history``.
-    search: Callable[[Any, str, Reader], QuerySet[Any]]
-
-    def shows_whole_phones(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("django_voicepassword.view_full_phone")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PeriodList
@@ -190,6 +180,21 @@ class PhoneAdmin(HistoryAdmin):
         if page.isascii() and page.isdigit() and len(page) < 10:
             paginator.page_shown = max(int(page), 1)
         return paginator
+
+
+class PhoneAdmin(LongListAdmin):
+    """Rows with a phone and a user, adapted to the permissions of the reader.
+
+    Use ``phone_masked`` and ``user_link`` as column names. A reader with ``view_full_phone`` gets
+    the whole number instead, and the audit log records it; to all others the number in a user's
+    name is masked too. A reader who may not see users gets the name without a link.
+    """
+
+    #: Searches the rows: one of ``history``.
+    search: Callable[[Any, str, Reader], QuerySet[Any]]
+
+    def shows_whole_phones(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("django_voicepassword.view_full_phone")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -24,7 +24,7 @@ from django_voicepassword.history import Reader, filters, period
 from django_voicepassword.models import CallRequest
 
 if TYPE_CHECKING:
-    from django_voicepassword.admin.base import PhoneAdmin
+    from django_voicepassword.admin.base import LongListAdmin
 
 #: How many rows are counted beyond the page that is shown.
 COUNT_AT_MOST = 1000
@@ -127,7 +127,7 @@ class PeriodList(ChangeList):
 
     #: Query parameters that are no lookups.
     parameters: tuple[str, ...] = period.PARAMETERS
-    model_admin: PhoneAdmin
+    model_admin: LongListAdmin
     paginator: BoundedPaginator
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:

@@ -445,6 +445,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Protection',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'protection',
+                'verbose_name_plural': 'protection',
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('django_voicepassword.fraudtrip',),
+        ),
+        migrations.CreateModel(
             name='RefusedAttempt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

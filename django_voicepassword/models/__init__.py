@@ -9,7 +9,7 @@ from django_voicepassword.models.dashboard import Dashboard
 from django_voicepassword.models.devices import TrustedDevice
 from django_voicepassword.models.figures import DayFigures, HourFigures, PrefixFigures
 from django_voicepassword.models.limits import LimitCounter
-from django_voicepassword.models.protection import FraudTrip, RefusedAttempt
+from django_voicepassword.models.protection import FraudTrip, Protection, RefusedAttempt
 from django_voicepassword.models.statistics import BalanceReading, DailyStatistics
 from django_voicepassword.models.verifications import Verification, VerifiedPhone
 
@@ -24,6 +24,7 @@ __all__ = [
     "HourFigures",
     "LimitCounter",
     "PrefixFigures",
+    "Protection",
     "RefusedAttempt",
     "TrustedDevice",
     "Verification",

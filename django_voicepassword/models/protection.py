@@ -120,4 +120,27 @@ class FraudTrip(models.Model):
         permissions = [("lift_fraudtrip", _("Can lift a trip of the guard"))]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.subject}".strip()
+        # A block and the end of a masked number together would tell all but two digits of it.
+        subject = f"{self.subject[:4]}…" if self.kind == self.Kind.BLOCK else self.subject
+        return f"{self.get_kind_display()} {subject}".strip()
+
+    @property
+    def is_open(self) -> bool:
+        return self.active_key is not None
+
+
+class Protection(FraudTrip):
+    """A proxy that is registered with the admin only to appear in its index and menus.
+
+    Its page shows what the guard counts, and its trips.
+    """
+
+    class Meta:
+        proxy = True
+        # Whoever may see the trips may see the page.
+        default_permissions = ()
+        verbose_name = _("protection")
+        verbose_name_plural = _("protection")
+
+    def __str__(self) -> str:
+        return super().__str__()
