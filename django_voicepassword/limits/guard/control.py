@@ -12,7 +12,7 @@ from django.db.models import Count, Max
 from django_voicepassword import phones
 from django_voicepassword.limits.guard.state import EVERYWHERE
 from django_voicepassword.limits.guard.thresholds import SUSPICIOUS_PART
-from django_voicepassword.limits.guard.windows import APPROVED, WINDOW, sends
+from django_voicepassword.limits.guard.windows import APPROVED, WINDOW, own_sends
 from django_voicepassword.models import CallRequest
 
 #: With fewer proven numbers in the window, there is no control group.
@@ -69,8 +69,8 @@ class Control:
 
 def count(now: datetime) -> dict[str, Control]:
     """Count the proven numbers of the last hour, by operator prefix."""
-    proven = sends(CallRequest.Lane.PROVEN, now - WINDOW, now).values_list("phone")
-    numbers = proven.annotate(
+    proven = own_sends(now - WINDOW, now).filter(lane=CallRequest.Lane.PROVEN)
+    numbers = proven.values_list("phone").annotate(
         right=Count("id", filter=APPROVED), newest=Max("created_at"), channel=Max("channel")
     )
     groups: dict[str, Control] = defaultdict(Control)

@@ -10,13 +10,13 @@ from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from django.conf import settings as django_settings
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone as django_timezone
 
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.counters import database, lock_rows, write_rows
 from django_voicepassword.limits.guard.state import State, Usual
-from django_voicepassword.limits.guard.windows import APPROVED, Guesses, guesses, sends, unproven
+from django_voicepassword.limits.guard.windows import APPROVED, guesses, own_sends
 from django_voicepassword.limits.rates import to_milliseconds
 from django_voicepassword.models import CallRequest, FraudTrip
 from django_voicepassword.transactions import atomic_with_retry
@@ -128,24 +128,24 @@ def _count(start: int, state: State, now: datetime) -> Hours | None:
     """Count one hour; None where a trip or an outage falls into it."""
     # A window begins after its first moment.
     since, until = _at(start) - _INSTANT, _at(start + _HOUR) - _INSTANT
+    proven = Q(lane=CallRequest.Lane.PROVEN)
+    sent = ~proven & ~Q(state=CallRequest.State.REFUSED, is_open=False)
+    counted = own_sends(since, now, until).aggregate(
+        sends=Count("id", filter=sent),
+        approved=Count("id", filter=~proven & APPROVED),
+        proven=Count("phone", distinct=True, filter=proven),
+        proven_approved=Count("phone", distinct=True, filter=proven & APPROVED),
+    )
+    if not any(counted.values()):
+        return Hours(hours=1)
     outages = [*state.past_outages, *([begun, start + _HOUR] for begun in state.outages.values())]
     if any(begun < start + _HOUR and ended > start for begun, ended in outages):
         return None
     lasts = Q(ended_at__isnull=True) | Q(ended_at__gt=since)
     if FraudTrip.objects.filter(lasts, tripped_at__lt=until).exists():
         return None
-    calls = unproven(since, now, until).exclude(state=CallRequest.State.REFUSED, is_open=False)
-    numbers = sends(CallRequest.Lane.PROVEN, since, now, until)
-    typed: Guesses = guesses(since, now, until)
-    return Hours(
-        hours=1,
-        sends=calls.count(),
-        approved=calls.filter(APPROVED).count(),
-        wrong=typed.wrong,
-        guessed=typed.approved,
-        proven=numbers.values("phone").distinct().count(),
-        proven_approved=numbers.filter(APPROVED).values("phone").distinct().count(),
-    )
+    typed = guesses(since, now, until)
+    return Hours(hours=1, wrong=typed.wrong, guessed=typed.approved, **counted)
 
 
 def _at(milliseconds: int) -> datetime:

@@ -59,23 +59,23 @@ class Guesses:
     approved: int = 0
 
 
-def sends(
-    lane: str, since: datetime, now: datetime, until: datetime | None = None
+def own_sends(
+    since: datetime, now: datetime, until: datetime | None = None
 ) -> QuerySet[CallRequest]:
-    """Return the sends of a lane after ``since``; those to test numbers and imported ones do not
-    count. A send in the future was written before a clock stepped back.
+    """Return the sends of both lanes after ``since``; those to test numbers and imported ones do
+    not count. A send in the future was written before a clock stepped back.
     """
     until = until or now + timedelta(seconds=CLOCK_SKEW)
     window = CallRequest.objects.filter(created_at__gt=since, created_at__lte=until)
-    own = window.filter(lane=lane, origin=CallRequest.Origin.APP)
+    own = window.filter(origin=CallRequest.Origin.APP)
     return own.exclude(service=CallRequest.TEST_SERVICE).order_by()
 
 
 def unproven(
     since: datetime, now: datetime, until: datetime | None = None
 ) -> QuerySet[CallRequest]:
-    """Return the sends of the unproven lane, see ``sends``."""
-    return sends(CallRequest.Lane.UNPROVEN, since, now, until)
+    """Return the sends of the unproven lane, see ``own_sends``."""
+    return own_sends(since, now, until).filter(lane=CallRequest.Lane.UNPROVEN)
 
 
 def tally(
