@@ -238,9 +238,10 @@ def test_the_dearest_channel_is_that_of_the_prices_that_were_paid(
     assert circuit.refusal() is None
 
 
-def test_a_refusal_for_money_after_another_one_becomes_the_reason() -> None:
+@pytest.mark.parametrize("written", [NO_MONEY, f" {NO_MONEY.upper()}\n"])
+def test_a_refusal_for_money_after_another_one_becomes_the_reason(written: str) -> None:
     circuit.open_circuit(BAD_KEY)
-    circuit.open_circuit(NO_MONEY)
+    circuit.open_circuit(written)
     circuit.open_circuit(BAD_KEY)
     circuit.note_balance(Decimal(1))
     refusal = circuit.refusal()
@@ -265,6 +266,19 @@ def test_beat_reads_the_balance_each_minute_while_the_account_is_refused(
         tasks.poll_calls()
         assert len(provider.readings) == 5
     assert circuit.refusal() is None
+
+
+@pytest.mark.parametrize(("error_code", "is_polled"), [(BAD_KEY, False), (NO_MONEY, True)])
+def test_states_are_polled_only_where_money_is_the_reason(
+    provider: type[Provider], error_code: str, is_polled: bool
+) -> None:
+    placing.place(start().pk)
+    circuit.open_circuit(error_code)
+    later = timezone.now() + timedelta(hours=1)
+    assert polling.poll_due(later) == int(is_polled)
+    # Nothing is lost: what was not asked is asked once the account is accepted.
+    circuit.note_balance(Decimal(500))
+    assert polling.poll_due(later) == int(not is_polled)
 
 
 def test_whatever_the_provider_refuses_because_of_the_account_opens_the_circuit(

@@ -225,6 +225,19 @@ def test_a_repeat_hands_in_a_call_whose_first_request_was_killed(
     assert broker == [call.pk, resent.pk, resent.pk]
 
 
+def test_a_client_that_repeats_and_repeats_publishes_few_tasks(
+    broker: list[int], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    with freeze_time(timezone.now()) as clock:
+        with django_capture_on_commit_callbacks(execute=True):
+            call = verifications.start(PHONE, idempotency_key=KEY).calls.get()
+        for _ in range(30):
+            with django_capture_on_commit_callbacks(execute=True):
+                verifications.start(PHONE, idempotency_key=KEY)
+            clock.tick(1)
+    assert broker == [call.pk] * 3
+
+
 def test_a_repeat_is_refused_like_the_first_request_while_the_broker_is_away(
     broker: list[int],
     monkeypatch: pytest.MonkeyPatch,
@@ -239,6 +252,10 @@ def test_a_repeat_is_refused_like_the_first_request_while_the_broker_is_away(
         patch.setattr(tasks.place_call, "apply_async", refuse_task)
         with pytest.raises(Unavailable), django_capture_on_commit_callbacks(execute=True):
             verifications.start(PHONE, idempotency_key=KEY)
+    # That one has published nothing: the next one does.
+    with django_capture_on_commit_callbacks(execute=True):
+        verifications.start(PHONE, idempotency_key=KEY)
+    assert broker == [call.pk]
     # Only the first request decides that nobody takes the call. It is killed before it frees the
     # key.
     placing.give_up(call.pk, "broker_unavailable")

@@ -53,9 +53,13 @@ def poll_due(now: datetime | None = None) -> int:
 
     Moving ``next_poll_at`` claims a call, so several workers ask for it once. The run stops when
     the provider refuses the account (a 401, the block, the money): it would refuse the next call
-    too. The call is asked for again.
+    too. The call is asked for again. Until the circuit is closed, later runs ask for nothing,
+    unless the reason is money: states cost none.
     """
     now = now or timezone.now()
+    refusal = circuit.refusal()
+    if refusal is not None and not refusal.is_for_money:
+        return 0
     due = CallRequest.objects.filter(next_poll_at__lte=now).order_by("next_poll_at")[:BATCH]
     asked = 0
     for call in due:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django_voicepassword import limits
 from django_voicepassword.conf import settings
 from django_voicepassword.history import traces
+from django_voicepassword.limits import purged
 from django_voicepassword.models import (
     BalanceReading,
     CallRequest,
@@ -70,6 +71,9 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
         )
         batches.mask(verifications, user=None, ip=None, idempotency_digest=None)
         return batches.done
+    if calls.exists():
+        # First: an interrupted run has deleted some of them.
+        purged.note(before)
     batches.delete(
         calls, delete_related=lambda keys: CallStatus.objects.filter(call__in=keys).delete()
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from decimal import Decimal
 
 from django.db import DatabaseError, IntegrityError, transaction
@@ -13,6 +12,7 @@ from django_voicepassword import signals
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.counters import database
 from django_voicepassword.models import BalanceReading, LimitCounter
+from django_voicepassword.models.moments import before
 from django_voicepassword.transactions import atomic_with_retry, retry
 
 logger = logging.getLogger(__name__)
@@ -36,23 +36,34 @@ def raise_alarm(name: str) -> bool:
     return True
 
 
-def is_first_in_hour(name: str) -> bool:
-    """Return True at most once an hour for each ``name``, to one of all processes.
+def is_first_in(name: str, seconds: float) -> bool:
+    """Return True at most once in ``seconds`` for each ``name``, to one of all processes.
 
     Return False where the database fails: what is logged once an hour must not stop a request.
     """
-    key, now = f"hourly:{name}", timezone.now()
+    key, now = f"once:{name}", timezone.now()
+    earlier = before(now, seconds)
     try:
         counters = LimitCounter.objects.filter(key=key)
-        if counters.filter(updated_at__gt=now - timedelta(hours=1)).exists():
+        if counters.filter(updated_at__gt=earlier).exists():
             return False
         with transaction.atomic(using=database()):
-            if counters.filter(updated_at__lte=now - timedelta(hours=1)).update(updated_at=now):
+            if counters.filter(updated_at__lte=earlier).update(updated_at=now):
                 return True
             LimitCounter.objects.create(key=key, updated_at=now)
     except DatabaseError:
         return False
     return True
+
+
+def is_first_in_hour(name: str) -> bool:
+    """``is_first_in`` an hour: for what is logged once an hour."""
+    return is_first_in(name, 3600)
+
+
+def forget_first(name: str) -> None:
+    """Let the next ``is_first_in`` of this name be True."""
+    retry(LimitCounter.objects.filter(key=f"once:{name}").delete, database())
 
 
 def is_raised(name: str) -> bool:

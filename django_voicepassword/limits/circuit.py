@@ -1,5 +1,8 @@
 """The circuit: while the provider refuses the account, nothing is asked of it but the balance.
 
+Two things are asked all the same: states, where only money is lacking, and what is asked once: the
+statistics of a day, and the state of one call in the admin.
+
 A refusal of the account (its key, a block, no money) concerns every call. It opens the circuit:
 starts are refused at once, and calls in the queue are not placed. The balance is read each minute,
 and the first good answer closes the circuit.
@@ -47,7 +50,12 @@ class Refusal:
 
     @property
     def is_for_money(self) -> bool:
-        return self.error_code.strip().casefold() == NO_MONEY
+        return _is_for_money(self.error_code)
+
+
+def _is_for_money(error_code: str) -> bool:
+    """Whether the provider means that the account has no money, however it writes the code."""
+    return error_code.strip().casefold() == NO_MONEY
 
 
 def refusal() -> Refusal | None:
@@ -77,7 +85,7 @@ def open_circuit(error_code: str) -> None:
     Whoever opens it logs an error and sends ``account_refused``; later refusals do nothing. Where
     one of them is for lack of money, that becomes the reason.
     """
-    if Refusal(error_code, timezone.now()).is_for_money:
+    if _is_for_money(error_code):
         raise_balance_alarm()
     now = timezone.now()
     events = json.dumps({error_code[:64]: [[to_milliseconds(now), 1]]})
@@ -94,7 +102,7 @@ def open_circuit(error_code: str) -> None:
 
 def _change_reason(error_code: str, events: str) -> None:
     known = refusal()
-    if known is not None and not known.is_for_money and error_code.casefold() == NO_MONEY:
+    if known is not None and not known.is_for_money and _is_for_money(error_code):
         row = LimitCounter.objects.filter(key=_KEY)
         retry(lambda: row.update(events=events), database())
 

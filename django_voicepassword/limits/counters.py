@@ -22,6 +22,8 @@ Row = tuple[Events, Decimal]
 _PLACES = Decimal("0.0001")
 #: Rows that one DELETE removes, so that it holds its row locks only briefly.
 PURGE_BATCH = 1000
+#: The kinds of rows that no purge deletes.
+_PERMANENT = ("price", "alarm", "guard", "purged")
 
 
 def lock(*keys: str) -> None:
@@ -32,12 +34,12 @@ def lock(*keys: str) -> None:
 def purge(before: datetime) -> int:
     """Delete the counters that were not used since ``before``, and return how many there were.
 
-    Prices, raised alarms and what the guard knows stay. ``before`` must be longer ago than the
-    longest period of any rate.
+    Prices, raised alarms, what the guard knows and the moment of the last purge stay. ``before``
+    must be longer ago than the longest period of any rate.
     """
-    permanent = (
-        Q(key__startswith="price:") | Q(key__startswith="alarm:") | Q(key__startswith="guard:")
-    )
+    permanent = Q()
+    for kind in _PERMANENT:
+        permanent |= Q(key__startswith=f"{kind}:")
     unused = LimitCounter.objects.filter(updated_at__lt=before).exclude(permanent)
     deleted = 0
     while keys := list(unused.order_by("updated_at").values_list("pk", flat=True)[:PURGE_BATCH]):

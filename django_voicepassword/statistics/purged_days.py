@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django_voicepassword.conf import settings
+from django_voicepassword.limits import purged
 from django_voicepassword.models import DailyStatistics
 from django_voicepassword.models.moments import as_aware, oldest_kept
 from django_voicepassword.provider.dates import day_bounds
@@ -18,25 +19,35 @@ from django_voicepassword.statistics.totals import Totals
 _WORKER_AND_PROVIDER = timedelta(minutes=10)
 
 
-def may_be_purged(day: date) -> bool:
-    """Return whether RETENTION may have deleted calls of the day."""
-    oldest = oldest_kept()
-    if oldest is None or settings.RETENTION != "delete":
-        return False
-    return day_bounds(day)[0] < as_aware(oldest)
+def deleted_until() -> datetime | None:
+    """Return the moment before which RETENTION may have deleted calls, or will at its next run.
+
+    A purge under a smaller RETENTION_DAYS counts too. None: no call was deleted.
+    """
+    return _latest(purged.until(), oldest_kept() if settings.RETENTION == "delete" else None)
+
+
+def may_be_purged(day: date, until: datetime | None) -> bool:
+    """Return whether calls of the day may have been deleted; ``until`` is ``deleted_until()``."""
+    return until is not None and day_bounds(day)[0] < until
 
 
 def imported_since(day: date, now: datetime) -> datetime | None:
     """Return from when rows of ``day`` are imported; those without a date are not.
 
     None: every row is imported. Where history is deleted, an older row may belong to a call of ours
-    that was deleted. Where numbers are masked, an older row would bring a whole number back.
+    that was deleted. Where numbers are masked, an older row would bring a whole number back. What
+    was deleted under a smaller RETENTION_DAYS stays deleted.
     """
-    oldest = oldest_kept(now)
-    if oldest is None:
+    edge = _latest(purged.until(), oldest_kept(now))
+    if edge is None:
         return None
-    since = as_aware(oldest) + timedelta(seconds=settings.CODE_TTL) + _WORKER_AND_PROVIDER
+    since = edge + timedelta(seconds=settings.CODE_TTL) + _WORKER_AND_PROVIDER
     return since if day_bounds(day)[0] < since else None
+
+
+def _latest(*moments: datetime | None) -> datetime | None:
+    return max((as_aware(moment) for moment in moments if moment is not None), default=None)
 
 
 def kept_figures(

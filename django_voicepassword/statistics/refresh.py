@@ -17,7 +17,7 @@ from django_voicepassword import limits
 from django_voicepassword.models import CallRequest, DayFigures, HourFigures, PrefixFigures
 from django_voicepassword.models.moments import as_aware
 from django_voicepassword.statistics.aggregation import ALL, CHANNELS, count
-from django_voicepassword.statistics.purged_days import may_be_purged
+from django_voicepassword.statistics.purged_days import deleted_until, may_be_purged
 from django_voicepassword.statistics.sync import provider_today
 from django_voicepassword.transactions import atomic_with_retry
 
@@ -31,7 +31,7 @@ def refresh_figures(day: date) -> bool:
 
     Return False, and keep the stored figures, where calls of that day may have been purged.
     """
-    if may_be_purged(day):
+    if may_be_purged(day, deleted_until()):
         return False
     began = timezone.now()
     counted = count(day)
@@ -81,7 +81,9 @@ def fill_figures(today: date | None = None) -> list[date]:
         )
     )
     days = (today - timedelta(days=ago) for ago in range(1, (today - begins).days + 1))
-    due = [day for day in days if day not in counted_days and not may_be_purged(day)][:FILL_AT_MOST]
+    until = deleted_until()
+    due = [day for day in days if not (day in counted_days or may_be_purged(day, until))]
+    due = due[:FILL_AT_MOST]
     for day in due:
         refresh_figures(day)
     return due

@@ -39,7 +39,12 @@ from django_voicepassword.statistics.loading import zone_of
 from django_voicepassword.statistics.lost_calls import find_lost_calls
 from django_voicepassword.statistics.merge import Merge
 from django_voicepassword.statistics.pairing import Pairing, SortedChunk
-from django_voicepassword.statistics.purged_days import imported_since, kept_figures, may_be_purged
+from django_voicepassword.statistics.purged_days import (
+    deleted_until,
+    imported_since,
+    kept_figures,
+    may_be_purged,
+)
 from django_voicepassword.statistics.totals import Totals
 
 logger = logging.getLogger(__name__)
@@ -171,7 +176,7 @@ def _store(day: date, totals: Totals, rows_read: int, rows: _Rows) -> DailyStati
         # cannot wait for a writer; it fails.
         _lock()
         stored = DailyStatistics.objects.filter(date=day).first()
-        if stored is not None and may_be_purged(day):
+        if stored is not None and may_be_purged(day, deleted_until()):
             figures = kept_figures(stored, totals, values)
         else:
             figures = values

@@ -15,7 +15,7 @@ from django_voicepassword.calls import broker, errors, placing, polling
 from django_voicepassword.calls.polling import Polled
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import BudgetExhausted, Unavailable, VerificationError
-from django_voicepassword.limits import guard
+from django_voicepassword.limits import alarms, guard
 from django_voicepassword.models import CallRequest
 from django_voicepassword.models.moments import before
 from django_voicepassword.provider import factory
@@ -33,6 +33,9 @@ INLINE_PAUSES = (0.3, 1.0)
 INLINE_MARGIN = 5.0
 #: Seconds between two looks of a repeated request at the call of the first one.
 INLINE_POLL = 0.2
+#: Seconds between two tasks that repeated requests publish for one QUEUED call: a client may repeat
+#: its request a thousand times.
+HAND_IN_EVERY = 15.0
 
 
 def dispatch(call: CallRequest) -> None:
@@ -69,16 +72,29 @@ def resume(call: CallRequest) -> None:
     """Make sure that the call of a repeated request is placed, or raise why it is not.
 
     The first request may still be handing the call over, may be about to fail, or may have been
-    killed. A call that is handed in twice is placed once. Raises Unavailable and BudgetExhausted.
+    killed. A call that is handed in twice is placed once; it is handed in at most every
+    HAND_IN_EVERY. Raises Unavailable and BudgetExhausted.
     """
     database = router.db_for_write(CallRequest)
     if settings.dispatch != "celery":
         transaction.on_commit(partial(_join_inline, call.pk), using=database)
     elif call.state == CallRequest.State.QUEUED:
-        transaction.on_commit(partial(requeue, call.pk), using=database)
+        transaction.on_commit(partial(_hand_in, call.pk), using=database)
     elif call.error_code == errors.NOT_QUEUED:
         # The first request was killed before it could free its key.
         _raise_if_unsent(call)
+
+
+def _hand_in(call_id: int) -> None:
+    name = f"hand_in:{call_id}"
+    if not alarms.is_first_in(name, HAND_IN_EVERY):
+        return
+    try:
+        requeue(call_id)
+    except Unavailable:
+        # The next repeat may try it at once: no task was published.
+        alarms.forget_first(name)
+        raise
 
 
 def _join_inline(call_id: int) -> None:

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from django_voicepassword import statistics
+from django_voicepassword import limits, statistics
 from django_voicepassword.conf import settings
 from django_voicepassword.history import retention
-from django_voicepassword.models import CallRequest, DailyStatistics
+from django_voicepassword.models import CallRequest, DailyStatistics, DayFigures
 from tests.statistics.rows_provider import ROWS, Provider
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +74,37 @@ def test_a_sync_does_not_bring_back_what_was_purged(
         assert sync(noon) == first
     assert CallRequest.objects.count() == kept
     assert not CallRequest.objects.filter(phone="79990000001").exists()
+
+
+@pytest.mark.parametrize("days", [365, None])
+def test_what_was_deleted_stays_deleted_when_retention_days_is_raised(
+    configure: Callable[..., None], noon: datetime, days: int | None
+) -> None:
+    day = noon.astimezone(MOSCOW).date()
+    add_call("1000", noon)
+    add_row("1000", noon)
+    sync(noon)
+    assert statistics.refresh_figures(day)
+    configure(RETENTION_DAYS=1)
+    retention.purge()
+    # Counters that nobody uses are deleted later; what is told here stays.
+    limits.purge(timezone.now() + timedelta(days=9))
+    configure(RETENTION_DAYS=days)
+    add_row("7", noon)
+    assert sync(noon)[:3] == (2, 1, 0)
+    assert not CallRequest.objects.exists()
+    assert not statistics.refresh_figures(day)
+    assert DayFigures.objects.get(channel="").calls == 1
+
+
+def test_where_nothing_was_deleted_raising_retention_days_opens_older_days(
+    configure: Callable[..., None], noon: datetime
+) -> None:
+    configure(RETENTION_DAYS=1)
+    retention.purge()
+    configure(RETENTION_DAYS=365)
+    add_row("7", noon)
+    assert sync(noon)[:3] == (1, 0, 1)
 
 
 def test_a_purged_call_whose_row_has_no_date_is_not_brought_back(
