@@ -58,7 +58,12 @@ limits = {"phone": [], "ip": [], "phone_guesses": []}
 settings_of_action = {
     "start": {"LIMITS": {**limits, "phone": ["3/10m"]}},
     # Only queued: the memory transport costs nothing, and a placed call would release the money.
-    "spend": {"LIMITS": limits, "DAILY_BUDGET": Decimal("2.45"), "DISPATCH": "celery"},
+    "spend": {
+        "LIMITS": limits,
+        "DAILY_BUDGET": Decimal("2.45"),
+        "DISPATCH": "celery",
+        "PROVEN_SHARE": 0,
+    },
     "address": {"LIMITS": {**limits, "ip": ["20/h"]}},
     "resend": {"LIMITS": limits, "RESEND_AFTER": 0},
 }

@@ -122,15 +122,15 @@ def make_call(**values: Any) -> CallRequest:
 
 
 def counters() -> dict[str, Any]:
-    """Return the number of events of each limit, and the amount of each budget."""
-    rows = LimitCounter.objects.exclude(key__startswith="price:")
-    return {
-        row.key: row.amount if row.key.startswith("budget:") else row.events.count(",1]")
-        for row in rows
-    }
+    """Return the number of events of each limit, and the money of the day."""
+    rows = LimitCounter.objects.exclude(key__regex="^(price|budget|budget_unproven|block|guard):")
+    used = {row.key.partition("#")[0]: 0 for row in rows}
+    for row in rows:
+        used[row.key.partition("#")[0]] += row.events.count(",1]")
+    return {**used, BUDGET: limits.spent(NOON)}
 
 
-BUDGET, PHONE, PREFIX = "budget:2026-05-01", f"phone:{NUMBER}", "prefix:7999000"
+BUDGET, PHONE, PREFIX = "budget", f"phone:{NUMBER}", "prefix:7999000"
 
 
 def test_an_accepted_call_is_stored_charged_and_signalled(
@@ -456,7 +456,8 @@ def test_a_refused_call_is_stored_and_its_money_given_back(
 def test_a_refused_call_without_a_verification_gives_its_price_back(
     provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
 ) -> None:
-    limits.reserve({}, NOON, Decimal("0.30")).commit()
+    money = limits.Money(Decimal("0.30"))
+    limits.in_transaction(lambda: limits.reserve([], NOON, money).commit(), "default")
     for error in (AccountRefused("User_Disabled"), NumberRefused("Number_Not_Valid")):
         provider.answer = error
         place(make_call(reserved_price=Decimal("0.10")))
@@ -615,8 +616,7 @@ def test_the_price_in_the_reply_corrects_the_reserved_price(
     expected: str | None,
 ) -> None:
     call = start()
-    amount = Decimal(reserved or "0.35")
-    LimitCounter.objects.filter(key=BUDGET).update(amount=amount)
+    limits.adjust_budget(NOON, Decimal(reserved or "0.35") - Decimal("0.35"))
     CallRequest.objects.filter(pk=call.pk).update(reserved_price=reserved and Decimal(reserved))
     provider.answer = SendReply(id="77", price=price and Decimal(price))  # type: ignore[arg-type]
     place(call)
@@ -636,7 +636,7 @@ def count_money() -> Decimal:
 def test_a_price_that_rises_stops_the_calls_that_wait_in_the_queue(
     provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
 ) -> None:
-    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal(40))
+    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal(40), PROVEN_SHARE=0)
     provider.answer = SendReply(id="77", price=Decimal(15))
     calls = [start(f"799900{number:05}") for number in range(114)]
     with pytest.raises(BudgetExhausted):
@@ -658,7 +658,7 @@ def test_a_price_that_rises_stops_the_calls_that_wait_in_the_queue(
 def test_calls_that_cost_more_than_was_reserved_stop_calls_to_other_operators(
     provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
 ) -> None:
-    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal("0.70"))
+    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal("0.70"), PROVEN_SHARE=0)
     calls = [start("79990000001"), start("79160000001")]
     provider.answer = SendReply(id="77", price=Decimal(15))
     for call in calls:

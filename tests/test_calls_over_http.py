@@ -19,7 +19,7 @@ from django.utils import timezone
 from django_voicepassword import limits, statistics, verifications
 from django_voicepassword.calls import broker, placing, polling, recording, recovery
 from django_voicepassword.exceptions import RateLimited, Unavailable
-from django_voicepassword.models import CallRequest, CallStatus, LimitCounter, Verification
+from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.provider.protocol import parse_report
 from django_voicepassword.sandbox.magic_numbers import OUTCOMES
 from django_voicepassword.verifications import dispatch
@@ -238,8 +238,7 @@ def test_a_refused_connection_is_retried_ever_later_until_the_verification_expir
     assert max(waits) <= 60
     assert 200 < sum(waits) <= 300
     # The phone certainly did not ring: the reserved money is given back.
-    budget = LimitCounter.objects.get(key=f"budget:{limits.provider_day(started_at)}")
-    assert budget.amount == 0
+    assert limits.spent(started_at) == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -385,8 +384,7 @@ def test_the_price_in_the_reply_corrects_the_budget(
     use(configure, sandbox, DAILY_BUDGET=Decimal("100"))
     limits.note_price("flashcall", "79990000001", Decimal("5.00"), timezone.now())
     call = place(start())
-    key = f"budget:{limits.provider_day(call.created_at)}"
-    assert LimitCounter.objects.get(key=key).amount == Decimal("0.35")
+    assert limits.spent(call.created_at) == Decimal("0.35")
     # What it cost is not what it may cost: the dearest price of 30 days stays the expected one.
     assert limits.expected_price("flashcall", call.phone, timezone.now()) == Decimal("5.00")
 

@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from freezegun import freeze_time
 
-from django_voicepassword import signals, statistics, tasks, verifications
+from django_voicepassword import limits, signals, statistics, tasks, verifications
 from django_voicepassword.admin.advice import advise
 from django_voicepassword.calls import placing, polling
 from django_voicepassword.exceptions import AccountRefused, Unavailable, Unreachable
@@ -155,7 +155,7 @@ def test_what_waits_in_the_queue_is_refused_unasked_and_given_back(
         assert call.verification is not None
         assert call.verification.sends == 0
         assert "account" in advise(call)
-    assert LimitCounter.objects.get(key__startswith="budget:").amount == 0
+    assert limits.spent(timezone.now()) == 0
     statistics_of_number = LimitCounter.objects.get(key=f"phone:{NUMBER}").events
     assert json.loads(statistics_of_number) == {"3/d": []}
 

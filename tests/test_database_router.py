@@ -128,7 +128,9 @@ with_fixed_code = verifications.start("79990000009")
 assert verifications.check(with_fixed_code.id, "0042").status == "approved"
 
 now = timezone.now()
-limits.release({"phone": "79990000001"}, now - timedelta(hours=1), Decimal("0.35"))
+limits.give_back(unknown.calls.get())
+limits.adjust_budget(now, Decimal("-0.35"))
+limits.adjust_budget(now, Decimal("0.35"))
 LimitCounter.objects.filter(key="phone:79990000001").update(events='{"2/h":[[9999999999999,2]]}')
 try:
     verifications.start("79990000001")

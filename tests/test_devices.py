@@ -453,7 +453,7 @@ def test_a_database_that_fails_now_fails_no_login(error: type[Exception]) -> Non
     assert COOKIE not in answer.cookies
 
 
-@pytest.mark.parametrize(("shows", "most"), [(False, 18), (True, 19)])
+@pytest.mark.parametrize(("shows", "most"), [(False, 21), (True, 22)])
 def test_a_login_by_api_takes_few_statements(
     configure: Callable[..., None], django_assert_max_num_queries: Any, shows: bool, most: int
 ) -> None:

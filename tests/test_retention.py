@@ -211,7 +211,7 @@ def test_counters_are_deleted_when_no_rate_reaches_back_to_them(
     configure: Callable[..., None],
 ) -> None:
     configure(LIMITS={"phone": ["10/30d"]})
-    limits.reserve({"phone": PHONE}, timezone.now()).commit()
+    limits.reserve(limits.make_uses({"phone": PHONE}), timezone.now()).commit()
     limits.raise_alarm("balance_low")
     limits.note_price("sms", "79990000001", Decimal("3.30"), timezone.now())
     LimitCounter.objects.update(updated_at=timezone.now() - timedelta(days=31))

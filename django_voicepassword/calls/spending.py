@@ -43,7 +43,8 @@ def claim(call: CallRequest, code_digest: str) -> bool | None:
 
 
 def _raise_price(call: CallRequest, reserved: Decimal, price: Decimal, now: datetime) -> bool:
-    if not limits.raise_reservation(call.created_at, reserved, price, now):
+    money = limits.Money(price, _is_proven(call))
+    if not limits.raise_reservation(call.created_at, reserved, money, now):
         return False
     if price != reserved:
         call.reserve(price)
@@ -58,22 +59,22 @@ def correct(call: CallRequest, price: Decimal | None, counted: Decimal | None) -
     if price is None or counted is None or call.reserved_price is None:
         return
     with transaction.atomic(using=router.db_for_write(LimitCounter)):
-        limits.adjust_budget(call.created_at, price - counted)
+        limits.adjust_budget(call.created_at, price - counted, _is_proven(call))
         limits.note_price(call.channel, call.phone, price, timezone.now())
 
 
 def give_back(call: CallRequest, is_send_returned: bool) -> None:
     """Give back the money of a call that did not ring, and the counted send as well if asked."""
     verification = call.verification
-    if is_send_returned and verification is not None:
+    if is_send_returned:
+        limits.give_back(call)
+    if verification is not None and is_send_returned:
         Verification.return_send(verification.id)
-        is_proven = call.lane == CallRequest.Lane.PROVEN
-        subjects = limits.send_subjects(call.phone, call.counted_address, is_proven)
-        if call.counted == "device":
-            subjects = {"device": call.phone}
-        limits.release(subjects, at=call.created_at, price=call.reserved_price)
-        return
-    if verification is not None:
+    elif verification is not None:
         Verification.allow_next_send(verification.id)
     if call.reserved_price is not None:
-        limits.adjust_budget(call.created_at, -call.reserved_price)
+        limits.adjust_budget(call.created_at, -call.reserved_price, _is_proven(call))
+
+
+def _is_proven(call: CallRequest) -> bool:
+    return call.lane == CallRequest.Lane.PROVEN

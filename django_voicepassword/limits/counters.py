@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
-from django_voicepassword.limits.rates import Entries, Events
+from django_voicepassword.limits.rates import Entries, Events, to_milliseconds
 from django_voicepassword.models import LimitCounter
 from django_voicepassword.transactions import atomic_with_retry, retry
 
@@ -73,6 +73,21 @@ def lock_rows(keys: list[str], now: datetime) -> dict[str, Row]:
 def exact(amount: object) -> Decimal:
     """Return an amount as its column means it: SQLite adds floats, and gets 0.30000000000000004."""
     return Decimal(str(amount)).quantize(_PLACES)
+
+
+def read_rows(keys: Iterable[str]) -> dict[str, Row]:
+    """Read the rows of ``keys`` that exist, as they are committed; nothing is locked."""
+    rows = LimitCounter.objects.filter(key__in=keys).values_list("key", "events", "amount")
+    return {key: (json.loads(events), exact(amount)) for key, events, amount in rows}
+
+
+def count_from_now(keys: Iterable[str], now: datetime) -> None:
+    """Move the events of ``keys`` that are in the future to ``now``, after the clock stepped back.
+
+    Without this they would count until the clock has passed their times once more.
+    """
+    moment = to_milliseconds(now)
+    rewrite_rows(keys, now, lambda entries: [[min(at, moment), count] for at, count in entries])
 
 
 def rewrite_rows(keys: Iterable[str], now: datetime, change: Callable[[Entries], Entries]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from math import ceil
 
-#: Above this many events, a rate rounds their times: see ``Rate.resolution``.
+#: Above this many events, a rate rounds their times down: see ``Rate.resolution``.
 EXACT_UP_TO = 100
 #: The greatest number that a rate may name.
 MOST_EVENTS = 999_999_999
@@ -25,18 +25,41 @@ Events = dict[str, Entries]
 
 @dataclass(frozen=True)
 class Rate:
-    """At most ``count`` events in any ``seconds``."""
+    """At most ``count`` events in any ``seconds``.
+
+    Where it is a part of a greater rate, ``whole`` is the count of that one.
+    """
 
     count: int
     seconds: int
+    whole: int = 0
 
     @property
     def resolution(self) -> int:
-        """The milliseconds within which events share one entry; 0: each event has its own.
+        """The milliseconds that share one entry; 1: each event keeps its own time.
 
         Rates of many events keep times to a hundredth of the period, so that a row stays short.
         """
-        return 0 if self.count <= EXACT_UP_TO else self.seconds * 1000 // EXACT_UP_TO
+        is_exact = max(self.count, self.whole) <= EXACT_UP_TO
+        return 1 if is_exact else max(self.seconds * 1000 // EXACT_UP_TO, 1)
+
+    def bucket(self, moment: int) -> int:
+        """Return the time of the entry that an event at ``moment`` is counted in.
+
+        It depends on nothing else, so that the event can be found again and taken back.
+        """
+        return moment - moment % self.resolution
+
+    def split(self, parts: int) -> list[Rate]:
+        """Return ``parts`` rates that together allow as many events."""
+        counts = spread(self.count, parts)
+        return [Rate(count, self.seconds, whole=self.count) for count in counts]
+
+
+def spread(total: int, parts: int) -> list[int]:
+    """Return ``parts`` numbers that differ by one at most and have the sum ``total``."""
+    least, more = divmod(total, parts)
+    return [least + (index < more) for index in range(parts)]
 
 
 @lru_cache(maxsize=256)
@@ -61,13 +84,18 @@ def tenfold(text: str) -> str:
 
 
 def live_events(entries: Entries, rate: Rate, moment: int) -> Entries:
-    """Return the entries that still count at ``moment``.
+    """Return the entries that still count at ``moment``, the oldest first.
 
     After a clock stepped back there are entries in the future: they count as if noted at
-    ``moment``.
+    ``moment``. What the clocks of several servers may differ by is left alone.
     """
-    start = moment - rate.seconds * 1000
-    return [[min(at, moment), count] for at, count in entries if at > start]
+    latest = moment + CLOCK_SKEW * 1000
+    counts: dict[int, int] = {}
+    for at, count in entries:
+        if seconds_left(at, rate, moment) > 0:
+            kept = at if at <= latest else rate.bucket(moment)
+            counts[kept] = counts.get(kept, 0) + count
+    return [[at, count] for at, count in sorted(counts.items())]
 
 
 def is_ahead(events: Events, moment: int) -> bool:
@@ -75,6 +103,16 @@ def is_ahead(events: Events, moment: int) -> bool:
     return any(
         entries and entries[-1][0] > moment + CLOCK_SKEW * 1000 for entries in events.values()
     )
+
+
+def seconds_left(at: int, rate: Rate, moment: int) -> float:
+    """Return for how long the entry ``at`` still counts.
+
+    It counts until its latest possible event is a period old: an event may count for longer than
+    its period, but never for less.
+    """
+    latest = at + rate.resolution - 1
+    return (latest - moment) / 1000 + rate.seconds
 
 
 def seconds_to_wait(live: Entries, rate: Rate, moment: int, more: int = 1) -> int:
@@ -85,29 +123,25 @@ def seconds_to_wait(live: Entries, rate: Rate, moment: int, more: int = 1) -> in
     for at, count in live:
         over -= count
         if over <= 0:
-            return ceil((at - moment) / 1000 + rate.seconds)
+            return ceil(seconds_left(min(at, rate.bucket(moment)), rate, moment))
     return rate.seconds
 
 
 def add_event(live: Entries, rate: Rate, moment: int, more: int = 1) -> Entries:
     """Return the entries with ``more`` events at ``moment``."""
-    if live and moment - live[-1][0] < rate.resolution:
-        # Events that share an entry get the latest time of them: an event may then count for longer
-        # than its period, but never for less.
-        return [*live[:-1], [moment, live[-1][1] + more]]
-    return [*live, [moment, more]]
+    counts = {at: count for at, count in live}  # noqa: C416
+    bucket = rate.bucket(moment)
+    counts[bucket] = counts.get(bucket, 0) + more
+    return [[at, count] for at, count in sorted(counts.items())]
 
 
-def remove_event(entries: Entries, moment: int) -> Entries:
+def remove_event(entries: Entries, rate: Rate, moment: int) -> Entries:
     """Return the entries without one event that was counted at ``moment``.
 
-    It is in the first entry that is not older: an entry may have been given a later time.
+    Where its entry is gone, nothing is taken from another one.
     """
-    for index, (at, count) in enumerate(entries):
-        if at >= moment:
-            remaining = [[at, count - 1]] if count > 1 else []
-            return [*entries[:index], *remaining, *entries[index + 1 :]]
-    return entries
+    bucket = rate.bucket(moment)
+    return [[at, left] for at, count in entries if (left := count - (at == bucket)) > 0]
 
 
 def to_milliseconds(moment: datetime) -> int:

@@ -17,8 +17,8 @@ from django_voicepassword.limits.rates import (
     seconds_to_wait,
     to_milliseconds,
 )
-from django_voicepassword.limits.reservations import guess_counters, usage
 from django_voicepassword.limits.subjects import address_subjects
+from django_voicepassword.limits.usage import counters_of, guess_counters, usage
 from django_voicepassword.models import LimitCounter
 from django_voicepassword.transactions import atomic_with_retry, retry
 
@@ -65,9 +65,7 @@ def unblock_address(address: str) -> None:
     """
     counters = Q(pk__in=[])
     for name, subject in address_subjects("ip", address).items():
-        # A limit may be spread over several rows.
-        key = f"{name}:{subject}"
-        counters |= Q(key=key) | Q(key__startswith=f"{key}#")
+        counters |= counters_of(name, subject)
     retry(LimitCounter.objects.filter(counters).delete, database())
 
 

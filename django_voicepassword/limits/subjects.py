@@ -1,27 +1,57 @@
-"""Which limits a send or a guess counts against, and for whom."""
+"""The subjects that counters count for, told by a number and an address.
+
+A counter is named by what it counts and by its subject: ``ip:192.0.2.1``. What a call keeps of the
+counters that counted it is their names alone (``CallRequest.counted``); ``subject_of`` finds the
+subjects again.
+"""
 
 from __future__ import annotations
 
+from django_voicepassword import phones
 from django_voicepassword.limits import client_ip
+from django_voicepassword.limits.guard.subjects import block_of, network_of
 
-#: What is added to the name of a limit for its subject that is a network of many addresses.
+#: What is added to the name of a counter whose subject is a network of many addresses.
 NETWORK = "_network"
+#: What is added to the name of a counter of sends for which a challenge was solved.
+SOLVED = "_solved"
+#: What precedes the names of the counters of long codes, before the kind of the trip's subject.
+LONG = "long_"
+
+#: The counters of a send that count for its number alone: an approval does not give them back.
+NUMBER = frozenset({"phone", "device", f"phone{SOLVED}"})
 
 
-def send_subjects(phone: str, address: str, is_proven: bool = False) -> dict[str, str]:
-    """Return the limits that count one send to ``phone`` for a client: limit name -> subject.
+def subject_of(name: str, phone: str, address: str) -> str:
+    """Return the subject of the counter ``name`` for a send to ``phone`` from ``address``."""
+    if name.startswith(LONG):
+        return _long_subject(name.removeprefix(LONG), phone, address)
+    return {
+        "prefix": block_of(phone),
+        "block": block_of(phone),
+        "site": "",
+        "ip": client_ip.subject(address),
+        f"ip{NETWORK}": client_ip.network(address),
+    }.get(name.removesuffix(SOLVED), phone)
 
-    ``address`` is what ``client_ip.counted_address`` returns. A send of the proven lane counts for
-    the number alone.
+
+def _long_subject(name: str, phone: str, address: str) -> str:
+    """Return the subject of a counter of long codes.
+
+    ``name`` is the kind of the trip's subject; with NETWORK it is that subject seen from one
+    network.
     """
-    if is_proven:
-        return {"phone": phone}
-    crowd = {"prefix": phone[:-4], "site": "", **address_subjects("ip", address)}
-    return {"phone": phone, **crowd}
+    kind = name.removesuffix(NETWORK)
+    subject = {
+        "block": block_of(phone),
+        "prefix": phones.operator_prefix(phone),
+        "network": network_of(address),
+    }.get(kind, "")
+    return subject if kind == name else f"{subject}:{network_of(address)}"
 
 
 def guess_subjects(phone: str, address: str) -> dict[str, str]:
-    """Return the limits that count one wrong guess for a number of TEST_NUMBERS from ``address``.
+    """Return the counters of one wrong guess for a number of TEST_NUMBERS: name -> subject.
 
     Number and address count together, so that strangers do not lock a reviewer out.
     """

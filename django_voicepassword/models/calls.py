@@ -289,6 +289,24 @@ class CallRequest(models.Model):
         self.reserved_price = price
         type(self).objects.filter(pk=self.pk).update(reserved_price=price)
 
+    def read_counted(self) -> str:
+        """Read ``counted`` again, of the row that the current transaction has locked."""
+        rows = type(self).objects.using(router.db_for_write(type(self))).filter(pk=self.pk)
+        values = rows.select_for_update().values_list("counted", flat=True)
+        self.counted = values.first() or ""
+        return self.counted
+
+    def close(self, counted: str) -> bool:
+        """End an open send; ``counted`` is what remains counted for it.
+
+        True for exactly one of several callers: that one gives back the rest.
+        """
+        unchanged = type(self).objects.filter(pk=self.pk, counted=self.counted)
+        if not unchanged.update(is_open=False, counted=counted):
+            return False
+        self.is_open, self.counted = False, counted
+        return True
+
     def unclaim(self) -> bool:
         """PLACING -> QUEUED: the request certainly did not leave, and will be tried again."""
         return self._move(

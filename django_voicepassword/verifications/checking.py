@@ -131,7 +131,10 @@ def _judge(
     )
     if codes.matches(verification.id, verification.phone, guess, digests):
         # The reservation is not committed: only wrong guesses count for the number.
-        return JudgedGuess(verification) if verification.approve(timezone.now()) else None
+        if not verification.approve(timezone.now()):
+            return None
+        limits.close_approved(calls)
+        return JudgedGuess(verification)
     reservation.commit()
     if verification.attempts_left == 0:
         verification.exhaust()
@@ -159,13 +162,8 @@ def _accepted_digests(calls: Sequence[CallRequest]) -> list[str]:
 
 
 def in_transaction(work: Callable[[], Result]) -> Result:
-    """Run ``work`` in a transaction that is repeated after a deadlock."""
-    try:
-        return transactions.atomic_with_retry(work, database())
-    except limits.ClockSkewRateLimited as error:
-        # The transaction was rolled back, so the correction needs one of its own.
-        limits.count_from_now(error.keys, timezone.now())
-        raise
+    """Run ``work``, which reserves from the limits, in a transaction; it may run several times."""
+    return limits.in_transaction(work, database())
 
 
 @translate_database_errors

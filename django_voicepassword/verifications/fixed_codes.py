@@ -10,8 +10,6 @@ from django_voicepassword.limits import reservations
 from django_voicepassword.limits.terms import Terms
 from django_voicepassword.models import CallRequest, CallStatus, Verification
 from django_voicepassword.security import codes
-from django_voicepassword.transactions import atomic_with_retry
-from django_voicepassword.verifications.checking import database
 
 
 def create_test_call(
@@ -25,32 +23,31 @@ def create_test_call(
     """Insert the rows of an answered call to one of TEST_NUMBERS; nothing is sent.
 
     The send counts for the client's address alone. ``insert``: the verification is new and is
-    inserted as well. Raises RateLimited.
+    inserted as well. Call it in ``in_transaction``. Raises RateLimited.
     """
     now = timezone.now()
+    counted = reservations.reserve_test_send(verification.phone, terms, now)
     earlier = [] if insert else [call.code_digest for call in verification.calls.all()]
-
-    def insert_rows() -> CallRequest:
-        reservations.reserve_test_send(terms, now)
-        if insert:
-            verification.save(force_insert=True)
-        call = CallRequest.objects.create(
-            verification=verification,
-            phone=verification.phone,
-            channel=channel,
-            state=CallRequest.State.DELIVERED if channel == "sms" else CallRequest.State.ANSWERED,
-            provider_id="test",
-            service=CallRequest.TEST_SERVICE,
-            created_at=now,
-            claimed_at=now,
-            placed_at=now,
-            finished_at=now,
-            idempotency=idempotency,
-            code_digest=codes.digest_again(verification.id, verification.phone, code, earlier),
-        )
-        CallStatus.objects.create(
-            call=call, state=call.state, raw_state="test", source=CallStatus.Source.SEND
-        )
-        return call
-
-    return atomic_with_retry(insert_rows, database())
+    if insert:
+        verification.save(force_insert=True)
+    call = CallRequest.objects.create(
+        verification=verification,
+        phone=verification.phone,
+        channel=channel,
+        state=CallRequest.State.DELIVERED if channel == "sms" else CallRequest.State.ANSWERED,
+        provider_id="test",
+        service=CallRequest.TEST_SERVICE,
+        counted_address=terms.address,
+        lane=terms.lane,
+        counted=counted,
+        created_at=now,
+        claimed_at=now,
+        placed_at=now,
+        finished_at=now,
+        idempotency=idempotency,
+        code_digest=codes.digest_again(verification.id, verification.phone, code, earlier),
+    )
+    CallStatus.objects.create(
+        call=call, state=call.state, raw_state="test", source=CallStatus.Source.SEND
+    )
+    return call

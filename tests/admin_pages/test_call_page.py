@@ -406,7 +406,8 @@ def test_nobody_gives_guesses_twice_a_day_and_each_time_is_noted(
         client = Client()
         client.force_login(user)
         for _ in range(3):
-            limits.reserve({"phone_guesses": phone}, timezone.now()).commit()
+            uses = limits.make_uses({"phone_guesses": phone})
+            limits.reserve(uses, timezone.now()).commit()
             if number:
                 break
         answer = client.post(unblock, {"phone": phone}, follow=True).content.decode()

@@ -27,7 +27,7 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("META.get", "XX", "XX is no address"),
         ("is_first_in_hour", "XX", "another key that no other counter has either"),
     ),
-    "limits/reservations": (("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),),
+    "limits/plans": (("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),),
     "transactions": (
         ("the database cannot be used", "XX", _FOR_DEVELOPERS),
         ("_TRIES + 1)", "_TRIES + 2)", "the last attempt raises"),

@@ -40,6 +40,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "limits/alarms": _LIMITS,
     "limits/circuit": ("tests/test_circuit.py",),
     "limits/reservations": _LIMITS,
+    "limits/plans": _LIMITS,
+    "limits/shares": _LIMITS,
+    "limits/uses": _LIMITS,
+    "limits/usage": _LIMITS,
+    "limits/blocks": _LIMITS,
+    "limits/returning": _LIMITS,
     "limits/devices": ("tests/test_devices.py",),
     "limits/client_ip": ("tests/test_client_ip.py",),
     "limits/subjects": (

@@ -44,7 +44,7 @@ _COUNT_READ = (
 _NON_ATOMIC = "        view = transaction.non_atomic_requests(using=alias)(view)\n"
 _CLOSE = "objects.filter(self._is_pending(), id=self.id)"
 _REMEMBER = "    request.session[SESSION_KEY] = str(verification.id)\n"
-_BUDGET = "        if spent + price > settings.DAILY_BUDGET:\n"
+_BUDGET = "        if not self.allows(spent):\n"
 _FUTURE = "    future = after(now, limits.CLOCK_SKEW)\n"
 
 LIMITS = [
@@ -93,7 +93,7 @@ LIMITS = [
         "money",
         "the daily budget is not checked",
         bursts("money"),
-        (("limits/reservations.py", _BUDGET, "        if False:\n"),),
+        (("limits/budget.py", _BUDGET, "        if False:\n"),),
     ),
     Guard(
         "3",
@@ -122,7 +122,7 @@ LIMITS = [
         (f"{CLOCK} -k sends_wait", f"{CLOCK} -k guesses_wait", CLOCK_OF_PROCESSES),
         (
             (
-                "limits/reservations.py",
+                "limits/plans.py",
                 "raise ClockSkewRateLimited(limit, wait, ahead) if ahead else RateLimited",
                 "raise RateLimited",
             ),
@@ -136,8 +136,8 @@ LIMITS = [
         (
             (
                 "limits/rates.py",
-                "for at, count in entries if at > start]",
-                "for at, count in entries if start < at <= moment]",
+                "if seconds_left(at, rate, moment) > 0:",
+                "if at <= moment and seconds_left(at, rate, moment) > 0:",
             ),
         ),
     ),
