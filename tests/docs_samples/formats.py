@@ -13,12 +13,19 @@ from django.template import engines
 from django.test import Client
 
 from django_voicepassword import exceptions
+from django_voicepassword.api.serializers import ChallengeSerializer
 from django_voicepassword.api.staff.serializers import StaffCallPageSerializer, StaffCallSerializer
 from django_voicepassword.verifications.description import Description
+from django_voicepassword.verifications.messages import error_text
 from tests.docs_samples.collect import ROOT, Sample
 from tests.test_floors import FLOORS
 from tests.web.content_security_policy import POLICY
 
+#: Every send needs a solved challenge.
+_CHALLENGED = {
+    "CHALLENGE": "tests.web.test_challenge.is_human",
+    "BEFORE_SEND": "tests.web.test_challenge.ask_for_a_challenge",
+}
 #: The layout of a site, which the template of a page extends.
 _SITE = (
     "<!doctype html><head>{% block head %}{% endblock %}</head>"
@@ -31,6 +38,10 @@ def check_json(sample: Sample) -> None:
     answer = json.loads(sample.text)
     if "hint" in answer:
         assert list(answer) == [field.name for field in dataclasses.fields(Description)]
+    elif answer.get("code") == "challenge_required":
+        assert list(answer) == ["code", "detail", "challenge"]
+        assert answer["detail"] == error_text(exceptions.ChallengeRequired())
+        assert set(answer["challenge"]) == set(ChallengeSerializer().fields)
     elif "results" in answer:
         assert set(answer) == set(StaffCallPageSerializer().fields)
         assert set(answer["results"][0]) == set(StaffCallSerializer().fields)
@@ -39,15 +50,22 @@ def check_json(sample: Sample) -> None:
 
 
 def check_template(sample: Sample, folder: Path, settings: Any) -> None:
-    """Assert that it works as the project's ``voicepassword/base.html``."""
+    """Assert that it works as the project's ``voicepassword/base.html`` or the page it extends."""
     (folder / "voicepassword").mkdir()
-    (folder / "voicepassword" / "base.html").write_text(sample.text)
+    extended = re.search(r'extends "voicepassword/(\w+\.html)"', sample.text)
+    name = extended[1] if extended else "base.html"
+    (folder / "voicepassword" / name).write_text(sample.text)
     (folder / "site.html").write_text(_SITE)
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [str(folder)]}]
     assert engines.all()
     page = Client().get("/auth/login/").content.decode()
     assert 'name="phone"' in page
     assert "voicepassword/voicepassword.css" in page
+    if "block challenge" in sample.text:
+        assert 'name="challenge"' not in page
+        settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, **_CHALLENGED}
+        page = Client().post("/auth/login/", {"phone": "+79990000001"}).content.decode()
+        assert 'name="challenge"' in page
 
 
 def check_style(sample: Sample) -> None:
