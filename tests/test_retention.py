@@ -23,7 +23,9 @@ from django_voicepassword.models import (
     CallRequest,
     CallStatus,
     DailyStatistics,
+    FraudTrip,
     LimitCounter,
+    RefusedAttempt,
     Verification,
     VerifiedPhone,
 )
@@ -101,6 +103,63 @@ def test_the_newest_balance_and_the_daily_statistics_stay(configure: Callable[..
     assert BalanceReading.objects.count() == DailyStatistics.objects.count() == 1
 
 
+def refused(days: float) -> RefusedAttempt:
+    at = timezone.now() - timedelta(days=days)
+    number = RefusedAttempt.objects.count()
+    return RefusedAttempt.objects.create(phone=f"7999000{number:04}", reason="ip", last_at=at)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({}, 30),
+        ({"RETENTION_DAYS": 99}, 30),
+        ({"RETENTION_DAYS": 7}, 7),
+        ({"RETENTION_DAYS": 7, "RETENTION": "mask"}, 7),
+    ],
+)
+def test_refused_attempts_are_kept_for_thirty_days_at_most(
+    configure: Callable[..., None], changes: dict[str, Any], kept: int
+) -> None:
+    configure(**changes)
+    young = refused(kept - 0.1)
+    refused(kept + 0.1)
+    assert retention.purge() == 1
+    assert list(RefusedAttempt.objects.all()) == [young]
+
+
+def trip(days: float, **values: Any) -> FraudTrip:
+    at = timezone.now() - timedelta(days=days)
+    defaults = {"kind": "network", "subject": "192.0.2.0/24", "cause": "sends", "mode": "audit"}
+    figures = {"failures": 60, "threshold": 50, "tripped_at": at, "ended_at": at}
+    return FraudTrip.objects.create(**{**defaults, **figures, **values})
+
+
+def test_old_trips_of_the_guard_are_deleted_unless_they_last(
+    configure: Callable[..., None],
+) -> None:
+    old, young = trip(31), trip(29)
+    lasting = trip(31, ended_at=None, active_key="network:sends:192.0.2.0/24")
+    retention.purge()
+    assert FraudTrip.objects.count() == 3
+    configure(RETENTION_DAYS=30)
+    retention.purge()
+    assert old not in FraudTrip.objects.all()
+    assert set(FraudTrip.objects.all()) == {young, lasting}
+
+
+def test_masking_hides_networks_and_keeps_the_figures_of_trips(
+    configure: Callable[..., None],
+) -> None:
+    configure(RETENTION_DAYS=30, RETENTION="mask")
+    trip(31)
+    trip(31, kind="prefix", subject="7999")
+    trip(29)
+    retention.purge()
+    trips = FraudTrip.objects.order_by("id").values_list("subject", "failures")
+    assert list(trips) == [("", 60), ("7999", 60), ("192.0.2.0/24", 60)]
+
+
 @pytest.mark.parametrize("again", [0, 2])
 def test_masking_hides_numbers_and_keeps_figures(
     configure: Callable[..., None], again: int
@@ -152,7 +211,7 @@ def test_masking_leaves_no_way_back_to_the_person(configure: Callable[..., None]
         unreadable=1,
         unreadable_rows=[{"number": "+7 *** ***-**-67"}],
     )
-    for kind, key in ((CallRequest, str(call.pk)), (LimitCounter, None)):
+    for kind, key in ((CallRequest, str(call.pk)), (LimitCounter, None), (FraudTrip, None)):
         entry = LogEntry.objects.create(
             user=staff,
             content_type=ContentType.objects.get_for_model(kind),

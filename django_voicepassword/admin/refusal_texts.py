@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword.exceptions import (
@@ -94,13 +95,18 @@ _ADVICE: dict[str, Promise] = {
     VerificationClosed.code: _START_AGAIN,
     VerificationExpired.code: _START_AGAIN,
 }
+#: The limits whose name says what is counted.
+_COUNTED = ("phone", "device", "phone_guesses", "long_guesses", "ip", "prefix", "site", "sends")
 #: The reasons that have words here.
 REASONS = tuple(_ADVICE)
 
 
 def name(reason: str) -> str:
     """Return the name of a reason in the active language; an unknown one as it is."""
-    return str(_NAMES[reason]) if reason in _NAMES else limit_name(reason)
+    if reason in _NAMES:
+        return str(_NAMES[reason])
+    limit = limit_name(reason)
+    return _("too many %(limit)s") % {"limit": limit} if reason in _COUNTED else limit
 
 
 def advice(reason: str) -> str:

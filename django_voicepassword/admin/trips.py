@@ -42,6 +42,10 @@ class TripRow:
         return trip_texts.subject(self.trip.kind, self.trip.subject, self.is_whole)
 
     @property
+    def cause(self) -> str:
+        return cause_of(self.trip)
+
+    @property
     def tripped(self) -> str:
         return short_moment(self.trip.tripped_at)
 
@@ -56,6 +60,12 @@ class TripRow:
     @property
     def usual(self) -> str:
         return percent(self.trip.usual)
+
+
+def cause_of(trip: FraudTrip) -> str:
+    """Return the cause, and the mode where it refused nobody."""
+    cause = trip.get_cause_display()
+    return f"{cause}, {trip.get_mode_display()}" if trip.mode == FraudTrip.Mode.AUDIT else cause
 
 
 def figures_of(trip: FraudTrip) -> tuple[str, str]:
@@ -73,7 +83,7 @@ def figures_of(trip: FraudTrip) -> tuple[str, str]:
 @admin.register(FraudTrip)
 class FraudTripAdmin(LongListAdmin):
     change_form_template = "admin/django_voicepassword/fraudtrip/change_form.html"
-    list_display = ("tripped_short", "what", "figures", "mode", "how_it_ended", "lift_button")
+    list_display = ("tripped_short", "what", "figures", "how_it_ended", "lift_button")
     sortable_by = ("tripped_short",)
     list_filter = ("kind", "cause", "mode", "end")
     moment = "tripped_at"
@@ -147,12 +157,12 @@ class FraudTripAdmin(LongListAdmin):
 
     @admin.display(description=gettext_lazy("what is suspected"))
     def what(self, trip: FraudTrip) -> str:
-        return two_lines(trip_texts.subject(trip.kind, trip.subject), trip.get_cause_display())
+        return two_lines(trip_texts.subject(trip.kind, trip.subject), cause_of(trip))
 
     @admin.display(description=gettext_lazy("what is suspected"))
     def what_whole(self, trip: FraudTrip) -> str:
         subject = trip_texts.subject(trip.kind, trip.subject, is_whole=True)
-        return two_lines(subject, trip.get_cause_display())
+        return two_lines(subject, cause_of(trip))
 
     @admin.display(description=gettext_lazy("figures"))
     def figures(self, trip: FraudTrip) -> str:
@@ -172,7 +182,7 @@ class FraudTripAdmin(LongListAdmin):
             return badge("bad", _("open"))
         return two_lines(short_moment(trip.ended_at), trip.get_end_display())
 
-    @admin.display(description="")
+    @admin.display(description="", empty_value=" ")
     def lift_button(self, trip: FraudTrip) -> str:
         """A button of the list's own form: a form in a form would be lost."""
         if not trip.is_open:

@@ -18,11 +18,13 @@ from django.utils import timezone
 from django_voicepassword import limits
 from django_voicepassword.conf import settings
 from django_voicepassword.history import traces
-from django_voicepassword.limits import purged
+from django_voicepassword.limits import purged, refusals
 from django_voicepassword.models import (
     BalanceReading,
     CallRequest,
     CallStatus,
+    FraudTrip,
+    RefusedAttempt,
     TrustedDevice,
     Verification,
 )
@@ -45,8 +47,9 @@ Key = Any
 def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
     """Delete or mask (RETENTION) the rows older than RETENTION_DAYS; return how many there were.
 
-    Old counters of limits and expired devices are deleted even where RETENTION_DAYS is None.
-    DailyStatistics and verified phones stay. After an interruption the next run continues.
+    Old counters of limits, expired devices and refused attempts of more than 30 days are deleted
+    even where RETENTION_DAYS is None. DailyStatistics and verified phones stay. After an
+    interruption the next run continues.
 
     A masked row has no user and no client address, and nothing beside it tells the end of its
     number.
@@ -56,6 +59,8 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
     batches = _Batches(progress)
     batches.delete(TrustedDevice.expired(now), "last_used_at")
     before = oldest_kept(now)
+    refused_before = max(filter(None, (now - refusals.KEPT, before)))
+    batches.delete(RefusedAttempt.objects.filter(last_at__lt=refused_before), "last_at")
     if before is None:
         return batches.done
     open_states = [CallRequest.State.QUEUED, CallRequest.State.PLACING]
@@ -63,6 +68,7 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
     calls = calls.exclude(verification__expires_at__gte=now)
     verifications = Verification.objects.filter(created_at__lt=before, expires_at__lt=now)
     traces.remove_old(before)
+    trips = FraudTrip.objects.filter(tripped_at__lt=before, ended_at__isnull=False)
     if settings.RETENTION == "mask":
         batches.mask(
             calls,
@@ -70,6 +76,8 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
             **{**traces.VALUES, "counted_address": "", "idempotency": None},
         )
         batches.mask(verifications, user=None, ip=None, idempotency_digest=None)
+        # A network may have belonged to one household; a block is what a masked number keeps.
+        trips.filter(kind=FraudTrip.Kind.NETWORK).exclude(subject="").update(subject="")
         return batches.done
     if calls.exists():
         # First: an interrupted run has deleted some of them.
@@ -78,6 +86,7 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
         calls, delete_related=lambda keys: CallStatus.objects.filter(call__in=keys).delete()
     )
     batches.delete(verifications.filter(calls__isnull=True))
+    batches.delete(trips, "tripped_at")
     newest = BalanceReading.objects.aggregate(newest=Max("pk"))["newest"]
     old_readings = BalanceReading.objects.filter(read_at__lt=before).exclude(pk=newest)
     batches.delete(old_readings, "read_at")

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.db.models import Case, CharField, F, Model, QuerySet, Value, When
 
-from django_voicepassword.models import CallRequest, CallStatus, DailyStatistics, LimitCounter
+from django_voicepassword.models import (
+    CallRequest,
+    CallStatus,
+    DailyStatistics,
+    FraudTrip,
+    LimitCounter,
+)
 
 if TYPE_CHECKING:
     from django.contrib.admin.models import LogEntry
@@ -56,15 +62,16 @@ def remove_log_entries(calls: Sequence[int]) -> None:
 def remove_old(before: datetime) -> None:
     """Remove what belongs to no call and is older than ``before``.
 
-    These are the unreadable rows of the daily statistics, and the numbers without a call that the
-    staff unblocked.
+    These are the unreadable rows of the daily statistics, and what the staff unblocked or lifted:
+    numbers without a call, addresses, and trips of the guard.
     """
     DailyStatistics.objects.filter(date__lt=before.date()).exclude(unreadable_rows=[]).update(
         unreadable_rows=[]
     )
     if apps.is_installed("django.contrib.admin"):
-        entries = _log_entries(LimitCounter).filter(action_time__lt=before)
-        entries.exclude(object_repr=_HIDDEN).update(object_repr=_HIDDEN)
+        for model in (LimitCounter, FraudTrip):
+            entries = _log_entries(model).filter(action_time__lt=before)
+            entries.exclude(object_repr=_HIDDEN).update(object_repr=_HIDDEN)
 
 
 def _log_entries(model: type[Model]) -> QuerySet[LogEntry]:

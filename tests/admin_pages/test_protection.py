@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,10 +16,13 @@ from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
+from django_voicepassword.admin.columns import short_moment
 from django_voicepassword.admin.protection import ProtectionAdmin
 from django_voicepassword.admin.trips import FraudTripAdmin
+from django_voicepassword.limits.guard import state as states
+from django_voicepassword.limits.guard import watch
 from django_voicepassword.limits.guard.trips import end, trip
-from django_voicepassword.models import FraudTrip, Protection
+from django_voicepassword.models import CallRequest, FraudTrip, Protection
 from tests.admin_pages.staff_users import create_staff_user, logged_in
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +55,75 @@ def test_the_page_shows_what_is_suspected_and_the_figures_that_tripped_it() -> N
     assert "operator prefix <b>+7998</b>" in page
     for figure in ("63", "50", "4.5%", "61.2%", "calm for an hour", "sends without a right code"):
         assert figure in page, figure
+
+
+def failures(count: int) -> None:
+    """Create so many open sends of the unproven lane to one block, from two addresses."""
+    now = timezone.now()
+    for number in range(count):
+        CallRequest.objects.create(
+            phone=f"7999123{number:04}",
+            channel="flashcall",
+            state="no_answer",
+            created_at=now - timedelta(minutes=1),
+            claimed_at=now,
+            is_open=True,
+            counted_address=f"192.0.2.{number % 2}",
+        )
+
+
+def cells(page: str) -> list[str]:
+    """Return the rows of the tables as text, each cell after a bar."""
+    rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)
+    return [
+        "|".join(" ".join(cell.split()) for cell in re.sub(r"<[^>]*>", " ", row).split("\n"))
+        for row in (re.sub(r"</t[hd]>", "\n", row.replace("\n", " ")) for row in rows)
+    ]
+
+
+def test_the_page_shows_what_is_counted_against_its_thresholds(
+    configure: Callable[..., None],
+) -> None:
+    configure(FRAUD_FLOOR=40)
+    failures(6)
+    shown = cells(page_of(logged_in("view_fraudtrip")))
+    for row in (
+        "whole site wrong guesses|0|40|–|–|",
+        "whole site sends without a right code|6|40|0.0%|20.0%|",
+        "network 192.0.2.0/24 sends without a right code|6|40|0.0%|20.0%|",
+        "operator prefix +7999 sends without a right code|6|40|0.0%|20.0%|",
+        "block of numbers +7999******* sends without a right code|6|8|0.0%|20.0%|",
+    ):
+        assert row in shown
+
+
+def test_the_page_shows_what_audit_would_have_done(configure: Callable[..., None]) -> None:
+    configure(FRAUD_GUARD="audit")
+    client = logged_in("view_fraudtrip")
+    title = "What the guard would have done if it did not only watch"
+    assert title not in page_of(client)
+    tripped = open_trip()
+    FraudTrip.objects.update(tripped_at=timezone.now() - timedelta(minutes=5))
+    failures(6)
+    page = page_of(client)
+    assert title in page
+    row = f"operator prefix +7999 sends without a right code, audit|{moment_of(tripped)}|–|6|"
+    assert row in cells(page)
+
+
+def moment_of(trip: FraudTrip) -> str:
+    trip.refresh_from_db()
+    return short_moment(trip.tripped_at)
+
+
+def test_the_page_tells_of_an_outage_and_of_the_last_watch() -> None:
+    client = logged_in("view_fraudtrip")
+    assert "The guard has not looked yet" in page_of(client)
+    now = timezone.now()
+    watch(now)
+    assert "0\xa0minutes ago." in page_of(client)
+    states.store(states.State(outages={"7999": 1}))
+    assert "Calls to +7999 seem not to arrive" in page_of(client)
 
 
 @pytest.mark.parametrize(

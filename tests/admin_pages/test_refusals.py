@@ -47,7 +47,7 @@ def page_of(client: Client, query: str) -> str:
 def test_a_search_for_a_number_its_ending_or_an_address_shows_what_was_refused(query: str) -> None:
     refuse(times=3)
     page = page_of(logged_in(), query)
-    assert "calls for the address without a right code" in page
+    assert "too many calls for the address without a right code" in page
     assert "3 times" in page
     assert "Many people may share this address" in page
     assert ADDRESS in page
@@ -129,7 +129,7 @@ def test_a_long_list_of_refused_attempts_is_not_counted(
         for number in range(70)
     )
     client = logged_in()
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         answer = client.get(REFUSED)
     assert answer.context["cl"].result_count == 60
 

@@ -25,8 +25,8 @@ from django_voicepassword.models import FraudTrip, LimitCounter
 
 #: How many subjects of a kind are shown, those with the most failures.
 MOST_SUBJECTS = 5
-#: How many trips that have ended are shown.
-RECENT_TRIPS = 20
+#: How many open trips are shown, the newest, and how many that have ended.
+MOST_OPEN, RECENT_TRIPS = 100, 20
 _SENDS, _GUESSES = FraudTrip.Cause.SENDS, FraudTrip.Cause.GUESSES
 
 
@@ -70,7 +70,7 @@ class Figures:
 def figures(now: datetime) -> Figures:
     """Return what the guard counts now, and its trips. It takes about ten SELECTs."""
     state = states.load()
-    open_trips = list(FraudTrip.objects.filter(ended_at__isnull=True))
+    open_trips = list(FraudTrip.objects.filter(ended_at__isnull=True)[:MOST_OPEN])
     ended = FraudTrip.objects.filter(ended_at__isnull=False).order_by("-ended_at", "-id")
     recent_trips = list(ended[:RECENT_TRIPS])
     watched = LimitCounter.objects.filter(key=states.KEY).values_list("updated_at", flat=True)
