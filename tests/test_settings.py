@@ -63,7 +63,8 @@ def test_reading_changes_no_default() -> None:
 
 
 def test_valid_settings_give_no_message() -> None:
-    assert run_checks({**HTTP, "RETENTION_DAYS": 365}, deploy=True) == {}
+    configured = {**HTTP, "RETENTION_DAYS": 365, "FRAUD_GUARD": "audit"}
+    assert run_checks(configured, deploy=True) == {}
 
 
 @pytest.mark.parametrize(
@@ -197,6 +198,7 @@ def test_unusual_valid_settings_give_no_message(configured: dict[str, Any]) -> N
         ({**HTTP, "USER_PHONE_FIELD": "last_name"}, "W012"),
         ({**HTTP, "TEST_NUMBERS": {"79000000001": "482139", "79000000002": "4821"}}, "W013"),
         (HTTP, "W014"),
+        (HTTP, "W019"),
     ],
 )
 def test_only_check_deploy_reports_development_settings(
@@ -208,6 +210,23 @@ def test_only_check_deploy_reports_development_settings(
 
 def test_a_period_of_retention_is_not_reported() -> None:
     assert "voicepassword.W014" not in run_checks({**HTTP, "RETENTION_DAYS": 365}, deploy=True)
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        {"FRAUD_GUARD": "audit"},
+        {"FRAUD_GUARD": "off"},
+        {
+            "CHALLENGE": "django_voicepassword.contrib.challenges.turnstile",
+            "CHALLENGE_KEYS": {"site": "public", "secret": "s3cret"},
+        },
+    ],
+)
+def test_a_guard_that_refuses_nobody_or_has_a_challenge_is_not_reported(
+    configured: dict[str, Any],
+) -> None:
+    assert "voicepassword.W019" not in run_checks({**HTTP, **configured}, deploy=True)
 
 
 def test_a_long_code_of_a_test_number_is_not_reported() -> None:

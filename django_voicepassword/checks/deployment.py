@@ -17,7 +17,7 @@ from django_voicepassword.provider import factory
 def check_deployment(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: object
 ) -> list[checks.CheckMessage]:
-    """W010 to W014. Without a message while ``check_settings`` has some."""
+    """W010 to W014, and W019. Without a message while ``check_settings`` has some."""
     if check_settings():
         return []
     messages: list[checks.CheckMessage] = []
@@ -53,6 +53,17 @@ def check_deployment(
                 "are kept for ever, also those of deleted users.",
                 hint="Set the number of days after which the task purge deletes or masks them.",
                 id="voicepassword.W014",
+            )
+        )
+    if settings.FRAUD_GUARD == "enforce" and settings.CHALLENGE is None:
+        messages.append(
+            checks.Warning(
+                'VOICEPASSWORD["FRAUD_GUARD"] is "enforce" without CHALLENGE: during an attack '
+                "people on new devices may be refused, and ten sends close a number to new "
+                "devices for the day.",
+                hint="Set CHALLENGE to a captcha, for example to "
+                '"django_voicepassword.contrib.challenges.turnstile".',
+                id="voicepassword.W019",
             )
         )
     if settings.USER_PHONE_FIELD and not settings.USER_PHONE_TRUSTED:

@@ -20,6 +20,8 @@ ENVIRONMENT = {
     "DATABASE_PASSWORD": "none",
     "CELERY_BROKER_URL": "memory://",
     "VOICEPASSWORD_API_KEY": "sandbox-key",
+    "SMARTCAPTCHA_SITE_KEY": "site-key",
+    "SMARTCAPTCHA_SECRET": "secret-key",
     "DJANGO_SUPERUSER_USERNAME": "admin",
     "DJANGO_SUPERUSER_PASSWORD": "only-for-the-samples",
     "DJANGO_SUPERUSER_EMAIL": "admin@example.org",
