@@ -22,6 +22,8 @@ from django_voicepassword.calls import spending
 from django_voicepassword.conf import DEFAULTS
 from django_voicepassword.exceptions import BudgetExhausted, RateLimited
 from django_voicepassword.limits import rates
+from django_voicepassword.limits.reservations import reserve_send
+from django_voicepassword.limits.terms import Terms
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 from django_voicepassword.testing import Sent
 
@@ -543,22 +545,48 @@ def test_unblock_removes_the_counters_of_one_number(configure: Callable[..., Non
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("guesses", ["phone_guesses", "long_guesses"])
 def test_unblock_gives_sends_each_time_and_guesses_once_in_24_hours(
-    configure: Callable[..., None],
+    configure: Callable[..., None], guesses: str
 ) -> None:
-    configure(LIMITS={"phone": ["1/d"], "phone_guesses": ["1/d"]})
+    configure(LIMITS={"phone": ["1/d"], guesses: ["1/d"]})
     phone = "79990000001"
     # With nothing to forget, the one time of the day is not used up.
     assert limits.unblock(phone, NOW) == 0
     for hours, wait in ((0, 0), (1, 23 * 3600), (23, 3600), (24, 0), (25, 23 * 3600)):
         now = NOW + timedelta(hours=hours)
         reserve({"phone": phone}, now)
-        if not any(rate.startswith("phone_guesses") for rate, _, _ in limits.usage(phone, now)):
-            reserve({"phone_guesses": phone}, now)
+        if not any(rate.startswith(guesses) for rate, _, _ in limits.usage(phone, now)):
+            reserve({guesses: phone}, now)
         assert limits.unblock(phone, now) == wait
         limits.reserve(limits.make_uses({"phone": phone}), now)
-        left = [] if wait == 0 else [("phone_guesses 1/d", 1, 1)]
+        left = [] if wait == 0 else [(f"{guesses} 1/d", 1, 1)]
         assert limits.usage(phone, now) == left
+
+
+@pytest.mark.django_db
+def test_unblock_gives_the_sends_of_solved_challenges_again(
+    configure: Callable[..., None],
+) -> None:
+    configure(LIMITS={"phone": ["1/d"], "ip": ["1/h"]})
+    verification = Verification(phone="79990000001")
+    terms = Terms(address="192.0.2.1", is_solved=True)
+    for _ in range(4):
+        reserve_send(verification, terms, NOW)
+    assert limits.usage("79990000001", NOW) == [("phone 1/d", 1, 1), ("phone_solved 3/d", 3, 3)]
+    with pytest.raises(RateLimited):
+        reserve_send(verification, terms, NOW)
+    limits.unblock("79990000001", NOW)
+    assert limits.usage("79990000001", NOW) == []
+    reserve_send(verification, terms, NOW)
+    # So has the address ten times its rate, until it is unblocked.
+    for number in range(2, 7):
+        reserve_send(Verification(phone=f"7999000000{number}"), terms, NOW)
+    refused = Verification(phone="79990000008")
+    with pytest.raises(RateLimited):
+        reserve_send(refused, terms, NOW)
+    limits.unblock_address("192.0.2.1")
+    reserve_send(refused, terms, NOW)
 
 
 @pytest.mark.django_db

@@ -116,8 +116,8 @@ def _log_without_call(request: HttpRequest, name: str, message: str) -> None:
 class Unblocking:
     """What the panel above a search says of the number or the address that was searched for.
 
-    ``used`` has the name of a rate, the count and the allowed count for each limit of the number
-    that is used. Of ``phone`` and ``address`` one is "".
+    ``used`` has the name of a rate, the count and the allowed count for each limit that is used. Of
+    ``phone`` and ``address`` one is "".
     """
 
     phone: str = field(repr=False)
@@ -130,9 +130,12 @@ def unblocking_of(query: str, request: HttpRequest) -> Unblocking | None:
     """Return what can be unblocked after this search; None for no whole number and no address."""
     may_unblock = request.user.has_perm(PERMISSIONS[1])
     if address := search.client_address(query):
-        return Unblocking("", address, [], may_unblock)
+        return Unblocking("", address, _named(limits.address_usage(address)), may_unblock)
     phone = search.whole_number(query)
     if phone is None:
         return None
-    used = [(rate_name(rate), count, allowed) for rate, count, allowed in limits.usage(phone)]
-    return Unblocking(phone, "", used, may_unblock)
+    return Unblocking(phone, "", _named(limits.usage(phone)), may_unblock)
+
+
+def _named(used: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    return [(rate_name(rate), count, allowed) for rate, count, allowed in used]

@@ -17,7 +17,7 @@ from django_voicepassword.limits.rates import (
     seconds_to_wait,
     to_milliseconds,
 )
-from django_voicepassword.limits.subjects import address_subjects
+from django_voicepassword.limits.subjects import SOLVED, address_subjects
 from django_voicepassword.limits.usage import counters_of, guess_counters, usage
 from django_voicepassword.models import LimitCounter
 from django_voicepassword.transactions import atomic_with_retry, retry
@@ -28,6 +28,8 @@ SEARCHES = "100/h"
 #: How often the wrong guesses of a number are forgotten. Each time, a stranger gets as many guesses
 #: again as ``phone_guesses`` allows.
 GUESSES_FORGOTTEN = "1/d"
+#: How the rates of a number's guesses begin in ``usage``.
+_GUESSES = ("phone_guesses ", "long_guesses ")
 
 
 def count_search(user_key: object, now: datetime | None = None) -> None:
@@ -46,8 +48,9 @@ def unblock(phone: str, now: datetime | None = None) -> int:
     now = now or timezone.now()
 
     def forget() -> int:
-        LimitCounter.objects.filter(key=f"phone:{phone}").delete()
-        if not any(rate.startswith("phone_guesses ") for rate, _, _ in usage(phone, now)):
+        sends = [f"phone:{phone}", f"phone{SOLVED}:{phone}"]
+        LimitCounter.objects.filter(key__in=sends).delete()
+        if not any(rate.startswith(_GUESSES) for rate, _, _ in usage(phone, now)):
             return 0
         wait = _count_one(f"unblocked:{phone}", GUESSES_FORGOTTEN, now)
         if not wait:
@@ -65,7 +68,8 @@ def unblock_address(address: str) -> None:
     """
     counters = Q(pk__in=[])
     for name, subject in address_subjects("ip", address).items():
-        counters |= counters_of(name, subject)
+        # Sends for which a challenge was solved have counters of their own.
+        counters |= counters_of(name, subject) | counters_of(f"{name}{SOLVED}", subject)
     retry(LimitCounter.objects.filter(counters).delete, database())
 
 

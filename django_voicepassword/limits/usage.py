@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -13,7 +14,7 @@ from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.rates import live_events, parse_rate, to_milliseconds
 from django_voicepassword.limits.subjects import NETWORK, address_subjects
-from django_voicepassword.limits.uses import PHONE_SOLVED, Use, make_use
+from django_voicepassword.limits.uses import PHONE_SOLVED, Use, make_use, solved_use
 from django_voicepassword.models import LimitCounter
 
 #: The limits that LIMITS may name.
@@ -35,9 +36,16 @@ def usage(phone: str, now: datetime | None = None) -> list[tuple[str, int, int]]
     Rates of which nothing is used are left out. The wrong guesses for a number of TEST_NUMBERS
     count for each address on its own: they are those of the address with the most.
     """
-    counters = LimitCounter.objects.filter(Q(key=f"phone:{phone}") | guess_counters(phone))
+    sends = Q(key__in=[f"phone:{phone}", solved_use(phone).key])
+    counters = LimitCounter.objects.filter(sends | guess_counters(phone))
     names = [key.partition(":")[::2] for key in sorted(counters.values_list("key", flat=True))]
-    return _used([make_use(name, subject) for name, subject in names], now)
+    return _used([_use_of(name, subject) for name, subject in names], now)
+
+
+def _use_of(name: str, subject: str) -> Use:
+    """Return the use of a number's counter; ``limit`` is the counter's own name."""
+    solved = solved_use(subject)
+    return replace(solved, limit=name) if name == solved.name else make_use(name, subject)
 
 
 def address_usage(address: str, now: datetime | None = None) -> list[tuple[str, int, int]]:
@@ -58,9 +66,10 @@ def counters_of(name: str, subject: str) -> Q:
 def guess_counters(phone: str) -> Q:
     """Return the condition of the counters that count the wrong guesses of a number.
 
-    A number of TEST_NUMBERS has one for each address and network that guessed.
+    They are those of its short codes and of its long ones. A number of TEST_NUMBERS has one for
+    each address and network that guessed.
     """
-    counters = Q(key=f"phone_guesses:{phone}")
+    counters = Q(key__in=[f"phone_guesses:{phone}", f"long_guesses:{phone}"])
     if phones.fixed_code(phone) is not None:
         for limit in ("phone_guesses", f"phone_guesses{NETWORK}"):
             counters |= Q(key__startswith=f"{limit}:{phone}:")

@@ -148,10 +148,15 @@ def _number_use(phone: str, terms: Terms) -> Use:
     """
     instead = None
     if terms.is_solved:
-        instead = Use("phone", f"phone{SOLVED}", phone, (PHONE_SOLVED,))
+        instead = solved_use(phone)
     if terms.is_proven:
         instead = make_use("device", phone, instead)
     return make_use("phone", phone, instead)
+
+
+def solved_use(phone: str) -> Use:
+    """Return what pays for a send to a number whose limit is used up, by a solved challenge."""
+    return Use("phone", f"phone{SOLVED}", phone, (PHONE_SOLVED,))
 
 
 def _long_uses(phone: str, terms: Terms) -> list[Use]:

@@ -301,7 +301,7 @@ def test_a_page_costs_a_fixed_number_of_queries(
             client.post(action_address(call, "unblock"))
         LogEntry.objects.update(action_time=timezone.now())
         client.get(address(call))
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(13):
             client.get(address(call))
 
 

@@ -158,7 +158,10 @@ def test_an_address_is_unblocked_with_its_network(
         verifications.start(PHONE, request=request)
 
     client = logged_in("unblock_phone")
-    assert "Unblock the address 2001:db8::1" in page_of(client, "2001:db8::1")
+    page = page_of(client, "2001:db8::1")
+    assert "calls for the address without a right code in 1 hour: 1 of 1" in " ".join(page.split())
+    assert "Unblock the address 2001:db8::1" in page
+    assert "No limit of this address is used." in page_of(client, "192.0.2.9")
     assert client.get(UNBLOCK_ADDRESS).status_code == 302
     with pytest.raises(RateLimited):
         verifications.start(PHONE, request=request)
