@@ -88,6 +88,21 @@ def test_the_login_page_asks_keeps_the_number_and_goes_on(
     assert len(outbox) == 1
 
 
+def test_an_address_that_others_have_used_up_asks_for_a_challenge(
+    page_client: PageClient, configure: Callable[..., None]
+) -> None:
+    configure(CHALLENGE=f"{__name__}.is_human", LIMITS={"ip": ["1/h"]})
+    page_client.open("/auth/login/")
+    page_client.press("Call me", phone="+7 999 000-00-02")
+    neighbour = PageClient()
+    neighbour.open("/auth/login/")
+    page = neighbour.press("Call me", phone=PHONE)
+    assert (neighbour.status, page.alerts) == (403, [SENTENCE])
+    send(neighbour, "/auth/login/", phone=PHONE, challenge=RIGHT)
+    assert neighbour.path.startswith("/auth/login/code/")
+    assert len(outbox) == 2
+
+
 def test_the_code_page_asks_before_it_sends_again(
     on_code_page: PageClient, configure: Callable[..., None]
 ) -> None:
