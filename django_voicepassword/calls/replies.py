@@ -101,6 +101,7 @@ def refuse(call: CallRequest, error_code: str, give_back: bool) -> None:
 
     def write() -> bool:
         with transaction.atomic(using=router.db_for_write(CallRequest)):
+            spending.lock_verification(call)
             if not call.mark_refused(error_code[:200], now):
                 return False
             CallStatus.objects.create(

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import partial
 
 from django.db import router, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from django_voicepassword import limits
@@ -61,6 +62,12 @@ def correct(call: CallRequest, price: Decimal | None, counted: Decimal | None) -
     with transaction.atomic(using=router.db_for_write(LimitCounter)):
         limits.adjust_budget(call.created_at, price - counted, _is_proven(call))
         limits.note_price(call.channel, call.phone, price, timezone.now())
+
+
+def lock_verification(call: CallRequest) -> None:
+    """Lock the verification before its call, as an approval does, so that neither deadlocks."""
+    if call.verification_id is not None:
+        Verification.objects.filter(id=call.verification_id).update(sends=F("sends"))
 
 
 def give_back(call: CallRequest, is_send_returned: bool) -> None:
