@@ -8,11 +8,19 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from freezegun import freeze_time
 
 from django_voicepassword import signals
 from django_voicepassword.limits import guard
 from django_voicepassword.limits.terms import BlockTripped
-from django_voicepassword.models import CallRequest, FraudTrip, RefusedAttempt, Verification
+from django_voicepassword.models import (
+    CallRequest,
+    FraudTrip,
+    LimitCounter,
+    RefusedAttempt,
+    Verification,
+)
+from django_voicepassword.verifications import dispatch
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=timezone.utc)
@@ -586,3 +594,125 @@ def test_after_a_trip_its_failures_count_no_more(crowd: Crowd) -> None:
     crowd.sends(50, NOON + 3 * TICK)
     guard.watch(NOON + 4 * TICK)
     assert open_trips() == [SITE]
+
+
+def test_after_a_trip_its_wrong_guesses_count_no_more(crowd: Crowd) -> None:
+    with_control(crowd, NOON)
+    crowd.sends(10, NOON, attempts=5)
+    guard.watch(NOON + TICK)
+    guard.lift(FraudTrip.objects.get(), None, NOON + TICK)
+    guard.watch(NOON + 2 * TICK)
+    assert open_trips() == []
+    crowd.sends(10, NOON + 3 * TICK, attempts=5)
+    guard.watch(NOON + 4 * TICK)
+    assert open_trips() == [("site", "", "guesses")]
+
+
+def test_a_block_ends_like_any_trip(crowd: Crowd) -> None:
+    with_control(crowd, NOON)
+    crowd.sends(10, NOON, prefix="7999123")
+    tripped = BlockTripped(failures=10, threshold=10, conversion=0.0)
+    trip = guard.trip_block("79991230000", tripped, True, 0.6, NOON)
+    assert trip is not None
+    crowd.sends(10, NOON + 30 * MINUTE, prefix="7999123")
+    # A longer number of the same digits is in another block.
+    crowd.sends(20, NOON + 60 * MINUTE, phone="799912300001")
+    watch_until(NOON, NOON + 140 * MINUTE)
+    assert [kind for kind, _, _ in open_trips()] == ["block"]
+    watch_until(NOON + 140 * MINUTE, NOON + 150 * MINUTE)
+    assert open_trips() == []
+
+
+def test_an_outage_is_no_failure_of_a_block_either(crowd: Crowd) -> None:
+    crowd.sends(10, NOON, prefix="7999123")
+    tripped = BlockTripped(failures=10, threshold=10, conversion=0.0)
+    guard.trip_block("79991230000", tripped, True, 0.6, NOON)
+    with_control(crowd, NOON, approved=1, failed=20)
+    watch_until(NOON, NOON + 50 * MINUTE)
+    assert FraudTrip.objects.get().quiet_since == NOON + 10 * MINUTE
+
+
+def test_a_block_that_was_lifted_begins_from_zero() -> None:
+    LimitCounter.objects.create(key="block:7999123", updated_at=NOON)
+    tripped = BlockTripped(failures=10, threshold=10, conversion=0.0)
+    trip = guard.trip_block("79991230000", tripped, True, 0.6, NOON)
+    assert trip is not None
+    assert guard.lift(trip, None, NOON)
+    assert not guard.lift(trip, None, NOON)
+    assert not LimitCounter.objects.filter(key="block:7999123").exists()
+
+
+def test_who_lifted_a_trip_is_recorded(
+    crowd: Crowd, caplog: pytest.LogCaptureFixture, admin_user: Any
+) -> None:
+    trip = trip_site(crowd)
+    caplog.set_level(logging.INFO, "django_voicepassword.audit")
+    caplog.clear()
+    guard.lift(trip, admin_user, NOON + MINUTE)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [f"user {admin_user.pk} lifted the guard's trip: site, sends"]
+
+
+def test_a_trip_by_guesses_does_not_end_early(crowd: Crowd) -> None:
+    """An attacker who pauses for some minutes would otherwise guess on at once."""
+    with_control(crowd, NOON)
+    crowd.sends(10, NOON, attempts=5)
+    guard.watch(NOON + TICK)
+    crowd.sends(30, NOON + MINUTE, approved=True)
+    guard.watch(NOON + 5 * MINUTE)
+    assert open_trips() == [("site", "", "guesses")]
+    watch_until(NOON + 5 * MINUTE, NOON + 125 * MINUTE)
+    assert open_trips() == []
+
+
+# Where it runs
+
+
+def test_the_periodic_task_watches(crowd: Crowd) -> None:
+    with freeze_time(NOON):
+        with_control(crowd, NOON)
+        crowd.sends(50, NOON, state="unknown")
+        dispatch.poll_and_requeue()
+    assert open_trips() == [SITE]
+
+
+def test_times_without_a_zone(crowd: Crowd, settings: Any) -> None:
+    settings.USE_TZ = False
+    now = datetime(2026, 3, 2, 12, 0)
+    crowd.sends(90, now - 3 * HOUR, approved=True)
+    crowd.sends(10, now - 3 * HOUR)
+    with_control(crowd, now)
+    crowd.sends(50, now)
+    guard.watch(now + TICK)
+    assert open_trips() == [SITE]
+    assert guard.figures(now).usual == pytest.approx(0.9)
+    guard.lift(FraudTrip.objects.get(), None, now + 2 * TICK)
+    guard.watch(now + 3 * TICK)
+    assert open_trips() == []
+
+
+# What the admin shows
+
+
+def test_the_figures_say_how_near_everything_is(crowd: Crowd, settings: Any) -> None:
+    settings.VOICEPASSWORD = {**settings.VOICEPASSWORD, "FRAUD_GUARD": "audit"}
+    with_control(crowd, NOON)
+    crowd.sends(50, NOON, prefix="7999123", attempts=2)
+    guard.watch(NOON + TICK)
+    crowd.sends(7, NOON + MINUTE, prefix="7998", address="192.0.2.1")
+    crowd.sends(30, NOON + MINUTE, approved=True)
+    figures = guard.figures(NOON + 2 * MINUTE)
+    shown = {(one.kind, one.cause, one.subject): one for one in figures.gauges}
+    site = shown["site", "sends", ""]
+    assert (site.failures, site.threshold) == (57, 50)
+    assert site.conversion == pytest.approx(30 / 87)
+    assert site.trips_under == pytest.approx(0.2)
+    wrong = shown["site", "guesses", ""]
+    assert (wrong.failures, wrong.threshold) == (100, 50)
+    assert shown["prefix", "sends", "7998"].failures == 7
+    assert shown["network", "sends", "192.0.2.0/24"].failures == 7
+    block = shown["block", "sends", "7999123"]
+    assert (block.failures, block.threshold) == (50, 10)
+    trip = next(trip for trip in figures.open_trips if trip.kind == "site")
+    assert figures.would_step_up[trip.pk] == 37
+    assert figures.watched_at == NOON + TICK
