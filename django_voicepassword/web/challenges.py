@@ -22,6 +22,8 @@ def shown(request: HttpRequest, error: VerificationError | None) -> challenge.Wi
 
     A form that has it keeps it when it is shown again for another reason.
     """
+    if request.method != "POST":
+        return None
     widget = challenge.widget()
     is_needed = isinstance(error, ChallengeRequired) or _field(widget) in request.POST
     return widget if is_needed else None
