@@ -36,12 +36,17 @@ def raise_alarm(name: str) -> bool:
     return True
 
 
+def once_key(name: str) -> str:
+    """Return the key of the counter whose ``updated_at`` is when ``is_first_in`` was True."""
+    return f"once:{name}"
+
+
 def is_first_in(name: str, seconds: float) -> bool:
     """Return True at most once in ``seconds`` for each ``name``, to one of all processes.
 
     Return False where the database fails: what is logged once an hour must not stop a request.
     """
-    key, now = f"once:{name}", timezone.now()
+    key, now = once_key(name), timezone.now()
     earlier = before(now, seconds)
     try:
         counters = LimitCounter.objects.filter(key=key)
@@ -63,7 +68,7 @@ def is_first_in_hour(name: str) -> bool:
 
 def forget_first(name: str) -> None:
     """Let the next ``is_first_in`` of this name be True."""
-    retry(LimitCounter.objects.filter(key=f"once:{name}").delete, database())
+    retry(LimitCounter.objects.filter(key=once_key(name)).delete, database())
 
 
 def is_raised(name: str) -> bool:

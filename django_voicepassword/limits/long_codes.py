@@ -27,7 +27,7 @@ from django_voicepassword.models import LimitCounter
 
 logger = logging.getLogger(__name__)
 
-#: The hourly alarm that is raised while the provider makes no long codes.
+#: What is noted, once an hour, while the provider makes no long codes.
 _REFUSED = "long_code_refused"
 
 
@@ -58,10 +58,10 @@ def read(phone: str, now: datetime, is_proven: bool = False) -> Codes:
     rows = {
         key: (events, updated_at)
         for key, events, updated_at in LimitCounter.objects.filter(
-            key__in=[*keys, f"hourly:{_REFUSED}"]
+            key__in=[*keys, alarms.once_key(_REFUSED)]
         ).values_list("key", "events", "updated_at")
     }
-    refused = rows.pop(f"hourly:{_REFUSED}", None)
+    refused = rows.pop(alarms.once_key(_REFUSED), None)
     is_refused = refused is not None and refused[1] > now - timedelta(hours=1)
     waits = [
         _wait(json.loads(rows[key][0]) if key in rows else {}, rates, now)

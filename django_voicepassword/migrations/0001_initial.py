@@ -200,6 +200,7 @@ class Migration(migrations.Migration):
                 ('purpose', models.CharField(default='login', max_length=32, verbose_name='purpose')),
                 ('status', models.CharField(choices=[('pending', 'pending'), ('approved', 'approved'), ('expired', 'expired'), ('max_attempts', 'no attempts left'), ('canceled', 'canceled')], default='pending', max_length=16, verbose_name='status')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
+                ('earlier_attempts', models.PositiveSmallIntegerField(default=0, editable=False)),
                 ('sends', models.PositiveSmallIntegerField(default=0, verbose_name='sends')),
                 ('code_length', models.PositiveSmallIntegerField(default=4, editable=False)),
                 ('is_long', models.BooleanField(default=False, editable=False, verbose_name='long code')),

@@ -44,6 +44,8 @@ class Verification(models.Model):
         _("status"), max_length=16, choices=Status.choices, default=Status.PENDING
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    #: Those of ``attempts`` that were made before the code became a long one, or a short one again.
+    earlier_attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     sends = models.PositiveSmallIntegerField(_("sends"), default=0)
     #: How many digits its code has. A guess of another length is not compared.
     code_length = models.PositiveSmallIntegerField(default=4, editable=False)
@@ -161,7 +163,8 @@ class Verification(models.Model):
     def attempts_left(self) -> int:
         """The guesses that remain of MAX_ATTEMPTS; of a long code there are three at most."""
         most = int(settings.MAX_ATTEMPTS)
-        return max((min(most, self.LONG_ATTEMPTS) if self.is_long else most) - self.attempts, 0)
+        most = min(most, self.LONG_ATTEMPTS) if self.is_long else most
+        return max(most + self.earlier_attempts - self.attempts, 0)
 
     @property
     def has_long_code(self) -> bool:
@@ -232,7 +235,7 @@ class Verification(models.Model):
         Call it in the transaction that counted the send of the new code.
         """
         others = cls.objects.filter(id=verification_id).exclude(is_long=is_long)
-        others.update(is_long=is_long, code_length=code_length, attempts=0)
+        others.update(is_long=is_long, code_length=code_length, earlier_attempts=F("attempts"))
 
     @classmethod
     def return_send(cls, verification_id: uuid.UUID) -> None:
@@ -274,8 +277,9 @@ class Verification(models.Model):
     def _has_guesses(cls) -> Q:
         """Return the condition "a guess is left": ``attempts_left`` has the same rule."""
         most = int(settings.MAX_ATTEMPTS)
-        return Q(is_long=False, attempts__lt=most) | Q(
-            is_long=True, attempts__lt=min(most, cls.LONG_ATTEMPTS)
+        earlier = F("earlier_attempts")
+        return Q(is_long=False, attempts__lt=earlier + most) | Q(
+            is_long=True, attempts__lt=earlier + min(most, cls.LONG_ATTEMPTS)
         )
 
     @classmethod
