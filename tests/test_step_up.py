@@ -613,6 +613,40 @@ def test_behind_a_solved_challenge_a_guessed_number_has_long_codes(
     assert len(outbox[-1].code) == 6
 
 
+@pytest.mark.parametrize("limit", ["phone", "ip", "prefix", "site"])
+def test_a_limit_that_is_used_up_asks_for_the_challenge(
+    outbox: list[Sent], configure: Callable[..., None], with_challenge: None, limit: str
+) -> None:
+    configure(LIMITS={limit: ["1/d"]})
+    verification = verifications.start(PHONE, request=ask())
+    sends: list[Send] = [
+        lambda: verifications.start(PHONE, request=ask()),
+        lambda: verifications.resend(verification.id, request=ask("wrong")),
+    ]
+    for send in sends:
+        with pytest.raises(ChallengeRequired):
+            send()
+    assert len(outbox) == 1
+    verifications.start(PHONE, request=ask("right"))
+    verifications.resend(verification.id, request=ask("right"))
+    assert len(outbox) == 3
+
+
+@pytest.mark.parametrize("limit", ["phone", "ip", "prefix", "site"])
+def test_a_solved_challenge_is_limited_too(
+    outbox: list[Sent], configure: Callable[..., None], with_challenge: None, limit: str
+) -> None:
+    configure(LIMITS={"phone": [], limit: ["1/d"]})
+    most = 3 if limit == "phone" else 10
+    # The first one is not solved: nothing asks for it yet.
+    for _ in range(1 + most):
+        verifications.start(PHONE, request=ask("right"))
+    with pytest.raises(RateLimited) as caught:
+        verifications.start(PHONE, request=ask("right"))
+    assert caught.value.limit == limit
+    assert len(outbox) == 1 + most
+
+
 def test_a_number_whose_sends_are_used_up_is_refused_without_a_challenge(
     configure: Callable[..., None],
 ) -> None:

@@ -28,8 +28,8 @@ from django_voicepassword import transactions
 from django_voicepassword.limits import blocks, client_ip
 from django_voicepassword.limits.budget import Money, pots
 from django_voicepassword.limits.counters import count_from_now, lock_rows
-from django_voicepassword.limits.devices import is_trusted
 from django_voicepassword.limits.guard.subjects import block_of
+from django_voicepassword.limits.lanes import lane_of
 from django_voicepassword.limits.plans import (
     BlockSend,
     ClockSkewRateLimited,
@@ -39,7 +39,7 @@ from django_voicepassword.limits.plans import (
 )
 from django_voicepassword.limits.terms import Terms
 from django_voicepassword.limits.uses import Use, guess_uses, send_uses, test_send_uses
-from django_voicepassword.models import Verification
+from django_voicepassword.models import CallRequest, Verification
 
 Result = TypeVar("Result")
 #: The counters of which the running transaction looks at all rows.
@@ -132,5 +132,6 @@ def reserve_guess(
     Raises RateLimited. Call it in ``in_transaction``.
     """
     phone = verification.phone
-    uses = guess_uses(verification, client_ip.counted_address(request), is_trusted(request, phone))
+    is_proven = lane_of(request, phone) == CallRequest.Lane.PROVEN
+    uses = guess_uses(verification, client_ip.counted_address(request), is_proven)
     return reserve(uses, now, events=events)

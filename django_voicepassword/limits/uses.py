@@ -125,17 +125,17 @@ def test_send_uses(phone: str, terms: Terms) -> list[Use]:
     return [use for use in send_uses(phone, terms) if use.limit == "ip"]
 
 
-def guess_uses(verification: Verification, address: str, is_by_device: bool) -> list[Use]:
+def guess_uses(verification: Verification, address: str, is_proven: bool) -> list[Use]:
     """Return what one wrong guess uses.
 
-    The trusted devices of a number have guesses of their own, which nobody else can use up. When
-    those are used up, the guesses of the number remain.
+    The proven lane of a number has guesses of its own, which nobody else can use up. When those are
+    used up, the guesses of the number remain.
     """
     phone = verification.phone
     if phones.fixed_code(phone) is not None:
         return make_uses(guess_subjects(phone, address))
     of_number = make_use("long_guesses" if verification.has_long_code else "phone_guesses", phone)
-    if not is_by_device:
+    if not is_proven:
         return [of_number]
     return [make_use("device_guesses", phone, instead=of_number)]
 
