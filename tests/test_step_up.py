@@ -30,6 +30,7 @@ from django_voicepassword.exceptions import (
     VerificationError,
     WrongCode,
 )
+from django_voicepassword.limits import guard
 from django_voicepassword.models import (
     CallRequest,
     FraudTrip,
@@ -337,6 +338,110 @@ def test_a_test_number_never_has_a_long_code(
     assert again.code_length == 4
     assert verifications.resend(again.id, request=ask()).code_length == 4
     assert not outbox
+
+
+def test_a_covered_subject_has_few_long_codes_and_each_network_a_tenth(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(LIMITS={"ip": []})
+    trip()
+    # Each is in a block of its own.
+    numbers = iter(range(79990000001, 79999990001, 10_000))
+
+    def start(address: str) -> Verification:
+        return verifications.start(str(next(numbers)), request=ask(address=address))
+
+    approved = start("192.0.2.1")
+    for host in range(2, 6):
+        start(f"192.0.2.{host}")
+    with pytest.raises(RateLimited) as caught:
+        start("192.0.2.9")
+    assert caught.value.limit == "guard"
+    assert 0 < caught.value.retry_after <= 3600
+    verifications.check(approved.id, outbox[0].code)
+    start("192.0.2.9")
+    for network in range(45):
+        start(f"198.51.{network}.1")
+    with pytest.raises(RateLimited, match="guard"):
+        start("198.51.100.1")
+    assert {len(sent.code) for sent in outbox} == {6}
+
+
+# A block of numbers, which trips in the very reservation of a send
+
+
+def ring_ten() -> None:
+    """Ring ten numbers of one block: FRAUD_FLOOR is 50, and of a block it is a fifth."""
+    for number in range(10):
+        verifications.start(f"7999000{number:04}")
+
+
+@pytest.fixture
+def told() -> Iterator[list[dict[str, Any]]]:
+    """What ``fraud_suspected`` said."""
+    received: list[dict[str, Any]] = []
+
+    def receive(signal: Any, sender: type, **values: Any) -> None:
+        received.append(values)
+
+    signals.fraud_suspected.connect(receive)
+    yield received
+    signals.fraud_suspected.disconnect(receive)
+
+
+def test_a_block_trips_at_once(
+    outbox: list[Sent],
+    told: list[dict[str, Any]],
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    ring_ten()
+    with django_capture_on_commit_callbacks(execute=True):
+        verifications.start("79990000100", channel="voice")
+        verifications.start("79990000101")
+    verifications.start("79990010000")
+    assert [len(sent.code) for sent in outbox] == [4] * 10 + [6, 6, 4]
+    [tripped] = FraudTrip.objects.all()
+    assert (tripped.kind, tripped.subject, tripped.failures) == ("block", "7999000", 10)
+    [said] = told
+    assert (said["kind"], said["subject"], said["mode"]) == ("block", "7999000", "enforce")
+
+
+def test_a_block_that_trips_asks_for_the_challenge(
+    outbox: list[Sent], with_challenge: None
+) -> None:
+    ring_ten()
+    with pytest.raises(ChallengeRequired):
+        verifications.start("79990000100", request=ask())
+    verifications.start("79990000100", request=ask("right"))
+    assert [len(sent.code) for sent in outbox] == [4] * 11
+
+
+def test_a_resend_trips_its_block_too(outbox: list[Sent]) -> None:
+    verification = verifications.start("79990000100")
+    ring_ten()
+    assert verifications.resend(verification.id).code_length == 6
+
+
+def test_a_block_that_trips_in_audit_refuses_nobody(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(FRAUD_GUARD="audit", LONG_CODE=None)
+    ring_ten()
+    verifications.start("79990000100")
+    verifications.start("79990000101")
+    assert {len(sent.code) for sent in outbox} == {4}
+    assert FraudTrip.objects.get().mode == "audit"
+
+
+def test_a_send_at_rest_takes_two_statements_for_the_step_up(
+    outbox: list[Sent], django_assert_max_num_queries: Any
+) -> None:
+    # Else the next start runs the guard's watch.
+    guard.watch(timezone.now())
+    with django_assert_max_num_queries(17):
+        verification = verifications.start(PHONE, request=ask())
+    with django_assert_max_num_queries(21):
+        verifications.resend(verification.id, request=ask())
 
 
 # A provider that makes no long codes
