@@ -752,6 +752,23 @@ def test_a_solved_challenge_is_limited_too(
     assert len(outbox) == 1 + most
 
 
+def test_a_device_has_the_sends_of_a_solved_challenge_too(
+    outbox: list[Sent], configure: Callable[..., None], with_challenge: None
+) -> None:
+    configure(LIMITS={"phone": ["1/d"], "device": ["1/d"]})
+    token = prove()
+    for _ in range(2):
+        verifications.start(PHONE, request=ask(device=token))
+    with pytest.raises(ChallengeRequired):
+        verifications.start(PHONE, request=ask(device=token))
+    # The same three as everybody: a former holder with a cookie gets no more than a stranger.
+    for device in (token, "", token):
+        verifications.start(PHONE, request=ask("right", device))
+    with pytest.raises(RateLimited):
+        verifications.start(PHONE, request=ask("right", token))
+    assert len(outbox) == 5
+
+
 def test_a_number_whose_sends_are_used_up_is_refused_without_a_challenge(
     configure: Callable[..., None],
 ) -> None:

@@ -22,7 +22,7 @@ from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.verifications import challenge, channels
 
 #: The limits that let a person pass who has solved a challenge.
-PASSED_BY_CHALLENGE = frozenset({"phone", "ip", "prefix", "site"})
+PASSED_BY_CHALLENGE = frozenset({"phone", "device", "ip", "prefix", "site"})
 #: The limits that refuse a short code, and offer a longer one in its place.
 ENDED_BY_LONG_CODE = frozenset({"guard", "phone_guesses"})
 #: The seconds to wait where the guard refuses: a trip lasts until an hour was calm.
@@ -159,7 +159,7 @@ def _with_block(plan: Plan, tripped: BlockTripped) -> Plan:
 def _with_challenge(plan: Plan, error: RateLimited) -> Plan:
     """Return the plan of a send whose challenge was solved. Raises ``error`` where none helps."""
     is_passed = error.limit in PASSED_BY_CHALLENGE and challenge.is_on()
-    if not is_passed or plan.terms.is_solved or plan.terms.is_proven:
+    if plan.terms.is_solved or not is_passed:
         raise error
     _ask_for_challenge(plan.situation)
     return replace(plan, terms=replace(plan.terms, is_solved=True))
