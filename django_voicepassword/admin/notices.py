@@ -22,9 +22,6 @@ from django_voicepassword.models.moments import as_aware
 
 #: Set on a request that has its notices.
 _WARNED = "_voicepassword_warned"
-#: Tags the messages: a page that was not rendered, because its form led elsewhere, leaves its own
-#: for the next one.
-_TAG = "voicepassword"
 #: Of so many open trips the notice tells how many there are.
 _COUNTED_TRIPS = 1000
 
@@ -34,18 +31,22 @@ def warn(request: HttpRequest, site: AdminSite) -> None:
     if hasattr(request, _WARNED):
         return
     setattr(request, _WARNED, True)
-    if _is_warned_already(request):
-        return
+    waiting = _waiting(request)
     for level, text in [*_account(), *_trips(request, site)]:
-        messages.add_message(request, level, text, extra_tags=_TAG, fail_silently=True)
+        if text not in waiting:
+            messages.add_message(request, level, text, fail_silently=True)
 
 
-def _is_warned_already(request: HttpRequest) -> bool:
+def _waiting(request: HttpRequest) -> set[str]:
+    """Return the messages that this page will show anyway.
+
+    A page that was not rendered, because its form led elsewhere, leaves its own for the next one.
+    """
     storage = messages.get_messages(request)
     try:
-        return any(message.extra_tags == _TAG for message in storage)
+        return {str(message) for message in storage}
     finally:
-        # To read them is no reason to drop them: this page still shows them.
+        # To read them is no reason to drop them. A project without messages has a list here.
         if hasattr(storage, "used"):
             storage.used = False
 

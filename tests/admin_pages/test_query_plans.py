@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
+from django_voicepassword.models import CallRequest, RefusedAttempt, Verification, VerifiedPhone
 
 pytestmark = [
     pytest.mark.django_db,
@@ -67,6 +67,18 @@ def history(admin_client: Client) -> Client:
         ],
         batch_size=5000,
     )
+    RefusedAttempt.objects.bulk_create(
+        [
+            RefusedAttempt(
+                phone=one.phone,
+                address=f"10.0.{number // 200}.{number % 200}",
+                reason="ip",
+                last_at=one.created_at,
+            )
+            for number, one in enumerate(verifications)
+        ],
+        batch_size=5000,
+    )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return admin_client
@@ -87,6 +99,7 @@ PAGES = [
     f"{LIST}?q=04567",
     f"{LIST}?q=79990004567",
     f"{LIST}?q=anna",
+    f"{LIST}?q=10.0.3.4",
     f"{LIST}?from=2026-01-01&to=2026-01-31",
     f"{LIST}?o=1",
     "/admin/django_voicepassword/verification/",
@@ -99,6 +112,14 @@ PAGES = [
     "/admin/django_voicepassword/verifiedphone/?q=4567",
     "/admin/django_voicepassword/verifiedphone/?q=67",
     "/admin/django_voicepassword/verifiedphone/?from=2026-01-01&to=2026-01-31",
+    "/admin/django_voicepassword/refusedattempt/",
+    "/admin/django_voicepassword/refusedattempt/?reason=ip",
+    "/admin/django_voicepassword/refusedattempt/?q=67",
+    "/admin/django_voicepassword/refusedattempt/?q=4567",
+    "/admin/django_voicepassword/refusedattempt/?q=79990004567",
+    "/admin/django_voicepassword/refusedattempt/?q=10.0.3.4",
+    "/admin/django_voicepassword/refusedattempt/?from=2026-01-01&to=2026-01-31",
+    "/admin/django_voicepassword/protection/",
     "call",
 ]
 
@@ -116,7 +137,7 @@ def test_no_page_reads_the_whole_history(history: Client) -> None:
         ]
         assert len(plans) >= 3
         for sql, plan in plans:
-            for table in ("callrequest", "verification", "verifiedphone"):
+            for table in ("callrequest", "verification", "verifiedphone", "refusedattempt"):
                 assert f"Seq Scan on django_voicepassword_{table}" not in plan, (page, sql, plan)
 
 

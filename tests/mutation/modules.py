@@ -46,6 +46,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "limits/usage": _LIMITS,
     "limits/blocks": _LIMITS,
     "limits/returning": _LIMITS,
+    "limits/refusals": ("tests/test_refusals.py",),
     "limits/devices": ("tests/test_devices.py",),
     "limits/client_ip": ("tests/test_client_ip.py",),
     "limits/subjects": (
