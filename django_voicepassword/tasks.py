@@ -73,5 +73,7 @@ def purge() -> None:
 
 @shared_task(name="django_voicepassword.tasks.poll_calls", ignore_result=True)
 def poll_calls() -> None:
-    """Ask for states that no callback reported, notice dead workers, requeue stuck calls."""
+    """Watch for attacks, ask for states that no callback reported, notice dead workers, requeue
+    stuck calls.
+    """
     dispatch.poll_and_requeue()
