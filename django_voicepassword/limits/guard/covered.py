@@ -26,8 +26,6 @@ CALM = timedelta(hours=1)
 #: It ends early by its last so many outcomes, of as many numbers and of at least so many networks,
 #: when they converted at this part of the usual conversion.
 OUTCOMES, NETWORKS, ENOUGH_PART = 20, 5, 2 / 3
-#: Older outcomes do not end it early.
-_OUTCOMES_SINCE = timedelta(days=1)
 #: How many rows of one kind are read at most to find the last outcomes: a number may have several.
 _MOST_ROWS = 100
 #: The reasons of RefusedAttempt that are failures.
@@ -80,8 +78,12 @@ def converts_again(trip: FraudTrip, usual: Usual, now: datetime) -> bool:
     networks = {network_of(outcome.address) for outcome in last} - {""}
     if len(last) < OUTCOMES or len(networks) < NETWORKS:
         return False
-    approved = sum(outcome.is_approved for outcome in last)
-    return approved >= usual.unproven * ENOUGH_PART * OUTCOMES
+    return sum(outcome.is_approved for outcome in last) >= enough(usual)
+
+
+def enough(usual: Usual) -> float:
+    """Return how many approvals among the last outcomes end a trip early."""
+    return usual.unproven * ENOUGH_PART * OUTCOMES
 
 
 def _by_number(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
@@ -94,8 +96,8 @@ def _by_number(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
 
 
 def _outcomes(trip: FraudTrip, now: datetime) -> list[Outcome]:
-    """Return the last outcomes of what began under a trip, the newest first."""
-    since = max(trip.tripped_at, now - _OUTCOMES_SINCE)
+    """Return the last outcomes of what began under a trip in the last hour, the newest first."""
+    since = max(trip.tripped_at, now - WINDOW)
     subject = subject_of(trip)
     closed = Coalesce("verification__closed_at", "verification__expires_at")
     calls = of_trip(unproven(since, now), trip).annotate(closed=closed)

@@ -147,9 +147,18 @@ def _judge_trip(hour: LastHour, trip: FraudTrip) -> None:
     elif now - trip.quiet_since >= covered.CALM:
         trips.end(trip, FraudTrip.End.CALM, now)
         return
-    # A trip by wrong guesses does not end early: its conversion is not what tripped it.
-    if trip.cause == _SENDS and covered.converts_again(trip, hour.state.usual, now):
+    if _may_convert(hour, trip) and covered.converts_again(trip, hour.state.usual, now):
         trips.end(trip, FraudTrip.End.CONVERSION, now)
+
+
+def _may_convert(hour: LastHour, trip: FraudTrip) -> bool:
+    """Return whether a closer look can end a trip early: it takes two more SELECTs.
+
+    A trip by wrong guesses does not end early: its conversion is not what tripped it.
+    """
+    if trip.cause != _SENDS or trip.kind == FraudTrip.Kind.BLOCK:
+        return trip.cause == _SENDS
+    return hour.tallies[covered.subject_of(trip)].approved >= covered.enough(hour.state.usual)
 
 
 def _failures(hour: LastHour, trip: FraudTrip) -> int:
