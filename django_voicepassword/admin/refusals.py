@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -31,7 +31,7 @@ SHOWN = 20
 class Refusal:
     """A row of the panel. ``blocked_address`` is the address that support can unblock, or ""."""
 
-    phone: str
+    phone: str = field(repr=False)
     address: str
     reason: str
     advice: str

@@ -7,7 +7,7 @@ number did not solve within CODE_TTL. A solved challenge and an approval are non
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -36,7 +36,7 @@ _REFUSED, _CHALLENGED = "guard", "challenge_required"
 class Outcome:
     """How a send that a trip covers went: approved, or not."""
 
-    phone: str
+    phone: str = field(repr=False)
     address: str
     at: datetime
     is_approved: bool
