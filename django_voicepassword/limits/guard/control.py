@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 
 from django_voicepassword import phones
 from django_voicepassword.limits.guard.state import EVERYWHERE
@@ -70,13 +70,14 @@ class Control:
 def count(now: datetime) -> dict[str, Control]:
     """Count the proven numbers of the last hour, by operator prefix."""
     proven = own_sends(now - WINDOW, now).filter(lane=CallRequest.Lane.PROVEN)
+    new = Q(created_at__gt=now - SETTLED_AFTER)
     numbers = proven.values_list("phone").annotate(
-        right=Count("id", filter=APPROVED), newest=Max("created_at"), channel=Max("channel")
+        right=Count("id", filter=APPROVED), new=Count("id", filter=new), channel=Max("channel")
     )
     groups: dict[str, Control] = defaultdict(Control)
-    for phone, right, newest, channel in numbers:
+    for phone, right, is_new, channel in numbers:
         group = groups[phones.operator_prefix(phone)]
-        is_approved, is_settled = right > 0, newest <= now - SETTLED_AFTER
+        is_approved, is_settled = right > 0, not is_new
         group.numbers += 1
         group.approved += is_approved
         group.settled += is_settled

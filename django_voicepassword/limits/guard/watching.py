@@ -125,15 +125,17 @@ def _judge_guesses(hour: LastHour) -> None:
     """Trip the site by wrong guesses. No outage excuses them: nobody types wrong codes for calls
     that do not come.
     """
-    if hour.is_open(SITE, _GUESSES):
+    # The right guesses are among the attempts, but of that many the wrong ones are too few.
+    site = hour.tallies[SITE]
+    may_trip = site.attempts - site.approved >= settings.FRAUD_FLOOR
+    if hour.is_open(SITE, _GUESSES) or not may_trip:
         return
     guesses = windows.guesses(hour.since(SITE, _GUESSES), hour.now)
     usual = hour.state.usual
     threshold = guess_floor(usual.wrong, usual.wrong_an_hour, guesses.approved)
     if guesses.wrong >= threshold:
-        tally = hour.tallies[SITE]
-        sends = tally.approved + tally.open
-        conversion = tally.approved / sends if sends else None
+        sends = site.approved + site.open
+        conversion = site.approved / sends if sends else None
         trips.trip(*SITE, _GUESSES, hour.now, guesses.wrong, threshold, conversion, usual.unproven)
 
 

@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Substr
 
 from django_voicepassword import phones
-from django_voicepassword.limits.guard.subjects import Subject, wide_subjects_of
+from django_voicepassword.limits.guard.subjects import SITE, Subject, wide_subjects_of
 from django_voicepassword.limits.rates import CLOCK_SKEW
 from django_voicepassword.models import CallRequest, Verification
 
@@ -40,11 +40,16 @@ _PREFIX_DIGITS = 5
 
 @dataclass
 class Tally:
-    """Sends of one subject: approved ones, open ones, and those open ones that were taken."""
+    """Sends of one subject: approved ones, open ones, and those open ones that were taken.
+
+    ``attempts`` is, for the site alone, how many guesses their verifications counted. One that was
+    sent several times counts several times.
+    """
 
     approved: int = 0
     open: int = 0
     taken: int = 0
+    attempts: int = 0
 
     def failures(self, has_control: bool) -> int:
         """Return the open sends; without a control group those that the provider took."""
@@ -89,7 +94,10 @@ def tally(
         Substr("phone", 1, _PREFIX_DIGITS), "counted_address", "is_open", "state"
     )
     tallies: dict[Subject, Tally] = defaultdict(Tally)
-    for start, address, is_open, state, count in groups.annotate(count=Count("id")):
+    counted = groups.annotate(count=Count("id"), attempts=Sum("verification__attempts"))
+    for start, address, is_open, state, count, attempts in counted:
+        # An outage excuses no guesses.
+        tallies[SITE].attempts += attempts or 0
         if is_excused(phones.operator_prefix(start)):
             continue
         for subject in wide_subjects_of(start, address):
