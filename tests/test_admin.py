@@ -53,7 +53,7 @@ def test_more_rows_in_a_list_cost_no_more_queries(
     settings.VOICEPASSWORD = {
         **settings.VOICEPASSWORD,
         "LIMITS": {"phone": [], "prefix": [], "ip": []},
-        "FRAUD_GUARD": "off",
+        "FRAUD_FLOOR": 1000,
     }
     address = reverse(f"admin:django_voicepassword_{model}_changelist")
     for _ in range(5):
