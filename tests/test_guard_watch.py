@@ -325,6 +325,13 @@ def test_an_outage_is_no_attack(
     assert outages == [{"prefix": "", "channel": "flashcall", "conversion": pytest.approx(1 / 6)}]
 
 
+def test_an_outage_that_is_not_yet_declared_is_no_attack_either(crowd: Crowd) -> None:
+    with_control(crowd, NOON, approved=2, failed=10)
+    crowd.sends(200, NOON)
+    guard.watch(NOON + TICK)
+    assert open_trips() == []
+
+
 def test_an_outage_excuses_a_trip_that_is_open(crowd: Crowd) -> None:
     crowd.sends(50, NOON)
     guard.watch(NOON + TICK)

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.guard.state import Usual
-from django_voicepassword.limits.guard.subjects import Subject, contains, near, network_of
+from django_voicepassword.limits.guard.subjects import Subject, condition, network_of
 from django_voicepassword.limits.guard.windows import TAKEN, WINDOW, unproven
 from django_voicepassword.models import CallRequest, FraudTrip, RefusedAttempt, Verification
 
@@ -48,7 +47,7 @@ def subject_of(trip: FraudTrip) -> Subject:
 
 def of_trip(calls: QuerySet[CallRequest], trip: FraudTrip) -> QuerySet[CallRequest]:
     """Return those of ``calls`` that a trip covers."""
-    return calls.filter(near(subject_of(trip), "counted_address"))
+    return calls.filter(condition(subject_of(trip), "counted_address"))
 
 
 def refusals(trip: FraudTrip, now: datetime, most: int) -> int:
@@ -56,8 +55,7 @@ def refusals(trip: FraudTrip, now: datetime, most: int) -> int:
 
     Attempts to send to one number from one address count as one.
     """
-    rows = _refused(trip, now - WINDOW, now)
-    return _count(rows.values_list("phone", "address"), subject_of(trip), most)
+    return _refused(trip, now - WINDOW, now)[:most].count()
 
 
 def sends_of_block(trip: FraudTrip, now: datetime, has_control: bool) -> int:
@@ -65,7 +63,7 @@ def sends_of_block(trip: FraudTrip, now: datetime, has_control: bool) -> int:
     calls = of_trip(unproven(now - WINDOW, now), trip).filter(is_open=True)
     if not has_control:
         calls = calls.filter(state__in=TAKEN)
-    return _count(calls.values_list("phone", "counted_address"), subject_of(trip), trip.threshold)
+    return calls.count()
 
 
 def converts_again(trip: FraudTrip, usual: Usual, now: datetime) -> bool:
@@ -98,7 +96,6 @@ def _by_number(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
 def _outcomes(trip: FraudTrip, now: datetime) -> list[Outcome]:
     """Return the last outcomes of what began under a trip in the last hour, the newest first."""
     since = max(trip.tripped_at, now - WINDOW)
-    subject = subject_of(trip)
     closed = Coalesce("verification__closed_at", "verification__expires_at")
     calls = of_trip(unproven(since, now), trip).annotate(closed=closed)
     rows = calls.filter(closed__lte=now).order_by("-closed", "-id")
@@ -111,8 +108,7 @@ def _outcomes(trip: FraudTrip, now: datetime) -> list[Outcome]:
     refused = _refused(trip, since, now)
     for phone, address, at in refused.values_list("phone", "address", "last_at")[:_MOST_ROWS]:
         outcomes.append(Outcome(phone, address, at, is_approved=False))
-    covered = [one for one in outcomes if contains(subject, one.phone, one.address)]
-    return sorted(covered, key=lambda outcome: outcome.at, reverse=True)
+    return sorted(outcomes, key=lambda outcome: outcome.at, reverse=True)
 
 
 def _refused(trip: FraudTrip, since: datetime, now: datetime) -> QuerySet[RefusedAttempt]:
@@ -124,11 +120,5 @@ def _refused(trip: FraudTrip, since: datetime, now: datetime) -> QuerySet[Refuse
     )
     too_late = Q(last_at__lte=now - timedelta(seconds=settings.CODE_TTL)) & ~Exists(solved)
     failed = Q(reason=_REFUSED) | (Q(reason=_CHALLENGED) & too_late)
-    rows = RefusedAttempt.objects.filter(failed, near(subject_of(trip), "address"))
+    rows = RefusedAttempt.objects.filter(failed, condition(subject_of(trip), "address"))
     return rows.filter(last_at__gt=since, last_at__lte=now).order_by("-last_at", "-id")
-
-
-def _count(rows: QuerySet[Any, tuple[str, str]], subject: Subject, most: int) -> int:
-    """Count the rows (phone, address) that a subject contains, up to ``most``."""
-    covered = (contains(subject, phone, address) for phone, address in rows[: 2 * most])
-    return min(sum(covered), most)

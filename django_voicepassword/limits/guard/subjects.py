@@ -7,6 +7,8 @@ from functools import lru_cache, reduce
 from operator import or_
 
 from django.db.models import Q
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
 
 from django_voicepassword import phones
 from django_voicepassword.models import FraudTrip
@@ -48,15 +50,13 @@ def wide_subjects_of(phone: str, address: str) -> list[Subject]:
     return [*subjects, (FraudTrip.Kind.NETWORK, network)] if network else subjects
 
 
-def near(subject: Subject, address: str) -> Q:
-    """Return the condition of the sends of a subject; the column ``address`` has the address.
-
-    For a block it also lets through some longer numbers of the same digits: see ``contains``.
-    """
+def condition(subject: Subject, address: str) -> Q:
+    """Return the condition of the sends of a subject; the column ``address`` has the address."""
     kind, text = subject
     if kind == FraudTrip.Kind.BLOCK:
-        # Not LIKE: most collations cannot use the index for it.
-        return Q(phone__gte=f"{text}0000", phone__lte=f"{text}9999")
+        # Not LIKE: most collations cannot use the index for it. A longer number lies in between.
+        is_as_long = Exact(Length("phone"), len(text) + 4)
+        return Q(phone__gte=f"{text}0000", phone__lte=f"{text}9999") & Q(is_as_long)
     if kind == FraudTrip.Kind.PREFIX:
         return Q(phone__startswith=text)
     if kind == FraudTrip.Kind.NETWORK:
@@ -74,11 +74,6 @@ def _starts(network: str) -> list[str]:
     # Where the third group is 0, "::" may stand for it.
     written = ":".join(f"{int(group, 16):x}" for group in groups)
     return [f"{written}:", str(parsed.network_address)]
-
-
-def contains(subject: Subject, phone: str, address: str) -> bool:
-    """Return whether a send to ``phone``, asked for from ``address``, counts for the subject."""
-    return subject in subjects_of(phone, address)
 
 
 def active_key(kind: str, cause: str, subject: str) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_voicepassword import signals
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.counters import database
-from django_voicepassword.limits.guard.subjects import active_key, block_of, near
+from django_voicepassword.limits.guard.subjects import active_key, block_of, condition
 from django_voicepassword.limits.guard.windows import TAKEN, WINDOW, unproven
 from django_voicepassword.limits.terms import BlockTripped
 from django_voicepassword.models import FraudTrip, LimitCounter
@@ -117,11 +117,9 @@ def trip_block(
 
 def _taken(block: str, now: datetime) -> int:
     """Return the open sends of a block in the last hour that the provider took."""
-    subject = (FraudTrip.Kind.BLOCK, block)
-    calls = unproven(now - WINDOW, now).filter(
-        near(subject, "counted_address"), is_open=True, state__in=TAKEN
-    )
-    return sum(block_of(phone) == block for phone in calls.values_list("phone", flat=True))
+    of_block = condition((FraudTrip.Kind.BLOCK, block), "counted_address")
+    calls = unproven(now - WINDOW, now).filter(of_block, is_open=True, state__in=TAKEN)
+    return calls.count()
 
 
 def set_quiet(trip: FraudTrip, quiet_since: datetime | None) -> None:
