@@ -24,9 +24,11 @@ from django_voicepassword.security import trusted_devices
 
 EVEN, BURST = "even", "burst"
 A_SECOND = 50
-#: Hours of honest logins before the attack, and hours that a burst is watched.
-BEFORE, WATCHED = 3, 6
+#: Hours of honest logins before the attack.
+BEFORE = 3
 LOGINS = 10_000
+#: Honest logins a day where an attack is aimed at single people, and the others hardly matter.
+FEW_LOGINS = 2_000
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Job:
     mode: str
     seed: int
     days: int = 1
+    #: Hours that a burst is watched, and hours that a launch lasts.
+    watched: int = 6
+    launched: int = 3
     thinning: int = 1
     #: One of so many robots is simulated, and counted so many times.
     sampled: int = 1
@@ -52,7 +57,7 @@ class Stage:
     def __init__(self, job: Job, logins: int = LOGINS, known: float | None = None) -> None:
         self.job = job
         begins = 0 if job.shape == EVEN else 12 * HOUR
-        ends = job.days * DAY if job.shape == EVEN else begins + WATCHED * HOUR
+        ends = job.days * DAY if job.shape == EVEN else begins + job.watched * HOUR
         self.world = World(job.seed, begins, ends)
         self.crowd = Crowd(self.world, self.size(logins), *([] if known is None else [known]))
 
@@ -114,7 +119,7 @@ def drain(job: Job) -> Figures:
 
 def lockout(job: Job) -> Figures:
     """Forty victims, rung and guessed at; later each logs in, half of them on a new device."""
-    stage = Stage(job)
+    stage = Stage(job, FEW_LOGINS)
     world, victims = stage.world, [stage.world.number() for _ in range(stage.size(40))]
     robot = Robot(world)
     tries = 144 if job.shape == EVEN else 20
@@ -166,7 +171,7 @@ def _trust(phone: Phone, *devices: str) -> None:
 
 def cookies(job: Job) -> Figures:
     """A former holder with five cookies, a thief with one kiosk's cookie, and mere strangers."""
-    stage = Stage(job)
+    stage = Stage(job, FEW_LOGINS)
     world = stage.world
     numbers = [world.number() for _ in range(stage.size(10))]
     robots = [Cookies(world, numbers, [""] * 5, HOUR / 6, "stranger")]
@@ -238,9 +243,10 @@ def launch(job: Job) -> Figures:
     """Ten times the usual, all of them honest, most on new devices; or 3,000 within a minute."""
     stage = Stage(job, known=0.2)
     if job.shape == EVEN:
-        begins, ends = stage.world.begins + 12 * HOUR, stage.world.begins + 15 * HOUR
-        if not job.days > 1:
-            stage.world.ends = ends + HOUR
+        world = stage.world
+        begins = world.begins = 12 * HOUR
+        ends = begins + job.launched * HOUR
+        world.ends = ends + HOUR
         stage.crowd.rate = lambda second: 10.0 if begins <= second < ends else 1.0
     else:
         _crowd_at_once(stage, stage.size(3000))
