@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from random import Random
 
 from benchmarks.attacks.clock import clock
@@ -16,6 +17,8 @@ from django_voicepassword.exceptions import (
     VerificationError,
     WrongCode,
 )
+from django_voicepassword.limits.guard import history
+from django_voicepassword.limits.rates import to_milliseconds
 from django_voicepassword.models import TrustedDevice, Verification
 from django_voicepassword.phones import Phone
 from django_voicepassword.security import trusted_devices
@@ -39,8 +42,10 @@ NETWORKS, ADDRESSES = 20, 60
 class Crowd:
     """The honest people of a site: ``a_day`` logins, ``rate`` tells how many times the usual."""
 
-    def __init__(self, world: World, a_day: int, known: float = KNOWN) -> None:
+    def __init__(self, world: World, a_day: int, known: float = KNOWN, sampled: int = 1) -> None:
         self.world, self.a_day, self.known = world, a_day, known
+        #: One of so many logins from known devices is simulated.
+        self.sampled = sampled
         self.rng = Random(world.rng.random())
         self.rate: Callable[[float], float] = lambda second: 1.0
         #: Whether a call reaches its person at all.
@@ -55,6 +60,23 @@ class Crowd:
             self.world.at(second, self._hour, second)
             second += HOUR
 
+    def remember_month(self) -> None:
+        """Write the guard's history as it is after 30 quiet days of this crowd."""
+        logins, hours = self.a_day * 30, 30 * 24
+        others, known = logins * (1 - self.known), logins * self.known / self.sampled
+        approved = round(others * CONVERSION)
+        sums = history.Hours(
+            hours=hours,
+            sends=round(others * (1 + (1 - CONVERSION) * RESENDS)),
+            approved=approved,
+            wrong=round(approved * TYPOS),
+            guessed=approved,
+            proven=round(known),
+            proven_approved=round(known * CONVERSION),
+        )
+        yesterday = to_milliseconds(clock.moment - timedelta(days=1))
+        history._add([(yesterday, sums)], clock.moment)
+
     def _hour(self, second: float) -> None:
         hour = int(second // HOUR) % 24
         mean = self.a_day * HOURS[hour] / sum(HOURS) * self.rate(second)
@@ -64,6 +86,8 @@ class Crowd:
             phone = self.world.number()
             begins = second + self.rng.random() * HOUR
             if self.rng.random() < self.known:
+                if self.rng.random() * self.sampled >= 1:
+                    continue
                 device = secrets.token_hex(16)
                 token_hash = trusted_devices.hash_token(device)
                 known.append(
@@ -133,7 +157,7 @@ class Person:
         except VerificationError as error:
             self._end(getattr(error, "limit", "") or error.code)
         else:
-            self.figures.long_codes += self.verification.is_long and is_first
+            self.figures.long_codes += self.verification.has_long_code and is_first
             self._wait_for_code(is_first)
 
     def _meet_challenge(self) -> None:
@@ -164,7 +188,7 @@ class Person:
         except WrongCode:
             self.world.after(self.rng.uniform(4, 15), self._type, False)
         except RateLimited as error:
-            if error.limit in ("guard", "phone_guesses") and not self.verification.is_long:
+            if error.limit in ("guard", "phone_guesses") and not self.verification.has_long_code:
                 # The page offers a new call with a longer code at once.
                 self.world.after(self.rng.uniform(3, 15), self.ask)
             else:

@@ -42,7 +42,7 @@ ENTRIES: dict[str, Entry] = {
     "bomb": Entry(settings={"DAILY_BUDGET": "40000"}, is_crowd=True),
     "block": Entry(),
     "drain": Entry(
-        settings={"DAILY_BUDGET": "6000"}, quick=("challenge", "enforce"), is_crowd=True
+        settings={"DAILY_BUDGET": "6000"}, quick=("enforce",), is_crowd=True
     ),
     "lockout": Entry(),
     "cookies": Entry(shapes=("even",)),
@@ -50,7 +50,7 @@ ENTRIES: dict[str, Entry] = {
     "outage": Entry(shapes=("burst",)),
     "outage of operator": Entry(shapes=("burst",)),
     "launch": Entry(),
-    "quiet attacker": Entry(shapes=("even",)),
+    "quiet attacker": Entry(shapes=("even",), quick=()),
     "quiet attacker, 400 logins": Entry(shapes=("even",)),
     "quiet days": Entry(shapes=("even",)),
 }
@@ -83,6 +83,7 @@ def _jobs_of(
             "days": quiet if name == "quiet days" else 1,
             "watched": 3 if options.quick else 6,
             "launched": 1 if options.quick else 3,
+            "known_sampled": 4 if options.quick else 1,
             "thinning": 16 if options.quick else 1,
             "sampled": SAMPLED if entry.is_crowd and mode in UNGUARDED else 1,
             "scale": options.scale,

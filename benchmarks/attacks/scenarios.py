@@ -15,7 +15,7 @@ from django.db.models import Sum
 
 from benchmarks.attacks.clock import MIDNIGHT, clock
 from benchmarks.attacks.figures import Figures, People
-from benchmarks.attacks.people import Crowd, Person
+from benchmarks.attacks.people import KNOWN, Crowd, Person
 from benchmarks.attacks.robots import ADDRESSES, Cookies, Quiet, Robot, Swarm
 from benchmarks.attacks.world import DAY, HOUR, World
 from django_voicepassword.models import CallRequest, FraudTrip, TrustedDevice, VerifiedPhone
@@ -46,6 +46,8 @@ class Job:
     thinning: int = 1
     #: One of so many robots is simulated, and counted so many times.
     sampled: int = 1
+    #: One of so many logins from known devices is simulated.
+    known_sampled: int = 1
     #: Of the usual size of everything: the test of the harness takes less.
     scale: float = 1.0
     settings: dict[str, Any] = field(default_factory=dict)
@@ -59,7 +61,8 @@ class Stage:
         begins = 0 if job.shape == EVEN else 12 * HOUR
         ends = job.days * DAY if job.shape == EVEN else begins + job.watched * HOUR
         self.world = World(job.seed, begins, ends)
-        self.crowd = Crowd(self.world, self.size(logins), *([] if known is None else [known]))
+        share = KNOWN if known is None else known
+        self.crowd = Crowd(self.world, self.size(logins), share, job.known_sampled)
 
     def size(self, number: int) -> int:
         return max(round(number * self.job.scale), 1)
@@ -74,6 +77,8 @@ class Stage:
     def run(self) -> None:
         world = self.world
         since = world.begins - BEFORE * HOUR
+        clock.set(since)
+        self.crowd.remember_month()
         self.crowd.arrive(since, world.ends)
         world.run(since)
         figures = world.figures
@@ -101,7 +106,7 @@ def bomb(job: Job) -> Figures:
 
 def block(job: Job) -> Figures:
     """Every number of one block, and nobody else."""
-    stage = Stage(job)
+    stage = Stage(job, FEW_LOGINS)
     numbers = [Phone(f"7999123{last:04}") for last in range(10_000)]
     stage.world.rng.shuffle(numbers)
     stage.swarm(10_000, number=numbers.pop)
