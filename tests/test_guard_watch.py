@@ -563,7 +563,7 @@ def test_a_trip_ends_early_when_twenty_numbers_convert(crowd: Crowd) -> None:
     guard.watch(NOON + 9 * MINUTE)
     assert open_trips() == [SITE]
     crowd.sends(1, NOON + 10 * MINUTE, approved=True)
-    guard.watch(NOON + 12 * MINUTE)
+    guard.watch(NOON + 16 * MINUTE)
     assert open_trips() == []
     trip.refresh_from_db()
     assert trip.end == "conversion"
@@ -589,8 +589,19 @@ def test_a_trip_does_not_end_early_while_it_refuses_an_attack(crowd: Crowd) -> N
     trip_site(crowd)
     crowd.sends(30, NOON + MINUTE, approved=True)
     refused(100, NOON + 3 * MINUTE, "guard")
-    guard.watch(NOON + 4 * MINUTE)
+    guard.watch(NOON + 9 * MINUTE)
     assert open_trips() == [SITE]
+
+
+def test_quick_approvals_do_not_hide_challenges_that_are_not_solved_yet(crowd: Crowd) -> None:
+    """Whether a challenge is solved is known after CODE_TTL, an approval after seconds."""
+    trip_site(crowd)
+    for minute in range(1, 12):
+        at = NOON + minute * MINUTE
+        crowd.sends(6, at, approved=True)
+        refused(20, at + TICK, "challenge_required", first=minute * 100)
+        guard.watch(at + 2 * TICK)
+        assert open_trips() == [SITE]
 
 
 def test_after_a_trip_its_failures_count_no_more(crowd: Crowd) -> None:

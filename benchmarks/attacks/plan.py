@@ -41,9 +41,7 @@ ENTRIES: dict[str, Entry] = {
     "spray": Entry(quick=("challenge", "enforce"), is_crowd=True),
     "bomb": Entry(settings={"DAILY_BUDGET": "40000"}, is_crowd=True),
     "block": Entry(),
-    "drain": Entry(
-        settings={"DAILY_BUDGET": "6000"}, quick=("enforce",), is_crowd=True
-    ),
+    "drain": Entry(settings={"DAILY_BUDGET": "6000"}, quick=("enforce",), is_crowd=True),
     "lockout": Entry(),
     "cookies": Entry(shapes=("even",)),
     "nat": Entry(),

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce
 
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.guard.state import Usual
@@ -94,18 +93,22 @@ def _by_number(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
 
 
 def _outcomes(trip: FraudTrip, now: datetime) -> list[Outcome]:
-    """Return the last outcomes of what began under a trip in the last hour, the newest first."""
+    """Return the last outcomes of what began under a trip in the last hour, the newest first.
+
+    They are those of starts that are older than CODE_TTL. An approval comes within seconds, a
+    failure only when the time is over: the last outcomes that are known would be approvals alone,
+    while robots are refused.
+    """
     since = max(trip.tripped_at, now - WINDOW)
-    closed = Coalesce("verification__closed_at", "verification__expires_at")
-    calls = of_trip(unproven(since, now), trip).annotate(closed=closed)
-    rows = calls.filter(closed__lte=now).order_by("-closed", "-id")
+    settled = now - timedelta(seconds=settings.CODE_TTL)
+    rows = of_trip(unproven(since, now, until=settled), trip).order_by("-created_at", "-id")
     outcomes = [
         Outcome(phone, address, at, status == Verification.Status.APPROVED)
         for phone, address, at, status in rows.values_list(
-            "phone", "counted_address", "closed", "verification__status"
+            "phone", "counted_address", "created_at", "verification__status"
         )[:_MOST_ROWS]
     ]
-    refused = _refused(trip, since, now)
+    refused = _refused(trip, since, now).filter(last_at__lte=settled)
     for phone, address, at in refused.values_list("phone", "address", "last_at")[:_MOST_ROWS]:
         outcomes.append(Outcome(phone, address, at, is_approved=False))
     return sorted(outcomes, key=lambda outcome: outcome.at, reverse=True)
