@@ -640,6 +640,15 @@ def test_a_resend_need_not_wait_while_short_codes_are_not_compared(
         verifications.resend(verification.id)
 
 
+def test_a_form_that_is_submitted_twice_rings_once(configure: Callable[..., None]) -> None:
+    configure(RESEND_AFTER=60)
+    verification = verifications.start(PHONE)
+    trip("guesses")
+    verifications.resend(verification.id)
+    # The other submit has looked before the code became long.
+    assert not Verification.count_send(verification.id, timezone.now(), is_at_once=True)
+
+
 def test_a_longer_code_is_not_offered_where_no_send_is_left(
     outbox: list[Sent], configure: Callable[..., None]
 ) -> None:

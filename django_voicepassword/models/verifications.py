@@ -218,15 +218,16 @@ class Verification(models.Model):
 
         Return False, and count nothing, where the verification is closed or expired, no send or no
         guess is left, or the last send was less than RESEND_AFTER seconds ago. ``is_at_once`` is
-        for a person whose code takes no guesses any more: then nobody has to wait.
+        for a person whose short code takes no guesses any more: nobody has to wait for a long one.
         """
         rested = Q(last_sent_at__isnull=True) | Q(
             last_sent_at__lte=before(now, settings.RESEND_AFTER)
         )
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
         sendable = open_rows.filter(cls._has_guesses(), sends__lt=settings.MAX_SENDS)
-        due = sendable if is_at_once else sendable.filter(rested)
-        return bool(due.update(sends=F("sends") + 1, last_sent_at=now))
+        # Once the code is long, the second submit of a form has to wait again.
+        due = rested | Q(is_long=False) if is_at_once else rested
+        return bool(sendable.filter(due).update(sends=F("sends") + 1, last_sent_at=now))
 
     @classmethod
     def change_code(cls, verification_id: uuid.UUID, is_long: bool, code_length: int) -> None:
