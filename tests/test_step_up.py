@@ -787,6 +787,43 @@ def test_a_number_whose_sends_are_used_up_is_refused_without_a_challenge(
         verifications.start(PHONE, request=ask("right"))
 
 
+# BEFORE_SEND
+
+hosted: list[tuple[str, int, int]] = []
+
+
+def note_host(verification: Verification, channel: str, request: HttpRequest | None) -> None:
+    """BEFORE_SEND: what it is told, and how many savepoints were open."""
+    hosted.append((channel, verification.code_length, len(connection.savepoint_ids)))
+
+
+def test_the_project_is_asked_once_the_limits_have_room_and_before_they_count(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    hosted.clear()
+    outside = len(connection.savepoint_ids)
+    configure(BEFORE_SEND=f"{__name__}.note_host", LIMITS={"phone": ["2/d"]})
+    verification = verifications.start(PHONE, channel="voice")
+    verifications.resend(verification.id, channel="voice")
+    assert hosted == [("voice", 4, outside)] * 2
+    with pytest.raises(RateLimited):
+        verifications.start(PHONE)
+    with pytest.raises(RateLimited):
+        verifications.resend(verification.id)
+    assert len(hosted) == 2
+
+
+def test_the_project_is_told_the_harder_way(
+    outbox: list[Sent], configure: Callable[..., None]
+) -> None:
+    configure(BEFORE_SEND=f"{__name__}.note_host")
+    ring_ten()
+    hosted.clear()
+    # This start trips the block.
+    verifications.start("79990000100", channel="voice")
+    assert [(channel, len(outbox[-1].code)) for channel, _, _ in hosted] == [("flashcall", 6)]
+
+
 # Refused sends
 
 

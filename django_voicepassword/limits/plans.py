@@ -48,9 +48,7 @@ class RowsUsedUp(Exception):
 
         Without it every refused send would lock all rows.
         """
-        keys = self._plan.keys(self._plan.split_keys)
-        found = read_rows(keys)
-        self._plan.reserve({key: found.get(key, ({}, Decimal(0))) for key in keys})
+        self._plan.look()
 
 
 @dataclass(frozen=True)
@@ -123,6 +121,12 @@ class Plan:
             is_whole = pot.key in whole or pot.is_small(self.price)
             keys.update(pot.keys if is_whole else [pot.keys[int(share * len(pot.keys))]])
         return sorted(keys)
+
+    def look(self) -> None:
+        """Raise what ``reserve`` would raise in the committed rows; nothing is locked."""
+        keys = self.keys(self.split_keys)
+        found = read_rows(keys)
+        self.reserve({key: found.get(key, ({}, Decimal(0))) for key in keys})
 
     def reserve(self, rows: Mapping[str, Row]) -> Reservation:
         """Return the reservation in ``rows``.

@@ -93,7 +93,17 @@ def reserve(
     Raises RateLimited, naming the limit with the longest wait, BudgetExhausted or BlockTripped, and
     what ``in_transaction`` handles: call it in there.
     """
-    plan = Plan(
+    return _reserve(_make_plan(uses, now, money, events, block))
+
+
+def _make_plan(
+    uses: Iterable[Use],
+    now: datetime,
+    money: Money | None = None,
+    events: int = 1,
+    block: BlockSend | None = None,
+) -> Plan:
+    return Plan(
         uses=list(uses),
         now=now,
         events=events,
@@ -101,8 +111,17 @@ def reserve(
         price=money.price if money else Decimal(0),
         block=block,
     )
+
+
+def _reserve(plan: Plan) -> Reservation:
     keys = plan.keys(_whole.get())
-    return plan.reserve(lock_rows(keys, now) if keys else {})
+    return plan.reserve(lock_rows(keys, plan.now) if keys else {})
+
+
+def _plan_of_send(phone: str, terms: Terms, now: datetime) -> Plan:
+    money = None if terms.price is None else Money(terms.price, terms.is_proven)
+    block = BlockSend(block_of(phone), terms.usual) if blocks.counts(terms) else None
+    return _make_plan(send_uses(phone, terms), now, money, block=block)
 
 
 def reserve_send(verification: Verification, terms: Terms, now: datetime) -> str:
@@ -111,10 +130,16 @@ def reserve_send(verification: Verification, terms: Terms, now: datetime) -> str
     Where it raises RateLimited, BudgetExhausted or BlockTripped, nothing is counted. Call it in
     ``in_transaction``.
     """
-    phone = verification.phone
-    money = None if terms.price is None else Money(terms.price, terms.is_proven)
-    block = BlockSend(block_of(phone), terms.usual) if blocks.counts(terms) else None
-    return reserve(send_uses(phone, terms), now, money, block=block).commit()
+    return _reserve(_plan_of_send(verification.phone, terms, now)).commit()
+
+
+def look_for_room(phone: str, terms: Terms, now: datetime) -> None:
+    """Raise what ``reserve_send`` would raise now. Nothing is counted or locked."""
+    try:
+        _plan_of_send(phone, terms, now).look()
+    except ClockSkewRateLimited as error:
+        count_from_now(error.keys, now)
+        raise
 
 
 def reserve_test_send(phone: str, terms: Terms, now: datetime) -> str:

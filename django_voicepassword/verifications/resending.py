@@ -106,7 +106,7 @@ def _send(
         # Before a challenge is asked for, which can be solved only once.
         return None
     plan = step_up.make_plan(situation, channel, verification.is_long)
-    ask_host(verification, plan.channel, request)
+    plan = ask_host(verification, plan, request)
 
     def count_and_insert(plan: Plan) -> CallRequest | None:
         if not Verification.count_send(verification.id, now, is_at_once):

@@ -97,7 +97,8 @@ def _start(
         return verification
     check_account()
     plan = step_up.make_plan(step_up.look(number, request, now), channel)
-    ask_host(verification, plan.channel, request)
+    verification.is_long, verification.code_length = plan.is_long, plan.code_length
+    plan = ask_host(verification, plan, request)
 
     def reserve_and_insert(plan: Plan) -> CallRequest:
         verification.is_long, verification.code_length = plan.is_long, plan.code_length
@@ -136,18 +137,31 @@ def check_account() -> None:
         raise Unavailable("the provider refuses the account", is_lasting=True)
 
 
-def ask_host(verification: Verification, channel: str, request: HttpRequest | None) -> None:
-    """Call BEFORE_SEND, which may raise Refused. No lock is held yet: it may be slow."""
+def ask_host(verification: Verification, plan: Plan, request: HttpRequest | None) -> Plan:
+    """Call BEFORE_SEND, which may raise Refused, and return the plan of the send.
+
+    It is called only where the limits have room, so the plan may be made harder before. No lock is
+    held yet: the function may be slow, and may cost money.
+    """
     path = settings.BEFORE_SEND
     if path is None:
-        return
+        return plan
     try:
         before_send = import_string(path)
     except ImportError as error:
         raise ImproperlyConfigured(
             f'VOICEPASSWORD["BEFORE_SEND"] cannot be imported: {error}'
         ) from error
-    before_send(verification, channel, request)
+    plan = step_up.send(plan, _with_room)
+    before_send(verification, plan.channel, request)
+    return plan
+
+
+def _with_room(plan: Plan) -> Plan:
+    """Return the plan, if the limits have room for it now."""
+    situation = plan.situation
+    reservations.look_for_room(situation.phone, plan.terms, situation.now)
+    return plan
 
 
 def test_terms(phone: str, request: HttpRequest | None) -> limits.Terms:
