@@ -1,13 +1,14 @@
-"""The row of the limit ``site``, which every start writes: how many starts a second PostgreSQL can
-do with this limit and without it.
+"""The rows that all starts share, of the limit ``site`` and of DAILY_BUDGET: how many starts a
+second PostgreSQL can do with them and without them.
 
     python -m benchmarks.logins_row
     python -m benchmarks.logins_row --clients 16 64 --gaps 0 2
 
 pgbench sends the statements of a start. It needs hardly any processor time, so the rates are those
-of the database and its row lock. A gap is the pause between two statements: on a real site Python
+of the database and its row locks. A gap is the pause between two statements: on a real site Python
 runs in it, and the network takes its time. The last column is not what the app does: the same
-statements with the limits counted last.
+statements with one row for each limit instead of 64. ``benchmarks.contention`` measures the
+app itself.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ sys.path.insert(0, str(ROOT / "example_project"))
 from benchmarks.logins_deployment import Database  # noqa: E402
 from tests.faults.servers import program  # noqa: E402
 
-_KEYS = ["'ip:' || :n", "'phone:' || :n", "'prefix:' || :n / 10000"]
-_SITE = "'site:'"
+_KEYS = ["'block:' || :n / 10000", "'ip:' || :n", "'phone:' || :n", "'prefix:' || :n / 10000"]
+#: What all starts share; ``:r`` is the row of each.
+_SHARED = ["'budget:1#' || :r", "'budget_unproven:1#' || :r", "'site:#' || :r"]
 _LOCK = (
     "INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at)"
     " VALUES {} ON CONFLICT (key)"
@@ -40,17 +42,17 @@ _WRITE = (
 )
 _VERIFICATION = (
     "INSERT INTO django_voicepassword_verification"
-    " (id, phone, purpose, status, attempts, sends, code_length, created_at, expires_at,"
-    " last_sent_at, ip)"
-    " VALUES (md5(:n || clock_timestamp()::text)::uuid, :n, 'login', 'pending', 0, 1, 4, now(),"
-    " now() + interval '5 min', now(), '10.0.0.1') RETURNING id \\gset"
+    " (id, phone, purpose, status, attempts, earlier_attempts, sends, code_length, is_long,"
+    " created_at, expires_at, last_sent_at, ip)"
+    " VALUES (md5(:n || clock_timestamp()::text)::uuid, :n, 'login', 'pending', 0, 0, 1, 4, FALSE,"
+    " now(), now() + interval '5 min', now(), '10.0.0.1') RETURNING id \\gset"
 )
 _CALL = (
     "INSERT INTO django_voicepassword_callrequest (verification_id, phone, channel, state,"
     " provider_id, service, origin, error_code, created_at, polls, code_digest,"
-    " counted_address, device, difference)"
+    " counted_address, lane, is_open, counted, difference)"
     " VALUES (':id', :n, 'flashcall', 'queued', '', '', 'app', '', now(), 0, '', '10.0.0.1',"
-    " FALSE, 0)"
+    " 'unproven', TRUE, 'phone ip site#1 block', 0)"
     " RETURNING id;"
 )
 #: The entries of one rate, and of two rates with a hundred entries each, as in the row of a busy
@@ -62,19 +64,22 @@ _BUSY = json.dumps(
 )
 
 
-def statements(site: bool, last: bool = False) -> list[str]:
+def statements(is_shared: bool) -> list[str]:
     """The statements of one start, in their order."""
-    keys = [*_KEYS, _SITE] if site else _KEYS
+    keys = [*_KEYS, *_SHARED] if is_shared else _KEYS
     locks = ", ".join(f"({key}, '{{}}', 0, now())" for key in keys)
-    writes = ", ".join(f"({key}, '{_BUSY if key == _SITE else _ONE}', 0, now())" for key in keys)
+    writes = ", ".join(
+        f"({key}, '{_BUSY if key == _SHARED[-1] else _ONE}', 0, now())" for key in keys
+    )
     limits, rows = [_LOCK.format(locks), _WRITE.format(writes)], [_VERIFICATION, _CALL]
-    return ["BEGIN;", *(rows + limits if last else limits + rows), "COMMIT;"]
+    return ["BEGIN;", *limits, *rows, "COMMIT;"]
 
 
+#: Title -> (statements, rows of each shared counter).
 COLUMNS = {
-    "without site": statements(site=False),
-    "with site": statements(site=True),
-    "counted last": statements(site=True, last=True),
+    "without both": (statements(is_shared=False), 64),
+    "site and budget": (statements(is_shared=True), 64),
+    "in one row": (statements(is_shared=True), 1),
 }
 
 
@@ -97,7 +102,7 @@ def main() -> int:
         for gap in options.gaps:
             for clients in options.clients:
                 rates = [
-                    measure(database, Path(folder), one, clients, gap, options.seconds)
+                    measure(database, Path(folder), *one, clients, gap, options.seconds)
                     for one in COLUMNS.values()
                 ]
                 print(
@@ -108,12 +113,19 @@ def main() -> int:
 
 
 def measure(
-    database: Database, folder: Path, lines: list[str], clients: int, gap: float, seconds: int
+    database: Database,
+    folder: Path,
+    lines: list[str],
+    rows: int,
+    clients: int,
+    gap: float,
+    seconds: int,
 ) -> float:
     path = folder / "start.sql"
     pause = f"\\sleep {int(gap * 1000)} us\n" if gap else ""
     path.write_text(
-        "\\set n random(79000000000, 79999999999)\n" + pause.join(f"{line}\n" for line in lines)
+        "\\set n random(79000000000, 79999999999)\n"
+        f"\\set r random(0, {rows - 1})\n" + pause.join(f"{line}\n" for line in lines)
     )
     options = [
         "--no-vacuum",
@@ -123,8 +135,10 @@ def measure(
         "--jobs=1",
     ]
     done = subprocess.run(
-        [program("pgbench"), *options, database.url], capture_output=True, text=True, check=True
+        [program("pgbench"), *options, database.url], capture_output=True, text=True
     )
+    if done.returncode:
+        raise SystemExit(done.stderr)
     return float(done.stdout.rpartition("tps = ")[2].split()[0])
 
 

@@ -3,6 +3,7 @@
 ``tests/test_bursts.py`` runs the same bursts on every database.
 
 python -m tests.bursts                                             # SQLite, with plain settings
+python -m tests.bursts --all                                       # 500 tries for each N too
 python -m tests.bursts postgres://postgres@127.0.0.1:5432/bursts   # an empty database
 python -m tests.bursts mysql://root@127.0.0.1:3306/bursts
 """
@@ -20,9 +21,35 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PROCESSES, TRIES = 5, 10
+PROCESSES = 5
+#: Requests of a burst, of all processes together.
+TRIES, MANY_TRIES = 50, 500
 
-#: Title -> (action that every process repeats ``TRIES`` times, expected outcomes of all of them).
+
+def split(action: str, allowed: int, tries: int) -> tuple[str, dict[str, int]]:
+    """A burst on a counter of several rows, which allows so many starts."""
+    refusal = "BudgetExhausted" if action == "pay" else "RateLimited"
+    accepted = min(allowed, tries)
+    outcomes = {"Verification": accepted, refusal: tries - accepted}
+    return f"{action} {allowed}", {name: count for name, count in outcomes.items() if count}
+
+
+def _title(action: str, allowed: int, tries: int) -> str:
+    what = {"site": "the limit site", "pay": "money"}[action]
+    return f"{tries} starts, {what} for {allowed}"
+
+
+#: Bursts on split counters: which of them, what it allows, how many tries.
+SPLIT = [
+    (action, allowed, tries)
+    for tries in (TRIES, MANY_TRIES)
+    for action in ("site", "pay")
+    for allowed in (1, 7, 64, 10_000)
+]
+#: Those of the test suite; ``--all`` runs the others too.
+TESTED = [("site", 1, TRIES), ("site", 64, MANY_TRIES), ("pay", 64, TRIES)]
+
+#: Title -> (action that the processes repeat, expected outcomes of all of them).
 BURSTS: dict[str, tuple[str, dict[str, int]]] = {
     "starts for one number (phone 3/10m)": ("start", {"Verification": 3, "RateLimited": 47}),
     "wrong guesses in one verification (MAX_ATTEMPTS 5)": (
@@ -39,6 +66,9 @@ BURSTS: dict[str, tuple[str, dict[str, int]]] = {
         "address",
         {"Verification": 20, "RateLimited": 30},
     ),
+    # There is room for one send of each process: it is given back by its approval.
+    "starts and approvals from one address (ip 5/h)": ("return", {"Verification": 50}),
+    **{_title(*burst): split(*burst) for burst in TESTED},
 }
 
 _WORKER_PROGRAM = """
@@ -66,7 +96,19 @@ settings_of_action = {
     },
     "address": {"LIMITS": {**limits, "ip": ["20/h"]}},
     "resend": {"LIMITS": limits, "RESEND_AFTER": 0},
+    "return": {"LIMITS": {**limits, "ip": ["5/h"], "site": ["20/h"]}},
 }
+
+
+def settings_of(action, allowed):
+    if action == "site":
+        return {"LIMITS": {**limits, "site": [f"{allowed}/h"]}, "FRAUD_GUARD": "off"}
+    if action == "pay":
+        money = {"DAILY_BUDGET": Decimal("0.35") * int(allowed), "PROVEN_SHARE": 0}
+        return {"LIMITS": limits, "DISPATCH": "celery", "FRAUD_GUARD": "off", **money}
+    return settings_of_action.get(action, {"LIMITS": limits})
+
+
 request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1")
 numbers = iter(range(int(sys.argv[1]) * 10000, 10**6))
 if len(sys.argv) > 2:
@@ -81,10 +123,14 @@ def prepare():
     return {"id": str(verification.id), "code": outbox[-1].code}
 
 
+def start_and_approve():
+    opened = verifications.start(f"7999{next(numbers):07}", request=request)
+    return verifications.check(opened.id, outbox[-1].code)
+
+
 def repeat(action, times, id, code):
-    settings.VOICEPASSWORD = {
-        **default_settings, **settings_of_action.get(action, {"LIMITS": limits})
-    }
+    action, _, allowed = action.partition(" ")
+    settings.VOICEPASSWORD = {**default_settings, **settings_of(action, allowed)}
     wrong_code = f"{(int(code) + 1) % 10000:04}"
     perform = {
         "start": lambda: verifications.start("79990000002"),
@@ -92,6 +138,9 @@ def repeat(action, times, id, code):
         "resend": lambda: verifications.resend(id),
         "approve": lambda: verifications.check(id, code),
         "spend": lambda: verifications.start(f"7999{next(numbers):07}"),
+        "site": lambda: verifications.start(f"7999{next(numbers):07}"),
+        "pay": lambda: verifications.start(f"7999{next(numbers):07}"),
+        "return": start_and_approve,
         "address": lambda: verifications.start(f"7999{next(numbers):07}", request=request),
     }[action]
     outcomes = collections.Counter()
@@ -141,12 +190,13 @@ class Bursts:
         for process in self._processes:
             process.communicate(timeout=30)
 
-    def run(self, action: str) -> dict[str, int]:
+    def run(self, action: str, tries: int = TRIES) -> dict[str, int]:
         """Run one burst and return how often each type of result or error came."""
         (verification,) = self._ask(self._processes[:1], {})
         outcomes: collections.Counter[str] = collections.Counter()
         for counts in self._ask(
-            self._processes, {"action": action, "times": TRIES, **verification}
+            self._processes,
+            {"action": action, "times": tries // PROCESSES, **verification},
         ):
             outcomes.update(counts)
         return dict(outcomes)
@@ -164,14 +214,19 @@ class Bursts:
 
 
 def main() -> int:
-    address = sys.argv[1] if len(sys.argv) > 1 else ""
+    arguments = sys.argv[1:]
+    chosen = dict(BURSTS)
+    if "--all" in arguments:
+        arguments.remove("--all")
+        chosen |= {_title(*burst): split(*burst) for burst in SPLIT}
+    address = arguments[0] if arguments else ""
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
         file = "" if address else str(Path(folder) / "bursts.sqlite3")
         with Bursts(address, file) as bursts:
-            for title, (action, expected) in BURSTS.items():
+            for title, (action, expected) in chosen.items():
                 started = time.monotonic()
-                outcomes = bursts.run(action)
+                outcomes = bursts.run(action, sum(expected.values()))
                 seconds = time.monotonic() - started
                 verdict = "exact" if outcomes == expected else "WRONG"
                 failures += outcomes != expected

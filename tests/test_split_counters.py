@@ -22,6 +22,12 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=timezone.utc)
 
 
+@pytest.fixture(autouse=True)
+def _rows_of_little_money(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few roubles are spread over several rows already."""
+    monkeypatch.setattr(budget, "MONEY_OF_ROW", 1)
+
+
 def reserve(at: float = 0, price: str = "", is_proven: bool = False, **subjects: str) -> str:
     """Count one event so many seconds after NOW; return what counted it."""
     money = limits.Money(Decimal(price), is_proven) if price else None
@@ -48,7 +54,7 @@ def rows(prefix: str) -> dict[str, LimitCounter]:
         ("19/h", ["site:"]),
         ("20/h", ["site:#0", "site:#1"]),
         ("64/h", [f"site:#{row}" for row in range(6)]),
-        ("10000/h", [f"site:#{row}" for row in range(16)]),
+        ("10000/h", [f"site:#{row}" for row in range(64)]),
     ],
 )
 def test_a_counter_has_as_many_rows_as_its_rate_needs(
@@ -126,8 +132,8 @@ def test_a_refused_send_locks_one_row_and_reads_the_others(
     configure: Callable[..., None],
 ) -> None:
     configure(LIMITS={"site": ["10000/h"]})
-    for row in range(16):
-        fill(f"site:#{row}", h10000=625)
+    for row in range(64):
+        fill(f"site:#{row}", h10000=157)
     with (
         CaptureQueriesContext(
             connection,
@@ -256,3 +262,13 @@ def test_the_rows_of_a_day_are_made_once(configure: Callable[..., None]) -> None
     for _ in range(20):
         reserve(price="0.35")
     assert len(rows("budget:2026-05-01#")) == len(rows("budget_unproven:")) == budget.ROWS
+
+
+@pytest.mark.parametrize(("money", "expected"), [(0, 1), (1, 1), (9, 9), (1000, 64)])
+def test_a_pot_has_as_many_rows_as_its_money_needs(
+    configure: Callable[..., None], money: int, expected: int
+) -> None:
+    configure(DAILY_BUDGET=money)
+    (pot,) = budget.pots(NOW, limits.Money(Decimal("0.35"), is_proven=True))
+    parts = [part for part in pot.parts if part]
+    assert (pot.rows, len(parts), sum(parts)) == (expected, expected * bool(money), money)

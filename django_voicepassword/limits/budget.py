@@ -10,7 +10,7 @@ can pay, the spent money is spread evenly. Only the sum counts, so money is give
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -26,8 +26,9 @@ from django_voicepassword.limits.uses import row_key
 from django_voicepassword.models import LimitCounter
 from django_voicepassword.models.moments import as_aware, seconds_until
 
-#: The rows of a pot.
-ROWS = 16
+#: The rows of a pot. So much of its money at least is in each that has any: the others are used
+#: where DAILY_BUDGET is raised in the day.
+ROWS, MONEY_OF_ROW = 64, 35
 #: The units in which money is spread: amounts have four decimal places.
 _UNITS = 10_000
 #: In the events of a row: for which money of the pot its part was reckoned.
@@ -58,9 +59,14 @@ class Pot:
         return [row_key(self.key, row) for row in range(ROWS)]
 
     @property
+    def rows(self) -> int:
+        """How many rows have a part of the money."""
+        return max(1, min(int(self.money) // MONEY_OF_ROW, ROWS))
+
+    @property
     def parts(self) -> list[Decimal]:
         """What each row may spend."""
-        return _spread(self.money)
+        return self._spread(self.money)
 
     def spend(self, rows: Mapping[str, Row], price: Decimal, now: datetime) -> list[Write] | None:
         """Return the ``rows`` to write where ``price`` is spent.
@@ -68,8 +74,8 @@ class Pot:
         None: the rows that were looked at have not so much, and there are others. Raises
         BudgetExhausted where all were looked at.
         """
-        for row, part in self._in_random_order():
-            key = row_key(self.key, row)
+        parts = list(zip(self.keys, self.parts, strict=True))[: self.rows]
+        for key, part in random.sample(parts, len(parts)):
             if key in rows and self._is_current(rows[key]) and rows[key][1] + price <= part:
                 return [(key, rows[key][0], rows[key][1] + price)]
         if not self.has_all(rows):
@@ -93,13 +99,17 @@ class Pot:
         them would be spent again. All of them are looked at until the sum is in order.
         """
         of = self._of if spent <= self.money else {}
-        return [(key, of, part) for key, part in zip(self.keys, _spread(spent), strict=True)]
+        return [(key, of, part) for key, part in zip(self.keys, self._spread(spent), strict=True)]
 
     def spent(self, rows: Mapping[str, Row]) -> Decimal:
         return sum((rows[key][1] for key in self.keys), Decimal(0))
 
     def has_all(self, rows: Mapping[str, Row]) -> bool:
         return all(key in rows for key in self.keys)
+
+    def _spread(self, amount: Decimal) -> list[Decimal]:
+        units = spread(int(amount * _UNITS), self.rows)
+        return [Decimal(part) / _UNITS for part in units] + [Decimal(0)] * (ROWS - self.rows)
 
     def _is_current(self, row: Row) -> bool:
         """Whether the row's part was reckoned from the money that the pot has by now.
@@ -111,10 +121,6 @@ class Pot:
     @property
     def _of(self) -> Events:
         return {_OF: [[int(self.money * _UNITS), 1]]}
-
-    def _in_random_order(self) -> list[tuple[int, Decimal]]:
-        parts = list(enumerate(self.parts))
-        return random.sample(parts, len(parts))
 
 
 def pots(at: datetime, money: Money) -> list[Pot]:
@@ -137,18 +143,20 @@ def adjust_budget(at: datetime, difference: Decimal, is_proven: bool = False) ->
     """
     if not difference:
         return
-    if difference < 0 or settings.DAILY_BUDGET is None:
-        row = random.randrange(ROWS)  # noqa: S311  # nosec B311
+    of_day = pots(at, Money(difference, is_proven))
+    if difference > 0:
+        _add(of_day, difference, at)
+        return
+    for pot in of_day:
         # One statement for each row, in the order in which others lock them.
-        for key in _keys_of_day(at, is_proven):
-            counter = LimitCounter.objects.filter(key=row_key(key, row))
-            counter.update(amount=F("amount") + difference)
-    else:
-        _add(pots(at, Money(difference, is_proven)), difference, at)
+        key = row_key(pot.key, random.randrange(pot.rows))  # noqa: S311  # nosec B311
+        LimitCounter.objects.filter(key=key).update(amount=F("amount") + difference)
 
 
 def _add(of_day: list[Pot], difference: Decimal, now: datetime) -> None:
     """Count money that is spent already, also where there is not so much."""
+    if not of_day:
+        return
     rows = lock_rows(sorted(key for pot in of_day for key in pot.keys), now)
     write_rows([write for pot in of_day for write in pot.level(pot.spent(rows) + difference)], now)
 
@@ -182,17 +190,6 @@ def raise_reservation(at: datetime, reserved: Decimal, money: Money, now: dateti
 def _spent(pot: Pot) -> Decimal:
     rows = LimitCounter.objects.filter(key__in=pot.keys)
     return exact(rows.aggregate(spent=Sum("amount"))["spent"] or 0)
-
-
-def _spread(amount: Decimal) -> list[Decimal]:
-    return [Decimal(part) / _UNITS for part in spread(int(amount * _UNITS), ROWS)]
-
-
-def _keys_of_day(at: datetime, is_proven: bool) -> Iterable[str]:
-    day = provider_day(at)
-    yield f"budget:{day}"
-    if not is_proven:
-        yield f"budget_unproven:{day}"
 
 
 def provider_day(moment: datetime) -> str:

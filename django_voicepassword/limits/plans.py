@@ -119,7 +119,7 @@ class Plan:
             keys.update(map(use.row_key, rows))
         for pot in self.pots:
             is_whole = pot.key in whole or pot.is_small(self.price)
-            keys.update(pot.keys if is_whole else [pot.keys[int(share * len(pot.keys))]])
+            keys.update(pot.keys if is_whole else [pot.keys[int(share * pot.rows)]])
         return sorted(keys)
 
     def look(self) -> None:

@@ -26,7 +26,7 @@ from django_voicepassword.models import FraudTrip, Verification
 CROWD = ("ip", "prefix", "site")
 #: A row of a split counter has room for so many events at least, and a counter has at most so many
 #: rows.
-EVENTS_OF_ROW, MOST_ROWS = 10, 16
+EVENTS_OF_ROW, MOST_ROWS = 10, 64
 #: Sends to a number whose limit ``phone`` is used up, each for a challenge that was solved.
 PHONE_SOLVED = "3/d"
 #: The limit that is named where long codes are used up.
