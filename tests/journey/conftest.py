@@ -33,41 +33,40 @@ def pytest_runtest_makereport(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In parallel runs each site is a group of its own."""
     for item in items:
-        if "servers" in getattr(item, "fixturenames", ()):
+        if "site" in getattr(item, "fixturenames", ()):
             servers = item.name.partition("[")[2].rstrip("]")
-            item.add_marker(pytest.mark.group(f"{item.path.stem}-{servers}"))
+            item.add_marker(pytest.mark.group(f"journey-{servers}"))
 
 
-SERVERS = [
-    pytest.param(("", ""), id="embedded"),
+#: Database, broker and worker pool of Celery; "" and "" are SQLite and the embedded broker. Prefork
+#: is Celery's default, so each pair of servers has it. Threads share the connections of a process,
+#: which does not depend on the broker: one pair is enough.
+SITES = [
+    pytest.param(("", "", "prefork"), id="embedded-prefork"),
     pytest.param(
-        (POSTGRESQL, REDIS), id="postgresql-redis", marks=pytest.mark.service("postgresql", "redis")
+        (POSTGRESQL, REDIS, "prefork"),
+        id="postgresql-redis-prefork",
+        marks=pytest.mark.service("postgresql", "redis"),
     ),
     pytest.param(
-        (MARIADB, RABBITMQ), id="mariadb-rabbitmq", marks=pytest.mark.service("mariadb", "rabbitmq")
+        (POSTGRESQL, REDIS, "threads"),
+        id="postgresql-redis-threads",
+        marks=pytest.mark.service("postgresql", "redis"),
+    ),
+    pytest.param(
+        (MARIADB, RABBITMQ, "prefork"),
+        id="mariadb-rabbitmq-prefork",
+        marks=pytest.mark.service("mariadb", "rabbitmq"),
     ),
 ]
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def servers(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """The addresses of database and broker; empty for SQLite and the embedded broker."""
-    addresses: tuple[str, str] = request.param
-    return addresses
-
-
-@pytest.fixture(scope="module", params=["prefork", "threads"])
-def pool(request: pytest.FixtureRequest) -> str:
-    """The worker pool of Celery."""
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package", params=SITES)
 def site(
-    servers: tuple[str, str], pool: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """Web, worker, beat and sandbox, with a database and a queue that are deleted afterwards."""
-    database, broker = servers
+    database, broker, pool = request.param
     name = f"voicepassword_journey_{uuid.uuid4().hex[:8]}"
     environment = {"CELERY_TASK_DEFAULT_QUEUE": name}
     if database:

@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from processes import Site
 
+from tests.journey.conftest import SITES
+
 pytestmark = pytest.mark.browser
 
 NUMBER = "8 999 000-00-77"
@@ -21,8 +23,7 @@ def _save_screenshot(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
-@pytest.mark.parametrize("servers", [("", "")], indirect=True, ids=["embedded"])
-@pytest.mark.parametrize("pool", ["prefork"], indirect=True)
+@pytest.mark.parametrize("site", SITES[:1], indirect=True, scope="package")
 def test_type_a_number_see_the_phone_ring_type_the_digits_and_be_logged_in(
     site: Site, browser: Browser
 ) -> None:

@@ -12,6 +12,7 @@ PROMISES = {
     "4": "4, a code works once",
     "5": "5, any input is survived",
     "6": "6, secrets stay secret",
+    "7": "7, safe against a crowd",
 }
 
 
