@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 #: How long a row is kept after its last attempt.
 KEPT = timedelta(days=30)
-#: There are at most 100,000 rows. One attempt in ``TRIM_EACH``, chosen at random, deletes all but the
-#: newest ``TRIMMED_TO`` rows: that 10,000 attempts in a row are not chosen has a chance of 4e-18.
+#: There are at most 100,000 rows. One attempt in ``TRIM_EACH``, chosen at random, deletes all but
+#: the newest ``TRIMMED_TO`` rows: that 10,000 in a row are not chosen has a chance of 4e-18.
 TRIMMED_TO, TRIM_EACH = 90_000, 250
 #: The longest reason that the column holds.
 _LONGEST = RefusedAttempt._meta.get_field("reason").max_length
