@@ -24,6 +24,7 @@ from django_voicepassword.conf import DEFAULTS, Settings, settings
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
 HTTP = {"API_KEY": "secret-key", "TRANSPORT": "http", "CALLBACK_BASE_URL": "https://example.org"}
+TURNSTILE = "django_voicepassword.contrib.challenges.turnstile"
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +156,12 @@ def test_a_message_never_repeats_the_api_key() -> None:
         ({**HTTP, "LONG_CODE": 5, "CODE_LENGTH": 5}, "E011", "CODE_LENGTH"),
         ({**HTTP, "CHANNELS": ["voice"]}, "W018", "flashcall"),
         ({**HTTP, "CHALLENGE": "tests.nothing"}, "E006", "tests"),
+        ({**HTTP, "CHALLENGE": TURNSTILE}, "E012", "'site' and no 'secret'"),
+        (
+            {**HTTP, "CHALLENGE": TURNSTILE, "CHALLENGE_KEYS": {"secret": "secret-key"}},
+            "E012",
+            "no 'site'",
+        ),
         ({**HTTP, "TRANSPORT": "nowhere.client"}, "E006", "nowhere"),
         ({**HTTP, "LOGIN": "nowhere.login"}, "E006", "nowhere"),
         ({**HTTP, "BEFORE_SEND": "tests.nothing"}, "E006", "tests"),
@@ -180,6 +187,8 @@ def test_a_mistake_gives_its_message(configured: Any, id: str, text: str) -> Non
         {**HTTP, "CODE_LENGTH": 6, "CODE_SOURCE": "service", "CHANNELS": ["flashcall", "sms"]},
         {**HTTP, "API_URL": "http://127.0.0.1:8001/api/voice-password/"},
         {**HTTP, "API_URL": "http://[::1]:8001/"},
+        {**HTTP, "CHALLENGE": TURNSTILE, "CHALLENGE_KEYS": {"site": "a", "secret": "b"}},
+        {**HTTP, "CHALLENGE": "tests.test_step_up.solve"},
         {**HTTP, "CALLBACK_BASE_URL": "http://localhost:8000"},
         {**HTTP, "LIMITS": {"site": ["100/m"]}},
         {**HTTP, "DAILY_BUDGET": 500, "LOW_BALANCE": Decimal("99.90")},

@@ -15,12 +15,15 @@ from django_voicepassword.checks.rules import RULES, is_plain_http
 from django_voicepassword.conf import DEFAULTS, settings
 from django_voicepassword.provider import factory
 
+#: The challenges that need CHALLENGE_KEYS.
+_CONTRIB_CHALLENGES = "django_voicepassword.contrib.challenges."
+
 
 @checks.register("voicepassword")
 def check_settings(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: object
 ) -> list[checks.CheckMessage]:
-    """E001 to E007: what cannot work. W001: a CALLBACK_BASE_URL without TLS."""
+    """E001 to E007, E011 and E012: what cannot work. W001: a CALLBACK_BASE_URL without TLS."""
     try:
         configured = settings.given
     except ImproperlyConfigured as error:
@@ -35,7 +38,8 @@ def check_settings(
     ]
     messages += [_wrong_value(key) for key in invalid_keys]
     if not invalid_keys:
-        messages += [*_check_combinations(), *_check_imports(), *_check_addresses()]
+        messages += [*_check_combinations(), *_check_challenge(), *_check_imports()]
+        messages += _check_addresses()
     return messages
 
 
@@ -101,6 +105,19 @@ def _check_combinations() -> Iterator[checks.CheckMessage]:
             "there are no long codes.",
             hint='Only a flash call has a long code. Set LONG_CODE to None, or add "flashcall".',
             id="voicepassword.W018",
+        )
+
+
+def _check_challenge() -> Iterator[checks.CheckMessage]:
+    """E012: nobody could solve a challenge of ``contrib.challenges`` without its keys."""
+    missing = [name for name in ("site", "secret") if not settings.CHALLENGE_KEYS.get(name)]
+    if (settings.CHALLENGE or "").startswith(_CONTRIB_CHALLENGES) and missing:
+        yield checks.Error(
+            f'VOICEPASSWORD["CHALLENGE_KEYS"] has no {" and no ".join(map(repr, missing))}: '
+            "nobody could solve the challenge.",
+            hint="Copy both keys from the provider of the challenge; read the secret from the "
+            "environment.",
+            id="voicepassword.E012",
         )
 
 
