@@ -79,7 +79,7 @@ def _jobs_of(
             "mode": mode,
             "seed": seed,
             "days": quiet if name == "quiet days" else 1,
-            "watched": 3 if options.quick else 6,
+            "watched": 2 if options.quick else 6,
             "launched": 1 if options.quick else 3,
             "known_sampled": 4 if options.quick else 1,
             "thinning": 16 if options.quick else 1,

@@ -24,8 +24,8 @@ from django_voicepassword.security import trusted_devices
 
 EVEN, BURST = "even", "burst"
 A_SECOND = 50
-#: Hours of honest logins before the attack.
-BEFORE = 3
+#: Hours of honest logins before the attack: as long as the guard's memory.
+BEFORE = 1
 LOGINS = 10_000
 #: Honest logins a day where an attack is aimed at single people, and the others hardly matter.
 FEW_LOGINS = 2_000
@@ -127,7 +127,7 @@ def lockout(job: Job) -> Figures:
     stage = Stage(job, FEW_LOGINS)
     world, victims = stage.world, [stage.world.number() for _ in range(stage.size(40))]
     robot = Robot(world)
-    tries = 144 if job.shape == EVEN else 20
+    tries = 48 if job.shape == EVEN else 20
     lasts = DAY if job.shape == EVEN else tries * len(victims) / A_SECOND
     for index, phone in enumerate(victims):
         for number in range(tries):
@@ -179,16 +179,16 @@ def cookies(job: Job) -> Figures:
     stage = Stage(job, FEW_LOGINS)
     world = stage.world
     numbers = [world.number() for _ in range(stage.size(10))]
-    robots = [Cookies(world, numbers, [""] * 5, HOUR / 6, "stranger")]
+    robots = [Cookies(world, numbers, [""] * 5, HOUR / 2, "stranger")]
     numbers = [world.number() for _ in range(stage.size(10))]
     tokens = [f"former-{index}" for index in range(5)]
     for phone in numbers:
         _trust(phone, *tokens)
-    robots.append(Cookies(world, numbers, tokens, HOUR / 6, "former holder"))
+    robots.append(Cookies(world, numbers, tokens, HOUR / 2, "former holder"))
     numbers = [world.number() for _ in range(5)]
     for phone in numbers:
         _trust(phone, "kiosk")
-    robots.append(Cookies(world, numbers, ["kiosk"], HOUR / 30, "kiosk's thief"))
+    robots.append(Cookies(world, numbers, ["kiosk"], HOUR / 4, "kiosk's thief"))
     stage.run()
     for robot in robots:
         robot.note()
