@@ -13,6 +13,8 @@ from benchmarks.attacks.world import HOUR, World
 from django_voicepassword import verifications
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import VerificationError, WrongCode
+from django_voicepassword.limits.guard import state
+from django_voicepassword.limits.guard.thresholds import SUSPICIOUS_PART
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.phones import Phone
 
@@ -108,9 +110,9 @@ class Quiet(Robot):
     guesses once more if the site could take two more wrong guesses in the hour.
     """
 
-    def __init__(self, world: World, pause: float, usual: float = 0.6) -> None:
+    def __init__(self, world: World, pause: float) -> None:
         super().__init__(world)
-        self.pause, self.usual = pause, usual
+        self.pause = pause
         self.guessed: list[float] = []
         world.at(world.begins, self._next)
 
@@ -128,10 +130,14 @@ class Quiet(Robot):
         recent = CallRequest.objects.filter(
             created_at__gt=clock.moment - timedelta(hours=1), lane=CallRequest.Lane.UNPROVEN
         )
+        usual = state.load().usual.unproven
         for sends in (recent, recent.filter(phone__startswith=phone[:4])):
             total = sends.aggregate(all=Count("id"), open=Count("id", filter=Q(is_open=True)))
             conversion = (total["all"] - total["open"]) / (total["all"] + 2)
-            if total["open"] + 2 > settings.FRAUD_FLOOR - 1 and conversion < self.usual / 3:
+            if (
+                total["open"] + 2 > settings.FRAUD_FLOOR - 1
+                and conversion < usual * SUSPICIOUS_PART
+            ):
                 return False
         return True
 
