@@ -131,9 +131,9 @@ def _send_claimed(
             reply = _ask(client, call, code, earlier_call)
     except ProviderRefused as error:
         logger.error("call %s: the provider refused: %s", call.pk, error.error_code)
+        replies.refuse(call, error.error_code, give_back=isinstance(error, AccountRefused))
         if call.capacity is not None:
             long_codes.note_refusal(error)
-        replies.refuse(call, error.error_code, give_back=isinstance(error, AccountRefused))
     except ProviderError as error:
         if not error.may_have_rung:
             return retries.retry_later(call, last_try)

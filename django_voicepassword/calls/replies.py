@@ -38,8 +38,6 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
             digest = codes.digest(call.verification.id, call.phone, reply.code)
             if len(reply.code) != call.verification.code_length:
                 new_length = len(reply.code)
-            if call.capacity is not None:
-                long_codes.note_reply(call.capacity, len(reply.code))
         else:
             error_code = NO_CODE
             logger.error("call %s: the reply has no code, so none can be checked", call.pk)
@@ -74,6 +72,8 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
     is_moved = retry_write(write)
     # A transaction of its own: each write is repeated as a whole.
     retry_write(lambda: spending.correct(call, reply.price, call.reserved_price))
+    if call.capacity is not None and reply.code:
+        long_codes.note_reply(call.capacity, len(reply.code))
     signals.announce(signals.call_placed, CallRequest, router.db_for_write(CallRequest), call=call)
     if is_moved:
         announce_move(call, CallRequest.State.PLACING, CallStatus.Source.SEND)
