@@ -556,14 +556,16 @@ def test_a_challenge_that_the_number_solved_is_no_failure(crowd: Crowd) -> None:
 
 
 def test_a_trip_ends_early_when_twenty_numbers_convert(crowd: Crowd) -> None:
+    # What came before the trip does not end it.
+    crowd.sends(10, NOON - 30 * MINUTE, approved=True)
     trip = trip_site(crowd)
     crowd.sends(13, NOON + MINUTE)
     # Two thirds of 0.6 is 0.4: 8 of 20.
     crowd.sends(7, NOON + 7 * MINUTE, approved=True)
-    guard.watch(NOON + 9 * MINUTE)
+    guard.watch(NOON + 13 * MINUTE)
     assert open_trips() == [SITE]
-    crowd.sends(1, NOON + 10 * MINUTE, approved=True)
-    guard.watch(NOON + 16 * MINUTE)
+    crowd.sends(1, NOON + 14 * MINUTE, approved=True)
+    guard.watch(NOON + 20 * MINUTE)
     assert open_trips() == []
     trip.refresh_from_db()
     assert trip.end == "conversion"
@@ -677,9 +679,9 @@ def test_a_trip_by_guesses_does_not_end_early(crowd: Crowd) -> None:
     crowd.sends(10, NOON, attempts=5)
     guard.watch(NOON + TICK)
     crowd.sends(30, NOON + MINUTE, approved=True)
-    guard.watch(NOON + 5 * MINUTE)
+    guard.watch(NOON + 8 * MINUTE)
     assert open_trips() == [("site", "", "guesses")]
-    watch_until(NOON + 5 * MINUTE, NOON + 125 * MINUTE)
+    watch_until(NOON + 8 * MINUTE, NOON + 128 * MINUTE)
     assert open_trips() == []
 
 
