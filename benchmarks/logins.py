@@ -39,9 +39,9 @@ from benchmarks.logins_deployment import ALLOWED, Database, Deployment, address_
 
 #: Seconds between two samples of the wait events of the database.
 SAMPLE_INTERVAL = 0.25
-#: Entries that the limit ``site`` has for each of its rates before the run, as on a site that has
-#: been busy for long.
-ENTRIES = 99
+#: Entries that each row of the limit ``site`` has for each of its rates before the run, as on a
+#: site that has been busy for long; and the rows.
+ENTRIES, ROWS = 99, 64
 STEPS = {
     "start": ("began", "started"),
     "rings after": ("began", "rang"),
@@ -211,7 +211,7 @@ def _report_sizes(empty: dict[str, Any], full: dict[str, Any], count: int) -> No
 
 
 def _fill_site_limit(database: psycopg.Connection[Any]) -> int:
-    """Write an hour and a day of entries into the row of the limit ``site``. Return their count."""
+    """Fill each row of the limit ``site`` as an hour and a day would. Return how many entries."""
     now = int(time.time() * 1000)
     periods = {rate: {"h": 3_600_000, "d": 86_400_000}[rate[-1]] for rate in ALLOWED["site"]}
     events = {
@@ -222,10 +222,10 @@ def _fill_site_limit(database: psycopg.Connection[Any]) -> int:
     }
     database.execute(
         "INSERT INTO django_voicepassword_limitcounter (key, events, amount, updated_at)"
-        " VALUES ('site:', %s, 0, now())",
-        [json.dumps(events, separators=(",", ":"))],
+        " SELECT 'site:#' || number, %s, 0, now() FROM generate_series(0, %s) AS number",
+        [json.dumps(events, separators=(",", ":")), ROWS - 1],
     )
-    return ENTRIES
+    return ENTRIES * ROWS
 
 
 def _parser() -> argparse.ArgumentParser:
