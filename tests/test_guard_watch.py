@@ -332,6 +332,14 @@ def test_an_outage_that_is_not_yet_declared_is_no_attack_either(crowd: Crowd) ->
     assert open_trips() == []
 
 
+def test_a_proven_send_that_did_not_leave_is_no_approval(crowd: Crowd) -> None:
+    # Given back: it is not open.
+    crowd.sends(12, NOON, lane=PROVEN, approved=True, state="refused")
+    crowd.sends(50, NOON)
+    guard.watch(NOON + 3 * MINUTE)
+    assert open_trips() == []
+
+
 def test_an_outage_excuses_a_trip_that_is_open(crowd: Crowd) -> None:
     crowd.sends(50, NOON)
     guard.watch(NOON + TICK)
