@@ -62,9 +62,9 @@ def test_every_attack_of_the_plan_exists_and_every_target_has_an_attack() -> Non
 
 @pytest.mark.processes
 def test_a_small_run_under_a_guard_that_is_off_counts_what_robots_do() -> None:
-    """200 numbers are sprayed with five guesses each, and nothing stops that."""
-    output = _run("spray", "--shape", "burst", "--mode", "off", "--scale", "0.02", "--quick")
+    """Fifty numbers, counted tenfold, are sprayed with five guesses each, and nothing stops that."""
+    output = _run("spray", "--shape", "burst", "--mode", "off", "--scale", "0.005", "--quick")
     cells = _row(output, "spray", "burst", "`off`")
     wanted, strangers, _, guesses = cells[3:7]
-    assert wanted == strangers == "2,000"
-    assert guesses == "10,000"
+    assert wanted == strangers == "500"
+    assert guesses == "2,500"
