@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections import defaultdict
+from contextlib import suppress
 from multiprocessing import get_context
 from typing import Any
 
@@ -23,7 +24,11 @@ def main(arguments: list[str]) -> int:
         return 2
     results: dict[Any, list[Figures]] = defaultdict(list)
     # A new process for each job: clock, settings and database are those of a whole process.
-    with get_context("spawn").Pool(options.processes, maxtasksperchild=1) as pool:
+    with (
+        get_context("spawn").Pool(options.processes, maxtasksperchild=1) as pool,
+        # Whoever stops a long run sees the tables of what is done.
+        suppress(KeyboardInterrupt),
+    ):
         done = pool.imap_unordered(_run, todo)
         for number, (job, figures) in enumerate(done, 1):
             results[job["attack"], job["shape"], job["mode"]].append(figures)
