@@ -82,11 +82,12 @@ def test_a_read_is_one_statement(django_assert_num_queries: Any) -> None:
     assert standing.is_by_guesses
 
 
-def test_a_block_trips_once_and_is_judged_no_more() -> None:
+def test_a_block_trips_once_and_is_judged_no_more(caplog: pytest.LogCaptureFixture) -> None:
     tripped = BlockTripped(failures=10, threshold=10, conversion=0.0)
     first = guard.trip_block(PHONE, tripped, has_control=True, usual=0.6, now=NOON)
     again = guard.trip_block("79991239999", tripped, has_control=True, usual=0.6, now=NOON)
     assert first == again
+    assert len([record for record in caplog.records if "tripped" in record.getMessage()]) == 1
     assert first is not None
     assert first.subject == "7999123"
     assert guard.read(PHONE, ADDRESS, NOON).usual is None

@@ -12,6 +12,7 @@ from freezegun import freeze_time
 
 from django_voicepassword import signals
 from django_voicepassword.limits import guard
+from django_voicepassword.limits.guard.subjects import condition
 from django_voicepassword.limits.terms import BlockTripped
 from django_voicepassword.models import (
     CallRequest,
@@ -248,6 +249,14 @@ def test_a_start_watches_where_beat_does_not_run(crowd: Crowd) -> None:
     crowd.sends(50, NOON)
     guard.watch(NOON - HOUR)
     assert guard.read("79991230001", "192.0.2.1", NOON + TICK).trips[0].kind == "site"
+
+
+def test_a_network_of_ipv6_is_found_in_every_spelling(crowd: Crowd) -> None:
+    for address in ("2001:db8::9", "2001:db8:0:1::9", "2001:db8:1::9"):
+        crowd.sends(1, NOON, address=address)
+    of_network = condition(("network", "2001:db8::/48"), "counted_address")
+    found = CallRequest.objects.filter(of_network).values_list("counted_address", flat=True)
+    assert sorted(found) == ["2001:db8:0:1::9", "2001:db8::9"]
 
 
 # Wrong guesses
