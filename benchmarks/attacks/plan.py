@@ -110,7 +110,8 @@ class Target:
 
 
 ALL = tuple(ENTRIES)
-_STRANGE = tuple(name for name in ENTRIES if name != "cookies")
+#: What the defaults of ``phone`` and ``phone_guesses`` give anybody who is not suspected.
+STRANGER_CALLS, STRANGER_GUESSES = 10, 15
 TARGETS = (
     Target(("spray",), "takeovers a day", lambda f: f.takeovers, 0.05,
            ("challenge", "enforce"), ("even",)),
@@ -125,14 +126,13 @@ TARGETS = (
     Target(("outage", "outage of operator", "launch", "nat", "quiet days"),
            "false trips", lambda f: sum(f.trips.values()), 0, ("challenge", "enforce")),
     Target(("cookies",), "a former holder's calls beyond a stranger's",
-           lambda f: _beyond(f, "calls"), 6),
-    Target(("cookies",), "a former holder's guesses beyond a stranger's",
-           lambda f: _beyond(f, "short guesses"), 10),
+           lambda f: _of_former(f, "calls") - STRANGER_CALLS, 6),
+    Target(("cookies",), "a former holder's guesses of 4 digits beyond a stranger's",
+           lambda f: _of_former(f, "short guesses") - STRANGER_GUESSES, 10),
     Target(("quiet attacker, 400 logins",), "takeovers a day", lambda f: f.takeovers, 0.25),
     Target(("quiet attacker, 400 logins",), "strangers rung a day", lambda f: f.strangers, 1200),
 )  # fmt: skip
 
 
-def _beyond(figures: Figures, what: str) -> float:
-    former = figures.extra[f"former holder: {what} a number"]
-    return float(former - figures.extra[f"stranger: {what} a number"])
+def _of_former(figures: Figures, what: str) -> float:
+    return float(figures.extra[f"former holder: {what} a number"])

@@ -106,9 +106,15 @@ class Swarm(Robot):
 class Quiet(Robot):
     """Knows every setting and every figure, and stays just under each threshold of the guard.
 
-    Every few seconds it rings one more stranger if the site could take two more failures, and
-    guesses once more if the site could take two more wrong guesses in the hour.
+    Every few seconds it rings one more stranger if the site could take some more failures, and
+    guesses once more if the site could take some more wrong guesses in the hour. Where it is
+    refused all the same, it waits until the trip is over.
     """
+
+    #: How far it stays under a threshold: honest people fail too.
+    MARGIN = 4
+    #: Seconds that it waits after a refusal.
+    REST = 2 * HOUR
 
     def __init__(self, world: World, pause: float) -> None:
         super().__init__(world)
@@ -121,8 +127,10 @@ class Quiet(Robot):
         if self._fits(phone):
             self.figures.wanted += 1
             verification = self.start(phone)
-            if verification is not None:
-                self._guess_quietly(verification)
+            if verification is None:
+                self.world.after(self.REST, self._next)
+                return
+            self._guess_quietly(verification)
         self.world.after(self.pause, self._next)
 
     def _fits(self, phone: Phone) -> bool:
@@ -133,17 +141,15 @@ class Quiet(Robot):
         usual = state.load().usual.unproven
         for sends in (recent, recent.filter(phone__startswith=phone[:4])):
             total = sends.aggregate(all=Count("id"), open=Count("id", filter=Q(is_open=True)))
-            conversion = (total["all"] - total["open"]) / (total["all"] + 2)
-            if (
-                total["open"] + 2 > settings.FRAUD_FLOOR - 1
-                and conversion < usual * SUSPICIOUS_PART
-            ):
+            conversion = (total["all"] - total["open"]) / (total["all"] + self.MARGIN)
+            is_converting = conversion >= usual * SUSPICIOUS_PART
+            if total["open"] + self.MARGIN >= settings.FRAUD_FLOOR and not is_converting:
                 return False
         return True
 
     def _guess_quietly(self, verification: Verification) -> None:
         self.guessed = [one for one in self.guessed if one > self.world.second - HOUR]
-        room = settings.FRAUD_FLOOR - 2 - len(self.guessed) - self._typos()
+        room = settings.FRAUD_FLOOR - self.MARGIN - len(self.guessed) - self._typos()
         compared = self.guess(verification, max(min(room, 5), 0))
         self.guessed += [self.world.second] * compared
 
