@@ -223,7 +223,7 @@ def _log_in_new(stage: Stage, address: str) -> None:
 
 
 def outage(job: Job) -> Figures:
-    """Two hours in which the provider takes the calls and nobody receives them."""
+    """Half of the time, the provider takes the calls and nobody receives them."""
     return _outage(job, lambda phone: True)
 
 
@@ -234,10 +234,10 @@ def outage_of_operator(job: Job) -> Figures:
 
 def _outage(job: Job, is_hit: Callable[[Phone], bool]) -> Figures:
     stage = Stage(job)
-    begins = stage.world.begins + (12 * HOUR if job.shape == EVEN else HOUR)
+    begins, ends = stage.world.begins, stage.world.begins + job.watched / 2 * HOUR
 
     def is_reached(phone: Phone) -> bool:
-        return not (begins <= stage.world.second < begins + 2 * HOUR and is_hit(phone))
+        return not (begins <= stage.world.second < ends and is_hit(phone))
 
     stage.crowd.is_reached = is_reached
     stage.run()
