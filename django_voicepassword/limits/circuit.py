@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from django_voicepassword import signals
 from django_voicepassword.exceptions import AccountRefused
+from django_voicepassword.limits import selects
 from django_voicepassword.limits.alarms import ACCOUNT_REFUSED, clear_alarm, raise_balance_alarm
 from django_voicepassword.limits.counters import database
 from django_voicepassword.limits.prices import dearest_price
@@ -60,10 +61,10 @@ def _is_for_money(error_code: str) -> bool:
 
 def refusal() -> Refusal | None:
     """Return why the circuit is open; None where it is closed."""
-    row = LimitCounter.objects.filter(key=_KEY)
-    events = row.values_list("events", flat=True).first()
-    if events is None:
+    row = selects.counters([_KEY]).get(_KEY)
+    if row is None:
         return None
+    events, _ = row
     code, entries = next(iter(json.loads(events).items()), ("", [[0, 1]]))
     since = datetime.fromtimestamp(entries[0][0] / 1000, timezone.get_current_timezone())
     return Refusal(code, since)

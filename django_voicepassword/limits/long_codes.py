@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, NumberRefused, ProviderRefused
-from django_voicepassword.limits import alarms
+from django_voicepassword.limits import alarms, selects
 from django_voicepassword.limits.rates import (
     Events,
     is_ahead,
@@ -23,7 +23,6 @@ from django_voicepassword.limits.rates import (
     seconds_to_wait,
     to_milliseconds,
 )
-from django_voicepassword.models import LimitCounter
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +54,7 @@ def read(phone: str, now: datetime, is_proven: bool = False) -> Codes:
     if phones.fixed_code(phone) is not None:
         limits = []
     keys = {f"{limit}:{phone}": settings.limits[limit] for limit in limits}
-    rows = {
-        key: (events, updated_at)
-        for key, events, updated_at in LimitCounter.objects.filter(
-            key__in=[*keys, alarms.once_key(_REFUSED)]
-        ).values_list("key", "events", "updated_at")
-    }
+    rows = selects.counters([*keys, alarms.once_key(_REFUSED)])
     refused = rows.pop(alarms.once_key(_REFUSED), None)
     is_refused = refused is not None and refused[1] > now - timedelta(hours=1)
     waits = [

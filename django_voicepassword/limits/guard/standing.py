@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import DatabaseError, connections, transaction
-from django.db.models import BigIntegerField, BooleanField, Exists, IntegerField, QuerySet, Value
+from django.db.models import BooleanField, Exists, QuerySet, Value
 from django.db.models.expressions import Combinable
 
 from django_voicepassword import phones
 from django_voicepassword.conf import settings
+from django_voicepassword.limits import selects
 from django_voicepassword.limits.counters import database
 from django_voicepassword.limits.guard import state as states
 from django_voicepassword.limits.guard.state import State
 from django_voicepassword.limits.guard.subjects import active_key, subjects_of
 from django_voicepassword.limits.guard.watching import watch
-from django_voicepassword.models import FraudTrip, LimitCounter
+from django_voicepassword.models import FraudTrip
 
 logger = logging.getLogger(__name__)
 
@@ -100,18 +101,12 @@ def _select(phone: str, address: str) -> tuple[list[FraudTrip], State, datetime 
     """Read the open trips of a send and the state of the guard with one statement."""
     keys = [active_key(kind, _SENDS, subject) for kind, subject in subjects_of(phone, address)]
     keys.append(active_key(FraudTrip.Kind.SITE, _GUESSES, ""))
-    number, none = Value(0, IntegerField()), Value(0, BigIntegerField())
-    trip_rows = FraudTrip.objects.filter(active_key__in=keys).order_by()
-    state_row = LimitCounter.objects.filter(key=states.KEY)
-    rows = trip_rows.values_list("active_key", "mode", "threshold", "id", "tripped_at").union(
-        state_row.values_list("key", "events", number, none, "updated_at"), all=True
-    )
     trips, state, watched_at = [], State(), None
-    for key, text, threshold, pk, at in rows:
+    for key, text, threshold, pk, at in selects.trips_and_counter(keys, states.KEY):
         if key == states.KEY:
             state, watched_at = states.parse(text), at
         else:
-            kind, cause, subject = str(key).split(":", 2)
+            kind, cause, subject = key.split(":", 2)
             trips.append(
                 FraudTrip(
                     pk=pk,
