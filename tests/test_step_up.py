@@ -586,6 +586,39 @@ def test_without_long_codes_nothing_rings_for_a_guessed_number(
     assert len(outbox) == rung
 
 
+def test_nothing_rings_for_a_number_whose_long_guesses_are_used_up_as_well(
+    outbox: list[Sent], configure: Callable[..., None], guessed: Verification
+) -> None:
+    configure(LIMITS={"phone_guesses": ["2/d"], "long_guesses": ["1/h"], "phone": []})
+    verification = verifications.start(PHONE)
+    guess_wrongly(verification, outbox[-1].code)
+    rung = len(outbox)
+    # Its code would not be compared.
+    with pytest.raises(RateLimited, match="phone_guesses") as caught:
+        verifications.start(PHONE)
+    assert 3590 < caught.value.retry_after <= 3600
+    with pytest.raises(RateLimited, match="phone_guesses") as caught:
+        verifications.check(guessed.id, outbox[0].code)
+    assert not caught.value.offers_longer_code
+    assert len(outbox) == rung
+    with later(3601):
+        verifications.start(PHONE)
+    assert len(outbox[-1].code) == 6
+
+
+def test_a_device_rings_while_it_has_guesses_of_its_own(
+    outbox: list[Sent], configure: Callable[..., None], guessed: Verification
+) -> None:
+    token = prove()
+    limits = {"phone_guesses": ["2/d"], "long_guesses": ["0/d"], "phone": [], "device": []}
+    configure(LIMITS={**limits, "device_guesses": ["1/d"]})
+    verification = verifications.start(PHONE, request=ask(device=token))
+    assert len(outbox[-1].code) == 4
+    guess_wrongly(verification, outbox[-1].code, request=ask(device=token))
+    with pytest.raises(RateLimited, match="phone_guesses"):
+        verifications.start(PHONE, request=ask(device=token))
+
+
 def test_a_device_goes_on_by_the_long_code_where_all_guesses_are_used_up(
     outbox: list[Sent], configure: Callable[..., None], guessed: Verification
 ) -> None:
@@ -715,8 +748,12 @@ def test_behind_a_solved_challenge_a_guessed_site_has_long_codes(
     verifications.start(PHONE, request=ask("right"))
     assert len(outbox[0].code) == 6
     configure(LONG_CODE=None)
-    with pytest.raises(RateLimited, match="guard"):
-        verifications.start(OTHER_PHONE, request=ask("right"))
+    asked.clear()
+    for answer in ("", "right"):
+        with pytest.raises(RateLimited, match="guard"):
+            verifications.start(OTHER_PHONE, request=ask(answer))
+    # Nobody solves a challenge for nothing.
+    assert asked == []
 
 
 def test_behind_a_solved_challenge_a_guessed_number_has_long_codes(
@@ -755,9 +792,11 @@ def test_a_solved_challenge_is_limited_too(
     # The first one is not solved: nothing asks for it yet.
     for _ in range(1 + most):
         verifications.start(PHONE, request=ask("right"))
-    with pytest.raises(RateLimited) as caught:
-        verifications.start(PHONE, request=ask("right"))
-    assert caught.value.limit == limit
+    # Nobody is asked for one more that would be for nothing.
+    for answer in ("right", ""):
+        with pytest.raises(RateLimited) as caught:
+            verifications.start(PHONE, request=ask(answer))
+        assert caught.value.limit == limit
     assert len(outbox) == 1 + most
 
 

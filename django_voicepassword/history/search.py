@@ -5,7 +5,6 @@ An index answers each search.
 
 from __future__ import annotations
 
-import ipaddress
 from itertools import takewhile
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,6 +15,7 @@ from django.db.models import Model, Q, QuerySet
 from django_voicepassword import phones
 from django_voicepassword.exceptions import InvalidPhone
 from django_voicepassword.history.reader import Reader
+from django_voicepassword.limits import client_ip
 from django_voicepassword.models import CallRequest, RefusedAttempt, Verification, VerifiedPhone
 from django_voicepassword.models.provider_text import is_storable
 from django_voicepassword.security import masking
@@ -143,11 +143,11 @@ def _refusals(
 
 
 def client_address(text: str) -> str:
-    """Return the canonical spelling of the address ``text``; "" where it is none."""
-    try:
-        return str(ipaddress.ip_address(clean(text)))
-    except ValueError:
-        return ""
+    """Return the address ``text`` as the limits count it; "" where it is none.
+
+    Logs of web servers write addresses with a port, or IPv4 ones as IPv6.
+    """
+    return client_ip.canonical(clean(text)) or ""
 
 
 def whole_number(text: str) -> str | None:

@@ -27,14 +27,14 @@ def client_address(request: HttpRequest | None) -> str | None:
     """
     if request is None:
         return None
-    direct = _canonical(request.META.get("REMOTE_ADDR", ""))
+    direct = canonical(request.META.get("REMOTE_ADDR", ""))
     proxies = settings.TRUSTED_PROXIES
     if not proxies:
         return direct
     entries = _forwarded(request)
     if len(entries) < proxies:
         return direct
-    return _canonical(entries[-proxies]) or direct
+    return canonical(entries[-proxies]) or direct
 
 
 def counted_address(request: HttpRequest | None) -> str:
@@ -105,8 +105,11 @@ def _network(address: str, prefix: int) -> str:
         return ""
 
 
-def _canonical(text: str) -> str | None:
-    """Return the address in ``text`` without port, brackets and zone; None where there is none."""
+def canonical(text: str) -> str | None:
+    """Return the address in ``text`` without port, brackets and zone; None where there is none.
+
+    An IPv4 address that is written as an IPv6 one, as in ``::ffff:192.0.2.1``, is the IPv4 address.
+    """
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

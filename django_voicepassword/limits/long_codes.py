@@ -34,9 +34,10 @@ _REFUSED = "long_code_refused"
 class Codes:
     """Which codes a number can have now.
 
-    ``long_length`` is the number of digits of a long code; None where there is none. The waits are
-    the seconds until a short code takes guesses again, 0 where it takes them: ``device_wait`` on a
-    proven device, which has guesses of its own, and ``short_wait`` for whoever asks.
+    ``long_length`` is the number of digits of a long code; None where there is none, or where it
+    would take no guesses. The waits are the seconds until a code takes guesses again, 0 where one
+    takes them: ``device_wait`` a short one on a proven device, which has guesses of its own, and
+    ``short_wait`` a short one for whoever asks, or a long one where that is sooner.
     """
 
     long_length: int | None
@@ -50,22 +51,25 @@ def read(phone: str, now: datetime, is_proven: bool = False) -> Codes:
     ``is_proven``: of a trusted device, or of a user whose number it is. Their guesses are counted
     apart, and where these are used up, those of everybody else remain.
     """
-    limits = ["phone_guesses", "device_guesses"] if is_proven else ["phone_guesses"]
+    limits = ["phone_guesses", "long_guesses", *(["device_guesses"] if is_proven else [])]
     if phones.fixed_code(phone) is not None:
         limits = []
-    keys = {f"{limit}:{phone}": settings.limits[limit] for limit in limits}
-    rows = selects.counters([*keys, alarms.once_key(_REFUSED)])
+    keys = {limit: f"{limit}:{phone}" for limit in limits}
+    rows = selects.counters([*keys.values(), alarms.once_key(_REFUSED)])
     refused = rows.pop(alarms.once_key(_REFUSED), None)
     is_refused = refused is not None and refused[1] > now - timedelta(hours=1)
-    waits = [
-        _wait(json.loads(rows[key][0]) if key in rows else {}, rates, now)
-        for key, rates in keys.items()
-    ]
-    return Codes(
-        None if is_refused else settings.long_code,
-        min(waits, default=0),
-        waits[-1] if is_proven and waits else 0,
-    )
+    waits = {
+        limit: _wait(json.loads(rows[key][0]) if key in rows else {}, settings.limits[limit], now)
+        for limit, key in keys.items()
+    }
+    short_wait, device_wait = waits.get("phone_guesses", 0), waits.get("device_guesses", 0)
+    long_wait = waits.get("long_guesses", 0)
+    if is_proven and not device_wait:
+        # The guesses of the device are counted first, whatever the length of the code.
+        short_wait = long_wait = 0
+    if long_wait:
+        short_wait = min(short_wait, long_wait)
+    return Codes(None if is_refused or long_wait else settings.long_code, short_wait, device_wait)
 
 
 def _wait(events: Events, rates: list[str], now: datetime) -> int:

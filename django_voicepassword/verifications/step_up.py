@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from django_voicepassword import limits, phones
 from django_voicepassword.exceptions import ChallengeRequired, RateLimited
-from django_voicepassword.limits import client_ip, guard, long_codes, prices
+from django_voicepassword.limits import client_ip, guard, long_codes, prices, reservations
 from django_voicepassword.limits.guard import Standing
 from django_voicepassword.limits.terms import BlockTripped
 from django_voicepassword.models import CallRequest, Verification
@@ -107,13 +107,14 @@ def make_plan(situation: Situation, channel: str, is_long: bool = False) -> Plan
     standing, refusal = situation.standing, situation.short_refusal
     trips = standing.trips if standing.is_enforced else ()
     is_solved = bool(trips) and challenge.is_on()
-    if is_solved:
-        _ask_for_challenge(situation)
-    elif trips:
+    if trips and not is_solved:
         refusal = RateLimited("guard", GUARD_WAIT)
     long_length = situation.codes.long_length if is_long or refusal is not None else None
     if refusal is not None and long_length is None:
         raise refusal
+    if is_solved:
+        # After what would refuse the send all the same: nobody solves a challenge for nothing.
+        _ask_for_challenge(situation)
     if long_length is not None:
         channel = channels.LONG_CODE_CHANNEL
     terms = limits.Terms(
@@ -161,8 +162,12 @@ def _with_challenge(plan: Plan, error: RateLimited) -> Plan:
     is_passed = error.limit in PASSED_BY_CHALLENGE and challenge.is_on()
     if plan.terms.is_solved or not is_passed:
         raise error
-    _ask_for_challenge(plan.situation)
-    return replace(plan, terms=replace(plan.terms, is_solved=True))
+    situation, terms = plan.situation, replace(plan.terms, is_solved=True)
+    if not challenge.is_solved(situation.request):
+        # Where solved sends are used up as well, nobody is asked to solve one more for nothing.
+        reservations.look_for_room(situation.phone, terms, situation.now)
+    _ask_for_challenge(situation)
+    return replace(plan, terms=terms)
 
 
 def _ask_for_challenge(situation: Situation) -> None:

@@ -43,7 +43,11 @@ def page_of(client: Client, query: str) -> str:
     return client.get(LIST, {"q": query}).content.decode()
 
 
-@pytest.mark.parametrize("query", ["8 999 123-45-67", "4567", ADDRESS])
+@pytest.mark.parametrize(
+    # The last two are spellings of the address in the log of a web server.
+    "query",
+    ["8 999 123-45-67", "4567", ADDRESS, f"::ffff:{ADDRESS}", f"{ADDRESS}:50123"],
+)
 def test_a_search_for_a_number_its_ending_or_an_address_shows_what_was_refused(query: str) -> None:
     refuse(times=3)
     page = page_of(logged_in(), query)
@@ -173,6 +177,14 @@ def test_an_address_is_unblocked_with_its_network(
     user = client.session["_auth_user_id"]
     assert f"user {user} unblocked the sends of address 2001:db8::1" in caplog.messages
     assert LogEntry.objects.get().object_repr == "2001:db8::1"
+
+
+def test_an_address_is_unblocked_in_the_spelling_of_a_log() -> None:
+    LimitCounter.objects.create(key=f"ip:{ADDRESS}", updated_at=timezone.now())
+    client = logged_in("unblock_phone")
+    answer = client.post(UNBLOCK_ADDRESS, {"address": f"::ffff:{ADDRESS}"}, follow=True)
+    assert f">{ADDRESS}: Unblocked the address" in answer.content.decode()
+    assert not LimitCounter.objects.filter(key=f"ip:{ADDRESS}").exists()
 
 
 def test_rows_over_which_a_limit_is_spread_go_too_and_no_others() -> None:

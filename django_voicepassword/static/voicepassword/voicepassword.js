@@ -38,22 +38,30 @@ function localizeTimes(root) {
   });
 }
 
-// The code may turn out longer or shorter after the page was loaded. Without this script the field takes a grouped code,
-// and so more characters than the code has digits.
+// The code may turn out longer or shorter after the page was loaded.
 function expectDigits(input, digits) {
+  input.dataset.vpDigits = digits;
   input.pattern = `[0-9]{${digits}}`;
-  input.maxLength = digits;
   input.size = digits;
 }
 
-// The field takes digits only: remove spaces and hyphens from a pasted code.
-function cleanPastedCode(input) {
+// The field takes digits only: remove what groups them, as in 12-34-56. The browser must not cut a grouped code before that,
+// so no maxlength counts the digits: some keyboards paste a text as if it was typed.
+function cleanCode(input) {
   expectDigits(input, Number(input.dataset.vpDigits));
+  const clean = (text) => text.replace(/[\s-]/g, "").slice(0, Number(input.dataset.vpDigits));
+  input.addEventListener("input", (event) => {
+    const code = clean(input.value);
+    if (!event.isComposing && code !== input.value) {
+      input.value = code;
+    }
+  });
+  // A pasted code replaces what was typed before it.
   input.addEventListener("paste", (event) => {
-    const digits = (event.clipboardData?.getData("text") ?? "").replace(/[\s-]/g, "");
-    if (/^\d+$/.test(digits)) {
+    const code = clean(event.clipboardData?.getData("text") ?? "");
+    if (/^\d+$/.test(code)) {
       event.preventDefault();
-      input.value = digits.slice(0, input.maxLength > 0 ? input.maxLength : undefined);
+      input.value = code;
       input.dispatchEvent(new Event("input", { bubbles: true }));
     }
   });
@@ -200,7 +208,7 @@ function pollState(journey) {
 }
 
 document.querySelectorAll("[data-vp-form]").forEach(preventDoubleSubmit);
-document.querySelectorAll("[data-vp-digits]").forEach(cleanPastedCode);
+document.querySelectorAll("[data-vp-digits]").forEach(cleanCode);
 document.querySelectorAll("[data-vp-journey]").forEach(pollState);
 localizeTimes(document);
 window.addEventListener("pageshow", allowSubmitAgain);
