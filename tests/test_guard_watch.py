@@ -244,11 +244,28 @@ def test_off_watches_nothing(crowd: Crowd, settings: Any, django_assert_num_quer
         guard.watch(NOON)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_start_watches_where_beat_does_not_run(crowd: Crowd) -> None:
     with_control(crowd, NOON)
     crowd.sends(50, NOON)
     guard.watch(NOON - HOUR)
     assert guard.read("79991230001", "192.0.2.1", NOON + TICK).trips[0].kind == "site"
+
+
+def test_a_start_in_a_transaction_of_the_project_watches_after_its_commit(
+    crowd: Crowd, django_assert_num_queries: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    """What the watch locks would stay locked until then, and every other start would wait."""
+    with_control(crowd, NOON)
+    crowd.sends(50, NOON)
+    guard.watch(NOON - HOUR)
+    with (
+        freeze_time(NOON + TICK),
+        django_capture_on_commit_callbacks(execute=True),
+        django_assert_num_queries(1),
+    ):
+        assert not guard.read("79991230001", "192.0.2.1", NOON + TICK).is_covered
+    assert open_trips() == [("site", "", "sends")]
 
 
 def test_a_network_of_ipv6_is_found_in_every_spelling(crowd: Crowd) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import DatabaseError, connections, transaction
 from django.db.models import BooleanField, Exists, QuerySet, Value
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 
 from django_voicepassword import phones
 from django_voicepassword.conf import settings
@@ -125,16 +125,21 @@ def _select(phone: str, address: str) -> tuple[list[FraudTrip], State, datetime 
 def _watch(now: datetime) -> bool:
     """Run the watch if nobody else does. Return False where it did not run.
 
-    It must not stop the request: where it fails, the next one tries again.
+    Inside a transaction of the project it runs after the commit: what it locks would stay locked
+    until then, and every other start would wait.
     """
+    if connections[database()].in_atomic_block:
+        transaction.on_commit(lambda: _claim_and_watch(timezone.now()), database(), robust=True)
+        return False
+    return _claim_and_watch(now)
+
+
+def _claim_and_watch(now: datetime) -> bool:
+    """It must not stop the request: where it fails, the next one tries again."""
     try:
-        with transaction.atomic(using=database()):
-            if not states.claim_watch(now):
-                return False
-        # Inside the project's own transaction a failure must not break that one.
-        in_project = connections[database()].in_atomic_block
-        with transaction.atomic(using=database()) if in_project else nullcontext():
-            watch(now)
+        if not states.claim_watch(now):
+            return False
+        watch(now)
     except DatabaseError:
         logger.exception("the guard cannot watch")
         return False
