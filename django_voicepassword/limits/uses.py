@@ -148,15 +148,18 @@ def _number_use(phone: str, terms: Terms) -> Use:
     """
     instead = None
     if terms.is_solved:
-        instead = solved_use(phone)
+        instead = solved_use(phone, "device" if terms.is_proven else "phone")
     if terms.is_proven:
         instead = make_use("device", phone, instead)
     return make_use("phone", phone, instead)
 
 
-def solved_use(phone: str) -> Use:
-    """Return what pays for a send to a number whose limit is used up, by a solved challenge."""
-    return Use("phone", f"phone{SOLVED}", phone, (PHONE_SOLVED,))
+def solved_use(phone: str, limit: str = "phone") -> Use:
+    """Return what pays for a send to a number whose limit is used up, by a solved challenge.
+
+    ``limit`` is what a refusal tells: nobody on a known device is sent to a known device.
+    """
+    return Use(limit, f"phone{SOLVED}", phone, (PHONE_SOLVED,))
 
 
 def _long_uses(phone: str, terms: Terms) -> list[Use]:

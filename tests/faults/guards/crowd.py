@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults.guards.guard import Guard
 
 ATTACKS = "tests/test_against_a_crowd.py"
+_SOLVED = '        instead = solved_use(phone, "device" if terms.is_proven else "phone")\n'
 _STEP_UP = "    trips = standing.trips if standing.is_enforced else ()\n"
 _OFF = """    if settings.FRAUD_GUARD == "off":
         return
@@ -85,7 +86,7 @@ CROWD = [
         "solved",
         "a solved challenge pays for no send to a number that is used up",
         (f"{ATTACKS} -k victim", "tests/test_step_up.py -k solved_challenge_is_limited"),
-        (("limits/uses.py", "        instead = solved_use(phone)\n", "        pass\n"),),
+        (("limits/uses.py", _SOLVED, "        pass\n"),),
     ),
     Guard(
         "7",
