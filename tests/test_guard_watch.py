@@ -461,6 +461,18 @@ def test_a_block_without_a_control_group_trips_by_calls_that_were_taken(crowd: C
 # What is usual
 
 
+def test_several_watches_at_once_count_an_hour_once(crowd: Crowd) -> None:
+    """None of them knows yet what the others have added to the history: 100 sends make one."""
+    crowd.sends(60, NOON - 3 * HOUR, approved=True)
+    for _ in range(2):
+        LimitCounter.objects.filter(key="guard:state").delete()
+        guard.watch(NOON)
+    assert not guard.figures(NOON).has_history
+    crowd.sends(40, NOON, approved=True)
+    guard.watch(NOON + 2 * HOUR)
+    assert guard.figures(NOON + 2 * HOUR).has_history
+
+
 def test_the_usual_conversion_is_that_of_the_last_30_days(crowd: Crowd) -> None:
     crowd.sends(90, NOON, approved=True)
     crowd.sends(10, NOON)

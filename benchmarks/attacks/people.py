@@ -75,7 +75,7 @@ class Crowd:
             proven_approved=round(known * CONVERSION),
         )
         yesterday = to_milliseconds(clock.moment - timedelta(days=1))
-        history._add([(yesterday, sums)], clock.moment)
+        history._add([(yesterday, sums)], 0, clock.moment)
 
     def _hour(self, second: float) -> None:
         hour = int(second // HOUR) % 24

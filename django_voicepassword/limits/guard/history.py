@@ -96,7 +96,8 @@ def update(state: State, now: datetime) -> State:
         for start in range(begin, end, _HOUR)
         if (hour := _count(start, state, now)) is not None and not hour.is_unusual(state.usual)
     ]
-    return replace(state, closed_until=max(begin, end), usual=_add(closed, now).usual())
+    until = max(begin, end)
+    return replace(state, closed_until=until, usual=_add(closed, until, now).usual())
 
 
 def _first_hour(moment: int, last: int) -> int:
@@ -107,18 +108,29 @@ def _first_hour(moment: int, last: int) -> int:
     return last if first is None else to_milliseconds(first) // _HOUR * _HOUR
 
 
-def _add(closed: list[tuple[int, Hours]], now: datetime) -> Hours:
-    """Add hours to the row; return the sums of the last 30 days."""
+def _add(closed: list[tuple[int, Hours]], until: int, now: datetime) -> Hours:
+    """Add hours to the row; return the sums of the last 30 days.
+
+    The row knows ``until`` when it has counted. Several watches may run at once, and each hour
+    counts once.
+    """
     oldest = to_milliseconds(now) - DAYS * _DAY
 
     def add() -> Hours:
         events, amount = lock_rows([KEY], now)[KEY]
         days = {entry[0]: Hours(*entry[1:]) for entry in events.get("days", [])}
+        counted = events.get("until", [[0]])[0][0]
         for start, hour in closed:
+            if start < counted:
+                continue
             day = start // _DAY * _DAY
             days[day] = days.get(day, Hours()) + hour
         kept = {day: sums for day, sums in sorted(days.items()) if day + _DAY > oldest}
-        write_rows([(KEY, {"days": [[day, *astuple(h)] for day, h in kept.items()]}, amount)], now)
+        values = {
+            "days": [[day, *astuple(hours)] for day, hours in kept.items()],
+            "until": [[max(until, counted)]],
+        }
+        write_rows([(KEY, values, amount)], now)
         return sum(kept.values(), Hours())
 
     return atomic_with_retry(add, database())
