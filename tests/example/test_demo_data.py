@@ -321,9 +321,10 @@ def test_it_refuses_to_run_where_it_would_do_harm(tmp_path: Path) -> None:
     place.execute(
         "INSERT INTO django_voicepassword_callrequest"
         " (phone, channel, state, provider_id, service, origin, error_code,"
-        " created_at, polls, code_digest, counted_address, device, difference)"
+        " created_at, polls, code_digest, counted_address, lane, is_open, counted,"
+        " difference)"
         " VALUES ('79990000001', 'voice', 'refused', '', '', 'app',"
-        " 'user_disabled', '2026-03-01 10:00:00', 0, '', '', 0, 0)"
+        " 'user_disabled', '2026-03-01 10:00:00', 0, '', '', 'unproven', 0, '', 0)"
     )
     refused = place.run("demo_data", *small)
     assert refused.returncode == 1

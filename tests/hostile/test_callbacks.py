@@ -49,7 +49,7 @@ class Calls:
 
 @pytest.fixture
 def calls(configure: Callable[..., None]) -> Calls:
-    configure(LIMITS={"phone": [], "ip": []}, RESEND_AFTER=0)
+    configure(LIMITS={"phone": [], "ip": []}, RESEND_AFTER=0, FRAUD_GUARD="off")
     return Calls()
 
 

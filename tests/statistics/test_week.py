@@ -65,6 +65,7 @@ def sandbox(process: SandboxProcess, configure: Callable[..., None]) -> SandboxP
         RESEND_AFTER=0,
         MAX_SENDS=10,
         LIMITS={"phone": [], "ip": [], "phone_guesses": []},
+        FRAUD_GUARD="off",
     )
     return process
 
