@@ -62,7 +62,7 @@ def test_every_attack_of_the_plan_exists_and_every_target_has_an_attack() -> Non
 
 @pytest.mark.processes
 def test_a_small_run_under_a_guard_that_is_off_counts_what_robots_do() -> None:
-    """Fifty numbers, counted tenfold, are sprayed with five guesses each, and nothing stops that."""
+    """Nothing stops a spray of fifty numbers, counted tenfold, with five guesses each."""
     output = _run("spray", "--shape", "burst", "--mode", "off", "--scale", "0.005", "--quick")
     cells = _row(output, "spray", "burst", "`off`")
     wanted, strangers, _, guesses = cells[3:7]
