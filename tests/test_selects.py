@@ -36,7 +36,7 @@ def test_the_rows_are_those_of_the_orm(settings: Any, use_tz: bool) -> None:
     trips = FraudTrip.objects.filter(active_key__in=active_keys)
 
     assert selects.counters(keys) == {row.key: (row.events, row.updated_at) for row in rows}
-    found = selects.trips_and_counter(active_keys, "one:1")
+    found = selects.trips_and_counters(active_keys, ["one:1"])
     counter = LimitCounter.objects.get(key="one:1")
     assert sorted(found) == sorted(
         [

@@ -433,14 +433,14 @@ def test_a_block_that_trips_in_audit_refuses_nobody(
     assert FraudTrip.objects.get().mode == "audit"
 
 
-def test_a_send_at_rest_takes_two_statements_for_the_step_up(
+def test_a_send_at_rest_takes_one_statement_for_the_step_up(
     outbox: list[Sent], django_assert_max_num_queries: Any
 ) -> None:
     # Else the next start runs the guard's watch.
     guard.watch(timezone.now())
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(16):
         verification = verifications.start(PHONE, request=ask())
-    with django_assert_max_num_queries(21):
+    with django_assert_max_num_queries(20):
         verifications.resend(verification.id, request=ask())
 
 

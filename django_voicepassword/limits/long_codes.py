@@ -23,6 +23,7 @@ from django_voicepassword.limits.rates import (
     seconds_to_wait,
     to_milliseconds,
 )
+from django_voicepassword.limits.selects import Counters
 
 logger = logging.getLogger(__name__)
 
@@ -51,16 +52,29 @@ def read(phone: str, now: datetime, is_proven: bool = False) -> Codes:
     ``is_proven``: of a trusted device, or of a user whose number it is. Their guesses are counted
     apart, and where these are used up, those of everybody else remain.
     """
+    return tell(phone, now, is_proven, selects.counters(keys(phone, is_proven)))
+
+
+def keys(phone: str, is_proven: bool) -> list[str]:
+    """Return the keys of the counters that ``tell`` needs."""
+    return [*_guesses(phone, is_proven).values(), alarms.once_key(_REFUSED)]
+
+
+def _guesses(phone: str, is_proven: bool) -> dict[str, str]:
+    """Return the counters of guesses at a number: limit -> key."""
     limits = ["phone_guesses", "long_guesses", *(["device_guesses"] if is_proven else [])]
     if phones.fixed_code(phone) is not None:
         limits = []
-    keys = {limit: f"{limit}:{phone}" for limit in limits}
-    rows = selects.counters([*keys.values(), alarms.once_key(_REFUSED)])
-    refused = rows.pop(alarms.once_key(_REFUSED), None)
+    return {limit: f"{limit}:{phone}" for limit in limits}
+
+
+def tell(phone: str, now: datetime, is_proven: bool, rows: Counters) -> Codes:
+    """Return what ``read`` does, from the counters of ``keys``."""
+    refused = rows.get(alarms.once_key(_REFUSED))
     is_refused = refused is not None and refused[1] > now - timedelta(hours=1)
     waits = {
         limit: _wait(json.loads(rows[key][0]) if key in rows else {}, settings.limits[limit], now)
-        for limit, key in keys.items()
+        for limit, key in _guesses(phone, is_proven).items()
     }
     short_wait, device_wait = waits.get("phone_guesses", 0), waits.get("device_guesses", 0)
     long_wait = waits.get("long_guesses", 0)

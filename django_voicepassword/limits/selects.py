@@ -16,22 +16,25 @@ from django.db import connections, models
 from django_voicepassword.limits.counters import database
 from django_voicepassword.models import FraudTrip, LimitCounter
 
+#: Key -> the columns ``events`` and ``updated_at`` of a counter.
+Counters = dict[str, tuple[str, datetime]]
+#: A row of ``trips_and_counters``.
+Row = tuple[str, str, int, int, datetime]
 
-def counters(keys: Sequence[str]) -> dict[str, tuple[str, datetime]]:
+
+def counters(keys: Sequence[str]) -> Counters:
     """Return the columns ``events`` and ``updated_at`` of the rows of ``keys`` that exist."""
     rows = _fetch(_counters_sql(database(), len(keys)), keys)
     return {key: (events, updated_at) for key, events, updated_at in rows}
 
 
-def trips_and_counter(
-    active_keys: Sequence[str], key: str
-) -> list[tuple[str, str, int, int, datetime]]:
-    """Return the open trips of ``active_keys``, and the row of one counter, with one statement.
+def trips_and_counters(active_keys: Sequence[str], keys: Sequence[str]) -> list[Row]:
+    """Return the open trips of ``active_keys``, and the counters of ``keys``, with one statement.
 
-    A trip is its ``active_key``, ``mode``, ``threshold``, ``id`` and ``tripped_at``; the counter
-    its ``key``, ``events``, twice 0 and ``updated_at``.
+    A trip is its ``active_key``, ``mode``, ``threshold``, ``id`` and ``tripped_at``; a counter its
+    ``key``, ``events``, twice 0 and ``updated_at``.
     """
-    return _fetch(_trips_sql(database(), len(active_keys)), [*active_keys, key])
+    return _fetch(_trips_sql(database(), len(active_keys), len(keys)), [*active_keys, *keys])
 
 
 @lru_cache
@@ -41,13 +44,13 @@ def _counters_sql(using: str, keys: int) -> str:
 
 
 @lru_cache
-def _trips_sql(using: str, keys: int) -> str:
+def _trips_sql(using: str, active_keys: int, keys: int) -> str:
     trip = _columns(using, FraudTrip, "active_key", "mode", "threshold", "id", "tripped_at")
     first = _columns(using, LimitCounter, "key", "events")
     last = _columns(using, LimitCounter, "updated_at")
     return (
-        f"SELECT {trip} {_source(using, FraudTrip, 'active_key', keys)} UNION ALL "  # nosec B608
-        f"SELECT {first}, 0, 0, {last} {_source(using, LimitCounter, 'key', 1)}"
+        f"SELECT {trip} {_source(using, FraudTrip, 'active_key', active_keys)} UNION ALL "  # nosec B608
+        f"SELECT {first}, 0, 0, {last} {_source(using, LimitCounter, 'key', keys)}"
     )
 
 

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from django_voicepassword import limits, phones
 from django_voicepassword.exceptions import ChallengeRequired, RateLimited
-from django_voicepassword.limits import client_ip, guard, long_codes, prices, reservations
+from django_voicepassword.limits import client_ip, guard, long_codes, prices, reservations, selects
 from django_voicepassword.limits.guard import Standing
 from django_voicepassword.limits.terms import BlockTripped
 from django_voicepassword.models import CallRequest, Verification
@@ -81,8 +81,10 @@ def look(phone: str, request: HttpRequest | None, now: datetime) -> Situation:
     lane = limits.lane_of(request, phone)
     address = client_ip.counted_address(request)
     is_proven = lane == CallRequest.Lane.PROVEN
-    codes = long_codes.read(phone, now, is_proven)
-    standing = Standing() if is_proven else guard.read(phone, address, now)
+    keys = long_codes.keys(phone, is_proven)
+    standing = Standing() if is_proven else guard.read(phone, address, now, keys)
+    counters = selects.counters(keys) if standing.counters is None else standing.counters
+    codes = long_codes.tell(phone, now, is_proven, counters)
     if is_proven:
         is_guarded = bool(codes.device_wait) and guard.is_tripped_by_guesses()
     else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import DatabaseError, connections, transaction
@@ -19,6 +20,7 @@ from django_voicepassword.limits.guard import state as states
 from django_voicepassword.limits.guard.state import State
 from django_voicepassword.limits.guard.subjects import active_key, subjects_of
 from django_voicepassword.limits.guard.watching import watch
+from django_voicepassword.limits.selects import Counters
 from django_voicepassword.models import FraudTrip
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ class Standing:
     trips: tuple[FraudTrip, ...] = ()
     usual: float | None = None
     has_control: bool = False
+    #: The counters that ``read`` was asked for beside; None where it had nothing to read.
+    counters: Counters | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_covered(self) -> bool:
@@ -56,8 +60,10 @@ class Standing:
         return any(trip.cause == _GUESSES for trip in self.trips)
 
 
-def read(phone: str, address: str, now: datetime) -> Standing:
+def read(phone: str, address: str, now: datetime, keys: Sequence[str] = ()) -> Standing:
     """Return what the guard says of an unproven send to ``phone``.
+
+    ``keys`` are those of counters that the caller needs: they are read with the same statement.
 
     ``address`` is what ``client_ip.counted_address`` returns. Without a beat the guard still
     works: where its last watch is too old, this function runs it, for one caller at a time.
@@ -65,16 +71,16 @@ def read(phone: str, address: str, now: datetime) -> Standing:
     """
     if settings.FRAUD_GUARD == "off":
         return Standing()
-    trips, state, watched_at = _select(phone, address)
+    trips, state, watched_at, counters = _select(phone, address, keys)
     if states.is_due(watched_at, now) and _watch(now):
-        trips, state, _ = _select(phone, address)
+        trips, state, _, _ = _select(phone, address, ())
     usual: float | None = state.usual.unproven * state.factor
     if state.is_outage(phones.operator_prefix(phone)):
         trips = [trip for trip in trips if trip.cause != _SENDS]
         usual = None
     if any(trip.kind == FraudTrip.Kind.BLOCK for trip in trips):
         usual = None
-    return Standing(tuple(trips), usual, state.has_control)
+    return Standing(tuple(trips), usual, state.has_control, counters)
 
 
 def is_tripped_by_guesses() -> bool:
@@ -97,14 +103,19 @@ def _trips_by_guesses() -> QuerySet[FraudTrip]:
     return FraudTrip.objects.filter(active_key=key)
 
 
-def _select(phone: str, address: str) -> tuple[list[FraudTrip], State, datetime | None]:
-    """Read the open trips of a send and the state of the guard with one statement."""
+def _select(
+    phone: str, address: str, more: Sequence[str]
+) -> tuple[list[FraudTrip], State, datetime | None, Counters]:
+    """Read the open trips of a send, the state of the guard and ``more`` with one statement."""
     keys = [active_key(kind, _SENDS, subject) for kind, subject in subjects_of(phone, address)]
     keys.append(active_key(FraudTrip.Kind.SITE, _GUESSES, ""))
     trips, state, watched_at = [], State(), None
-    for key, text, threshold, pk, at in selects.trips_and_counter(keys, states.KEY):
+    counters: Counters = {}
+    for key, text, threshold, pk, at in selects.trips_and_counters(keys, [states.KEY, *more]):
         if key == states.KEY:
             state, watched_at = states.parse(text), at
+        elif key in more:
+            counters[key] = (text, at)
         else:
             kind, cause, subject = key.split(":", 2)
             trips.append(
@@ -119,7 +130,7 @@ def _select(phone: str, address: str) -> tuple[list[FraudTrip], State, datetime 
                     tripped_at=at,
                 )
             )
-    return trips, state, watched_at
+    return trips, state, watched_at, counters
 
 
 def _watch(now: datetime) -> bool:
