@@ -351,6 +351,18 @@ def test_an_outage_is_no_attack(
     assert outages == [{"prefix": "", "channel": "flashcall", "conversion": pytest.approx(1 / 6)}]
 
 
+def test_an_outage_is_told_though_an_alarm_was_left_over(
+    crowd: Crowd, outages: list[dict[str, Any]], django_capture_on_commit_callbacks: Any
+) -> None:
+    """Of two watches at once, one may overwrite the state that knows the outage of the other."""
+    LimitCounter.objects.create(key="alarm:outage:", updated_at=NOON)
+    guard.watch(NOON)
+    with_control(crowd, NOON, approved=2, failed=10)
+    with django_capture_on_commit_callbacks(execute=True):
+        guard.watch(NOON + 3 * MINUTE)
+    assert [one["prefix"] for one in outages] == [""]
+
+
 def test_an_outage_that_is_not_yet_declared_is_no_attack_either(crowd: Crowd) -> None:
     with_control(crowd, NOON, approved=2, failed=10)
     crowd.sends(200, NOON)

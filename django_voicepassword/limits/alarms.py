@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from decimal import Decimal
 
 from django.db import DatabaseError, IntegrityError, transaction
@@ -79,6 +80,13 @@ def is_raised(name: str) -> bool:
 def clear_alarm(name: str) -> None:
     """Clear the alarm ``name``, because its cause is gone: it can be raised again."""
     retry(LimitCounter.objects.filter(key=f"alarm:{name}").delete, database())
+
+
+def clear_alarms_but(kind: str, names: Iterable[str]) -> None:
+    """Clear the alarms of a ``kind``, for example ``outage``, but for those of ``names``."""
+    raised = LimitCounter.objects.filter(key__startswith=f"alarm:{kind}:")
+    outdated = raised.exclude(key__in=[f"alarm:{kind}:{name}" for name in names])
+    retry(outdated.delete, database())
 
 
 def raise_balance_alarm(balance: Decimal | None = None, currency: str = "") -> None:

@@ -184,8 +184,9 @@ def _note_outages(state: State, groups: Mapping[str, Control], now: datetime) ->
     failing = control.failing(groups, state.usual.proven, state.outages)
     moment = to_milliseconds(now)
     ended = {prefix: begun for prefix, begun in state.outages.items() if prefix not in failing}
+    # Not those of ``ended`` alone: of two watches at once, one may have overwritten the state.
+    alarms.clear_alarms_but("outage", failing)
     for prefix in ended:
-        alarms.clear_alarm(f"outage:{prefix}")
         logger.info("calls arrive again: operator %s", prefix or "all")
     for prefix, group in failing.items():
         if prefix not in state.outages and alarms.raise_alarm(f"outage:{prefix}"):
