@@ -6,7 +6,7 @@ A fake client answers; ``test_calls_over_http.py`` tests the same over HTTP.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -679,6 +679,11 @@ def test_a_call_that_is_placed_at_a_higher_price_gives_that_price_back(
     assert counters()[BUDGET] == Decimal(3)
 
 
+def run_all(callbacks: Iterable[Callable[[], None]]) -> None:
+    for callback in callbacks:
+        callback()
+
+
 def test_inline_a_price_that_rises_is_an_exhausted_budget(
     provider: type[Provider],
     configure: Callable[..., None],
@@ -692,8 +697,7 @@ def test_inline_a_price_that_rises_is_an_exhausted_budget(
         verifications.start(NUMBER)
     limits.note_price("flashcall", NUMBER, Decimal(17), NOON)
     with freeze_time(NOON), pytest.raises(BudgetExhausted) as caught:
-        for callback in after_commit:
-            callback()
+        run_all(after_commit)
     assert caught.value.retry_after == 9 * 3600
     assert provider.requests == []
 
