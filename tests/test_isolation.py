@@ -69,7 +69,7 @@ def report(state: str) -> Report:
 def test_first_logins_at_once_all_succeed(
     configure: Callable[..., None], outbox: list[Sent], level: str
 ) -> None:
-    configure(LIMITS={"phone": [], "ip": []})
+    configure(LIMITS={"phone": [], "ip": []}, FRAUD_GUARD="off")
     for number in range(60):
         verifications.start(f"7999{number:07}")
     codes = [(str(sent.verification), sent.code) for sent in outbox]
