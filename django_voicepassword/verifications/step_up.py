@@ -27,7 +27,7 @@ PASSED_BY_CHALLENGE = frozenset({"phone", "device", "ip", "prefix", "site"})
 ENDED_BY_LONG_CODE = frozenset({"guard", "phone_guesses"})
 #: The seconds to wait where the guard refuses: a trip lasts until an hour was calm.
 GUARD_WAIT = 3600
-#: How often a send is counted anew because it is made harder: for its block, then for its limits.
+#: How often a send is counted again because it is made harder: for its block, then for its limits.
 MOST_TRIES = 4
 Result = TypeVar("Result")
 
