@@ -6,19 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
 
 from django_voicepassword.admin import trip_texts
-from django_voicepassword.admin.base import HistoryAdmin
 from django_voicepassword.admin.dashboard.formatting import percent
+from django_voicepassword.admin.single_page import SinglePageAdmin
 from django_voicepassword.admin.trips import TripRow, may_lift
 from django_voicepassword.conf import settings
 from django_voicepassword.limits import guard
@@ -64,29 +58,18 @@ class GaugeRow:
 
 
 @admin.register(Protection)
-class ProtectionAdmin(HistoryAdmin):
-    """Shows the page where Django shows a list of rows."""
+class ProtectionAdmin(SinglePageAdmin):
+    """The page Protection."""
 
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.has_perm("django_voicepassword.view_fraudtrip"))
+    page_name = NAME
+    page_template = "admin/django_voicepassword/protection/page.html"
+    page_permission = "django_voicepassword.view_fraudtrip"
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.changelist_view)
-        # Django's index page and the menus of themes reverse the second name.
-        return [path("", view, name=NAME), path("", view, name=f"{NAME}_changelist")]
-
-    @method_decorator(require_safe)
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        request.current_app = self.admin_site.name
+    def page_context(self, request: HttpRequest) -> dict[str, Any]:
         is_whole = request.user.has_perm("django_voicepassword.view_full_phone")
         now = timezone.now()
         figures = guard.figures(now)
-        context = {
-            **self.admin_site.each_context(request),
+        return {
             "title": _("Protection"),
             "now": now,
             "mode_text": _mode_text(),
@@ -100,9 +83,7 @@ class ProtectionAdmin(HistoryAdmin):
             "watched_at": figures.watched_at and as_aware(figures.watched_at),
             "may_lift": may_lift(request),
             "has_trip_list": self.admin_site.is_registered(FraudTrip),
-            **(extra_context or {}),
         }
-        return TemplateResponse(request, "admin/django_voicepassword/protection/page.html", context)
 
 
 def _audited(figures: guard.Figures, is_whole: bool) -> list[tuple[TripRow, int]]:

@@ -6,22 +6,17 @@ from datetime import datetime, timezone
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone as django_timezone
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
 
-from django_voicepassword.admin.base import HistoryAdmin
 from django_voicepassword.admin.dashboard import charts, tables
 from django_voicepassword.admin.dashboard.balance import balance, newest_reading
 from django_voicepassword.admin.dashboard.query import Selection, read_selection
 from django_voicepassword.admin.dashboard.reconciliation import reconcile
 from django_voicepassword.admin.dashboard.tiles import tiles
+from django_voicepassword.admin.single_page import SinglePageAdmin
 from django_voicepassword.conf import settings
 from django_voicepassword.models import Dashboard
 from django_voicepassword.statistics import provider_today
@@ -31,34 +26,21 @@ NAME = "django_voicepassword_dashboard"
 
 
 @admin.register(Dashboard)
-class DashboardAdmin(HistoryAdmin):
-    """Shows the dashboard where Django shows a list of rows: the model has none."""
+class DashboardAdmin(SinglePageAdmin):
+    """The dashboard. Its model has no rows."""
 
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.has_perm("django_voicepassword.view_dailystatistics"))
+    page_name = NAME
+    page_template = "admin/django_voicepassword/dashboard/page.html"
+    page_permission = "django_voicepassword.view_dailystatistics"
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.changelist_view)
-        # Django's index page and the menus of themes reverse the second name.
-        return [path("", view, name=NAME), path("", view, name=f"{NAME}_changelist")]
-
-    @method_decorator(require_safe)
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        request.current_app = self.admin_site.name
+    def page_context(self, request: HttpRequest) -> dict[str, Any]:
         selection = read_selection(request.GET, provider_today())
-        context = {
-            **self.admin_site.each_context(request),
+        return {
             "title": _("Dashboard"),
             "selection": selection,
             **self._figures(selection),
             "differing_calls": self._differing_calls(request),
-            **(extra_context or {}),
         }
-        return TemplateResponse(request, "admin/django_voicepassword/dashboard/page.html", context)
 
     def _figures(self, selection: Selection) -> dict[str, Any]:
         """Return every figure of the page, by a number of queries that does not grow with calls."""
