@@ -12,13 +12,13 @@ takes part.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+from tests.ask_processes import ask
 
 ROOT = Path(__file__).parents[1]
 PROCESSES = 4
@@ -102,7 +102,7 @@ class Starters:
             )
             for number in range(PROCESSES)
         ]
-        self._ask(self._processes[:1], None)
+        ask(self._processes[:1], None)
 
     def close(self) -> None:
         for process in self._processes:
@@ -118,21 +118,10 @@ class Starters:
             "limits": {"phone": ["3/10m", "10/d"], **limits},
             "budget": budget,
         }
-        answers = self._ask(self._processes, order)
+        answers = ask(self._processes, order)
         seconds = max(answer["seconds"] for answer in answers)
         waits = [wait for answer in answers for wait in answer["waits"]]
         return len(waits) / seconds, statistics.median(waits) * 1000
-
-    def _ask(self, processes: list[subprocess.Popen[str]], order: Any) -> list[Any]:
-        for process in processes:
-            assert process.stdin is not None
-            process.stdin.write(f"{json.dumps(order)}\n")
-            process.stdin.flush()
-        answers = []
-        for process in processes:
-            assert process.stdout is not None
-            answers.append(json.loads(process.stdout.readline()))
-        return answers
 
 
 def main() -> int:

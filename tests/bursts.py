@@ -11,14 +11,14 @@ python -m tests.bursts mysql://root@127.0.0.1:3306/bursts
 from __future__ import annotations
 
 import collections
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+
+from tests.ask_processes import ask
 
 ROOT = Path(__file__).parents[1]
 PROCESSES = 5
@@ -192,25 +192,14 @@ class Bursts:
 
     def run(self, action: str, tries: int = TRIES) -> dict[str, int]:
         """Run one burst and return how often each type of result or error came."""
-        (verification,) = self._ask(self._processes[:1], {})
+        (verification,) = ask(self._processes[:1], {})
         outcomes: collections.Counter[str] = collections.Counter()
-        for counts in self._ask(
+        for counts in ask(
             self._processes,
             {"action": action, "times": tries // PROCESSES, **verification},
         ):
             outcomes.update(counts)
         return dict(outcomes)
-
-    def _ask(self, processes: list[subprocess.Popen[str]], arguments: dict[str, Any]) -> list[Any]:
-        for process in processes:
-            assert process.stdin is not None
-            process.stdin.write(f"{json.dumps(arguments)}\n")
-            process.stdin.flush()
-        answers = []
-        for process in processes:
-            assert process.stdout is not None
-            answers.append(json.loads(process.stdout.readline()))
-        return answers
 
 
 def main() -> int:
