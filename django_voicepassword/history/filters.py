@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 
 from django_voicepassword.history import period
 from django_voicepassword.history.reader import Reader
-from django_voicepassword.history.search import clean, search_calls
+from django_voicepassword.history.search import search_calls
+from django_voicepassword.history.texts import clean
 from django_voicepassword.models import CallRequest
 from django_voicepassword.provider.dates import for_field
 from django_voicepassword.security import masking
@@ -88,9 +89,9 @@ def to_number(calls: QuerySet[CallRequest], phone: str) -> QuerySet[CallRequest]
     """Return the calls to this number.
 
     There are none where RETENTION "mask" has removed its last digits: ten thousand numbers have the
-    same beginning.
+    same beginning. Neither are there where the number was erased: all erased ones look alike.
     """
-    return calls.none() if masking.is_cut(phone) else calls.filter(phone=phone)
+    return calls.none() if masking.is_removed(phone) else calls.filter(phone=phone)
 
 
 def of_same_number(calls: QuerySet[CallRequest], call_id: str) -> QuerySet[CallRequest]:

@@ -6,37 +6,25 @@ It works in batches: each is a short transaction, and an interrupted run can be 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from django.db import router
-from django.db.models import Max, Model, QuerySet, Value
+from django.db.models import Model, QuerySet, Value
 from django.db.models.functions import Concat, Length, Substr
 from django.utils import timezone
 
 from django_voicepassword import limits
 from django_voicepassword.conf import settings
 from django_voicepassword.history import traces
-from django_voicepassword.limits import purged, refusals
-from django_voicepassword.models import (
-    BalanceReading,
-    CallRequest,
-    CallStatus,
-    FraudTrip,
-    RefusedAttempt,
-    TrustedDevice,
-    Verification,
-)
-from django_voicepassword.models.moments import oldest_kept
+from django_voicepassword.history.outdated import MASK, Outdated, unmasked
+from django_voicepassword.limits import purged
+from django_voicepassword.models import CallStatus
 from django_voicepassword.transactions import atomic_with_retry
 
 #: Rows in one statement, so that it holds its row locks only briefly.
 BATCH = 1000
-#: Replaces the last four digits of a number. The block of numbers before them stays, for the
-#: figures by prefix.
-MASK = "****"
-
 #: Called with the number of rows done so far.
 Progress = Callable[[int], None]
 Row = TypeVar("Row", bound=Model)
@@ -55,41 +43,33 @@ def purge(now: datetime | None = None, progress: Progress | None = None) -> int:
     number.
     """
     now = now or timezone.now()
-    limits.purge(now - limits.longest_period() - timedelta(days=2))
-    batches = _Batches(progress)
-    batches.delete(TrustedDevice.expired(now), "last_used_at")
-    before = oldest_kept(now)
-    refused_before = max(filter(None, (now - refusals.KEPT, before)))
-    batches.delete(RefusedAttempt.objects.filter(last_at__lt=refused_before), "last_at")
-    if before is None:
+    outdated, batches = Outdated(now), _Batches(progress)
+    limits.purge(outdated.counters_before)
+    batches.delete(outdated.devices, "last_used_at")
+    batches.delete(outdated.refusals, "last_at")
+    if outdated.before is None:
         return batches.done
-    open_states = [CallRequest.State.QUEUED, CallRequest.State.PLACING]
-    calls = CallRequest.objects.filter(created_at__lt=before).exclude(state__in=open_states)
-    calls = calls.exclude(verification__expires_at__gte=now)
-    verifications = Verification.objects.filter(created_at__lt=before, expires_at__lt=now)
-    traces.remove_old(before)
-    trips = FraudTrip.objects.filter(tripped_at__lt=before, ended_at__isnull=False)
+    traces.remove_old(outdated.before)
     if settings.RETENTION == "mask":
         batches.mask(
-            calls,
+            outdated.calls,
             _remove_traces,
             **{**traces.VALUES, "counted_address": "", "idempotency": None},
         )
-        batches.mask(verifications, user=None, ip=None, idempotency_digest=None)
+        batches.mask(outdated.verifications, user=None, ip=None, idempotency_digest=None)
         # A network may have belonged to one household; a block is what a masked number keeps.
-        trips.filter(kind=FraudTrip.Kind.NETWORK).exclude(subject="").update(subject="")
+        outdated.networks.update(subject="")
         return batches.done
-    if calls.exists():
+    if outdated.calls.exists():
         # First: an interrupted run has deleted some of them.
-        purged.note(before)
+        purged.note(outdated.before)
     batches.delete(
-        calls, delete_related=lambda keys: CallStatus.objects.filter(call__in=keys).delete()
+        outdated.calls,
+        delete_related=lambda keys: CallStatus.objects.filter(call__in=keys).delete(),
     )
-    batches.delete(verifications.filter(calls__isnull=True))
-    batches.delete(trips, "tripped_at")
-    newest = BalanceReading.objects.aggregate(newest=Max("pk"))["newest"]
-    old_readings = BalanceReading.objects.filter(read_at__lt=before).exclude(pk=newest)
-    batches.delete(old_readings, "read_at")
+    batches.delete(outdated.verifications.filter(calls__isnull=True))
+    batches.delete(outdated.trips, "tripped_at")
+    batches.delete(outdated.readings, "read_at")
     return batches.done
 
 
@@ -124,7 +104,7 @@ class _Batches:
         ``mask_related`` masks first what refers to the rows of a batch.
         """
         masked = Concat(Substr("phone", 1, Length("phone") - 4), Value(MASK))
-        rows = rows.exclude(phone__endswith=MASK)
+        rows = unmasked(rows)
         for keys in _batches(rows, "created_at"):
             batch = rows.model._default_manager.filter(pk__in=keys)
             related = partial(mask_related, keys) if mask_related else None

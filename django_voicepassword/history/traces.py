@@ -52,11 +52,34 @@ def remove_reports(calls: Sequence[int]) -> None:
     )
 
 
-def remove_log_entries(calls: Sequence[int]) -> None:
-    """Hide how the admin's history names the calls with these keys."""
+def remove_log_entries(keys: Sequence[Any], model: type[Model] = CallRequest) -> None:
+    """Hide how the admin's history names the rows with these keys."""
     if apps.is_installed("django.contrib.admin"):
-        entries = _log_entries(CallRequest).filter(object_id__in=map(str, calls))
+        entries = _log_entries(model).filter(object_id__in=map(str, keys))
         entries.update(object_repr=_HIDDEN)
+
+
+def hide_log_entries(row: Model, texts: Sequence[str] | None = None) -> None:
+    """Hide how the admin's history names a row; with ``texts``, only where it contains one."""
+    if not apps.is_installed("django.contrib.admin"):
+        return
+    entries = _log_entries(type(row)).filter(object_id=str(row.pk))
+    if texts is None:
+        entries.update(object_repr=_HIDDEN)
+    for text in texts or ():
+        entries.filter(object_repr__contains=text).update(object_repr=_HIDDEN)
+
+
+def remove_named_entries(addresses: Sequence[str], networks: Sequence[str]) -> None:
+    """Hide these addresses and networks where the admin's history names them: what was unblocked
+    or lifted.
+    """
+    if not apps.is_installed("django.contrib.admin"):
+        return
+    _log_entries(LimitCounter).filter(object_repr__in=addresses).update(object_repr=_HIDDEN)
+    for network in networks:
+        lifted = _log_entries(FraudTrip).filter(object_repr__contains=network)
+        lifted.update(object_repr=_HIDDEN)
 
 
 def remove_old(before: datetime) -> None:

@@ -9,7 +9,6 @@ from django_voicepassword.limits.alarms import (
 from django_voicepassword.limits.budget import (
     Money,
     adjust_budget,
-    provider_day,
     raise_reservation,
     seconds_to_next_day,
     spent,
@@ -25,7 +24,7 @@ from django_voicepassword.limits.reservations import (
     reserve_guess,
     reserve_send,
 )
-from django_voicepassword.limits.returning import close_approved, give_back
+from django_voicepassword.limits.returning import close_approved, give_back, shared_keys
 from django_voicepassword.limits.staff import count_search, unblock, unblock_address
 from django_voicepassword.limits.terms import BlockTripped, Terms
 from django_voicepassword.limits.usage import (
@@ -65,7 +64,6 @@ __all__ = [
     "note_price",
     "parse_rate",
     "price_of_send",
-    "provider_day",
     "purge",
     "raise_alarm",
     "raise_balance_alarm",
@@ -75,6 +73,7 @@ __all__ = [
     "reserve_send",
     "seconds_to_next_day",
     "send_uses",
+    "shared_keys",
     "spent",
     "unblock",
     "unblock_address",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import DatabaseError, IntegrityError, transaction
@@ -67,6 +68,12 @@ def is_first_in_hour(name: str) -> bool:
     return is_first_in(name, 3600)
 
 
+def last_time(name: str) -> datetime | None:
+    """Return when ``is_first_in`` of this name was True last; None if never."""
+    rows = LimitCounter.objects.filter(key=once_key(name))
+    return rows.values_list("updated_at", flat=True).first()
+
+
 def forget_first(name: str) -> None:
     """Let the next ``is_first_in`` of this name be True."""
     retry(LimitCounter.objects.filter(key=once_key(name)).delete, database())
@@ -84,9 +91,12 @@ def clear_alarm(name: str) -> None:
 
 def clear_alarms_but(kind: str, names: Iterable[str]) -> None:
     """Clear the alarms of a ``kind``, for example ``outage``, but for those of ``names``."""
+    # A SELECT first: hardly ever is there one to delete, and a DELETE is a transaction.
     raised = LimitCounter.objects.filter(key__startswith=f"alarm:{kind}:")
     outdated = raised.exclude(key__in=[f"alarm:{kind}:{name}" for name in names])
-    retry(outdated.delete, database())
+    keys = list(outdated.values_list("key", flat=True))
+    if keys:
+        retry(LimitCounter.objects.filter(key__in=keys).delete, database())
 
 
 def raise_balance_alarm(balance: Decimal | None = None, currency: str = "") -> None:

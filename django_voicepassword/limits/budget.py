@@ -12,19 +12,20 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-from django.db.models import F, Sum
+from django.db.models import F
 
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import BudgetExhausted
 from django_voicepassword.limits.counters import Row, exact, lock_rows, write_rows
 from django_voicepassword.limits.rates import Events, spread
-from django_voicepassword.limits.uses import row_key
+from django_voicepassword.limits.selects import sums
+from django_voicepassword.limits.uses import row_key, row_range
 from django_voicepassword.models import LimitCounter
-from django_voicepassword.models.moments import as_aware, seconds_until
+from django_voicepassword.models.moments import seconds_until
+from django_voicepassword.models.provider_days import day_bounds, day_of
 
 #: The rows of a pot. So much of its money at least is in each that has any: the others are used
 #: where DAILY_BUDGET is raised in the day.
@@ -127,7 +128,7 @@ def pots(at: datetime, money: Money) -> list[Pot]:
     """Return the pots that pay for a send at ``at``; none without DAILY_BUDGET."""
     if settings.DAILY_BUDGET is None:
         return []
-    day, whole = provider_day(at), Decimal(settings.DAILY_BUDGET)
+    day, whole = day_of(at).isoformat(), Decimal(settings.DAILY_BUDGET)
     of_all = Pot(f"budget:{day}", whole)
     if money.is_proven:
         return [of_all]
@@ -163,7 +164,7 @@ def _add(of_day: list[Pot], difference: Decimal, now: datetime) -> None:
 
 def spent(at: datetime) -> Decimal:
     """Return the money that is used or reserved on the provider's day of ``at``, in both lanes."""
-    return _spent(Pot(f"budget:{provider_day(at)}", Decimal(0)))
+    return _spent([Pot(f"budget:{day_of(at).isoformat()}", Decimal(0))])[0]
 
 
 def raise_reservation(at: datetime, reserved: Decimal, money: Money, now: datetime) -> bool:
@@ -177,7 +178,7 @@ def raise_reservation(at: datetime, reserved: Decimal, money: Money, now: dateti
     of_day = pots(at, money)
     if not difference:
         # Nothing is spent, so nothing is locked.
-        return all(pot.allows(_spent(pot)) for pot in of_day)
+        return not of_day or all(map(Pot.allows, of_day, _spent(of_day)))
     rows = lock_rows(sorted(key for pot in of_day for key in pot.keys), now)
     spent = [pot.spent(rows) + difference for pot in of_day]
     if not all(pot.allows(more) for pot, more in zip(of_day, spent, strict=True)):
@@ -187,18 +188,12 @@ def raise_reservation(at: datetime, reserved: Decimal, money: Money, now: dateti
     return True
 
 
-def _spent(pot: Pot) -> Decimal:
-    rows = LimitCounter.objects.filter(key__in=pot.keys)
-    return exact(rows.aggregate(spent=Sum("amount"))["spent"] or 0)
-
-
-def provider_day(moment: datetime) -> str:
-    """Return the date of ``moment`` in PROVIDER_TIME_ZONE, as ISO text."""
-    return as_aware(moment).astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE)).date().isoformat()
+def _spent(of_day: list[Pot]) -> list[Decimal]:
+    """Return what each pot has spent, as it is committed; nothing is locked."""
+    return [exact(spent or 0) for spent in sums([row_range(pot.key) for pot in of_day])]
 
 
 def seconds_to_next_day(now: datetime) -> int:
     """Return the whole seconds until the provider's next day begins."""
-    zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
-    tomorrow = as_aware(now).astimezone(zone).date() + timedelta(days=1)
-    return seconds_until(datetime.combine(tomorrow, time.min, zone), now)
+    _begins, ends = day_bounds(day_of(now))
+    return seconds_until(ends, now)

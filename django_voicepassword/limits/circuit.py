@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.utils import timezone
 
 from django_voicepassword import signals
@@ -39,7 +39,7 @@ NO_MONEY = "not_enough_money"
 #: While the circuit is open, the balance is read at most once in this time.
 READ_EVERY = timedelta(minutes=1)
 #: The alarm that is raised while the circuit is open.
-_KEY = f"alarm:{ACCOUNT_REFUSED}"
+KEY = f"alarm:{ACCOUNT_REFUSED}"
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,17 @@ def _is_for_money(error_code: str) -> bool:
 
 def refusal() -> Refusal | None:
     """Return why the circuit is open; None where it is closed."""
-    row = selects.counters([_KEY]).get(_KEY)
-    if row is None:
-        return None
-    events, _ = row
+    row = selects.counters([KEY]).get(KEY)
+    return None if row is None else parse(row[0])
+
+
+def is_open() -> Exists:
+    """Return the condition "the circuit is open"."""
+    return Exists(LimitCounter.objects.filter(key=KEY))
+
+
+def parse(events: str) -> Refusal:
+    """Return the refusal that the counter KEY holds in its column ``events``."""
     code, entries = next(iter(json.loads(events).items()), ("", [[0, 1]]))
     since = datetime.fromtimestamp(entries[0][0] / 1000, timezone.get_current_timezone())
     return Refusal(code, since)
@@ -93,7 +100,7 @@ def open_circuit(error_code: str) -> None:
     # The first reading may follow at once.
     values = {"events": events, "updated_at": now - READ_EVERY}
     try:
-        atomic_with_retry(lambda: LimitCounter.objects.create(key=_KEY, **values), database())
+        atomic_with_retry(lambda: LimitCounter.objects.create(key=KEY, **values), database())
     except IntegrityError:
         _change_reason(error_code, events)
         return
@@ -104,7 +111,7 @@ def open_circuit(error_code: str) -> None:
 def _change_reason(error_code: str, events: str) -> None:
     known = refusal()
     if known is not None and not known.is_for_money and _is_for_money(error_code):
-        row = LimitCounter.objects.filter(key=_KEY)
+        row = LimitCounter.objects.filter(key=KEY)
         retry(lambda: row.update(events=events), database())
 
 
@@ -130,5 +137,5 @@ def claim_reading(now: datetime) -> bool:
     if BalanceReading.objects.filter(read_at__gt=before, read_at__lte=future).exists():
         return False
     is_due = Q(updated_at__lte=before) | Q(updated_at__gt=future)
-    row = LimitCounter.objects.filter(is_due, key=_KEY)
+    row = LimitCounter.objects.filter(is_due, key=KEY)
     return bool(retry(lambda: row.update(updated_at=now), database()))

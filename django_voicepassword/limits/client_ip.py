@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 
 #: What the limit ``ip`` counts requests without a client address by: they all share one subject.
 UNKNOWN = "unknown"
+#: What is noted at most once an hour (``alarms.last_time``): a request without an address, one with
+#: fewer entries in X-Forwarded-For than TRUSTED_PROXIES, one with the header while that is 0.
+NO_ADDRESS, FEW_ENTRIES, FORWARDED = "no_client_address", "few_entries", "forwarded_for"
 
 
 def client_address(request: HttpRequest | None) -> str | None:
@@ -68,13 +71,13 @@ def warn_of_missing_proxies(request: HttpRequest | None) -> None:
     """Log, at most once an hour, that requests do not show the addresses of their clients."""
     if request is None:
         return
-    if client_address(request) is None and alarms.is_first_in_hour("no_client_address"):
+    if client_address(request) is None and alarms.is_first_in_hour(NO_ADDRESS):
         logger.warning(
             "a request has no client address: all such requests share one limit ip. "
             "Have the web server send X-Forwarded-For, and set TRUSTED_PROXIES"
         )
     proxies, entries = settings.TRUSTED_PROXIES, _forwarded(request)
-    if 0 < len(entries) < proxies and alarms.is_first_in_hour("few_entries"):
+    if 0 < len(entries) < proxies and alarms.is_first_in_hour(FEW_ENTRIES):
         logger.warning(
             "X-Forwarded-For has fewer entries (%d) than TRUSTED_PROXIES says (%d), so it is "
             "ignored, and all clients of the same proxy share one limit ip. Set TRUSTED_PROXIES to "
@@ -83,7 +86,7 @@ def warn_of_missing_proxies(request: HttpRequest | None) -> None:
             proxies,
         )
     is_forwarded = "HTTP_X_FORWARDED_FOR" in request.META
-    if is_forwarded and not proxies and alarms.is_first_in_hour("forwarded_for"):
+    if is_forwarded and not proxies and alarms.is_first_in_hour(FORWARDED):
         logger.warning(
             "a request has the header X-Forwarded-For, but TRUSTED_PROXIES is 0: if a proxy stands "
             "before the site, all its clients share one limit ip. Set TRUSTED_PROXIES to the "

@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
-from django.db import connections, router
-from django.db.models import Q
+from django.db import connections, models, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Q, QuerySet
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
@@ -23,7 +26,7 @@ _PLACES = Decimal("0.0001")
 #: Rows that one DELETE removes, so that it holds its row locks only briefly.
 PURGE_BATCH = 1000
 #: The kinds of rows that no purge deletes.
-_PERMANENT = ("price", "alarm", "guard", "purged")
+_PERMANENT = ("price", "alarm", "guard", "purged", "erased", "recount", "beat")
 
 
 def lock(*keys: str) -> None:
@@ -34,18 +37,26 @@ def lock(*keys: str) -> None:
 def purge(before: datetime) -> int:
     """Delete the counters that were not used since ``before``, and return how many there were.
 
-    Prices, raised alarms, what the guard knows and the moment of the last purge stay. ``before``
-    must be longer ago than the longest period of any rate.
+    Prices, raised alarms, what the guard knows, the moments of the last purge, erasure and recount,
+    and beat's heartbeat stay. ``before`` must be longer ago than the longest period of any rate.
     """
+    rows = unused(before).order_by("key")
+    deleted, last = 0, ""
+    # In the order of the primary key: an index of ``updated_at`` would have to be written by each
+    # send and each guess.
+    while keys := list(rows.filter(key__gt=last).values_list("key", flat=True)[:PURGE_BATCH]):
+        # Check ``updated_at`` again: a counter that was used since the SELECT must stay.
+        deleted += retry(rows.filter(key__in=keys).delete, database())[0]
+        last = keys[-1]
+    return deleted
+
+
+def unused(before: datetime) -> QuerySet[LimitCounter]:
+    """Return the counters that ``purge`` deletes."""
     permanent = Q()
     for kind in _PERMANENT:
         permanent |= Q(key__startswith=f"{kind}:")
-    unused = LimitCounter.objects.filter(updated_at__lt=before).exclude(permanent)
-    deleted = 0
-    while keys := list(unused.order_by("updated_at").values_list("pk", flat=True)[:PURGE_BATCH]):
-        # Check ``updated_at`` again: a counter that was used since the SELECT must stay.
-        deleted += retry(unused.filter(pk__in=keys).delete, database())[0]
-    return deleted
+    return LimitCounter.objects.filter(updated_at__lt=before).exclude(permanent)
 
 
 def database() -> str:
@@ -131,32 +142,47 @@ def upsert(
     The SQL is written by hand because ``bulk_create(update_conflicts=True)`` of the ORM returns no
     columns, so that reading them would take a second query.
     """
-    connection = connections[database()]
-    meta = LimitCounter._meta
-    names = ("key", "events", "amount", "updated_at")
-    fields_by_name = {field.name: field for field in meta.concrete_fields}
-    fields = [fields_by_name[name] for name in names]
-    column = {field.name: field.column for field in fields}
+    using = database()
+    connection = connections[using]
+    names = returning if connection.features.can_return_rows_from_bulk_insert else ()
+    parameters = [value for row in rows for value in _adapted(row, connection)]
+    with connection.cursor() as cursor:
+        cursor.execute(_upsert_sql(using, len(rows), update, names), parameters)
+        return list(cursor.fetchall()) if names else None
+
+
+def _adapted(
+    row: tuple[str, str, Decimal, datetime], connection: BaseDatabaseWrapper
+) -> tuple[Any, ...]:
+    """Return the values of a row as the database takes them. Texts are taken as they are."""
+    key, events, amount, updated_at = row
+    return (
+        key,
+        events,
+        _field("amount").get_db_prep_save(amount, connection),
+        _field("updated_at").get_db_prep_save(updated_at, connection),
+    )
+
+
+@lru_cache
+def _field(name: str) -> models.Field[Any, Any]:
+    return next(field for field in LimitCounter._meta.concrete_fields if field.name == name)
+
+
+@lru_cache
+def _upsert_sql(using: str, rows: int, update: tuple[str, ...], returning: tuple[str, ...]) -> str:
+    connection, meta = connections[using], LimitCounter._meta
     quote = connection.ops.quote_name
+    fields = [_field(name) for name in ("key", "events", "amount", "updated_at")]
     conflict = connection.ops.on_conflict_suffix_sql(
         fields,
         OnConflict.UPDATE,
-        [column[name] for name in update],
-        [column["key"]],
+        [str(_field(name).column) for name in update],
+        [str(_field("key").column)],
     )
-    values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
-    columns = ", ".join(map(quote, names))
+    values = ", ".join(["(%s, %s, %s, %s)"] * rows)
+    columns = ", ".join(quote(str(field.column)) for field in fields)
     sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES {values} {conflict}"  # names only  # noqa: S608  # nosec B608
-    can_return = connection.features.can_return_rows_from_bulk_insert
-    if returning and can_return:
+    if returning:
         sql += f" RETURNING {', '.join(map(quote, returning))}"
-    parameters = [
-        field.get_db_prep_save(value, connection)
-        for row in rows
-        for field, value in zip(fields, row, strict=True)
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        if returning and can_return:
-            return list(cursor.fetchall())
-    return None
+    return sql

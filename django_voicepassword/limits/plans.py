@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -56,11 +56,13 @@ class Reservation:
     """Room for more events in locked rows. ``commit`` counts them.
 
     ``commit`` must be called in the transaction that made the reservation, which holds the locks.
+    ``rows`` are all locked rows, as they were read.
     """
 
     writes: list[Write]
     now: datetime
     counted: str = ""
+    rows: Mapping[str, Row] = field(default_factory=dict)
 
     def commit(self) -> str:
         """Count the events, and return the names of the counters, for ``CallRequest.counted``."""
@@ -148,7 +150,7 @@ class Plan:
         if self.block is not None:
             writes.append(self._count_block(self.block, rows, moment))
             words.append(blocks.BLOCK)
-        return Reservation(writes, self.now, " ".join(words))
+        return Reservation(writes, self.now, " ".join(words), rows)
 
     def _pay(self, rows: Mapping[str, Row]) -> list[Write]:
         paid: list[Write] = []

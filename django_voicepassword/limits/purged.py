@@ -1,37 +1,33 @@
-"""Until when RETENTION has deleted history. A sync must not bring it back.
+"""Until when history was deleted or a person erased. A sync must not bring it back.
 
-It is remembered because RETENTION_DAYS may be raised, or removed, after a purge.
+RETENTION_DAYS may be raised, or removed, after a purge; and of an erased person nothing is kept by
+which they could be recognized.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import IntegrityError
+from django_voicepassword.limits import noted_moments
 
-from django_voicepassword.limits.counters import database
-from django_voicepassword.models import LimitCounter
-from django_voicepassword.models.moments import as_aware
-from django_voicepassword.transactions import atomic_with_retry, retry
-
-_KEY = "purged:"
+_KEY, _ERASED_KEY = "purged:", "erased:"
 
 
 def note(before: datetime) -> None:
     """Remember that calls created before this moment are being deleted."""
-    row = LimitCounter.objects.filter(key=_KEY)
-    if not row.exists():
-        try:
-            atomic_with_retry(
-                lambda: LimitCounter.objects.create(key=_KEY, updated_at=before), database()
-            )
-        except IntegrityError:
-            # Another process has done it.
-            pass
-    retry(lambda: row.filter(updated_at__lt=before).update(updated_at=before), database())
+    noted_moments.note(_KEY, before)
 
 
 def until() -> datetime | None:
     """Return the moment before which calls may have been deleted; None: none was deleted."""
-    moment = LimitCounter.objects.filter(key=_KEY).values_list("updated_at", flat=True).first()
-    return None if moment is None else as_aware(moment)
+    return noted_moments.latest(_KEY)
+
+
+def note_erasure(now: datetime) -> None:
+    """Remember that a person is being erased."""
+    noted_moments.note(_ERASED_KEY, now)
+
+
+def erased_until() -> datetime | None:
+    """Return when a person was last erased; None: nobody was."""
+    return noted_moments.latest(_ERASED_KEY)

@@ -113,8 +113,8 @@ def _make_plan(
     )
 
 
-def _reserve(plan: Plan) -> Reservation:
-    keys = plan.keys(_whole.get())
+def _reserve(plan: Plan, also: Iterable[str] = ()) -> Reservation:
+    keys = sorted({*plan.keys(_whole.get()), *also})
     return plan.reserve(lock_rows(keys, plan.now) if keys else {})
 
 
@@ -148,15 +148,20 @@ def reserve_test_send(phone: str, terms: Terms, now: datetime) -> str:
 
 
 def reserve_guess(
-    verification: Verification, now: datetime, request: HttpRequest | None, events: int = 1
+    verification: Verification,
+    now: datetime,
+    request: HttpRequest | None,
+    events: int = 1,
+    also: Iterable[str] = (),
 ) -> Reservation:
     """Reserve one guess; the caller commits the reservation if the guess is wrong.
 
-    A wrong guess counts ``events`` times: once for each code that it was compared with.
+    A wrong guess counts ``events`` times: once for each code that it was compared with. The rows of
+    the keys ``also`` are locked by the same statement, for what a right guess writes.
 
     Raises RateLimited. Call it in ``in_transaction``.
     """
     phone = verification.phone
     is_proven = lane_of(request, phone) == CallRequest.Lane.PROVEN
     uses = guess_uses(verification, client_ip.counted_address(request), is_proven)
-    return reserve(uses, now, events=events)
+    return _reserve(_make_plan(uses, now, events=events), also)

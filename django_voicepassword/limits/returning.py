@@ -8,31 +8,36 @@ moment of the send tells the entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils import timezone
 
 from django_voicepassword.limits import blocks
-from django_voicepassword.limits.counters import lock_rows, write_rows
+from django_voicepassword.limits.counters import Row, lock_rows, write_rows
 from django_voicepassword.limits.rates import Events, parse_rate, remove_event, to_milliseconds
 from django_voicepassword.limits.subjects import NUMBER, subject_of
 from django_voicepassword.limits.uses import row_key
 from django_voicepassword.models import CallRequest
 
 
-def close_approved(calls: Iterable[CallRequest]) -> None:
+def shared_keys(calls: Iterable[CallRequest]) -> list[str]:
+    """Return the keys of the counters to which ``close_approved`` gives the sends back."""
+    return [_Entry.parse(call, word).row for call in calls for word in _split(call.counted)[0]]
+
+
+def close_approved(calls: Iterable[CallRequest], locked: Mapping[str, Row] | None = None) -> None:
     """Give the sends of an approved verification back to all limits but the number's own.
 
-    Call it at the end of the transaction that approves the verification: it locks rows that other
-    sends need.
+    Call it in the transaction that approves the verification. ``locked`` has the rows of
+    ``shared_keys``, if the transaction has locked and read them already.
     """
     entries = []
     for call in calls:
         shared, own = _split(call.counted)
         if (shared or call.is_open) and call.close(" ".join(own)):
             entries += [_Entry.parse(call, word) for word in shared]
-    _remove(entries, is_approved=True)
+    _remove(entries, locked, is_approved=True)
 
 
 def give_back(call: CallRequest) -> None:
@@ -40,7 +45,7 @@ def give_back(call: CallRequest) -> None:
     counted = call.read_counted()
     if call.close(""):
         entries = [_Entry.parse(call, word) for word in counted.split()]
-        _remove(entries, is_approved=False)
+        _remove(entries, None, is_approved=False)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ class _Entry:
     """
 
     name: str
-    key: str
+    #: The key of the row.
+    row: str
     rate: str
     sent_at: int
 
@@ -62,7 +68,7 @@ class _Entry:
         key = f"{name}:{subject_of(name, call.phone, call.counted_address)}"
         return cls(
             name=name,
-            key=row_key(key, int(row)) if row else key,
+            row=row_key(key, int(row)) if row else key,
             rate=rate,
             sent_at=to_milliseconds(call.created_at),
         )
@@ -85,12 +91,13 @@ def _split(counted: str) -> tuple[list[str], list[str]]:
     return [word for word in words if word not in own], own
 
 
-def _remove(entries: list[_Entry], is_approved: bool) -> None:
+def _remove(entries: list[_Entry], locked: Mapping[str, Row] | None, is_approved: bool) -> None:
     if not entries:
         return
     now = timezone.now()
-    rows = lock_rows(sorted({entry.key for entry in entries}), now)
-    events = {key: row[0] for key, row in rows.items()}
+    keys = sorted({entry.row for entry in entries})
+    rows = lock_rows(keys, now) if locked is None else locked
+    events = {key: rows[key][0] for key in keys}
     for entry in entries:
-        events[entry.key] = entry.remove(events[entry.key], is_approved)
-    write_rows([(key, events[key], amount) for key, (_, amount) in rows.items()], now)
+        events[entry.row] = entry.remove(events[entry.row], is_approved)
+    write_rows([(key, events[key], rows[key][1]) for key in keys], now)

@@ -82,6 +82,12 @@ def row_key(key: str, row: int) -> str:
     return f"{key}#{row}"
 
 
+def row_range(key: str) -> tuple[str, str]:
+    """Return the range of the keys of all these rows: the first, and the first one after them."""
+    # "$" follows "#".
+    return f"{key}#", f"{key}$"
+
+
 def make_use(name: str, subject: str, instead: Use | None = None) -> Use:
     """Return the use of a counter at the rates of LIMITS; none where its limit is switched off.
 

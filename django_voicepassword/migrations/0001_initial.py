@@ -62,6 +62,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ConsentText',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(editable=False, max_length=64)),
+                ('text', models.TextField(verbose_name='text')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='first shown')),
+            ],
+            options={
+                'base_manager_name': 'objects',
+                'verbose_name': 'consent text',
+                'verbose_name_plural': 'consent texts',
+                'constraints': [models.UniqueConstraint(fields=('digest',), name='voicepassword_consent_digest')],
+            },
+        ),
+        migrations.CreateModel(
             name='DailyStatistics',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -118,6 +133,7 @@ class Migration(migrations.Migration):
                 ('approved', models.PositiveIntegerField(default=0, verbose_name='verifications approved')),
                 ('seconds', models.JSONField(blank=True, default=dict, verbose_name='seconds to the code')),
                 ('counted_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='counted')),
+                ('progress', models.JSONField(blank=True, default=dict, editable=False)),
             ],
             options={
                 'verbose_name': 'figures of a day',
@@ -144,6 +160,7 @@ class Migration(migrations.Migration):
                 ('seconds', models.JSONField(blank=True, default=dict, verbose_name='seconds to the code')),
                 ('hour', models.PositiveSmallIntegerField(verbose_name='hour')),
                 ('weekday', models.PositiveSmallIntegerField(verbose_name='weekday')),
+                ('prefixes', models.JSONField(blank=True, default=dict, editable=False)),
             ],
             options={
                 'verbose_name': 'figures of an hour',
@@ -164,7 +181,6 @@ class Migration(migrations.Migration):
                 'verbose_name': 'limit counter',
                 'verbose_name_plural': 'limit counters',
                 'permissions': [('unblock_phone', 'Can unblock a phone number')],
-                'indexes': [models.Index(fields=['updated_at'], name='voicepassword_limit_updated')],
             },
         ),
         migrations.CreateModel(
@@ -212,7 +228,8 @@ class Migration(migrations.Migration):
                 ('redeemed_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('last_sent_at', models.DateTimeField(blank=True, null=True, verbose_name='last sent')),
                 ('ip', models.GenericIPAddressField(blank=True, null=True, verbose_name='client address')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='phone_verifications', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('consent', models.ForeignKey(blank=True, db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='django_voicepassword.consenttext', verbose_name='consent text')),
+                ('user', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='phone_verifications', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'base_manager_name': 'objects',
@@ -277,6 +294,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'verified phone',
                 'verbose_name_plural': 'verified phones',
                 'ordering': ['-verified_at'],
+                'permissions': [('release_phone', 'Can release a phone number'), ('export_person', 'Can export all data of a person'), ('erase_person', 'Can erase all data of a person')],
             },
         ),
         migrations.CreateModel(
@@ -313,6 +331,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='verification',
             index=models.Index(fields=['ip', 'created_at'], name='voicepassword_ver_ip'),
+        ),
+        migrations.AddIndex(
+            model_name='verification',
+            index=models.Index(fields=['user', 'created_at'], name='voicepassword_ver_user'),
         ),
         migrations.AddIndex(
             model_name='verification',
@@ -397,6 +419,20 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='verifiedphone',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('phone', ''), _negated=True), models.Q(('phone__startswith', '+'), _negated=True)), name='voicepassword_verifiedphone_digits'),
+        ),
+        migrations.CreateModel(
+            name='Person',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'customer',
+                'verbose_name_plural': 'find a customer',
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('django_voicepassword.verifiedphone',),
         ),
         migrations.CreateModel(
             name='TrustedDevice',

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.models.calls import CallRequest
+from django_voicepassword.models.compiled import Insert, Select, Update
 from django_voicepassword.models.primary import PrimaryManager
 from django_voicepassword.models.provider_text import ProviderText
 
@@ -54,6 +55,9 @@ class CallStatus(models.Model):
     #: How many reports came that were identical to this one, after it.
     repeats = models.PositiveIntegerField(_("repeats"), default=0, db_default=0)
 
+    #: Whether ``keep`` has added this report to the history.
+    is_added = False
+
     objects = PrimaryManager()
 
     class Meta:
@@ -75,10 +79,14 @@ class CallStatus(models.Model):
         return f"<CallStatus {self.pk} {self.source} {self.state}>"
 
     @classmethod
-    def is_full(cls, call_id: int, source: str) -> Exists:
-        """Return the condition "as many reports of this source are kept as may be"."""
-        kept = cls.objects.filter(call_id=call_id, source=source)
+    def has_all_callbacks(cls, call_id: Any) -> Exists:
+        """Return the condition "as many callbacks of a call are kept as may be"."""
+        kept = cls.objects.filter(call_id=call_id, source=cls.Source.CALLBACK)
         return Exists(kept[cls.MOST_KEPT - 1 : cls.MOST_KEPT])
+
+    def insert(self) -> None:
+        """Save this new report."""
+        _INSERT(self)
 
     def keep(self, is_moving: bool) -> CallStatus:
         """Add this report to the history of its call, or count it where it is there already.
@@ -86,16 +94,15 @@ class CallStatus(models.Model):
         Return the row that has it. Where the history is full, the report is not kept; but one that
         moves the call takes the place of the newest. Call it under a lock of the call's row.
         """
-        kept = list(
-            CallStatus.objects.filter(call_id=self.call_id, source=self.source).order_by("id")
-        )
+        kept = _KEPT(call=self.call_id, source=self.source)
         same = next((status for status in kept if status._report() == self._report()), None)
         if same is not None:
-            CallStatus.objects.filter(pk=same.pk).update(repeats=F("repeats") + 1)
+            _REPEAT(id=same.pk)
             same.repeats += 1
             return same
         if len(kept) < self.MOST_KEPT:
-            self.save(force_insert=True)
+            self.insert()
+            self.is_added = True
         elif is_moving:
             self.pk = kept[-1].pk
             self.save(force_update=True)
@@ -105,3 +112,16 @@ class CallStatus(models.Model):
         """What makes two reports identical: all that the provider wrote."""
         price = None if self.price is None else round(self.price, 4)
         return self.state, self.raw_state, self.occurred_at, self.duration, price, self.payload
+
+
+def _kept(call: Any, source: Any) -> models.QuerySet[CallStatus]:
+    return CallStatus.objects.filter(call=call, source=source).order_by("id")
+
+
+def _repeat(id: Any) -> tuple[models.QuerySet[CallStatus], dict[str, Any]]:
+    return CallStatus.objects.filter(id=id), {"repeats": F("repeats") + 1}
+
+
+_INSERT = Insert(CallStatus)
+_KEPT = Select(CallStatus, _kept, call="call", source="source")
+_REPEAT = Update(CallStatus, _repeat, id="id")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from django.db import models, router
 from django.db.models import Exists, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from django_voicepassword.models import call_states, call_updates
+from django_voicepassword.models.compiled import Select, Update
 from django_voicepassword.models.phone_ending import ending_field
 from django_voicepassword.models.primary import PrimaryManager
 from django_voicepassword.models.provider_text import ProviderId, ProviderText
@@ -26,72 +28,15 @@ class CallRequest(models.Model):
     states that the provider reports.
     """
 
-    class Channel(models.TextChoices):
-        FLASHCALL = "flashcall", _("flash call")
-        VOICE = "voice", _("voice call")
-        SMS = "sms", _("SMS")
-
-    class State(models.TextChoices):
-        QUEUED = "queued", _("queued")
-        PLACING = "placing", _("placing")
-        PLACED = "placed", _("placed")
-        REFUSED = "refused", _("refused")
-        UNKNOWN = "unknown", _("unknown")
-        DIALING = "dialing", _("dialing")
-        ANSWERED = "answered", _("answered")
-        NO_ANSWER = "no_answer", _("no answer")
-        BUSY = "busy", _("busy")
-        CANCELED = "canceled", _("canceled")
-        FAILED = "failed", _("failed")
-        SMS_QUEUED = "sms_queued", _("SMS queued")
-        SMS_SENT = "sms_sent", _("SMS sent")
-        DELIVERED = "delivered", _("delivered")
-        NOT_DELIVERED = "not_delivered", _("not delivered")
-
-    class Origin(models.TextChoices):
-        APP = "app", _("this site")
-        IMPORTED = "imported", _("imported")
-
-    class Lane(models.TextChoices):
-        """Who asked for the send: somebody who has proved the number before, or anybody else."""
-
-        PROVEN = "proven", _("proven")
-        UNPROVEN = "unproven", _("unproven")
-
-    class Difference(models.IntegerChoices):
-        STATE = 1, _("state")
-        PRICE = 2, _("price")
-        DURATION = 4, _("duration")
-
-    #: States after which the provider reports nothing more.
-    FINAL_STATES = frozenset(
-        {
-            State.REFUSED,
-            State.ANSWERED,
-            State.NO_ANSWER,
-            State.BUSY,
-            State.CANCELED,
-            State.FAILED,
-            State.DELIVERED,
-            State.NOT_DELIVERED,
-        }
-    )
-    #: The number that every final state has in PROGRESS.
-    FINAL_PROGRESS = 9
-    #: State -> how far the call has come. A report moves a call only to a state with a greater
-    #: number.
-    PROGRESS: dict[str, int] = {
-        State.QUEUED: 0,
-        State.PLACING: 1,
-        State.UNKNOWN: 2,
-        State.PLACED: 2,
-        State.SMS_QUEUED: 3,
-        State.DIALING: 4,
-        State.SMS_SENT: 4,
-        **dict.fromkeys(FINAL_STATES, FINAL_PROGRESS),
-    }
-    #: States in which certainly nothing rang and nothing was paid.
-    UNSENT_STATES = frozenset({State.QUEUED, State.REFUSED})
+    Channel = call_states.Channel
+    State = call_states.State
+    Origin = call_states.Origin
+    Lane: TypeAlias = call_states.Lane
+    Difference = call_states.Difference
+    FINAL_STATES = call_states.FINAL_STATES
+    FINAL_PROGRESS = call_states.FINAL_PROGRESS
+    PROGRESS = call_states.PROGRESS
+    UNSENT_STATES = call_states.UNSENT_STATES
     #: How long after its final state a call takes callbacks.
     CALLBACKS_END_AFTER = timedelta(days=7)
     #: ``service`` of a simulated call, to one of TEST_NUMBERS.
@@ -234,8 +179,8 @@ class CallRequest(models.Model):
 
     @property
     def is_masked(self) -> bool:
-        """Whether retention has replaced the end of the number (RETENTION "mask")."""
-        return not self.phone.isdigit()
+        """Whether RETENTION "mask" has removed the end of the number, or an erasure all of it."""
+        return masking.is_removed(self.phone)
 
     @property
     def is_final(self) -> bool:
@@ -267,16 +212,21 @@ class CallRequest(models.Model):
         """Lock the row until the current transaction ends, and read it again. False: it is gone.
 
         The lock is taken by a write: on SQLite a transaction that begins with a read cannot wait
-        for a writer. It is read with a lock too: else a transaction of the project that began
-        before would see its old snapshot.
+        for a writer.
         """
-        rows = type(self).objects.using(router.db_for_write(type(self))).filter(pk=self.pk)
-        if not rows.update(state=F("state")):
-            return False
-        current = rows.select_for_update().get()
-        for field in self._meta.concrete_fields:
-            setattr(self, field.attname, getattr(current, field.attname))
-        return True
+        return bool(_LOCK(id=self.pk)) and self.read_locked()
+
+    def read_locked(self) -> bool:
+        """``lock`` in a transaction that has begun with a write.
+
+        It is read with a lock: else a transaction of the project that began before would see its
+        old snapshot.
+        """
+        for current in _LOCKED(id=self.pk):
+            for field in self._meta.concrete_fields:
+                setattr(self, field.attname, getattr(current, field.attname))
+            return True
+        return False
 
     def claim(self, code_digest: str, now: datetime) -> bool:
         """QUEUED -> PLACING. True for exactly one worker: only that one may send the request."""
@@ -301,8 +251,7 @@ class CallRequest(models.Model):
 
         True for exactly one of several callers: that one gives back the rest.
         """
-        unchanged = type(self).objects.filter(pk=self.pk, counted=self.counted)
-        if not unchanged.update(is_open=False, counted=counted):
+        if not _CLOSE(pk=self.pk, old=self.counted, counted=counted):
             return False
         self.is_open, self.counted = False, counted
         return True
@@ -367,17 +316,30 @@ class CallRequest(models.Model):
         values: dict[str, Any] = {
             "provider_id": provider_id,
             "placed_at": now,
-            "code_digest": code_digest,
             "error_code": error_code,
         }
+        is_new_code = code_digest != self.code_digest
+        if is_new_code:
+            values["code_digest"] = code_digest
         if price is not None:
             values["price"] = price
         if self._move(early, state=self.State.PLACED, next_poll_at=next_poll_at, **values):
+            self._forget_digest(is_new_code)
             return True
         # A callback arrived before the reply: keep its state.
         type(self).objects.filter(pk=self.pk).update(**values)
+        self._forget_digest(is_new_code)
         self.refresh_from_db()
         return False
+
+    def _forget_digest(self, is_new_code: bool) -> None:
+        """Remove a new digest where the person was erased while the provider was asked.
+
+        It is a digest of the number too. One that the claim has written was erased with the row.
+        """
+        if is_new_code:
+            erased = type(self).objects.filter(pk=self.pk, phone=masking.ERASED)
+            erased.update(code_digest="")
 
     def move_forward(self, old_state: str, values: dict[str, Any]) -> bool:
         """Write ``values``, with a new state among them, if the state is still ``old_state``.
@@ -387,25 +349,24 @@ class CallRequest(models.Model):
         """
         return self._move([old_state], **values)
 
-    def move_if_expected(self, values: dict[str, Any], unless: Exists) -> bool:
+    def move_if_expected(
+        self, values: dict[str, Any], unless: Callable[[Any], Exists], old_state: str = ""
+    ) -> bool:
         """Write ``values`` without reading the row first.
 
         The conditions are in the UPDATE: the row is a call, no SMS; it has the phone, the
         provider's id and, where it is set, the price of this object; polling has not given it up;
-        the new state is forward of its state; and ``unless`` is false.
+        the new state is forward of its state, which is ``old_state`` where that is given; and
+        ``unless`` of its key is false.
         """
-        progress = self.PROGRESS[values["state"]]
-        earlier = [state for state, reached in self.PROGRESS.items() if reached < progress]
-        rows = type(self).objects.filter(
-            pk=self.pk,
-            phone=self.phone,
-            provider_id=self.provider_id,
-            state__in=earlier,
-            finished_at__isnull=True,
-        )
+        expected = {"id": self.pk, "phone": self.phone, "provider_id": self.provider_id}
+        if old_state:
+            expected["state"] = old_state
         if self.price is not None:
-            rows = rows.filter(price=self.price)
-        return bool(rows.exclude(channel=self.Channel.SMS).filter(~unless).update(**values))
+            expected["price"] = self.price
+        model, state, changed = type(self), values["state"], tuple(sorted(values))
+        move = call_updates.move_if_expected(model, state, tuple(expected), changed, unless)
+        return bool(move(**expected, **call_updates.changes(values)))
 
     @classmethod
     def is_forward(cls, old_state: str, new_state: str) -> bool:
@@ -419,13 +380,26 @@ class CallRequest(models.Model):
         return list(placing.values_list("pk", flat=True))
 
     def _move(self, old_states: Iterable[str], **values: Any) -> bool:
-        # Not state__in=old_states: with stale statistics PostgreSQL picks the state index and scans
-        # every row in those states. Exclude the others instead, so that it uses the primary key.
-        others = set(self.State) - set(old_states)
-        moved = (
-            type(self).objects.filter(pk=self.pk).exclude(state__in=sorted(others)).update(**values)
-        )
+        move = call_updates.move(type(self), frozenset(old_states), tuple(sorted(values)))
+        moved = move(id=self.pk, **call_updates.changes(values))
         if moved:
             for name, value in values.items():
                 setattr(self, name, value)
         return bool(moved)
+
+
+def _lock(id: Any) -> tuple[models.QuerySet[CallRequest], dict[str, Any]]:
+    return CallRequest.objects.filter(id=id), {"state": F("state")}
+
+
+def _locked(id: Any) -> models.QuerySet[CallRequest]:
+    return CallRequest.objects.select_for_update().filter(id=id)
+
+
+def _close(pk: Any, old: Any, counted: Any) -> tuple[models.QuerySet[CallRequest], dict[str, Any]]:
+    unchanged = CallRequest.objects.filter(pk=pk, counted=old)
+    return unchanged, {"is_open": False, "counted": counted}
+
+
+_LOCK, _LOCKED = Update(CallRequest, _lock, id="id"), Select(CallRequest, _locked, id="id")
+_CLOSE = Update(CallRequest, _close, pk="id", old="counted", counted="counted")

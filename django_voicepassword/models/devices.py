@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.models.primary import PrimaryManager
-from django_voicepassword.models.verifications import VerifiedPhone
+from django_voicepassword.models.verified_phones import VerifiedPhone
 from django_voicepassword.security import masking
 from django_voicepassword.security.trusted_devices import LIFETIME
 

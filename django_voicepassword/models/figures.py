@@ -1,7 +1,7 @@
 """Counts of calls by day, hour or prefix, stored so that pages need not count.
 
-A day is always recounted as a whole. Days and hours are in PROVIDER_TIME_ZONE, like those of
-DailyStatistics.
+Only the hours of a day in which something changed are counted again, and the day is the sum of its
+hours. Days and hours are in PROVIDER_TIME_ZONE, like those of DailyStatistics.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ class FiguresRow(models.Model):
 class DayFigures(FiguresRow):
     #: When the count began: of two processes that count at once, the later count stays.
     counted_at = models.DateTimeField(_("counted"), default=timezone.now)
+    #: Of all channels together: what the next count has to know of this one
+    #: (``statistics.progress``).
+    progress = models.JSONField(default=dict, blank=True, editable=False)
 
     objects = PrimaryManager()
 
@@ -75,6 +78,8 @@ class HourFigures(FiguresRow):
     hour = models.PositiveSmallIntegerField(_("hour"))
     #: Monday is 0.
     weekday = models.PositiveSmallIntegerField(_("weekday"))
+    #: Prefix -> its part of the figures, those that are zero left out.
+    prefixes = models.JSONField(default=dict, blank=True, editable=False)
 
     objects = PrimaryManager()
 

@@ -29,7 +29,6 @@ class LimitCounter(models.Model):
         base_manager_name = "objects"
         verbose_name = _("limit counter")
         verbose_name_plural = _("limit counters")
-        indexes = [models.Index(fields=["updated_at"], name="voicepassword_limit_updated")]
         permissions = [("unblock_phone", _("Can unblock a phone number"))]
 
     def __str__(self) -> str:

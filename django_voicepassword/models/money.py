@@ -7,6 +7,8 @@ from decimal import Decimal
 from django.utils.formats import number_format
 
 _CENT = Decimal("0.01")
+#: How the provider writes roubles, in lower case.
+_ROUBLES = ("rub", "rur", "руб", "руб.")
 
 
 def shortest(amount: Decimal) -> Decimal:
@@ -23,17 +25,22 @@ def plain(amount: Decimal, decimal_sign: str = ".") -> str:
 
 
 def exact(amount: Decimal, currency: str = "") -> str:
-    """Write the exact amount in the active locale: ``0,35``, ``3,305 Rub``."""
+    """Write the exact amount in the active locale: ``0,35``, ``3,305 ₽``."""
     return _with_currency(number_format(shortest(amount)), currency)
 
 
 def rounded(amount: Decimal, currency: str = "") -> str:
     """Write the amount in the active locale, rounded to two places, its thousands grouped:
-    ``12 500,00 Rub``.
+    ``12 500,00 ₽``.
     """
     return _with_currency(number_format(amount.quantize(_CENT), 2, force_grouping=True), currency)
 
 
+def sign(currency: str) -> str:
+    """Return ``₽`` for the provider's ``Rub``; another word of the provider as it is."""
+    return "₽" if currency.strip().lower() in _ROUBLES else currency
+
+
 def _with_currency(number: str, currency: str) -> str:
     """Join with a no-break space: the amount and its currency stay on one line."""
-    return f"{number}\N{NO-BREAK SPACE}{currency}" if currency else str(number)
+    return f"{number}\N{NO-BREAK SPACE}{sign(currency)}" if currency else str(number)

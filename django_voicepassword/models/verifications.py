@@ -8,13 +8,15 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_voicepassword.conf import settings
+from django_voicepassword.models.compiled import Update
+from django_voicepassword.models.consent import ConsentText
 from django_voicepassword.models.moments import after, before
-from django_voicepassword.models.phone_ending import ending_field
 from django_voicepassword.models.primary import PrimaryManager
 from django_voicepassword.security import masking
 
@@ -68,8 +70,22 @@ class Verification(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="phone_verifications",
+        # The index of user and created_at does its work.
+        db_index=False,
     )
     ip = models.GenericIPAddressField(_("client address"), null=True, blank=True)
+    #: What the page showed when the person asked for the first call; None where it showed nothing.
+    consent = models.ForeignKey(
+        ConsentText,
+        verbose_name=_("consent text"),
+        null=True,
+        blank=True,
+        editable=False,
+        # No list is made by it, and each start would have to write the index.
+        db_index=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
 
     #: Digest of the Idempotency-Key of the request that started it; None without a key.
     #: Not an empty text: only None may be there twice.
@@ -115,6 +131,7 @@ class Verification(models.Model):
             models.Index(fields=["created_at"], name="voicepassword_ver_created"),
             models.Index(fields=["phone", "created_at"], name="voicepassword_ver_phone"),
             models.Index(fields=["ip", "created_at"], name="voicepassword_ver_ip"),
+            models.Index(fields=["user", "created_at"], name="voicepassword_ver_user"),
             # expire_old uses it too, to find the pending ones every few seconds.
             models.Index(fields=["status", "created_at"], name="voicepassword_ver_status"),
         ]
@@ -133,8 +150,8 @@ class Verification(models.Model):
 
     @property
     def is_masked(self) -> bool:
-        """Whether retention has replaced the end of the number (RETENTION "mask")."""
-        return not self.phone.isdigit()
+        """Whether RETENTION "mask" has removed the end of the number, or an erasure all of it."""
+        return masking.is_removed(self.phone)
 
     @property
     def is_expired(self) -> bool:
@@ -206,9 +223,7 @@ class Verification(models.Model):
         Return False, and count nothing, where the verification is closed or expired, or no guess is
         left.
         """
-        open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
-        guessable = open_rows.filter(cls._has_guesses())
-        return bool(guessable.update(attempts=F("attempts") + 1))
+        return bool(_COUNT_GUESS(id=verification_id, now=now, **cls._most_guesses()))
 
     @classmethod
     def count_send(
@@ -224,7 +239,8 @@ class Verification(models.Model):
             last_sent_at__lte=before(now, settings.RESEND_AFTER)
         )
         open_rows = cls.objects.filter(cls._is_pending(), id=verification_id, expires_at__gt=now)
-        sendable = open_rows.filter(cls._has_guesses(), sends__lt=settings.MAX_SENDS)
+        has_guesses = cls._has_guesses(**cls._most_guesses())
+        sendable = open_rows.filter(has_guesses, sends__lt=settings.MAX_SENDS)
         # Once the code is long, the second submit of a form has to wait again.
         due = rested | Q(is_long=False) if is_at_once else rested
         return bool(sendable.filter(due).update(sends=F("sends") + 1, last_sent_at=now))
@@ -239,20 +255,30 @@ class Verification(models.Model):
         others.update(is_long=is_long, code_length=code_length, earlier_attempts=F("attempts"))
 
     @classmethod
-    def return_send(cls, verification_id: uuid.UUID) -> None:
-        """Take back the last counted send, because the request was never sent."""
+    def return_send(cls, verification_id: uuid.UUID, sent_at: datetime) -> None:
+        """Take back the send that was counted at ``sent_at``, because its request never left."""
+        last_sent_at = Case(When(last_sent_at__lte=sent_at, then=None), default=F("last_sent_at"))
         cls.objects.filter(id=verification_id, sends__gt=0).update(
-            sends=F("sends") - 1, last_sent_at=None
+            sends=F("sends") - 1, last_sent_at=last_sent_at
         )
 
     @classmethod
-    def allow_next_send(cls, verification_id: uuid.UUID) -> None:
-        """Let the next send follow at once, because the last one did not ring. It stays counted."""
-        cls.objects.filter(id=verification_id).update(last_sent_at=None)
+    def allow_next_send(cls, verification_id: uuid.UUID, sent_at: datetime | None = None) -> None:
+        """Let the next send follow at once, because the last one did not ring. It stays counted.
+
+        With ``sent_at`` only where no send was counted later: the phone may ring for a newer one.
+        """
+        rows = cls.objects.filter(id=verification_id)
+        if sent_at is not None:
+            rows = rows.filter(last_sent_at__lte=sent_at)
+        rows.update(last_sent_at=None)
 
     def approve(self, now: datetime) -> bool:
         """PENDING -> APPROVED. True for exactly one of several callers."""
-        return self._close(self.Status.APPROVED, now, approved_at=now)
+        if not _APPROVE(id=self.id, now=now):
+            return False
+        self.status, self.approved_at, self.closed_at = self.Status.APPROVED, now, now
+        return True
 
     def redeem(self, now: datetime) -> bool:
         """Mark the proof of an APPROVED verification as used. True for exactly one caller."""
@@ -275,12 +301,17 @@ class Verification(models.Model):
         )
 
     @classmethod
-    def _has_guesses(cls) -> Q:
-        """Return the condition "a guess is left": ``attempts_left`` has the same rule."""
+    def _most_guesses(cls) -> dict[str, int]:
+        """Return how many guesses a code has: the parameters of ``_has_guesses``."""
         most = int(settings.MAX_ATTEMPTS)
+        return {"most": most, "most_long": min(most, cls.LONG_ATTEMPTS)}
+
+    @staticmethod
+    def _has_guesses(most: int | Combinable, most_long: int | Combinable) -> Q:
+        """Return the condition "a guess is left": ``attempts_left`` has the same rule."""
         earlier = F("earlier_attempts")
         return Q(is_long=False, attempts__lt=earlier + most) | Q(
-            is_long=True, attempts__lt=earlier + min(most, cls.LONG_ATTEMPTS)
+            is_long=True, attempts__lt=earlier + most_long
         )
 
     @classmethod
@@ -292,8 +323,8 @@ class Verification(models.Model):
         """
         return ~Q(status__in=[status for status in cls.Status if status != cls.Status.PENDING])
 
-    def _close(self, status: Verification.Status, now: datetime, **values: Any) -> bool:
-        values |= {"status": status, "closed_at": now}
+    def _close(self, status: Verification.Status, now: datetime) -> bool:
+        values = {"status": status, "closed_at": now}
         closed = type(self).objects.filter(self._is_pending(), id=self.id).update(**values)
         if closed:
             for name, value in values.items():
@@ -301,49 +332,26 @@ class Verification(models.Model):
         return bool(closed)
 
 
-class VerifiedPhone(models.Model):
-    """A number, and the user who was the last to prove it.
+def _count_guess(
+    id: Any, now: Any, most: Any, most_long: Any
+) -> tuple[models.QuerySet[Verification], dict[str, Any]]:
+    rows = Verification.objects.filter(Verification._is_pending(), id=id, expires_at__gt=now)
+    has_guesses = Verification._has_guesses(most, most_long)
+    return rows.filter(has_guesses), {"attempts": F("attempts") + 1}
 
-    A number has one user; a user may have several numbers.
-    """
 
-    user = models.ForeignKey(
-        django_settings.AUTH_USER_MODEL,
-        verbose_name=_("user"),
-        on_delete=models.CASCADE,
-        related_name="verified_phones",
-    )
-    phone = models.CharField(_("phone"), max_length=15)
-    phone_ending = ending_field()
-    verified_at = models.DateTimeField(_("verified"), default=timezone.now)
+def _approve(id: Any, now: Any) -> tuple[models.QuerySet[Verification], dict[str, Any]]:
+    rows = Verification.objects.filter(Verification._is_pending(), id=id)
+    approved = Verification.Status.APPROVED
+    return rows, {"approved_at": now, "status": approved, "closed_at": now}
 
-    objects = PrimaryManager()
 
-    class Meta:
-        base_manager_name = "objects"
-        verbose_name = _("verified phone")
-        verbose_name_plural = _("verified phones")
-        ordering = ["-verified_at"]
-        constraints = [
-            # Not unique=True: on PostgreSQL that would add a second index, for LIKE.
-            models.UniqueConstraint(fields=["phone"], name="voicepassword_verifiedphone_phone"),
-            # A login would not find a number that is written with a plus sign.
-            models.CheckConstraint(
-                condition=~Q(phone="") & ~Q(phone__startswith="+"),
-                name="voicepassword_verifiedphone_digits",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["verified_at"], name="voicepassword_vp_verified"),
-            models.Index(fields=["phone_ending"], name="voicepassword_vp_ending"),
-        ]
-
-    def __str__(self) -> str:
-        return masking.mask(self.phone)
-
-    def __repr__(self) -> str:
-        return f"<VerifiedPhone {self.pk}>"
-
-    @property
-    def masked_phone(self) -> str:
-        return masking.mask(self.phone)
+_COUNT_GUESS = Update(
+    Verification,
+    _count_guess,
+    id="id",
+    now="expires_at",
+    most="attempts",
+    most_long="attempts",
+)
+_APPROVE = Update(Verification, _approve, id="id", now="approved_at")

@@ -1,4 +1,4 @@
-"""The HTTP client, the only module that sends requests to the provider. Needs no Django.
+"""The HTTP client, the only module that sends the API key. Needs no Django.
 
 ``django_voicepassword.client`` is its public name and shows how to use it. Every error is a
 ``django_voicepassword.exceptions.ProviderError``, or a ``protocol.InvalidRequest`` that is raised

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from datetime import datetime, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from django.conf import settings as django_settings
@@ -39,12 +39,11 @@ class Moments:
         It is in the zone ``stored_in``, or in the site's time zone where USE_TZ is off.
         """
         if isinstance(written, str):
-            hour, minutes = written[:13], written[13:]
-            if hour not in self._hours or minutes not in self._minutes:
-                self._remember(written, hour, minutes)
-            converted = self._hours.get(hour)
-            if converted is not None and minutes in self._minutes:
-                return converted + minutes
+            hour, minutes = self._hours.get(written[:13]), written[13:]
+            if hour is None or minutes not in self._minutes:
+                hour = self._remember(written)
+            if hour is not None:
+                return hour + minutes
         moment = self.aware(written)
         if moment is None:
             return None
@@ -62,11 +61,15 @@ class Moments:
         moment = self.aware(written)
         return None if moment is None else for_field(moment)
 
-    def _remember(self, written: str, hour: str, minutes: str) -> None:
-        if _USUAL.fullmatch(written):
-            self._minutes.add(minutes)
-            if hour not in self._hours:
-                self._hours[hour] = self._convert_hour(hour)
+    def _remember(self, written: str) -> str | None:
+        """Remember the parts of a date; its converted hour, or None where ``text`` needs all."""
+        if not _USUAL.fullmatch(written):
+            return None
+        hour = written[:13]
+        self._minutes.add(written[13:])
+        if hour not in self._hours:
+            self._hours[hour] = self._convert_hour(hour)
+        return self._hours[hour]
 
     def _convert_hour(self, hour: str) -> str | None:
         """The converted hour; None where it does not start on the hour in the other time zone."""
@@ -90,11 +93,3 @@ def for_field(moment: datetime) -> datetime:
     Where USE_TZ is off, that is a naive datetime in the site's time zone.
     """
     return moment if django_settings.USE_TZ else stored(moment)
-
-
-def day_bounds(day: date) -> tuple[datetime, datetime]:
-    """The start of a day in PROVIDER_TIME_ZONE and the start of the next day, both aware."""
-    zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
-    return datetime.combine(day, time.min, zone), datetime.combine(
-        day + timedelta(days=1), time.min, zone
-    )

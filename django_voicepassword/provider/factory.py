@@ -26,7 +26,7 @@ def client(verification: UUID | None = None) -> ProviderClient:
     """
     chosen = transport()
     if chosen == "http":
-        return _http_client(settings.API_KEY, settings.API_URL, settings.API_AUTH, _timeout())
+        return _http_client(settings.API_KEY, settings.API_URL, settings.API_AUTH, timeout())
     if chosen == "memory":
         return MemoryClient(verification)
     if chosen == "console":
@@ -52,7 +52,8 @@ def is_pretended() -> bool:
     return transport() in ("memory", "console")
 
 
-def _timeout() -> tuple[float, float]:
+def timeout() -> tuple[float, float]:
+    """TIMEOUT as seconds to connect and to read. Raises ImproperlyConfigured."""
     try:
         connect, read = settings.TIMEOUT
         return float(connect), float(read)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from itertools import count
 from uuid import UUID
 
+from django_voicepassword.exceptions import Unreachable
 from django_voicepassword.provider.protocol import Balance, Report, SendReply
 from django_voicepassword.security import codes
 
@@ -38,7 +39,8 @@ _ids = count(1)
 class MemoryClient:
     """A ProviderClient that appends to ``outbox`` and calls nobody.
 
-    ``verification`` is recorded with each call and SMS.
+    ``verification`` is recorded with each call and SMS. There is no account, so there is no
+    balance.
     """
 
     def __init__(self, verification: UUID | None = None) -> None:
@@ -68,7 +70,7 @@ class MemoryClient:
         return self._send("sms", earlier.number if earlier else "", earlier.code if earlier else "")
 
     def balance(self) -> Balance:
-        return Balance(Decimal("1000.00"), "Rub")
+        raise Unreachable("there is no account", may_have_rung=False)
 
     def state(self, request_id: str) -> Report:
         return Report(id=request_id)

@@ -50,6 +50,23 @@ def number_unblocked(
     logger.info("user %s unblocked the %s of %s", getattr(user, "pk", None), what, masked_phone)
 
 
+def number_released(
+    user: AbstractBaseUser | AnonymousUser | None, masked_phone: str, reason: str
+) -> None:
+    """Record that ``user`` released a number, and why. The reason contains no whole number."""
+    logger.info("user %s released %s: %s", getattr(user, "pk", None), masked_phone, reason)
+
+
+def person_exported(user: AbstractBaseUser | AnonymousUser | None, person: str) -> None:
+    """Record that ``user`` exported all data of ``person``, named without a whole number."""
+    logger.info("user %s exported all data of %s", getattr(user, "pk", None), person)
+
+
+def person_erased(user: AbstractBaseUser | AnonymousUser | None, person: str, rows: int) -> None:
+    """Record that ``user`` erased all data of ``person``: so many ``rows``."""
+    logger.info("user %s erased all data of %s: %s rows", getattr(user, "pk", None), person, rows)
+
+
 def guard_tripped(
     what: str,
     mode: str,

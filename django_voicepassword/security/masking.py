@@ -17,6 +17,8 @@ MAX_TEXT, MAX_KEYS = 200, 30
 #: The most bytes of a payload as JSON. What does not fit is left out, the usual keys last.
 MAX_PAYLOAD = 2000
 
+#: Stands for the number of a person who was erased (``voicepassword_person --erase``).
+ERASED = "00000000000"
 _HIDDEN = "***"
 _RUSSIAN = "+7 *** ***-**-"
 # A key that contains one of these words has a value that is never kept.
@@ -60,6 +62,8 @@ def mask(phone: str) -> str:
         return f"{_RUSSIAN}{phone[-2:]}"
     if not phone or _MASKED.fullmatch(phone):
         return phone
+    if phone == ERASED:
+        return _HIDDEN
     digits = _digits(phone)
     ending = digits[-2:]
     if is_cut(phone):
@@ -84,6 +88,11 @@ def _country_code(digits: str) -> str:
 def is_cut(phone: str) -> bool:
     """Whether RETENTION "mask" has removed the last digits of this number."""
     return _RETAINED.fullmatch(phone) is not None
+
+
+def is_removed(phone: str) -> bool:
+    """Whether a row no longer tells its number: RETENTION or an erasure has removed it."""
+    return not phone.isdigit() or phone == ERASED
 
 
 def has_number(text: str) -> bool:

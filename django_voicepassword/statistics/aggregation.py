@@ -32,7 +32,8 @@ from django.db.models.sql.compiler import SQLCompiler
 from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, Verification
-from django_voicepassword.provider.dates import day_bounds, for_field
+from django_voicepassword.models.provider_days import day_bounds
+from django_voicepassword.provider.dates import for_field
 from django_voicepassword.statistics.figures import Figures, exact_money
 
 #: The channel of figures that cover all channels together.
@@ -49,23 +50,6 @@ OUTCOMES: dict[str, list[str]] = {
 }
 
 
-@dataclass
-class Counted:
-    """Figures by channel, by channel and hour (0 to 23), and by channel and prefix."""
-
-    days: dict[str, Figures] = field(default_factory=lambda: defaultdict(Figures))
-    hours: dict[tuple[str, int], Figures] = field(default_factory=lambda: defaultdict(Figures))
-    prefixes: dict[tuple[str, str], Figures] = field(default_factory=lambda: defaultdict(Figures))
-
-    def figures_of(self, group: Group) -> list[Figures]:
-        """Return the three figures that count a call or verification of ``group``."""
-        return [
-            self.days[group.channel],
-            self.hours[group.channel, group.hour],
-            self.prefixes[group.channel, group.prefix],
-        ]
-
-
 @dataclass(frozen=True)
 class Group:
     """Calls or verifications that the database counts together."""
@@ -79,30 +63,66 @@ class Group:
         return Group(ALL, self.hour, self.prefix)
 
 
+@dataclass
+class Counted:
+    """Figures by channel, by channel and hour (0 to 23), and by channel and prefix.
+
+    They are sums of the ``groups``.
+    """
+
+    groups: dict[Group, Figures] = field(default_factory=dict)
+    days: dict[str, Figures] = field(default_factory=lambda: defaultdict(Figures))
+    hours: dict[tuple[str, int], Figures] = field(default_factory=lambda: defaultdict(Figures))
+    prefixes: dict[tuple[str, str], Figures] = field(default_factory=lambda: defaultdict(Figures))
+
+    def add_up(self) -> Counted:
+        """Compute the sums of the groups."""
+        for group, figures in self.groups.items():
+            self.days[group.channel].include(figures)
+            self.hours[group.channel, group.hour].include(figures)
+            self.prefixes[group.channel, group.prefix].include(figures)
+        return self
+
+
 def count(day: date, begins: datetime | None = None, ends: datetime | None = None) -> Counted:
     """Count a day in PROVIDER_TIME_ZONE, or its part from ``begins`` until before ``ends`` (aware).
 
     It takes four queries.
     """
     first, last = day_bounds(day)
-    queries = _Queries(day, for_field(begins or first), for_field(ends or last))
-    counted = Counted()
+    return Counted(count_groups(day, begins or first, ends or last)).add_up()
+
+
+def count_groups(day: date, begins: datetime, ends: datetime) -> dict[Group, Figures]:
+    """Return the figures of the groups of a part of a day, which no two parts have in common."""
+    queries = _Queries(day, for_field(begins), for_field(ends))
+    groups: dict[Group, Figures] = defaultdict(Figures)
     for group, counts in queries.calls():
-        for figures in counted.figures_of(group) + counted.figures_of(group.of_all_channels):
-            figures.add(**counts)
+        groups[group].add(**counts)
+        groups[group.of_all_channels].add(**counts)
     for group, started, approved in queries.verifications():
-        for figures in counted.figures_of(group):
-            figures.add(started=started, approved=approved)
+        groups[group].add(started=started, approved=approved)
     for group, started in queries.verifications_by_channel():
-        for figures in counted.figures_of(group):
-            figures.add(started=started)
+        groups[group].add(started=started)
     for group, seconds, approved in queries.approvals():
-        for figures in counted.figures_of(group):
-            figures.add(approved=approved)
-            figures.add_seconds(seconds, approved)
-        for figures in counted.figures_of(group.of_all_channels):
-            figures.add_seconds(seconds, approved)
-    return counted
+        groups[group].add(approved=approved)
+        groups[group].add_seconds(seconds, approved)
+        groups[group.of_all_channels].add_seconds(seconds, approved)
+    return groups
+
+
+def hour_begins(day: date, hour: int) -> datetime:
+    """Return when an hour of a day in PROVIDER_TIME_ZONE begins, aware; hour 24 is its end."""
+    if hour == 24:
+        return day_bounds(day)[1]
+    return datetime.combine(day, time(hour), ZoneInfo(settings.PROVIDER_TIME_ZONE))
+
+
+def hours_of(day: date, rows: QuerySet[Any], name: str) -> set[int]:
+    """Return the hours of the day in which the field ``name`` of some of the rows is."""
+    begins, ends = (for_field(moment) for moment in day_bounds(day))
+    found = rows.filter(**{f"{name}__gte": begins, f"{name}__lt": ends})
+    return set(found.order_by().values_list(_hour(day, name), flat=True).distinct())
 
 
 class _Queries:
@@ -112,7 +132,6 @@ class _Queries:
     """
 
     def __init__(self, day: date, begins: datetime, ends: datetime) -> None:
-        self._zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
         self._day = day
         self._bounds = {"gte": begins, "lt": ends}
         self._test_numbers = [phones.normalize(number) for number in settings.TEST_NUMBERS]
@@ -204,18 +223,7 @@ class _Queries:
         return {f"{name}__{bound}": moment for bound, moment in self._bounds.items()}
 
     def _hour(self, name: str) -> Expression:
-        """Return the hour of the field ``name`` in PROVIDER_TIME_ZONE.
-
-        It compares with the beginnings of 23 hours, because the databases' own functions would
-        need to know the time zone.
-        """
-        begins = [
-            for_field(datetime.combine(self._day, time(hour), self._zone)) for hour in range(1, 24)
-        ]
-        cases = [
-            When(**{f"{name}__lt": moment}, then=Value(hour)) for hour, moment in enumerate(begins)
-        ]
-        return Case(*cases, default=Value(23), output_field=IntegerField())
+        return _hour(self._day, name)
 
 
 class _SecondsBetween(Func):
@@ -243,6 +251,19 @@ class _SecondsBetween(Func):
     def _as_sql_of(self, compiler: SQLCompiler, template: str) -> tuple[str, list[Any]]:
         later, earlier = (compiler.compile(source) for source in self.source_expressions)
         return template.format(later[0], earlier[0]), [*later[1], *earlier[1]]
+
+
+def _hour(day: date, name: str) -> Expression:
+    """Return the hour of the field ``name`` in PROVIDER_TIME_ZONE.
+
+    It compares with the beginnings of 23 hours, because the databases' own functions would need to
+    know the time zone.
+    """
+    cases = [
+        When(**{f"{name}__lt": for_field(hour_begins(day, hour + 1))}, then=Value(hour))
+        for hour in range(23)
+    ]
+    return Case(*cases, default=Value(23), output_field=IntegerField())
 
 
 def _prefix(name: str) -> Expression:

@@ -17,6 +17,8 @@ from django.db.models import Model
 from django_voicepassword.models import CallRequest, CallStatus
 from django_voicepassword.models.provider_text import mysql_charsets, storable
 
+#: A character that only a charset of the whole Unicode has.
+_RARE = "\N{GRINNING FACE}"
 #: A text column of ours.
 Column = tuple[type[Model], str]
 
@@ -45,6 +47,8 @@ class Alphabets:
         if connection.vendor == "mysql":
             for model in (CallRequest, CallStatus):
                 self._read(model._meta.db_table)
+        #: Whether the column of payloads can store every character, as it usually can.
+        self._has_all = self._storable(_RARE, CallStatus, "payload") == _RARE
 
     def clause(self, column: Column | None) -> str:
         """Return what follows the type of a text that belongs to ``column``."""
@@ -65,7 +69,7 @@ class Alphabets:
 
     def payload(self, text: str) -> str:
         """JSON text has another spelling for every character, so nothing is lost."""
-        if text.isascii() or self._storable(text, CallStatus, "payload") == text:
+        if self._has_all or text.isascii() or self._storable(text, CallStatus, "payload") == text:
             return text
         return json.dumps(json.loads(text))
 

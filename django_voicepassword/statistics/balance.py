@@ -15,7 +15,12 @@ from django_voicepassword import transactions
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import ProviderError
 from django_voicepassword.limits import circuit
-from django_voicepassword.limits.alarms import BALANCE_LOW, clear_alarm, raise_balance_alarm
+from django_voicepassword.limits.alarms import (
+    ACCOUNT_REFUSED,
+    BALANCE_LOW,
+    clear_alarm,
+    raise_balance_alarm,
+)
 from django_voicepassword.models import BalanceReading, DailyStatistics
 from django_voicepassword.provider import factory
 from django_voicepassword.statistics.sync import provider_today
@@ -56,12 +61,17 @@ def account_is_refused() -> bool:
 
 
 @circuit.opens()
-def read_balance() -> BalanceReading:
+def read_balance() -> BalanceReading | None:
     """Ask the provider for the balance and store the answer. Raises ProviderError.
 
-    A good answer closes the circuit of a refused account (``limits.circuit``). The signal
-    ``balance_low`` is sent once each time the balance falls to LOW_BALANCE.
+    Return None where TRANSPORT only pretends to call: then there is no account. A good answer
+    closes the circuit of a refused account (``limits.circuit``). The signal ``balance_low`` is sent
+    once each time the balance falls to LOW_BALANCE.
     """
+    if factory.is_pretended():
+        # The account of another TRANSPORT may have been refused before.
+        clear_alarm(ACCOUNT_REFUSED)
+        return None
     balance = factory.client().balance()
     reading = BalanceReading(
         balance=balance.amount, currency=balance.currency, read_at=timezone.now()
@@ -77,13 +87,16 @@ def read_balance() -> BalanceReading:
 
 
 def forecast(today: date | None = None) -> Forecast | None:
-    """Return a forecast from the newest reading and the average spending of the last full days.
-
-    Only days that were synced count. Return None where there is no reading.
-    """
+    """Return ``predict`` for the newest reading; None where there is no reading."""
     reading = BalanceReading.objects.order_by("-read_at").first()
-    if reading is None:
-        return None
+    return None if reading is None else predict(reading.balance, reading.currency, today)
+
+
+def predict(balance: Decimal, currency: str, today: date | None = None) -> Forecast:
+    """Return how long a balance lasts at the average spending of the last full days.
+
+    Only days that were synced count.
+    """
     today = today or provider_today()
     begins = today - timedelta(days=FORECAST_DAYS)
     totals = list(
@@ -94,6 +107,6 @@ def forecast(today: date | None = None) -> Forecast | None:
     spend = sum(totals, Decimal(0)) / len(totals) if totals else Decimal(0)
     spend = spend.quantize(Decimal("0.01"))
     if spend <= 0:
-        return Forecast(reading.balance, reading.currency, spend, None)
-    days = min(int(max(reading.balance, Decimal(0)) / spend), 36500)
-    return Forecast(reading.balance, reading.currency, spend, today + timedelta(days=days))
+        return Forecast(balance, currency, spend, None)
+    days = min(int(max(balance, Decimal(0)) / spend), 36500)
+    return Forecast(balance, currency, spend, today + timedelta(days=days))

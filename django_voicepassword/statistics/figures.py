@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 #: The columns of stored rows that a database can add up. ``seconds`` is added bucket by bucket.
 ADDITIVE = (
@@ -59,6 +60,16 @@ class Figures:
         self.add(**{name: getattr(other, name) for name in ADDITIVE})
         for bucket, approvals in other.seconds.items():
             self.seconds[bucket] = self.seconds.get(bucket, 0) + approvals
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts that are not zero."""
+        counts = {name: getattr(self, name) for name in (*ADDITIVE, "seconds")}
+        return {**{name: count for name, count in counts.items() if count}, "cost": str(self.cost)}
+
+    @classmethod
+    def from_json(cls, counts: Mapping[str, Any]) -> Figures:
+        seconds = {int(bucket): number for bucket, number in counts.get("seconds", {}).items()}
+        return cls(**{**counts, "cost": Decimal(counts["cost"]), "seconds": seconds})
 
     @property
     def conversion(self) -> float | None:

@@ -1,52 +1,54 @@
-"""Load a chunk of the provider's rows into a temporary table, as fast as each database allows.
+"""Load a chunk of the provider's rows into temporary tables, as fast as each database allows.
 
-Most values of a row are shared by many rows of the day: they are converted, and escaped, once.
+Most values of a row are shared by many rows of the day. They are written once, into a table of
+their own.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import datetime, timezone, tzinfo
-from typing import NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from django_voicepassword.models import CallRequest, CallStatus
 from django_voicepassword.provider.dates import Moments, stored
-from django_voicepassword.provider.protocol import DailyRow
-from django_voicepassword.statistics.alphabets import Alphabets
+from django_voicepassword.provider.protocol import Outcome
+from django_voicepassword.statistics.alphabets import Alphabets, Column
+from django_voicepassword.statistics.notation import SqlValue, notation_of
 from django_voicepassword.statistics.pairing import PairedRow
 
-#: The temporary table.
-REPORTED = "voicepassword_reported"
-#: Its columns, and for texts the column of ours with which each is compared, or into which it is
+#: The temporary table of the rows, and that of what many of them share.
+REPORTED, OUTCOMES = "voicepassword_reported", "voicepassword_outcomes"
+#: Their columns, and for texts the column of ours with which each is compared, or into which it is
 #: written. No column of our own tables has one of these names, so no join is ambiguous.
-#: ``ordinal`` is the place of the row in the chunk, ``paired_id`` the ``PairedRow.call_id``.
-_COLUMNS = [
+#: ``ordinal`` is the place of the row in the chunk, ``paired_id`` the ``PairedRow.call_id``, and
+#: ``outcome`` the ``outcome_key`` of its outcome.
+_ROW_COLUMNS = [
     ("ordinal", "integer", None),
     ("paired_id", "bigint", None),
     ("reported_id", "varchar(64)", (CallRequest, "provider_id")),
+    ("reported_phone", "varchar(15)", (CallRequest, "phone")),
+    ("reported_at", "{moment}", None),
+    ("outcome", "integer", None),
+    ("reported_payload", "{json}", (CallStatus, "payload")),
+]
+_OUTCOME_COLUMNS = [
+    ("outcome_key", "integer{key}", None),
     ("is_sms", "integer", None),
     ("reported_channel", "varchar(9)", (CallRequest, "channel")),
-    ("reported_phone", "varchar(15)", (CallRequest, "phone")),
     ("reported_state", "varchar(13)", (CallRequest, "state")),
     ("reported_progress", "integer", None),
     ("reported_word", "varchar(64)", (CallStatus, "raw_state")),
     ("reported_duration", "integer", None),
     ("reported_price", "numeric(12, 4)", None),
-    ("reported_at", "{moment}", None),
     ("reported_service", "varchar(64)", (CallRequest, "service")),
-    ("reported_payload", "{json}", (CallStatus, "payload")),
 ]
-_COLUMN_NAMES = ", ".join(name for name, _type, _ours in _COLUMNS)
 #: Rows in one INSERT on MySQL, so that it stays far below max_allowed_packet.
 _ROWS_PER_INSERT = 2000
-
-
-SqlValue = str | int | None
-Quote = Callable[[SqlValue], str]
+_Columns = Sequence[tuple[str, str, Column | None]]
 
 
 def on_commit(vendor: str) -> str:
@@ -67,19 +69,6 @@ def zone_of(connection: BaseDatabaseWrapper) -> tzinfo:
     return timezone.utc if is_postgresql else connection.timezone or timezone.utc
 
 
-class _SharedValues(NamedTuple):
-    """The values that many rows share, in the order of ``_COLUMNS``."""
-
-    is_sms: int | None
-    channel: str
-    state: str | None
-    progress: int
-    word: str
-    duration: int | None
-    price: str | None
-    service: str
-
-
 class Loader:
     """Loads the chunks of one run on one connection. ``now`` is aware unless USE_TZ is off."""
 
@@ -87,17 +76,14 @@ class Loader:
         self._connection = connection
         self._vendor = connection.vendor
         self._types = {
-            "postgresql": {"moment": "timestamp with time zone", "json": "jsonb"},
-            "mysql": {"moment": "datetime(6)", "json": "longtext"},
-        }.get(self._vendor, {"moment": "datetime", "json": "text"})
+            "postgresql": {"moment": "timestamp with time zone", "json": "text", "key": ""},
+            "mysql": {"moment": "datetime(6)", "json": "longtext", "key": " PRIMARY KEY"},
+        }.get(self._vendor, {"moment": "datetime", "json": "text", "key": " PRIMARY KEY"})
         if self._vendor == "postgresql" and now.tzinfo is None:
             self._types["moment"] = "timestamp without time zone"
         self._zone = zone_of(connection)
         self._alphabets = Alphabets(connection)
         self._offset = "+00" if self._vendor == "postgresql" and now.tzinfo else ""
-        #: The shared fields of a row -> their values in the table, and these as parts of its text.
-        self._shared: dict[tuple[object, ...], _SharedValues] = {}
-        self._texts: dict[tuple[object, ...], tuple[str, str, str]] = {}
 
     def timestamp(self, moment: datetime) -> str:
         """Return ``moment`` in the form of the column ``reported_at``."""
@@ -106,130 +92,122 @@ class Loader:
         return f"{moment:%Y-%m-%d %H:%M:%S}{self._offset}"
 
     def load(self, cursor: CursorWrapper, rows: list[PairedRow], moments: Moments) -> None:
-        """Create the temporary table, and write ``rows`` into it."""
-        columns = ", ".join(
+        """Create the temporary tables, and write ``rows`` into them."""
+        outcomes = _Outcomes()
+        self._create(cursor, REPORTED, _ROW_COLUMNS)
+        self._create(cursor, OUTCOMES, _OUTCOME_COLUMNS)
+        if self._vendor not in ("postgresql", "mysql"):
+            _insert(cursor, REPORTED, _ROW_COLUMNS, _row_values(rows, moments, outcomes))
+            _insert(cursor, OUTCOMES, _OUTCOME_COLUMNS, self._outcomes(outcomes))
+            return
+        lines = self._row_lines(rows, moments, outcomes)
+        self._write(cursor, REPORTED, _ROW_COLUMNS, lines)
+        notation = notation_of(self._connection)
+        lines = [notation.line(values) for values in self._outcomes(outcomes)]
+        self._write(cursor, OUTCOMES, _OUTCOME_COLUMNS, lines)
+
+    def _create(self, cursor: CursorWrapper, table: str, columns: _Columns) -> None:
+        definitions = ", ".join(
             f"{name} {kind.format(**self._types)}{self._alphabets.clause(ours)}"
-            for name, kind, ours in _COLUMNS
+            for name, kind, ours in columns
         )
-        create = f"CREATE TEMPORARY TABLE {REPORTED} ({columns}) {on_commit(self._vendor)}"
-        cursor.execute(create)
-        if self._vendor == "postgresql":
-            quote, tab = _quote_for_copy, "\t"
-            lines = [
-                f"{ordinal}\t{quote(call_id)}\t{self._row_text(row, moments, quote, tab)}\n"
-                for ordinal, (row, call_id) in enumerate(rows)
-            ]
-            _copy(cursor, "".join(lines))
-        elif self._vendor == "mysql":
-            self._insert_literals(cursor, rows, moments)
-        else:
-            placeholders = ", ".join(["%s"] * len(_COLUMNS))
-            insert = (
-                f"INSERT INTO {REPORTED} ({_COLUMN_NAMES}) VALUES ({placeholders})"  # names only  # noqa: S608  # nosec B608
-            )
-            values = [
-                (ordinal, call_id, *self._row_values(row, moments))
-                for ordinal, (row, call_id) in enumerate(rows)
-            ]
-            cursor.executemany(insert, values)
+        cursor.execute(f"CREATE TEMPORARY TABLE {table} ({definitions}) {on_commit(self._vendor)}")
 
-    def _insert_literals(
-        self, cursor: CursorWrapper, rows: list[PairedRow], moments: Moments
+    def _row_lines(self, rows: list[PairedRow], moments: Moments, outcomes: _Outcomes) -> list[str]:
+        """Return the values of the rows as text, in the order of ``_ROW_COLUMNS``."""
+        null, separator, mark, quote = notation_of(self._connection)
+        text, key_of, offset = moments.text, outcomes.key_of, self._offset
+        payload = self._alphabets.payload
+        lines = []
+        for ordinal, (row, call_id) in enumerate(rows):
+            moment = text(row.date)
+            # A phone number is digits or nothing, and a date has no other characters to escape.
+            lines.append(
+                f"{ordinal}{separator}{null if call_id is None else call_id}{separator}"
+                f"{quote(row.id)}{separator}{mark}{row.number}{mark}{separator}"
+                f"{null if moment is None else f'{mark}{moment}{offset}{mark}'}{separator}"
+                f"{key_of(row.outcome)}{separator}{quote(payload(row.payload))}"
+            )
+        return lines
+
+    def _write(
+        self, cursor: CursorWrapper, table: str, columns: _Columns, lines: list[str]
     ) -> None:
-        """Insert the rows on MySQL, their values written into the statement.
+        """Write rows in their notation into a table."""
+        if self._vendor == "postgresql":
+            lines.append("")
+            _copy(cursor, table, columns, "\n".join(lines))
+            return
+        for start in range(0, len(lines), _ROWS_PER_INSERT):
+            values = "),(".join(lines[start : start + _ROWS_PER_INSERT])
+            cursor.execute(f"INSERT INTO {table} ({_names(columns)}) VALUES ({values})")  # escaped  # noqa: S608  # nosec B608
 
-        With parameters the driver would escape every value of every row in Python. Here it escapes
-        the shared values once.
-        """
-        quote = _literal_quote(self._connection)
-        for start in range(0, len(rows), _ROWS_PER_INSERT):
-            batch = rows[start : start + _ROWS_PER_INSERT]
-            lines = [
-                f"{ordinal},{quote(call_id)},{self._row_text(row, moments, quote, ',')}"
-                for ordinal, (row, call_id) in enumerate(batch, start)
-            ]
-            values = "),(".join(lines)
-            insert = f"INSERT INTO {REPORTED} ({_COLUMN_NAMES}) VALUES ({values})"  # escaped  # noqa: S608  # nosec B608
-            cursor.execute(insert)
+    def _outcomes(self, outcomes: _Outcomes) -> list[tuple[SqlValue, ...]]:
+        return [self._outcome_values(key, outcome) for key, outcome in enumerate(outcomes.kept)]
 
-    def _row_values(self, row: DailyRow, moments: Moments) -> tuple[SqlValue, ...]:
-        """Return the values of a row, in the order of ``_COLUMNS`` from ``reported_id`` on."""
-        is_sms, channel, *outcome, service = self._shared_values(row)
-        moment = moments.text(row.date)
-        return (row.id, is_sms, channel, row.number, *outcome, moment, service, row.payload)
-
-    def _row_text(self, row: DailyRow, moments: Moments, quote: Quote, separator: str) -> str:
-        """Return the values of a row as text, each written by ``quote``."""
-        key = row[3:10]  # is_sms to service
-        parts = self._texts.get(key)
-        if parts is None:
-            is_sms, channel, *outcome, service = map(quote, self._shared_values(row))
-            parts = self._texts[key] = (
-                separator.join(["", is_sms, channel, ""]),
-                separator.join(["", *outcome, ""]),
-                separator.join(["", service, ""]),
-            )
-        before_phone, before_moment, before_payload = parts
-        moment = moments.text(row.date)
-        at = quote(None if moment is None else moment + self._offset)
+    def _outcome_values(self, key: int, outcome: Outcome) -> tuple[SqlValue, ...]:
+        """Return the values of an outcome, in the order of ``_OUTCOME_COLUMNS``."""
         return (
-            f"{quote(row.id)}{before_phone}{quote(row.number)}{before_moment}"
-            f"{at}{before_payload}{quote(self._alphabets.payload(row.payload))}"
+            key,
+            None if outcome.is_sms is None else int(outcome.is_sms),
+            outcome.channel,
+            outcome.state,
+            CallRequest.PROGRESS.get(outcome.state or "", 0),
+            self._alphabets.word(outcome.raw_state),
+            outcome.duration,
+            None if outcome.price is None else str(outcome.price),
+            self._alphabets.service(outcome.service),
         )
 
-    def _shared_values(self, row: DailyRow) -> _SharedValues:
-        key = row[3:10]  # is_sms to service
-        values = self._shared.get(key)
-        if values is None:
-            values = self._shared[key] = _SharedValues(
-                is_sms=None if row.is_sms is None else int(row.is_sms),
-                channel=row.channel,
-                state=row.state,
-                progress=CallRequest.PROGRESS.get(row.state or "", 0),
-                word=self._alphabets.word(row.raw_state),
-                duration=row.duration,
-                price=None if row.price is None else str(row.price),
-                service=self._alphabets.service(row.service),
-            )
-        return values
+
+class _Outcomes:
+    """Numbers the outcomes of a chunk, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.kept: list[Outcome] = []
+        # By identity: hashing a Decimal would take longer than all the rest of a row. ``kept``
+        # holds each of them, so no identity is used again.
+        self._keys: dict[int, int] = {}
+
+    def key_of(self, outcome: Outcome) -> int:
+        key = self._keys.get(id(outcome))
+        if key is None:
+            key = self._keys[id(outcome)] = len(self.kept)
+            self.kept.append(outcome)
+        return key
 
 
-def _copy(cursor: CursorWrapper, text: str) -> None:
+def _row_values(
+    rows: list[PairedRow], moments: Moments, outcomes: _Outcomes
+) -> list[tuple[SqlValue, ...]]:
+    """Return the values of the rows, in the order of ``_ROW_COLUMNS``."""
+    text, key_of = moments.text, outcomes.key_of
+    return [
+        (number, call_id, row.id, row.number, text(row.date), key_of(row.outcome), row.payload)
+        for number, (row, call_id) in enumerate(rows)
+    ]
+
+
+def _names(columns: _Columns) -> str:
+    return ", ".join(name for name, _type, _ours in columns)
+
+
+def _insert(
+    cursor: CursorWrapper, table: str, columns: _Columns, rows: list[tuple[SqlValue, ...]]
+) -> None:
+    placeholders = ", ".join(["%s"] * len(columns))
+    cursor.executemany(
+        f"INSERT INTO {table} ({_names(columns)}) VALUES ({placeholders})",  # names only  # noqa: S608  # nosec B608
+        rows,
+    )
+
+
+def _copy(cursor: CursorWrapper, table: str, columns: _Columns, text: str) -> None:
     """Load ``text`` with COPY, the fastest way into PostgreSQL, with psycopg 3 or psycopg2."""
-    statement = f"COPY {REPORTED} ({_COLUMN_NAMES}) FROM STDIN"
+    statement = f"COPY {table} ({_names(columns)}) FROM STDIN"
     driver_cursor = cursor.cursor
     if hasattr(driver_cursor, "copy"):
         with driver_cursor.copy(statement) as copy:
             copy.write(text)
     else:
         driver_cursor.copy_expert(statement, io.StringIO(text))
-
-
-def _quote_for_copy(value: SqlValue) -> str:
-    """Return ``value`` in the text format of COPY."""
-    if value is None:
-        return "\\N"
-    if isinstance(value, int):
-        return str(value)
-    if "\\" in value or "\t" in value or "\n" in value or "\r" in value:
-        for raw, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-            value = value.replace(raw, escaped)
-    return value
-
-
-def _literal_quote(connection: BaseDatabaseWrapper) -> Quote:
-    """Return a function that writes a value as a literal of MySQL, escaped by the driver."""
-    driver = connection.connection
-
-    def quote(value: SqlValue) -> str:
-        if value is None:
-            return "NULL"
-        if isinstance(value, int):
-            return str(value)
-        if hasattr(driver, "escape_string"):
-            # mysqlclient returns bytes, and PyMySQL up to 1.1 text, both without the quotes.
-            escaped = driver.escape_string(value)
-            return f"'{escaped.decode() if isinstance(escaped, bytes) else escaped}'"
-        return str(driver.escape(value))
-
-    return quote

@@ -18,32 +18,33 @@ from datetime import datetime
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
 
+from django_voicepassword.limits import recounts
 from django_voicepassword.models import CallRequest, CallStatus
 from django_voicepassword.provider.dates import Moments
-from django_voicepassword.statistics.loading import REPORTED, Loader
+from django_voicepassword.security.masking import ERASED
+from django_voicepassword.statistics.loading import OUTCOMES, REPORTED, Loader
 from django_voicepassword.statistics.pairing import Paired
 from django_voicepassword.statistics.row_matching import MATCHED, RowMatching
 from django_voicepassword.statistics.totals import Totals
 
 _FINAL_PROGRESS = CallRequest.FINAL_PROGRESS
-#: The columns of a CallStatus, and the values that a row gives them. The parameter is the time of
-#: the run.
 _STATUS_COLUMNS = "state, raw_state, source, occurred_at, received_at, duration, price, payload"
-_STATUS_VALUES = (
-    "COALESCE(reported_state, 'other'), reported_word, 'daily', reported_at, %s, "
-    "reported_duration, reported_price, reported_payload"
-)
-#: The payload for a call of ours: of a number that retention has masked, it would tell the last
+_UNMATCHED = f"{MATCHED} WHERE call_id IS NULL AND our_origin IS NULL"
+#: The payload for a call of ours: of a number that was masked or erased, it would tell the last
 #: digits.
-_PAYLOAD_OF_OURS = "CASE WHEN ours.phone LIKE '%%*' THEN '{}' ELSE reported_payload END"
+_PAYLOAD_OF_OURS = (
+    f"CASE WHEN ours.phone LIKE '%%*' OR ours.phone = '{ERASED}' "
+    "THEN '{}' ELSE reported_payload END"
+)
 
 
 class Merge:
     """Merges the chunks of one run on one connection.
 
-    ``now`` is the time of the run: new calls, reports and ``listed_at`` get it. ``day`` and
-    ``imported_since`` are those of ``RowMatching``.
+    ``now`` is the time of the run: new calls, reports and ``listed_at`` get it. ``day``,
+    ``imported_since`` and ``erased_until`` are those of ``RowMatching``.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Merge:
         now: datetime,
         day: tuple[datetime, datetime],
         imported_since: datetime | None = None,
+        erased_until: datetime | None = None,
     ) -> None:
         self._connection = connection
         self._vendor = connection.vendor
@@ -59,7 +61,9 @@ class Merge:
         self._statuses = connection.ops.quote_name(CallStatus._meta.db_table)
         self._loader = Loader(connection, now)
         self._now = self._loader.timestamp(now)
-        self._matching = RowMatching(connection, self._loader.timestamp, now, day, imported_since)
+        self._matching = RowMatching(
+            connection, self._loader.timestamp, now, day, imported_since, erased_until
+        )
 
     def chunk(self, paired: Paired, moments: Moments, totals: Totals) -> None:
         """Merge one chunk, and add it to ``totals``. The caller has opened a transaction."""
@@ -97,7 +101,7 @@ class Merge:
         # On MySQL, DROP TABLE without TEMPORARY would commit the transaction.
         temporary = "TEMPORARY " if self._vendor == "mysql" else ""
         schema = {"postgresql": "pg_temp.", "sqlite": "temp."}.get(self._vendor, "")
-        for table in (REPORTED, MATCHED):
+        for table in (REPORTED, OUTCOMES, MATCHED):
             cursor.execute(f"DROP {temporary}TABLE IF EXISTS {schema}{table}")
 
     def _update(self, cursor: CursorWrapper) -> int:
@@ -113,7 +117,7 @@ class Merge:
         cursor.execute(
             f"""
             INSERT INTO {self._statuses} (call_id, {_STATUS_COLUMNS})
-            SELECT call_id, {_STATUS_VALUES.replace("reported_payload", _PAYLOAD_OF_OURS)}
+            SELECT call_id, {self._status_values(_PAYLOAD_OF_OURS)}
             FROM {MATCHED} JOIN {self._calls} ours ON ours.id = call_id
             WHERE is_changed = 1 AND (ours.listed_at IS NULL OR {CallStatus.MOST_KEPT} > (
                 SELECT COUNT(*) FROM {self._statuses} kept
@@ -122,6 +126,8 @@ class Merge:
             """,  # noqa: S608  # nosec B608
             [self._now],
         )
+        if cursor.rowcount < changed:
+            recounts.note(timezone.now())
         is_final = f"reported_progress = {_FINAL_PROGRESS}"
         values = f"""
             state = CASE
@@ -146,25 +152,23 @@ class Merge:
         cursor.execute(update, [self._now, self._now])
         return int(changed)
 
+    def _status_values(self, payload: str = "reported_payload") -> str:
+        """Return the values of ``_STATUS_COLUMNS``. The parameter is the time of the run."""
+        if self._vendor == "postgresql":
+            payload = f"CAST({payload} AS jsonb)"
+        return (
+            "COALESCE(reported_state, 'other'), reported_word, 'daily', reported_at, %s, "
+            f"reported_duration, reported_price, {payload}"
+        )
+
     def _import(self, cursor: CursorWrapper) -> int:
         """Insert the unmatched rows as calls, each with a CallStatus; return how many there are.
 
         They are requests that other systems have sent through the same account.
         """
-        insert_calls = f"""
-            INSERT INTO {self._calls} (
-                phone, channel, state, provider_id, service, price, duration, origin, error_code,
-                created_at, placed_at, finished_at, occurred_at,
-                polls, code_digest, counted_address, lane, is_open, counted, listed_at, difference
-            )
-            SELECT reported_phone, reported_channel, COALESCE(reported_state, 'placed'),
-                reported_id, reported_service, reported_price, reported_duration, 'imported', '',
-                COALESCE(reported_at, %s), reported_at,
-                CASE WHEN reported_progress = {_FINAL_PROGRESS} THEN reported_at ELSE NULL END,
-                reported_at, 0, '', '', 'unproven', FALSE, '', %s, 0
-            FROM {MATCHED} WHERE call_id IS NULL AND our_origin IS NULL
-            ORDER BY ordinal
-        """  # noqa: S608  # nosec B608
+        if self._vendor == "sqlite":
+            return self._import_with_keys(cursor)
+        insert_calls = self._insert_calls("", "")
         if self._vendor == "postgresql":
             # One statement: RETURNING gives the keys, so the table of calls is not searched again.
             cursor.execute(
@@ -185,24 +189,54 @@ class Merge:
             cursor.execute(self._insert_imported_statuses(new_calls), [self._now, last_id])
         return imported
 
+    def _import_with_keys(self, cursor: CursorWrapper) -> int:
+        """Do what ``_import`` does, on SQLite: while we write, nobody else can take a key."""
+        cursor.execute(
+            f"SELECT COALESCE(MAX(seq), 0) FROM (SELECT seq FROM sqlite_sequence WHERE name = %s "  # noqa: S608  # nosec B608
+            f"UNION ALL SELECT MAX(id) FROM {self._calls})",
+            [CallRequest._meta.db_table],
+        )
+        (last_id,) = cursor.fetchone()
+        key = f"{int(last_id)} + 1 + ordinal"
+        cursor.execute(self._insert_calls("id, ", f"{key}, "), [self._now, self._now])
+        imported = int(cursor.rowcount)
+        if imported:
+            cursor.execute(
+                f"INSERT INTO {self._statuses} (call_id, {_STATUS_COLUMNS}) "  # noqa: S608  # nosec B608
+                f"SELECT {key}, {self._status_values()} FROM {_UNMATCHED}",
+                [self._now],
+            )
+        return imported
+
+    def _insert_calls(self, key_column: str, key: str) -> str:
+        return f"""
+            INSERT INTO {self._calls} (
+                {key_column}phone, channel, state, provider_id, service, price, duration, origin,
+                error_code, created_at, placed_at, finished_at, occurred_at,
+                polls, code_digest, counted_address, lane, is_open, counted, listed_at, difference
+            )
+            SELECT {key}reported_phone, reported_channel, COALESCE(reported_state, 'placed'),
+                reported_id, reported_service, reported_price, reported_duration, 'imported', '',
+                COALESCE(reported_at, %s), reported_at,
+                CASE WHEN reported_progress = {_FINAL_PROGRESS} THEN reported_at ELSE NULL END,
+                reported_at, 0, '', '', 'unproven', FALSE, '', %s, 0
+            FROM {_UNMATCHED} ORDER BY ordinal
+        """  # noqa: S608  # nosec B608
+
     def _insert_imported_statuses(self, new_calls: str) -> str:
         """Return the statement that adds a CallStatus for each imported call.
 
-        ``new_calls`` is a FROM clause. Keys grow in the order of the rows, so the k-th new call of
-        an id is that of the k-th row.
+        ``new_calls`` is a FROM clause. Keys grow in the order of the rows, so the k-th new call is
+        that of the k-th row.
         """
         return f"""
             INSERT INTO {self._statuses} (call_id, {_STATUS_COLUMNS})
-            SELECT numbered.id, {_STATUS_VALUES}
+            SELECT numbered.id, {self._status_values()}
             FROM (
-                SELECT {MATCHED}.*,
-                    ROW_NUMBER() OVER (PARTITION BY reported_id ORDER BY ordinal) AS place
-                FROM {MATCHED} WHERE call_id IS NULL AND our_origin IS NULL
+                SELECT {MATCHED}.*, ROW_NUMBER() OVER (ORDER BY ordinal) AS place
+                FROM {_UNMATCHED}
             ) unmatched
             JOIN (
-                SELECT id, provider_id,
-                    ROW_NUMBER() OVER (PARTITION BY provider_id ORDER BY id) AS place
-                FROM {new_calls}
-            ) numbered ON numbered.provider_id = reported_id
-                AND numbered.place = unmatched.place
+                SELECT id, provider_id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM {new_calls}
+            ) numbered ON numbered.place = unmatched.place AND numbered.provider_id = reported_id
         """  # noqa: S608  # nosec B608

@@ -13,30 +13,30 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from django.db import connections
 
 from django_voicepassword.models import CallRequest
 from django_voicepassword.models.moments import as_aware
 from django_voicepassword.provider.dates import Moments
-from django_voicepassword.provider.protocol import DailyRow, is_kind_certain
+from django_voicepassword.provider.protocol import DailyRow
 from django_voicepassword.statistics.alphabets import Alphabets
-from django_voicepassword.statistics.lost_calls import LostCalls, match_lost_call
+from django_voicepassword.statistics.lost_calls import LostCalls, match_lost_call, may_be_lost
 
 #: The call of a row that belongs to none of our calls.
 NO_CALL = 0
+#: The bits of ``_Seen``, as a power of two, and the mask of a bit's number.
+_BITS = 25
+_PLACES = (1 << _BITS) - 1
 #: Ids in one query: databases limit the number of parameters.
 _IDS_PER_QUERY = 1000
 #: An id, and whether its rows are about an SMS (None: they do not say so).
 _Kind = tuple[str, bool | None]
 
 
-class PairedRow(NamedTuple):
-    """A row and the primary key of its call: NO_CALL, or None where SQL finds it by the id."""
-
-    row: DailyRow
-    call_id: int | None = None
+#: A row and the primary key of its call: NO_CALL, or None where SQL finds it by the id.
+PairedRow: TypeAlias = tuple[DailyRow, int | None]
 
 
 class Paired(NamedTuple):
@@ -97,15 +97,16 @@ class Pairing:
         plain: list[DailyRow] = []
         others: dict[str, list[_Row]] = defaultdict(list)
         earlier: dict[_Kind, int] = {}
+        lost, see = self._lost, self._seen.add
         for row in chunk:
-            is_known = self._seen.add((row.id, row.is_sms))
+            kind = (row.id, row.outcome.is_sms)
+            is_known = see(kind)
             is_single = rows_of_id[row.id] == 1 and not is_known
-            is_clear = row.is_complete and is_kind_certain(row.raw_state, row.service)
-            if is_single and is_clear and row.number not in self._lost:
+            is_clear = row.outcome.is_kind_certain and row.is_complete
+            if is_single and is_clear and not (lost and may_be_lost(lost, row, moments)):
                 plain.append(row)
                 continue
             others[row.id].append(_Row(row, moments.aware(row.date)))
-            kind = (row.id, row.is_sms)
             came = self._counts.get(kind, int(is_known))
             earlier.setdefault(kind, came)
             if came:
@@ -119,7 +120,7 @@ class Pairing:
 
     def pair(self, chunk: SortedChunk) -> Paired:
         """Find the calls of the other rows. May be repeated in a new transaction."""
-        paired = [PairedRow(row) for row in chunk.plain]
+        paired: list[PairedRow] = [(row, None) for row in chunk.plain]
         unreadable = []
         calls = self._calls(chunk.others)
         for id, rows in chunk.others.items():
@@ -130,11 +131,11 @@ class Pairing:
                 if call_id == NO_CALL and not row.is_complete:
                     unreadable.append(row)
                 else:
-                    paired.append(PairedRow(row, call_id))
+                    paired.append((row, call_id))
         return Paired(paired, unreadable)
 
     def _lost_call(self, row: DailyRow, at: datetime | None) -> int:
-        is_sms = row.is_sms if is_kind_certain(row.raw_state, row.service) else None
+        is_sms = row.outcome.is_sms if row.outcome.is_kind_certain else None
         return match_lost_call(self._lost, row, is_sms, at, self._database) or NO_CALL
 
     def _calls(self, ids: Iterable[str]) -> dict[str, list[_Call]]:
@@ -196,7 +197,7 @@ class _Group:
         """
         for index, row in list(self._left.items()):
             same = [call for call in self._free if row.at and call.occurred_at == row.at]
-            fitting = [call for call in same if call.is_sms == row.row.is_sms]
+            fitting = [call for call in same if call.is_sms == row.row.outcome.is_sms]
             if fitting or (same and not _is_certain(row)):
                 self._take(index, (fitting or same)[0])
 
@@ -215,8 +216,8 @@ class _Group:
 
 def _is_certain(row: _Row, is_sms: bool | None = None) -> bool:
     """Return whether the row says its kind, and that it is ``is_sms`` if this is given."""
-    is_kind = is_sms is None or row.row.is_sms == is_sms
-    return is_kind and is_kind_certain(row.row.raw_state, row.row.service)
+    outcome = row.row.outcome
+    return outcome.is_kind_certain and (is_sms is None or outcome.is_sms == is_sms)
 
 
 def _without_taken(calls: list[_Call], earlier: dict[bool, int]) -> list[_Call]:
@@ -256,20 +257,18 @@ class _Seen:
     known ones, which costs them a query.
     """
 
-    _BITS = 25
-
     def __init__(self) -> None:
-        self._bits = bytearray(1 << (self._BITS - 3))
+        self._bits = bytearray(1 << (_BITS - 3))
 
     def add(self, key: object) -> bool:
         """Add ``key``, and return whether it was there before."""
+        # Written out for both bits, because a million rows come here.
         digest = hash(key)
-        is_known = True
-        for _ in range(2):
-            place = digest & ((1 << self._BITS) - 1)
-            digest >>= self._BITS
-            byte, bit = place >> 3, 1 << (place & 7)
-            if not self._bits[byte] & bit:
-                self._bits[byte] |= bit
-                is_known = False
-        return is_known
+        first, second = digest & _PLACES, digest >> _BITS & _PLACES
+        byte, other, bit, other_bit = first >> 3, second >> 3, 1 << (first & 7), 1 << (second & 7)
+        bits = self._bits
+        if bits[byte] & bit and bits[other] & other_bit:
+            return True
+        bits[byte] |= bit
+        bits[other] |= other_bit
+        return False

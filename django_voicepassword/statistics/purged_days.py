@@ -11,7 +11,7 @@ from django_voicepassword.conf import settings
 from django_voicepassword.limits import purged
 from django_voicepassword.models import DailyStatistics
 from django_voicepassword.models.moments import as_aware, oldest_kept
-from django_voicepassword.provider.dates import day_bounds
+from django_voicepassword.models.provider_days import day_bounds
 from django_voicepassword.statistics.totals import Totals
 
 #: The provider dates a call later than we do: the call waits for a worker, which waits for the
@@ -44,6 +44,18 @@ def imported_since(day: date, now: datetime) -> datetime | None:
         return None
     since = edge + timedelta(seconds=settings.CODE_TTL) + _WORKER_AND_PROVIDER
     return since if day_bounds(day)[0] < since else None
+
+
+def erased_until(day: date) -> datetime | None:
+    """Return until when rows of ``day`` are imported without their number; None: none is.
+
+    Such a row may be of a person who was erased, and nothing is kept by which to tell.
+    """
+    erased = purged.erased_until()
+    if erased is None:
+        return None
+    edge = erased + _WORKER_AND_PROVIDER
+    return edge if day_bounds(day)[0] < edge else None
 
 
 def _latest(*moments: datetime | None) -> datetime | None:

@@ -115,7 +115,8 @@ def today(now: datetime) -> Counted:
         return count(day, ends=moment)
     counted = count(day, moment.replace(hour=settled, minute=0, second=0, microsecond=0), moment)
     counted.prefixes.clear()
-    for hour in HourFigures.objects.filter(channel__in=CHANNELS, date=day, hour__lt=settled):
+    rows = HourFigures.objects.defer("prefixes").filter(date=day, hour__lt=settled)
+    for hour in rows.filter(channel__in=CHANNELS):
         figures = _to_figures(hour)
         counted.days[hour.channel].include(figures)
         counted.hours[hour.channel, hour.hour].include(figures)
@@ -134,7 +135,8 @@ def until(now: datetime, days_ago: int, channel: str = ALL) -> Figures:
     moment = now.astimezone(ZoneInfo(settings.PROVIDER_TIME_ZONE)) - timedelta(days=days_ago)
     day = moment.date()
     total = Figures()
-    for row in HourFigures.objects.filter(channel=channel, date=day, hour__lt=moment.hour):
+    rows = HourFigures.objects.defer("prefixes").filter(channel=channel, date=day)
+    for row in rows.filter(hour__lt=moment.hour):
         total.include(_to_figures(row))
     hour_begins = moment.replace(minute=0, second=0, microsecond=0)
     total.include(count(day, hour_begins, moment).days[channel])

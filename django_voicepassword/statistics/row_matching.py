@@ -14,14 +14,16 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from django_voicepassword.models import CallRequest
+from django_voicepassword.security.masking import ERASED
 from django_voicepassword.statistics.alphabets import same_text
-from django_voicepassword.statistics.loading import REPORTED, on_commit
+from django_voicepassword.statistics.loading import OUTCOMES, REPORTED, on_commit
 
 #: An unmatched row that is younger than this is left to the next run. It may be one of our calls
 #: whose id is not stored yet, because the reply to our request is still on its way.
 YOUNG = timedelta(minutes=5)
 #: The temporary table of the rows and the calls that they match.
 MATCHED = "voicepassword_matched"
+_REPORTED_ROWS = f"{REPORTED} JOIN {OUTCOMES} ON outcome_key = outcome"
 _FINAL_PROGRESS = CallRequest.FINAL_PROGRESS
 _FINAL_STATES = ", ".join(f"'{state.value}'" for state in sorted(CallRequest.FINAL_STATES))
 
@@ -31,7 +33,8 @@ class RowMatching:
 
     ``timestamp`` writes a datetime as the column ``reported_at`` has it. ``now`` is the time of the
     run. ``day`` is the start of the day and that of the next, both aware. With ``imported_since``,
-    unmatched rows before this aware datetime, and those without a date, are not imported.
+    unmatched rows before this aware datetime, and those without a date, are not imported. With
+    ``erased_until``, those before it are imported without their number.
     """
 
     def __init__(
@@ -41,18 +44,21 @@ class RowMatching:
         now: datetime,
         day: tuple[datetime, datetime],
         imported_since: datetime | None,
+        erased_until: datetime | None,
     ) -> None:
         self._vendor = connection.vendor
         self._calls = connection.ops.quote_name(CallRequest._meta.db_table)
         self._young_since = timestamp(now - YOUNG)
         self._day = [timestamp(moment) for moment in day]
         self._imported_since = None if imported_since is None else timestamp(imported_since)
+        self._erased_until = None if erased_until is None else timestamp(erased_until)
 
     def match(self, cursor: CursorWrapper) -> None:
         """Create the table of matches, without the rows that are left to the next run."""
         self._create(cursor)
         self._drop_young(cursor)
         self._mark_old(cursor)
+        self._hide_erased(cursor)
 
     def _create(self, cursor: CursorWrapper) -> None:
         """Create the table of matches: each row, its call, and what the row changes in it.
@@ -124,7 +130,7 @@ class RowMatching:
             """  # noqa: S608  # nosec B608
             paired = f"SELECT paired.* FROM {self._calls} paired WHERE paired.id = paired_id"  # noqa: S608  # nosec B608
             return (
-                f"{REPORTED} reported "
+                f"(SELECT * FROM {_REPORTED_ROWS}) reported "  # noqa: S608  # nosec B608
                 f"LEFT JOIN LATERAL (({first}) UNION ALL ({paired})) ours ON true"
             )
         # SQLite knows no column of an outer query in ORDER BY.
@@ -137,8 +143,9 @@ class RowMatching:
             ) FROM {self._calls} candidate WHERE {same}
         """  # noqa: S608  # nosec B608
         return (
-            f"(SELECT {REPORTED}.*, COALESCE(paired_id, ({first})) AS call_key FROM {REPORTED}) "  # noqa: S608  # nosec B608
-            f"reported LEFT JOIN {self._calls} ours ON ours.id = reported.call_key"
+            f"(SELECT {REPORTED}.*, {OUTCOMES}.*, COALESCE(paired_id, ({first})) AS call_key "  # noqa: S608  # nosec B608
+            f"FROM {_REPORTED_ROWS}) reported "
+            f"LEFT JOIN {self._calls} ours ON ours.id = reported.call_key"
         )
 
     def _drop_young(self, cursor: CursorWrapper) -> None:
@@ -158,4 +165,16 @@ class RowMatching:
                 f"UPDATE {MATCHED} SET our_origin = 'old' "  # noqa: S608  # nosec B608
                 "WHERE call_id IS NULL AND (reported_at IS NULL OR reported_at < %s)",
                 [self._imported_since],
+            )
+
+    def _hide_erased(self, cursor: CursorWrapper) -> None:
+        """Hide the numbers of the unmatched rows that may be those of an erased person.
+
+        Nothing is left that could tell whose they are: no number that was erased is remembered.
+        """
+        if self._erased_until is not None:
+            cursor.execute(
+                f"UPDATE {MATCHED} SET reported_phone = '{ERASED}', reported_payload = '{{}}' "  # noqa: S608  # nosec B608
+                "WHERE call_id IS NULL AND (reported_at IS NULL OR reported_at < %s)",
+                [self._erased_until],
             )

@@ -26,13 +26,14 @@ from django_voicepassword import limits, signals, transactions
 from django_voicepassword.exceptions import UnreadableReply
 from django_voicepassword.limits import circuit
 from django_voicepassword.models import CallRequest, DailyStatistics
+from django_voicepassword.models.provider_days import day_bounds, day_of
 from django_voicepassword.provider import factory
 from django_voicepassword.provider.daily_report import (
     MAX_UNREADABLE_KEPT,
     DailyReport,
     check_rows,
 )
-from django_voicepassword.provider.dates import Moments, day_bounds, for_field
+from django_voicepassword.provider.dates import Moments, for_field
 from django_voicepassword.provider.protocol import DailyRow, Report, row_of
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.statistics.loading import zone_of
@@ -41,6 +42,7 @@ from django_voicepassword.statistics.merge import Merge
 from django_voicepassword.statistics.pairing import Pairing, SortedChunk
 from django_voicepassword.statistics.purged_days import (
     deleted_until,
+    erased_until,
     imported_since,
     kept_figures,
     may_be_purged,
@@ -73,7 +75,9 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     rows = _Rows(factory.client().daily(day))
     database = router.db_for_write(CallRequest)
     now = timezone.now()
-    merge = Merge(connections[database], now, day_bounds(day), imported_since(day, now))
+    merge = Merge(
+        connections[database], now, day_bounds(day), imported_since(day, now), erased_until(day)
+    )
     moments = Moments(zone_of(connections[database]))
     pairing = Pairing(find_lost_calls(day), day_bounds(day), database)
     totals = Totals()
@@ -93,7 +97,7 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
 
 def provider_today(now: datetime | None = None) -> date:
     """Return the date of ``now`` (default: the current time) in PROVIDER_TIME_ZONE."""
-    return date.fromisoformat(limits.provider_day(now or timezone.now()))
+    return day_of(now or timezone.now())
 
 
 class _Rows:

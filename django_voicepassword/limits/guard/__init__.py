@@ -8,7 +8,7 @@ from django_voicepassword.limits.guard.standing import (
     tripped_by_guesses,
 )
 from django_voicepassword.limits.guard.thresholds import block_floor, is_suspicious
-from django_voicepassword.limits.guard.trips import lift, trip_block
+from django_voicepassword.limits.guard.trips import lift, open_trips, trip_block
 from django_voicepassword.limits.guard.watching import watch
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "is_suspicious",
     "is_tripped_by_guesses",
     "lift",
+    "open_trips",
     "read",
     "trip_block",
     "tripped_by_guesses",

@@ -122,6 +122,12 @@ def _taken(block: str, now: datetime) -> int:
     return calls.count()
 
 
+def open_trips(most: int) -> list[FraudTrip]:
+    """Return the trips that are open, the oldest first, ``most`` of them at most."""
+    rows = FraudTrip.objects.filter(active_key__isnull=False)
+    return list(rows.order_by("tripped_at", "id")[:most])
+
+
 def set_quiet(trip: FraudTrip, quiet_since: datetime | None) -> None:
     """Note since when the failures of an open trip have stayed under its threshold."""
     if trip.quiet_since != quiet_since:

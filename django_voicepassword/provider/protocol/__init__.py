@@ -8,7 +8,7 @@ safely.
 """
 
 from django_voicepassword.provider.protocol.callbacks import MAX_CALLBACK_BYTES, parse_callback
-from django_voicepassword.provider.protocol.daily_rows import DailyRow, RowReader, row_of
+from django_voicepassword.provider.protocol.daily_rows import DailyRow, Outcome, RowReader, row_of
 from django_voicepassword.provider.protocol.fields import read_count, read_date
 from django_voicepassword.provider.protocol.json_decoder import JsonGuard, Utf8Decoder
 from django_voicepassword.provider.protocol.replies import (
@@ -41,6 +41,7 @@ __all__ = [
     "DailyRow",
     "InvalidRequest",
     "JsonGuard",
+    "Outcome",
     "Report",
     "RowReader",
     "SendReply",

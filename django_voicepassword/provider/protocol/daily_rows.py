@@ -29,40 +29,45 @@ _all = itemgetter(*_KEYS)
 # An id, a number and a date with a space between them, all of it safe in JSON text.
 _USUAL_FORM = re.compile(rf"[0-9A-Za-z]{{1,64}} [0-9]{{10,15}} {DATE.pattern}", re.ASCII)
 
-#: The fields of a DailyRow from ``is_sms`` to ``service``.
-_Parsed = tuple[bool | None, str, str | None, str, int | None, Decimal | None, str]
 
+class Outcome(NamedTuple):
+    """What many rows of a day have in common, and share as one object. None: absent."""
 
-class DailyRow(NamedTuple):
-    """The provider's figures of one call or SMS. None: absent.
-
-    ``date`` is a datetime, naive where the provider names no zone; or text in one of the forms of
-    ``masking.DATE``, which may still be no valid date.
-    """
-
-    id: str
-    #: Empty where the row has no valid number.
-    number: str
-    date: datetime | str | None
     #: None where neither the word nor the service says whether it was a call or an SMS. Then
     #: ``channel`` is empty.
     is_sms: bool | None
+    #: Whether ``is_sms`` is more than a guess.
+    is_kind_certain: bool
     channel: str
     state: str | None
     raw_state: str
     duration: int | None
     price: Decimal | None
     service: str
+
+
+class DailyRow(NamedTuple):
+    """The provider's figures of one call or SMS.
+
+    ``date`` is a datetime, naive where the provider names no zone; or text in one of the forms of
+    ``masking.DATE``, which may still be no valid date; or None.
+    """
+
+    id: str
+    #: Empty where the row has no valid number.
+    number: str
+    date: datetime | str | None
+    outcome: Outcome
     #: The row as JSON text, its number masked.
     payload: str
 
     def __repr__(self) -> str:
-        return f"<DailyRow {self.id} {self.channel} {self.raw_state}>"
+        return f"<DailyRow {self.id} {self.outcome.channel} {self.outcome.raw_state}>"
 
     @property
     def is_complete(self) -> bool:
         """Whether it can be imported. Another row can only be matched by its id."""
-        return bool(self.number) and self.is_sms is not None
+        return bool(self.number) and self.outcome.is_sms is not None
 
 
 class RowReader:
@@ -70,8 +75,8 @@ class RowReader:
 
     def __init__(self, secret: str = "") -> None:  # "": none  # nosec B107
         self._secret = secret or "\0"
-        # (duration, price, service, state) -> the fields, and the end of the payload's JSON text.
-        self._cache: dict[tuple[str, ...], tuple[_Parsed, str]] = {}
+        # (duration, price, service, state) -> their outcome, and the end of the payload's JSON.
+        self._cache: dict[tuple[str, ...], tuple[Outcome, str]] = {}
 
     def read(self, values: object) -> DailyRow:
         """Read one row.
@@ -95,10 +100,10 @@ class RowReader:
             is_usual, cached = False, None
         if not is_usual or cached is None:
             return self._read_slowly(values)
-        parsed, json_end = cached
+        outcome, json_end = cached
         payload = f'{{"id": "{id}", "number": "{mask(number)}", "date": "{date}", {json_end}'
         # DailyRow(…) does the same and takes longer.
-        return tuple.__new__(DailyRow, (id, number, date, *parsed, payload))
+        return tuple.__new__(DailyRow, (id, number, date, outcome, payload))
 
     def _read_slowly(self, values: object) -> DailyRow:
         row = row_of(parse_report(values, self._secret))
@@ -119,7 +124,7 @@ class RowReader:
         payload = json.loads(row.payload)
         if set(payload) >= set(_KEYS):
             json_end = _json({name: payload[name] for name in _KEYS[3:]})[1:]
-            self._cache[repeating] = (row[3:10], json_end)
+            self._cache[repeating] = (row.outcome, json_end)
 
 
 def row_of(report: Report) -> DailyRow:
@@ -132,19 +137,17 @@ def row_of(report: Report) -> DailyRow:
     kind = report.kind
     # A client of the host project's own may make Reports without ``raw``.
     payload = report.raw or {"id": report.id, "number": mask(number)}
-    return DailyRow(
-        id=report.id,
-        number=number,
-        date=report.moment,
+    outcome = Outcome(
         is_sms=None if kind is None else kind == "sms",
+        is_kind_certain=vocabulary.is_kind_certain(report.raw_state, report.service),
         channel=vocabulary.channel_of(kind, report.service) if kind else "",
         state=report.state if report.state != vocabulary.OTHER else None,
         raw_state=report.raw_state or "",
         duration=report.duration,
         price=report.price,
         service=report.service or "",
-        payload=_json(payload),
     )
+    return DailyRow(report.id, number, report.moment, outcome, _json(payload))
 
 
 def _json(value: Mapping[str, object]) -> str:
