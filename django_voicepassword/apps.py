@@ -25,5 +25,6 @@ class VoicePasswordConfig(AppConfig):
 
         if apps.is_installed("drf_spectacular"):
             # Importing them registers the descriptions of the API views.
+            import django_voicepassword.api.own.schema
             import django_voicepassword.api.schema
             import django_voicepassword.api.staff.schema  # noqa: F401

@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_voicepassword import verifications
 from django_voicepassword.accounts import new_users, proofs, users
 from django_voicepassword.accounts.login import RESULT_ATTRIBUTE, LoginResult, written_user
-from django_voicepassword.exceptions import Refused, VerificationError
+from django_voicepassword.exceptions import DormantPhone, Refused, VerificationError
 from django_voicepassword.models import Verification
 from django_voicepassword.security.sensitive import sensitive
 
@@ -53,6 +53,8 @@ class PhoneBackend(ModelBackend):
                 find_user=self.find_user,
             )
         except (VerificationError, Verification.DoesNotExist) as error:
+            if isinstance(error, DormantPhone):
+                proofs.announce_dormant(verifications.get(verification).phone, request)
             self._leave(request, LoginResult(error=error))
             return None
         self._leave(request, LoginResult(approved))

@@ -59,6 +59,7 @@ DEFAULTS: dict[str, Any] = {
     "USER_PHONE_TRUSTED": False,
     "CREATE_USERS": True,
     "STAFF_LOGIN": False,
+    "DORMANT_AFTER_DAYS": None,
     "LOGIN": "session",
     "BEFORE_SEND": None,
     "PROVEN_SHARE": 0.3,
@@ -111,6 +112,7 @@ class Settings:
     USER_PHONE_TRUSTED: bool
     CREATE_USERS: bool
     STAFF_LOGIN: bool
+    DORMANT_AFTER_DAYS: int | None
     LOGIN: str
     BEFORE_SEND: str | None
     PROVEN_SHARE: float

@@ -15,12 +15,14 @@
         ├── ChallengeRequired    a challenge must be solved first
         ├── BudgetExhausted      ``retry_after``
         ├── Refused              ``reason``
+        │   └── DormantPhone     nobody has proved the number for too long; ``has_password``
         ├── Unavailable          the broker, the provider or the database is down
         ├── WrongCode            ``attempts_left``
         ├── TooManyAttempts      ``retry_after``
         ├── VerificationExpired
         ├── VerificationClosed
         ├── InvalidProof
+        ├── LastPhone            a number that the user needs to log in
         ├── IdempotencyConflict
         ├── InvalidIdempotencyKey
         └── ChannelUnavailable
@@ -117,13 +119,19 @@ class InvalidPhone(VerificationError):
 class PrefixNotAllowed(VerificationError):
     """The number is valid, but ALLOWED_PREFIXES does not allow calls to it, or nothing does.
 
-    Premium-rate, shared-cost and satellite numbers are never called.
+    Premium-rate, shared-cost and satellite numbers are never called. ``is_landline`` is True where
+    ALLOWED_PREFIXES refuses the number of a landline: the person needs a mobile phone.
     """
 
     code = "prefix_not_allowed"
 
-    def __init__(self, message: str = "numbers of this country or operator are not called") -> None:
+    def __init__(
+        self,
+        message: str = "numbers of this country or operator are not called",
+        is_landline: bool = False,
+    ) -> None:
         super().__init__(message)
+        self.is_landline = is_landline
 
 
 class RateLimited(VerificationError):
@@ -178,6 +186,18 @@ class Refused(VerificationError):
         self.reason = reason
 
 
+class DormantPhone(Refused):
+    """The code was right, but nobody had proved the number for DORMANT_AFTER_DAYS.
+
+    It may have another holder by now, so it opens no account. ``has_password`` says whether its
+    user can log in with a password, and then prove the number.
+    """
+
+    def __init__(self, has_password: bool) -> None:
+        super().__init__("nobody has proved the number for DORMANT_AFTER_DAYS")
+        self.has_password = has_password
+
+
 class Unavailable(VerificationError):
     """The broker, the provider or the database is down. A send that raises this did not ring.
 
@@ -199,14 +219,16 @@ class Unavailable(VerificationError):
 class WrongCode(VerificationError):
     """The guess was wrong; ``attempts_left`` may be 0.
 
-    It was counted, unless it could not be right: empty, of another length, or not only digits.
+    It was counted, unless it could not be right: empty, of another length, or not only digits. Then
+    ``digits`` is how many digits the code has; otherwise it is None.
     """
 
     code = "wrong_code"
 
-    def __init__(self, attempts_left: int) -> None:
+    def __init__(self, attempts_left: int, digits: int | None = None) -> None:
         super().__init__(f"wrong code, attempts left: {attempts_left}")
         self.attempts_left = attempts_left
+        self.digits = digits
 
 
 class TooManyAttempts(VerificationError):
@@ -249,6 +271,18 @@ class InvalidProof(VerificationError):
     """
 
     code = "invalid_proof"
+
+
+class LastPhone(VerificationError):
+    """The number cannot be removed: without it, its user could not log in."""
+
+    code = "last_phone"
+    status_code = 409
+
+    def __init__(
+        self, message: str = "the user has neither a usable password nor another proved number"
+    ) -> None:
+        super().__init__(message)
 
 
 class IdempotencyConflict(VerificationError):

@@ -77,14 +77,24 @@ def _parse(written: str, region: str | None) -> phonenumbers.PhoneNumber | None:
 def check_allowed(phone: str) -> None:
     """Raise PrefixNotAllowed unless calls to ``phone`` are allowed.
 
-    It must begin with one of ALLOWED_PREFIXES. Premium-rate, shared-cost and satellite numbers are
-    refused whatever ALLOWED_PREFIXES says: whoever owns one earns money with each call to it.
+    It must begin with one of ALLOWED_PREFIXES; the error says whether it is a landline instead.
+    Premium-rate, shared-cost and satellite numbers are refused whatever ALLOWED_PREFIXES says:
+    whoever owns one earns money with each call to it.
     """
     prefixes = settings.ALLOWED_PREFIXES
     if prefixes and not phone.startswith(tuple(prefixes)):
-        raise PrefixNotAllowed
+        raise PrefixNotAllowed(is_landline=_is_landline(phone))
     if _is_never_called(phone):
         raise PrefixNotAllowed
+
+
+def _is_landline(phone: str) -> bool:
+    try:
+        number = phonenumbers.parse(f"+{phone}")
+    except phonenumbers.NumberParseException:
+        return False
+    # In countries where landlines and mobile phones have the same numbers, the type is another one.
+    return phonenumbers.number_type(number) == PhoneNumberType.FIXED_LINE
 
 
 def _is_never_called(phone: str) -> bool:
@@ -97,6 +107,20 @@ def _is_never_called(phone: str) -> bool:
         number.country_code in NEVER_CALLED_CODES
         or phonenumbers.number_type(number) in NEVER_CALLED_TYPES
     )
+
+
+def beginnings(digits: str) -> list[str]:
+    """Return how a number that is written with these first digits may begin.
+
+    ``8999`` is ``7999`` in the region RU, and so is ``999``; each may also be a country code.
+    """
+    metadata = PhoneMetadata.metadata_for_region(settings.DEFAULT_REGION or "ZZ")
+    if metadata is None:
+        return [digits]
+    trunk_digit = metadata.national_prefix or ""
+    national_digits = digits.removeprefix(trunk_digit) if trunk_digit else digits
+    found = [digits, f"{metadata.country_code}{national_digits}"]
+    return sorted({beginning for beginning in found if len(beginning) <= 15})
 
 
 def operator_prefix(phone: str) -> str:

@@ -10,7 +10,7 @@ from django.dispatch import Signal
 #: ``call=``: the provider accepted the call request (state ``placed``).
 call_placed = Signal()
 #: ``call=, old_state=, new_state=, source=``: a call request moved forward. ``source`` is where the
-#: report came from: ``send``, ``callback``, ``poll`` or ``daily``.
+#: report came from: ``send``, ``callback`` or ``poll``. A daily sync does not send it.
 call_state_changed = Signal()
 #: ``verification=, user=, request=``: the right code was entered. Sent once for a verification.
 phone_verified = Signal()
@@ -30,6 +30,11 @@ fraud_suspected = Signal()
 #: ``prefix=, channel=, conversion=``: calls seem not to arrive, for people on trusted devices too.
 #: ``prefix`` is the operator's, or "" for all; ``channel`` is "" for all.
 outage_suspected = Signal()
+#: ``user=, phone=, request=``: a right code opened no account, because nobody had proved the number
+#: for DORMANT_AFTER_DAYS.
+phone_dormant = Signal()
+#: ``phone=, former=, user=``: a number moved from the user ``former`` to ``user``, who proved it.
+phone_moved = Signal()
 #: ``statistics=``: one of the provider's days was read and stored.
 daily_synced = Signal()
 

@@ -11,9 +11,10 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from django_voicepassword import statistics
+from django_voicepassword import statistics, upkeep
 from django_voicepassword.calls import placing
 from django_voicepassword.history import retention
+from django_voicepassword.limits import probes
 from django_voicepassword.transactions import DATABASE_ERRORS
 from django_voicepassword.verifications import dispatch
 
@@ -55,13 +56,13 @@ def sync_daily(date: str | None = None) -> None:
     finally:
         # Our own calls are counted whether or not the provider lists them.
         for day in days:
-            statistics.refresh_figures(day)
+            statistics.update_figures(day)
         statistics.fill_figures(today)
 
 
 @shared_task(name="django_voicepassword.tasks.check_balance", ignore_result=True)
 def check_balance() -> None:
-    """Read the balance; ``balance_low`` is sent where it is low."""
+    """Read the balance, if there is an account; ``balance_low`` is sent where it is low."""
     statistics.read_balance()
 
 
@@ -74,6 +75,13 @@ def purge() -> None:
 @shared_task(name="django_voicepassword.tasks.poll_calls", ignore_result=True)
 def poll_calls() -> None:
     """Watch for attacks, ask for states that no callback reported, notice dead workers, requeue
-    stuck calls.
+    stuck calls. That it runs is beat's heartbeat.
     """
+    upkeep.note_beat()
     dispatch.poll_and_requeue()
+
+
+@shared_task(name="django_voicepassword.tasks.answer_probe", ignore_result=True)
+def answer_probe(key: str) -> None:
+    """Answer a question of voicepassword_doctor: a worker takes tasks from this queue."""
+    probes.answer(key)

@@ -86,17 +86,20 @@ def takes_phone_code(backend: Any) -> bool:
 
 @sensitive
 def log_in(
-    request: HttpRequest, verification_id: UUID | str, code: str
+    request: HttpRequest, verification_id: UUID | str, code: str, remember_device: bool = True
 ) -> tuple[dict[str, Any], str]:
     """Check a code and log the user in as LOGIN says: the JSON to answer, and the device's token.
 
+    The token is "" without ``remember_device``: the device is not the person's own.
     Raises what ``authenticate_phone`` raises.
     """
     # Resolved before the code is spent: a missing package must not cost anybody a code.
     answer = find_answer()
     approved = authenticate_phone(request, verification_id, code)
     answered = answer(request, approved.user, approved.verification)
-    device = devices.remember(request, approved.verification.phone, approved.user)
+    device = ""
+    if remember_device:
+        device = devices.remember(request, approved.verification.phone, approved.user)
     # A function of the project's own may answer a "device" of its own.
     return {**answered, "device": answered.get("device", device)}, device
 

@@ -11,7 +11,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
-from django_voicepassword.accounts.users import phone_field, spelling
+from django_voicepassword.accounts.field import phone_field, spelling
 from django_voicepassword.conf import settings
 from django_voicepassword.security import masking
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import router
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
-from django_voicepassword import limits, transactions
+from django_voicepassword import limits, signals, transactions
 from django_voicepassword.accounts import users
 from django_voicepassword.conf import settings
-from django_voicepassword.exceptions import Refused
+from django_voicepassword.exceptions import DormantPhone, Refused
 from django_voicepassword.models import VerifiedPhone
+from django_voicepassword.models.moments import as_aware
 
 
 def has_proved_number(user: Any) -> bool:
@@ -28,16 +32,46 @@ def has_proved_number(user: Any) -> bool:
 def renew(user: Any, phone: str) -> None:
     """Note that the user whom ``users.find`` found has proved the number again.
 
-    Raises Refused where the number was given to another user in the meantime.
+    Raises Refused where the number was given to another user in the meantime, and DormantPhone
+    where nobody has proved it for DORMANT_AFTER_DAYS: it may have another holder by now.
     """
     transactions.atomic_with_retry(lambda: _renew(user, phone), router.db_for_write(VerifiedPhone))
 
 
 def _renew(user: Any, phone: str) -> None:
     own = VerifiedPhone.objects.filter(phone=phone, user=user)
-    if own.update(verified_at=timezone.now()):
-        return
+    now = timezone.now()
+    # Another login may write the first proof between the two statements: then it is found awake.
+    for _ in range(2):
+        # One statement: a number that two logins prove at once must not be found awake by the
+        # second.
+        if awake(own, now).update(verified_at=now):
+            return
+        if not own.exists():
+            break
+    else:
+        raise DormantPhone(user.has_usable_password())
     if not (settings.USER_PHONE_FIELD and settings.USER_PHONE_TRUSTED):
         raise Refused("the number was given to another user in the meantime")
     limits.lock(f"user:{phone}")
     users.note_proof(user, phone)
+
+
+def announce_dormant(phone: str, request: HttpRequest | None) -> None:
+    """Send ``phone_dormant``: a right code was refused, because the number is dormant."""
+    signals.phone_dormant.send_robust(
+        sender=VerifiedPhone, user=users.find(phone), phone=phone, request=request
+    )
+
+
+def is_dormant(row: VerifiedPhone) -> bool:
+    """Has nobody proved the number for DORMANT_AFTER_DAYS?"""
+    days = settings.DORMANT_AFTER_DAYS
+    age = as_aware(timezone.now()) - as_aware(row.verified_at)
+    return days is not None and age >= timedelta(days=days)
+
+
+def awake(rows: QuerySet[VerifiedPhone], now: datetime) -> QuerySet[VerifiedPhone]:
+    """Return those of ``rows`` that are not dormant: a right code for their numbers logs in."""
+    days = settings.DORMANT_AFTER_DAYS
+    return rows if days is None else rows.filter(verified_at__gt=now - timedelta(days=days))

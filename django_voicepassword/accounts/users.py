@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, PermissionDenied
-from django.db import IntegrityError, models, router, transaction
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 
 from django_voicepassword import limits, phones, transactions
+from django_voicepassword.accounts import field, moves
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import TrustedDevice, VerifiedPhone
@@ -34,12 +34,12 @@ def find(phone: str) -> Any:
     Raises Refused where the field gives the number to a user who never proved it, or to several.
     """
     if settings.USER_PHONE_FIELD is None:
-        return _users().filter(verified_phones__phone=phone).first()
+        return field.visible_users().filter(verified_phones__phone=phone).first()
     return _find_trusted(phone) if settings.USER_PHONE_TRUSTED else _find_proved(phone)
 
 
 def _find_trusted(phone: str) -> Any:
-    users = list(_written(phone)[:2])
+    users = list(field.written(phone)[:2])
     if len(users) > 1:
         # Only one of them holds the phone: a guess would open the account of another.
         logger.error(
@@ -51,27 +51,14 @@ def _find_trusted(phone: str) -> Any:
 
 
 def _find_proved(phone: str) -> Any:
-    written = _written(phone)
-    proof = VerifiedPhone.objects.filter(phone=phone).first()
-    user = written.filter(pk=proof.user_id).first() if proof else None
-    if user is None and written.exists():
-        raise Refused("the number is written in a user's field, but this user never proved it")
-    return user
-
-
-def _written(phone: str, users: Any = None) -> Any:
-    """The users, by default all visible ones, whose field USER_PHONE_FIELD holds the number."""
-    users = _users() if users is None else users
-    return users.filter(**{f"{phone_field().name}__in": [f"+{phone}", phone]})
-
-
-def _users() -> Any:
-    """The visible users, read where they are written: a replica may not have a new one yet."""
-    return get_user_model()._default_manager.using(_database())
-
-
-def _database() -> str:
-    return router.db_for_write(get_user_model())
+    written = field.written(phone)
+    # Another login may write both between these reads: then the second try finds them.
+    for _ in range(2):
+        proof = VerifiedPhone.objects.filter(phone=phone).first()
+        user = written.filter(pk=proof.user_id).first() if proof else None
+        if user is not None or not written.exists():
+            return user
+    raise Refused("the number is written in a user's field, but this user never proved it")
 
 
 def may_log_in(user: Any) -> bool:
@@ -106,27 +93,28 @@ def _create(phone: str, make_user: Callable[[str], Any]) -> Any:
         # A project's field need not be unique, so a lock keeps two first logins from making two
         # users.
         limits.lock(f"user:{phone}")
-        user = find(phone)
-        if user is not None:
-            # Another login made the user, or the project did.
-            note_proof(user, phone)
-        elif not _is_hidden(phone):
-            user = make_user(phone)
+        if _has_user(phone):
+            # Another login made the user, or the project did; or the default manager hides them.
+            user = find(phone)
             if user is not None:
-                _attach(user, phone)
+                note_proof(user, phone)
+            return user
+        user = make_user(phone)
+        if user is not None:
+            _attach(user, phone)
         return user
 
     return _in_transaction(find_or_make)
 
 
-def _is_hidden(phone: str) -> bool:
-    """Does a number belong to a user whom the default manager hides? It found nobody else.
+def _has_user(phone: str) -> bool:
+    """Does a number belong to any user, also one whom the default manager hides?
 
     A base manager of the project may hide users too, so no manager is asked.
     """
     if settings.USER_PHONE_FIELD is None:
         return VerifiedPhone.objects.filter(phone=phone).exists()
-    return bool(_written(phone, models.QuerySet(get_user_model(), using=_database())).exists())
+    return bool(field.written(phone, field.all_users()).exists())
 
 
 def _log_failure(error: Exception, phone: str) -> None:
@@ -174,24 +162,24 @@ def _in_transaction(work: Callable[[], Result]) -> Result:
 
 def _may_have(user: Any, phone: str) -> bool:
     """May the field of a user who proved the number hold it?"""
-    if not _written(phone).exclude(pk=user.pk).exists():
+    if not field.written(phone).exclude(pk=user.pk).exists():
         return True
     # Others wrote the number into their profiles too. Here it counts who proved it.
-    is_own = _written(phone).filter(pk=user.pk).exists()
+    is_own = field.written(phone).filter(pk=user.pk).exists()
     return is_own and not settings.USER_PHONE_TRUSTED and not _is_proved_by_another(user, phone)
 
 
 def _is_proved_by_another(user: Any, phone: str) -> bool:
     proof = VerifiedPhone.objects.filter(phone=phone).exclude(user=user).first()
-    return proof is not None and _written(phone).filter(pk=proof.user_id).exists()
+    return proof is not None and field.written(phone).filter(pk=proof.user_id).exists()
 
 
 def _attach(user: Any, phone: str) -> None:
     """Store whose the number is; the caller holds the lock of the number."""
-    field = settings.USER_PHONE_FIELD
-    if field is not None and phones_of(user) != [phone]:
-        setattr(user, field, spelling(phone))
-        user.save(update_fields=[field])
+    name = settings.USER_PHONE_FIELD
+    if name is not None and phones_of(user) != [phone]:
+        setattr(user, name, field.spelling(phone))
+        user.save(update_fields=[name])
     note_proof(user, phone)
 
 
@@ -204,44 +192,36 @@ def note_proof(user: Any, phone: str) -> None:
     else:
         if proof.user_id != user.pk:
             TrustedDevice.forget_number(phone)
+            moves.announce(phone, proof.user_id, user)
         VerifiedPhone.objects.filter(pk=proof.pk).update(user=user, verified_at=now)
     if settings.USER_PHONE_FIELD is not None:
         VerifiedPhone.objects.filter(user=user).exclude(phone=phone).delete()
 
 
+def detach(row: VerifiedPhone, from_everybody: bool = True) -> None:
+    """Take a number off its user: nobody has it, and whoever proves it next gets it.
+
+    With USER_PHONE_FIELD also off the other users who only wrote it, unless ``from_everybody`` is
+    False. Call it in a transaction that has locked the number. Raises LastPhone where the field
+    cannot be empty.
+    """
+    if settings.USER_PHONE_FIELD is not None:
+        holders = field.written(row.phone, field.all_users())
+        for user in holders if from_everybody else holders.filter(pk=row.user_id):
+            field.clear(user)
+    row.delete()
+
+
 def phones_of(user: Any) -> list[str]:
     """The numbers of a user (E.164 digits), the latest verified first."""
-    field = settings.USER_PHONE_FIELD
-    if field is None:
+    name = settings.USER_PHONE_FIELD
+    if name is None:
         return list(
             VerifiedPhone.objects.filter(user=user)
             .order_by("-verified_at")
             .values_list("phone", flat=True)
         )
     try:
-        return [phones.normalize(getattr(user, field) or "")]
+        return [phones.normalize(getattr(user, name) or "")]
     except InvalidPhone:
         return []
-
-
-def phone_field() -> Any:
-    """The field USER_PHONE_FIELD of the user model. Raises ImproperlyConfigured."""
-    try:
-        return get_user_model()._meta.get_field(settings.USER_PHONE_FIELD)
-    except FieldDoesNotExist:
-        raise ImproperlyConfigured(
-            'VOICEPASSWORD["USER_PHONE_FIELD"]: the user model has no field '
-            f"{settings.USER_PHONE_FIELD!r}"
-        ) from None
-
-
-def spelling(phone: str) -> str:
-    """The number as the project stores it: with a plus where other users have one, or where the
-    field needs it.
-    """
-    field = phone_field()
-    if hasattr(field, "region"):
-        # A PhoneNumberField reads digits without a plus as a national number.
-        return f"+{phone}"
-    with_plus = _users().filter(**{f"{field.name}__startswith": "+"}).exists()
-    return f"+{phone}" if with_plus else phone

@@ -43,13 +43,24 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _pools: dict[tuple[Celery, int], pools.ProducerPool] = {}
 
 
-def publish(task: Task, *args: int) -> None:
-    """Hand ``task`` to its broker.
+def publish(task: Task, *args: int | str, **options: Any) -> None:
+    """Hand ``task`` to its broker; ``options`` are those of ``apply_async``, such as ``queue``.
 
     Raises whatever the broker's library raises where the broker does not take it in time.
     """
     with _producers(task.app).acquire(block=True, timeout=TIMEOUT) as producer:
-        task.apply_async(args, producer=producer, retry=True, retry_policy=_RETRY_POLICY)
+        task.apply_async(args, producer=producer, retry=True, retry_policy=_RETRY_POLICY, **options)
+
+
+def connect(app: Celery) -> None:
+    """Connect to the broker of an app, with the same time limits, and disconnect again.
+
+    Raises whatever the broker's library raises.
+    """
+    # kombu's methods have no types. A copy, because the original belongs to the pool.
+    connection: Any = connection_of(app)
+    with connection.clone() as copy:
+        copy.ensure_connection(**_RETRY_POLICY)
 
 
 def _producers(app: Celery) -> pools.ProducerPool:

@@ -18,6 +18,8 @@ NO_EARLIER_CALL = "no_earlier_call"
 NO_CODE = "code_missing"
 #: The verification had ended before a worker took the call.
 TOO_LATE = "verification_closed"
+#: The person asked for the code once more before a worker took the call.
+REPLACED = "replaced"
 #: The provider refuses the account, so it was not asked.
 ACCOUNT_REFUSED = "account_refused"
 #: The price rose after the call was queued, and DAILY_BUDGET has no money left for it.

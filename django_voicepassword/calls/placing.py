@@ -8,9 +8,11 @@ may have left is never sent again.
 from __future__ import annotations
 
 import logging
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from django_voicepassword.calls import replies, retries, spending
@@ -21,6 +23,7 @@ from django_voicepassword.calls.errors import (
     NO_BUDGET,
     NO_EARLIER_CALL,
     NO_REPLY,
+    REPLACED,
     TOO_LATE,
 )
 from django_voicepassword.conf import settings
@@ -32,6 +35,7 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.limits import circuit, long_codes
 from django_voicepassword.models import CallRequest
+from django_voicepassword.models.compiled import Select
 from django_voicepassword.provider import factory
 from django_voicepassword.provider.interface import ProviderClient
 from django_voicepassword.provider.protocol import SendReply
@@ -49,15 +53,14 @@ def place(call_id: int, last_try: bool = False) -> float | None:
     settled, or another worker has it. With ``last_try`` a refused connection ends the call as
     REFUSED ``unreachable``.
     """
-    try:
-        call = CallRequest.objects.select_related("verification").get(pk=call_id)
-    except CallRequest.DoesNotExist:
-        call = None
+    call = next(iter(_QUEUED(id=call_id)), None)
     if call is None or call.state != CallRequest.State.QUEUED:
         logger.info("call %s is not queued: left alone", call_id)
         return None
-    if call.verification is not None and not call.verification.is_open:
-        replies.refuse_unsent(call, TOO_LATE)
+    calls = _calls_of(call)
+    outdated = _outdated(call, calls)
+    if outdated:
+        replies.refuse_unsent(call, outdated)
         return None
     is_sms = call.channel == CallRequest.Channel.SMS
     earlier_call = _earlier_call(call) if is_sms else None
@@ -69,9 +72,10 @@ def place(call_id: int, last_try: bool = False) -> float | None:
     except ImproperlyConfigured:
         replies.refuse_unsent(call, MISCONFIGURED)
         raise
-    digests = _earlier_digests(call)
+    # Those of the codes that earlier calls of the verification carried.
+    digests = [other.code_digest for other in calls if other.code_digest]
     code = _our_code(call, digests)
-    if circuit.refusal() is not None:
+    if call.is_account_refused:
         logger.error("call %s: not sent: the provider refuses the account", call_id)
         replies.refuse_unsent(call, ACCOUNT_REFUSED)
         return None
@@ -86,6 +90,15 @@ def place(call_id: int, last_try: bool = False) -> float | None:
     return _send_claimed(client, call, code, earlier_call, last_try)
 
 
+def _queued(id: Any) -> QuerySet[CallRequest]:
+    rows = CallRequest.objects.filter(id=id).annotate(is_account_refused=circuit.is_open())
+    return rows.select_related("verification")
+
+
+#: A row says as ``is_account_refused`` whether the circuit is open.
+_QUEUED: Select[Any] = Select(CallRequest, _queued, id="id")
+
+
 def give_up(call_id: int, error_code: str) -> bool:
     """QUEUED -> REFUSED for a call that no worker has; what was reserved for it is given back.
 
@@ -95,8 +108,8 @@ def give_up(call_id: int, error_code: str) -> bool:
     return replies.refuse_unsent(call, error_code)
 
 
-def callback_url(call: CallRequest) -> str | None:
-    """The address to which the provider reports this call; None without CALLBACK_BASE_URL.
+def callback_url(call_id: int) -> str | None:
+    """The address to which the provider reports a call; None without CALLBACK_BASE_URL.
 
     The base may end with the path under which the site is mounted (SCRIPT_NAME). A request knows
     that path, and ``reverse()`` prepends it there; a worker does not.
@@ -105,7 +118,7 @@ def callback_url(call: CallRequest) -> str | None:
     if not base:
         return None
     try:
-        token = callback_tokens.make_callback_token(call.pk)
+        token = callback_tokens.make_callback_token(call_id)
         path = reverse("voicepassword:callback", args=[token])
     except NoReverseMatch:
         logger.error(
@@ -153,6 +166,26 @@ def _send_claimed(
     return None
 
 
+def _calls_of(call: CallRequest) -> list[CallRequest]:
+    """All calls of its verification, as ``place`` needs them; [] where it is the first."""
+    if call.verification is None or call.verification.sends < 2:
+        return []
+    calls = CallRequest.objects.filter(verification=call.verification)
+    return list(calls.only("state", "code_digest"))
+
+
+def _outdated(call: CallRequest, calls: list[CallRequest]) -> str:
+    """The error code of a call that nobody waits for any more; "" where somebody does.
+
+    ``calls`` are those of its verification.
+    """
+    if call.verification is not None and not call.verification.is_open:
+        return TOO_LATE
+    # Where workers stood still, both would ring in the same second.
+    sent = [other for other in calls if other.state != CallRequest.State.REFUSED]
+    return REPLACED if any(other.pk > call.pk for other in sent) else ""
+
+
 def _our_code(call: CallRequest, digests: list[str]) -> str | None:
     """The code that we make; None where the provider makes it, or an SMS repeats one.
 
@@ -176,14 +209,6 @@ def _digest(
     return codes.digest_again(call.verification_id, call.phone, code, digests)
 
 
-def _earlier_digests(call: CallRequest) -> list[str]:
-    """The digests of the codes that earlier calls of the verification carried."""
-    if call.verification is None or call.verification.sends < 2:
-        return []
-    calls = CallRequest.objects.filter(verification=call.verification).exclude(code_digest="")
-    return list(calls.values_list("code_digest", flat=True))
-
-
 def _earlier_call(call: CallRequest) -> CallRequest | None:
     """The call whose code an SMS repeats: the newest of the verification that the provider took.
 
@@ -205,7 +230,7 @@ def _ask(
 ) -> SendReply:
     if earlier_call is not None:
         return client.sms(earlier_call.provider_id)
-    address = callback_url(call)
+    address = callback_url(call.pk)
     if call.channel == CallRequest.Channel.VOICE:
         return client.voice_call(
             call.phone,

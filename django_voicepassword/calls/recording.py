@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
 
 from django_voicepassword import signals
 from django_voicepassword.calls import matching, spending, writing
+from django_voicepassword.limits import recounts
 from django_voicepassword.models import CallRequest, CallStatus
 from django_voicepassword.provider.dates import Moments
 from django_voicepassword.provider.protocol import Report
@@ -29,22 +31,23 @@ def record(call_id: int, report: Report, source: str) -> CallStatus | None:
     report is counted, and ``CallStatus.MOST_KEPT`` of a source are kept. Return the report, or None
     where the call does not exist. Raises CallbackEnded.
     """
-    if source == CallStatus.Source.CALLBACK:
-        status = _record_usual_callback(call_id, report)
-        if status is not None:
-            return status
-    try:
-        call = CallRequest.objects.get(pk=call_id)
-    except CallRequest.DoesNotExist:
-        return None
-    if source == CallStatus.Source.CALLBACK:
+    is_callback = source == CallStatus.Source.CALLBACK
+    usual = _UsualCallback.of(call_id, report) if is_callback else None
+    if is_callback and report.kind != "call":
+        # Chosen before anything is locked: whoever locks two calls may meet a right guess, which
+        # locks those of its verification in their order.
+        call = CallRequest.objects.filter(pk=call_id).first()
+        if call is None:
+            return None
         if not call.takes_callbacks:
             raise CallbackEnded
-        call = matching.find_target_call(call, report)
-    old_state, status = writing.in_transaction(lambda: _record_locked(call, report, source))
-    if status is not None and call.state != old_state:
-        announce_move(call, old_state, source)
-    return status
+        call_id = matching.find_target_call(call, report).pk
+    recorded = writing.in_transaction(lambda: _record(call_id, report, source, usual))
+    if recorded is None:
+        return None
+    if recorded.call is not None and recorded.call.state != recorded.old_state:
+        announce_move(recorded.call, recorded.old_state, source)
+    return recorded.status
 
 
 def callbacks_end(call_id: int) -> bool:
@@ -53,17 +56,43 @@ def callbacks_end(call_id: int) -> bool:
     return call is not None and not call.takes_callbacks
 
 
-def _record_locked(call: CallRequest, report: Report, source: str) -> tuple[str, CallStatus | None]:
-    """Return the state before the report, and the report; None where the call was deleted."""
-    if not call.lock():
-        return call.state, None
+@dataclass(frozen=True)
+class _Recorded:
+    """A recorded report; ``call`` is None where nobody has to know its row."""
+
+    status: CallStatus
+    call: CallRequest | None = None
+    old_state: str = ""
+
+
+def _record(
+    call_id: int, report: Report, source: str, usual: _UsualCallback | None
+) -> _Recorded | None:
+    """Record a report in a transaction; None where the call does not exist."""
+    if usual is not None and usual.write():
+        return _Recorded(usual.status, usual.call, usual.old_state)
+    call = CallRequest(pk=call_id)
+    # The UPDATE of ``usual`` has begun the transaction with a write, though it matched no row.
+    if not (call.read_locked() if usual is not None else call.lock()):
+        return None
+    is_about_this_call = source == CallStatus.Source.CALLBACK and report.kind == "call"
+    if is_about_this_call and not call.takes_callbacks:
+        raise CallbackEnded
+    return _record_locked(call, report, source)
+
+
+def _record_locked(call: CallRequest, report: Report, source: str) -> _Recorded:
     old_state, counted = call.state, call.reserved_price if call.price is None else call.price
     status = _build_status(call, report, source)
     changes = _changes(call, report, status)
     if changes:
         call.move_forward(old_state, changes)
         spending.correct(call, changes.get("price"), counted)
-    return old_state, status.keep(is_moving=bool(changes))
+    kept = status.keep(is_moving=bool(changes))
+    if changes and not kept.is_added:
+        # The figures of a day are counted again where there is a new report.
+        recounts.note(status.received_at)
+    return _Recorded(kept, call, old_state)
 
 
 def announce_move(call: CallRequest, old_state: str, source: str) -> None:
@@ -72,43 +101,65 @@ def announce_move(call: CallRequest, old_state: str, source: str) -> None:
     signals.announce(signals.call_state_changed, CallRequest, writing.database(), **values)
 
 
-def _record_usual_callback(call_id: int, report: Report) -> CallStatus | None:
-    """Record a callback that names its id and number by one UPDATE, without a SELECT before it.
+@dataclass(frozen=True)
+class _UsualCallback:
+    """A callback that names its id and number: one UPDATE records it, without a SELECT before it.
 
     The UPDATE itself checks id, number, channel, state and how many reports are kept. If it matches
-    no row, nothing is written and None is returned: the caller then reads the row. Reading it first
-    would cost a callback a quarter more. A receiver of ``call_state_changed`` needs the old state,
-    which an UPDATE does not return, so with a receiver the row is always read.
+    no row, the row is read. Reading it first would cost a callback a quarter more. Only a receiver
+    of ``call_state_changed`` needs the row: then ``call`` was read, and the UPDATE also checks that
+    its state is still ``old_state``.
     """
-    names_its_call = report.kind == "call" and report.id and report.number
-    if not names_its_call or signals.call_state_changed.has_listeners(CallRequest):
-        return None
-    expected = CallRequest(
-        pk=call_id,
-        phone=report.number or "",
-        provider_id=report.id or "",
-        channel=CallRequest.Channel.VOICE,
-    )
-    status = _build_status(expected, report, CallStatus.Source.CALLBACK)
-    changes = _changes(expected, report, status)
-    if not changes:
-        return None
-    if changes["occurred_at"] is None:
-        del changes["occurred_at"]
-    if spending.is_limited():
-        # Another price than the reply had must be counted, which needs the row.
-        expected.price = status.price
-    is_full = CallStatus.is_full(call_id, CallStatus.Source.CALLBACK)
 
-    def move_and_save() -> CallStatus | None:
-        # The UPDATE comes first: on SQLite a transaction that begins with a read cannot wait for a
-        # writer.
-        if not expected.move_if_expected(changes, unless=is_full):
+    status: CallStatus
+    expected: CallRequest
+    changes: Changes
+    call: CallRequest | None
+    old_state: str
+
+    @classmethod
+    def of(cls, call_id: int, report: Report) -> _UsualCallback | None:
+        """Return None for a report that does not name its call, or cannot move it."""
+        if not (report.kind == "call" and report.id and report.number):
             return None
-        status.save(force_insert=True)
-        return status
+        call = None
+        if signals.call_state_changed.has_listeners(CallRequest):
+            call = CallRequest.objects.filter(pk=call_id).first()
+            if call is None or not CallRequest.is_forward(call.state, report.state or ""):
+                return None
+        expected = CallRequest(
+            pk=call_id,
+            phone=report.number,
+            provider_id=report.id,
+            channel=CallRequest.Channel.VOICE,
+        )
+        status = _build_status(expected, report, CallStatus.Source.CALLBACK)
+        changes = _changes(expected, report, status)
+        if not changes:
+            return None
+        if changes["occurred_at"] is None:
+            del changes["occurred_at"]
+        if spending.is_limited():
+            # Another price than the reply had must be counted, which needs the row.
+            expected.price = status.price
+        return cls(status, expected, changes, call, call.state if call else "")
 
-    return writing.in_transaction(move_and_save)
+    def write(self) -> bool:
+        """Move the row and keep the report; False, and nothing is written, if it is not usual.
+
+        The UPDATE comes first: on SQLite a transaction that begins with a read cannot wait for a
+        writer.
+        """
+        unless = CallStatus.has_all_callbacks
+        if not self.expected.move_if_expected(self.changes, unless, self.old_state):
+            return False
+        # Where a first try was rolled back, its key may be that of another row by now.
+        self.status.pk = None
+        self.status.insert()
+        if self.call is not None:
+            for name, value in self.changes.items():
+                setattr(self.call, name, value)
+        return True
 
 
 def _changes(call: CallRequest, report: Report, status: CallStatus) -> Changes:

@@ -54,7 +54,7 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
             is_moved = call.mark_placed(
                 reply.id, reply.price, digest, now, next_poll_at, error_code
             )
-            CallStatus.objects.create(
+            status = CallStatus(
                 call=call,
                 state=CallRequest.State.PLACED,
                 raw_state="ok",
@@ -67,6 +67,7 @@ def keep_reply(call: CallRequest, reply: SendReply) -> None:
                     "price": None if reply.price is None else str(reply.price),
                 },
             )
+            status.insert()
         return is_moved
 
     is_moved = retry_write(write)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from django_voicepassword import limits
 from django_voicepassword.calls import writing
+from django_voicepassword.calls.errors import REPLACED
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 
@@ -71,14 +72,18 @@ def lock_verification(call: CallRequest) -> None:
 
 
 def give_back(call: CallRequest, is_send_returned: bool) -> None:
-    """Give back the money of a call that did not ring, and the counted send as well if asked."""
-    verification = call.verification
+    """Give back the money of a call that did not ring, and the counted send as well if asked.
+
+    The verification of a call that a newer one has replaced keeps its sends. Whoever has asked for
+    a newer call meanwhile waits for the next one as after any send.
+    """
+    verification = None if call.error_code == REPLACED else call.verification
     if is_send_returned:
         limits.give_back(call)
     if verification is not None and is_send_returned:
-        Verification.return_send(verification.id)
+        Verification.return_send(verification.id, call.created_at)
     elif verification is not None:
-        Verification.allow_next_send(verification.id)
+        Verification.allow_next_send(verification.id, call.created_at)
     if call.reserved_price is not None:
         limits.adjust_budget(call.created_at, -call.reserved_price, _is_proven(call))
 

@@ -21,16 +21,21 @@ LONG_CODE_CHANNEL = CallRequest.Channel.FLASHCALL
 def following(calls: Sequence[CallRequest], is_long: bool = False) -> list[str]:
     """The channels that may be tried next, best first.
 
-    They are those that follow the channel of the newest call; after the last one, that one again.
+    They are those that follow the channel of the newest call. After the last one they are all, that
+    one first. After a call to a busy line its channel is there too: it may succeed now.
     ``is_long``: the code is a long one.
     """
-    if is_long:
-        return possible(calls, is_long)
-    newest = calls[-1].channel if calls else None
+    usable = possible(calls, is_long)
+    if is_long or not calls:
+        return usable
+    newest = calls[-1].channel
     channels = list(settings.CHANNELS)
-    later = channels[channels.index(newest) + 1 :] if newest in channels else channels
-    usable = [channel for channel in later if _is_usable(channel, calls)]
-    return usable or possible(calls)[-1:]
+    place = channels.index(newest) if newest in channels else -1
+    later = [channel for channel in usable if channels.index(channel) > place]
+    again = [channel for channel in usable if channel == newest]
+    if later:
+        return later + (again if calls[-1].state == CallRequest.State.BUSY else [])
+    return again + [channel for channel in usable if channel != newest]
 
 
 def possible(calls: Sequence[CallRequest], is_long: bool = False) -> list[str]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from django.db import router
+from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.http import HttpRequest
 from django.utils import timezone
 
 from django_voicepassword import limits, signals, transactions
+from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import (
     RateLimited,
     Refused,
@@ -27,6 +29,7 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.limits import guard, reservations
 from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.models.compiled import Select
 from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security import codes
 from django_voicepassword.security.sensitive import sensitive
@@ -45,6 +48,16 @@ class JudgedGuess:
     error: WrongCode | None = None
 
 
+class WrittenWithApproval(Protocol):
+    """What a right guess writes beside, in the transaction that approves the verification."""
+
+    def lock_keys(self, phone: str) -> list[str]:
+        """Return the keys of ``limits.lock`` that it needs."""
+
+    def write(self, phone: str) -> None:
+        """Write it. The keys are locked. It may be called again where that was rolled back."""
+
+
 def database() -> str:
     """The alias of the database that verifications are written to."""
     return router.db_for_write(Verification)
@@ -61,6 +74,7 @@ def check(
     request: HttpRequest | None = None,
     purpose: str | None = None,
     find_user: Callable[[Verification], Any] | None = None,
+    device: WrittenWithApproval | None = None,
 ) -> Verification:
     """Compare a typed code; the right one approves the verification, once.
 
@@ -69,7 +83,7 @@ def check(
     ``code_length`` digits long, and one that comes before the provider has told its code.
     ``purpose`` is what the verification must have been started for. ``find_user`` returns the user
     of the number; it is called once the verification is approved. It may raise Refused, and the
-    verification stays approved.
+    verification stays approved. ``device`` is written together with the approval.
 
     Raises Verification.DoesNotExist, WrongCode, TooManyAttempts, VerificationExpired,
     VerificationClosed, Refused (another purpose), and RateLimited: limit ``phone_guesses`` or
@@ -81,10 +95,10 @@ def check(
     if not codes.is_code(guess):
         verification = get(key)
         check_open(verification)
-        raise WrongCode(verification.attempts_left)
+        raise WrongCode(verification.attempts_left, verification.code_length)
     now = timezone.now()
     try:
-        judged = in_transaction(lambda: _judge(key, guess, purpose, now, request))
+        judged = in_transaction(lambda: _judge(key, guess, purpose, now, request, device))
     except RateLimited as error:
         step_up.offer_longer_code(get(key), error, now)
         raise
@@ -105,7 +119,12 @@ def check(
 
 
 def _judge(
-    key: UUID, guess: str, purpose: str | None, now: datetime, request: HttpRequest | None
+    key: UUID,
+    guess: str,
+    purpose: str | None,
+    now: datetime,
+    request: HttpRequest | None,
+    device: WrittenWithApproval | None,
 ) -> JudgedGuess | None:
     """Count a guess, then compare it, under the row locks of the verification and its limits.
 
@@ -115,25 +134,31 @@ def _judge(
     """
     if not Verification.count_guess(key, now):
         return None
-    is_guarded = guard.tripped_by_guesses()
-    verification = Verification.objects.annotate(is_guarded=is_guarded).get(id=key)
+    verification, is_guarded = _read_guessed(key)
     _check_comparable(verification, guess, purpose)
-    if verification.is_guarded:
+    if is_guarded and settings.FRAUD_GUARD == "enforce":
         step_up.refuse_short_code(verification, request, now)
-    calls = verification.known_calls = calls_of(verification)
-    calls_of_code = [call for call in calls if call.capacity or not verification.is_long]
-    digests = _accepted_digests(calls_of_code)
-    if not digests and any(call.may_have_rung for call in calls_of_code):
+    calls = verification.known_calls or []
+    calls_with_code = carrying_code(verification, calls)
+    digests = _accepted_digests(calls_with_code)
+    if not digests and any(call.may_have_rung for call in calls_with_code):
         # The provider made the code, and its reply has not arrived: the phone may ring before.
         raise WrongCode(verification.attempts_left + 1)
+    # All at once, before the comparison: a right guess must not take longer than a wrong one where
+    # the limit refuses both.
+    also = limits.shared_keys(calls)
+    if device is not None:
+        also += device.lock_keys(verification.phone)
     reservation = reservations.reserve_guess(
-        verification, now, request, events=max(len(digests), 1)
+        verification, now, request, events=max(len(digests), 1), also=also
     )
     if codes.matches(verification.id, verification.phone, guess, digests):
         # The reservation is not committed: only wrong guesses count for the number.
         if not verification.approve(timezone.now()):
             return None
-        limits.close_approved(calls)
+        limits.close_approved(calls, reservation.rows)
+        if device is not None:
+            device.write(verification.phone)
         return JudgedGuess(verification)
     reservation.commit()
     if verification.attempts_left == 0:
@@ -146,7 +171,7 @@ def _check_comparable(verification: Verification, guess: str, purpose: str | Non
     if purpose is not None and verification.purpose != purpose:
         raise Refused("the verification was started for another purpose")
     if len(guess) != verification.code_length:
-        raise WrongCode(verification.attempts_left + 1)
+        raise WrongCode(verification.attempts_left + 1, verification.code_length)
 
 
 def _accepted_digests(calls: Sequence[CallRequest]) -> list[str]:
@@ -185,7 +210,43 @@ def get(verification_id: UUID | str) -> Verification:
 
 def calls_of(verification: Verification) -> list[CallRequest]:
     """The calls of a verification, oldest first."""
-    return list(verification.calls.order_by("id"))
+    return _CALLS(verification=verification.pk)
+
+
+def _read_guessed(key: UUID) -> tuple[Verification, bool]:
+    """Read a verification with its calls; and whether wrong guesses have tripped the site."""
+    calls = _GUESSED(verification=key)
+    if not calls:
+        [guarded] = _WITHOUT_CALLS(id=key)
+        return guarded, guarded.is_guarded
+    verification: Verification = calls[0].verification
+    for call in calls:
+        call.verification = verification
+    verification.known_calls = calls
+    return verification, calls[0].is_guarded
+
+
+def _calls(verification: Any) -> QuerySet[CallRequest]:
+    return CallRequest.objects.filter(verification=verification).order_by("id")
+
+
+def _guessed(verification: Any) -> QuerySet[CallRequest]:
+    guarded = _calls(verification).annotate(is_guarded=guard.tripped_by_guesses())
+    return guarded.select_related("verification")
+
+
+def _without_calls(id: Any) -> QuerySet[Verification]:
+    return Verification.objects.annotate(is_guarded=guard.tripped_by_guesses()).filter(id=id)
+
+
+_CALLS = Select(CallRequest, _calls, verification="verification")
+_GUESSED: Select[Any] = Select(CallRequest, _guessed, verification="verification")
+_WITHOUT_CALLS: Select[Any] = Select(Verification, _without_calls, id="id")
+
+
+def carrying_code(verification: Verification, calls: Sequence[CallRequest]) -> list[CallRequest]:
+    """Those of ``calls`` whose code counts: where the code is long, those that carry a long one."""
+    return [call for call in calls if call.capacity or not verification.is_long]
 
 
 def check_open(verification: Verification) -> None:

@@ -7,15 +7,22 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from django_voicepassword.conf import settings
 from django_voicepassword.models import CallRequest, Verification
 from django_voicepassword.verifications import channels
-from django_voicepassword.verifications.messages import hint
+from django_voicepassword.verifications.checking import carrying_code
+from django_voicepassword.verifications.hints import hint
+from django_voicepassword.verifications.stages import Stage, stage_of
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the person who started a verification may see of it: no code, and the phone masked."""
+    """What the person who started a verification may see of it: no code, and the phone masked.
+
+    ``stage`` and ``takes_code`` are for the pages; the API has the other fields.
+    """
 
     #: A bearer secret: whoever knows it may guess.
     id: str = field(repr=False)
@@ -30,6 +37,10 @@ class Description:
     expires_at: datetime
     resend_at: datetime | None
     next_channels: list[str]
+    #: A ``stages.Stage``: how far the newest call has come.
+    stage: str
+    #: Whether there is, or will be, a code to type: False where every call was refused.
+    takes_code: bool
 
 
 def describe(verification: Verification, calls: list[CallRequest] | None = None) -> Description:
@@ -44,6 +55,15 @@ def describe(verification: Verification, calls: list[CallRequest] | None = None)
     newest = calls[-1] if calls else None
     status = verification.current_status
     is_pending = status == Verification.Status.PENDING
+    stage = stage_of(newest, timezone.now())
+    resend_at = verification.resend_at if is_pending else None
+    # A number that the provider does not call is called by no channel.
+    is_callable = is_pending and stage != Stage.WRONG_NUMBER
+    next_channels = channels.following(calls, verification.is_long) if is_callable else []
+    choice = next_channels if resend_at is not None else []
+    # An earlier call may have brought the code although the newest one was refused.
+    sent = [call for call in calls if call.state != CallRequest.State.REFUSED]
+    takes_code = newest in (None, *sent) or bool(carrying_code(verification, sent))
     return Description(
         id=str(verification.id),
         phone=verification.masked_phone,
@@ -52,11 +72,13 @@ def describe(verification: Verification, calls: list[CallRequest] | None = None)
         channel=newest.channel if newest else settings.CHANNELS[0],
         delivery=newest.state if newest else CallRequest.State.QUEUED,
         code_length=verification.code_length,
-        hint=hint(verification, newest, status),
+        hint=hint(verification, newest, status, stage, choice),
         attempts_left=verification.attempts_left if is_pending else 0,
         expires_at=verification.expires_at,
-        resend_at=verification.resend_at if is_pending else None,
-        next_channels=channels.following(calls, verification.is_long) if is_pending else [],
+        resend_at=resend_at,
+        next_channels=next_channels,
+        stage=stage.value,
+        takes_code=takes_code,
     )
 
 

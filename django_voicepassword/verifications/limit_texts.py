@@ -43,7 +43,8 @@ _TEXTS: dict[str, str] = {
         "use a device that has logged in with this number before."
     ),
     "sends": gettext_noop(
-        "The code cannot be sent again. Enter the one that you have, or start again in %(wait)s."
+        "The code cannot be sent again. "
+        "Enter the one that you have, or start again to get a new one."
     ),
     "resend_after": gettext_noop(
         "The code may still be on its way. You can ask for it again in %(wait)s."
@@ -91,7 +92,8 @@ def limit_text(error: RateLimited) -> str:
         return _(_LONGER_CODE_TEXTS.get(error.limit, _LONGER_CODE_TEXTS[""]))
     text = _(_TEXTS.get(error.limit, _TEXTS[""])) % {"wait": duration(error.retry_after)}
     if error.limit in _OF_NUMBER and error.retry_after >= _WORTH_SUPPORT:
-        return f"{text} {_('If you cannot wait, write to support.')}"
+        support = _("If you cannot wait, write to support.")
+        return f"{text} {support}"
     return text
 
 

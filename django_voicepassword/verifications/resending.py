@@ -80,7 +80,6 @@ def _resend(
     fixed_code = phones.fixed_code(verification.phone)
     if fixed_code is None:
         phones.check_allowed(verification.phone)
-        check_account()
         call = _send(verification, channel, request, key)
     else:
         call = _send_test_call(verification, channel, fixed_code, request, key)
@@ -101,6 +100,7 @@ def _send(
     """Count a send and insert its call. None: the verification takes no send now."""
     now = timezone.now()
     situation = step_up.look(verification.phone, request, now)
+    check_account(situation)
     is_at_once = situation.short_refusal is not None and not verification.has_long_code
     if not (is_at_once or verification.is_rested(now)):
         # Before a challenge is asked for, which can be solved only once.

@@ -8,16 +8,17 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError
+from django.db import IntegrityError, router
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_voicepassword import limits, phones, statistics
+from django_voicepassword import limits, phones, statistics, transactions
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import Unavailable, VerificationError
 from django_voicepassword.limits import client_ip, refusals, reservations
-from django_voicepassword.models import CallRequest, Verification
+from django_voicepassword.models import CallRequest, ConsentText, Verification
+from django_voicepassword.models.compiled import Insert
 from django_voicepassword.models.moments import after
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications import channels, dispatch, idempotency, step_up
@@ -26,7 +27,7 @@ from django_voicepassword.verifications.checking import (
     translate_database_errors,
 )
 from django_voicepassword.verifications.fixed_codes import create_test_call
-from django_voicepassword.verifications.step_up import Plan
+from django_voicepassword.verifications.step_up import Plan, Situation
 
 
 @sensitive
@@ -38,12 +39,14 @@ def start(
     request: HttpRequest | None = None,
     user: Any = None,
     idempotency_key: str | None = None,
+    consent: str = "",
 ) -> Verification:
     """Open a verification of ``phone``; its first call is placed once the transaction is committed.
 
     ``channel`` defaults to the first of CHANNELS. ``user`` is the user whose number is to be
     verified, where that is known beforehand. A start that is repeated with the same
     ``idempotency_key`` returns the verification of the first one, and nothing rings again.
+    ``consent`` is the text that the person was shown before; it is kept word for word.
 
     Raises InvalidPhone, PrefixNotAllowed, ChannelUnavailable, Refused, RateLimited,
     ChallengeRequired, BudgetExhausted, and Unavailable where nobody took the call; with a key
@@ -55,7 +58,7 @@ def start(
         key = idempotency.read_key(idempotency_key, number, purpose, channel or None)
 
         def open_verification() -> Verification:
-            return _start(number, purpose, channel or None, request, user, key)
+            return _start(number, purpose, channel or None, request, user, key, consent)
 
         return idempotency.send_once(key, open_verification, dispatch.resume)
 
@@ -67,6 +70,7 @@ def _start(
     request: HttpRequest | None,
     user: Any,
     key: idempotency.Key | None,
+    consent: str,
 ) -> Verification:
     fixed_code = phones.fixed_code(number)
     if fixed_code is None:
@@ -85,6 +89,7 @@ def _start(
         user=user if user is not None and user.is_authenticated else None,
         ip=client_ip.client_address(request),
         idempotency_digest=key.digest if key else None,
+        consent=_kept(consent),
     )
     if fixed_code is not None:
         answer = key.answer(verification, channel) if key else None
@@ -95,8 +100,9 @@ def _start(
             )
         )
         return verification
-    check_account()
-    plan = step_up.make_plan(step_up.look(number, request, now), channel)
+    situation = step_up.look(number, request, now)
+    check_account(situation)
+    plan = step_up.make_plan(situation, channel)
     verification.is_long, verification.code_length = plan.is_long, plan.code_length
     plan = ask_host(verification, plan, request)
 
@@ -104,7 +110,7 @@ def _start(
         verification.is_long, verification.code_length = plan.is_long, plan.code_length
         answer = key.answer(verification, plan.channel) if key else None
         counted = reservations.reserve_send(verification, plan.terms, now)
-        verification.save(force_insert=True)
+        _INSERT_VERIFICATION(verification)
         return insert_call(verification, plan, counted, answer)
 
     call = step_up.send(
@@ -115,6 +121,13 @@ def _start(
         # A call that was placed inline has changed in the database since it was inserted.
         verification.known_calls = [call]
     return verification
+
+
+def _kept(consent: str) -> ConsentText | None:
+    """Return the row of a consent text; None for no text."""
+    if not consent:
+        return None
+    return transactions.retry(lambda: ConsentText.keep(consent), router.db_for_write(ConsentText))
 
 
 def _insert_once(verification: Verification, insert: Callable[[], CallRequest]) -> CallRequest:
@@ -131,9 +144,9 @@ def _insert_once(verification: Verification, insert: Callable[[], CallRequest]) 
         return call
 
 
-def check_account() -> None:
+def check_account(situation: Situation) -> None:
     """Raise Unavailable while the provider refuses the account: nothing would ring."""
-    if statistics.account_is_refused():
+    if situation.is_account_refused and statistics.account_is_refused():
         raise Unavailable("the provider refuses the account", is_lasting=True)
 
 
@@ -193,7 +206,7 @@ def insert_call(
 
     ``counted`` is what ``reserve_send`` returned.
     """
-    return CallRequest.objects.create(
+    call = CallRequest(
         verification=verification,
         phone=verification.phone,
         channel=plan.channel,
@@ -206,3 +219,8 @@ def insert_call(
         capacity=plan.long_length,
         idempotency=idempotency,
     )
+    _INSERT_CALL(call)
+    return call
+
+
+_INSERT_VERIFICATION, _INSERT_CALL = Insert(Verification), Insert(CallRequest)

@@ -15,7 +15,15 @@ from django.http import HttpRequest
 
 from django_voicepassword import limits, phones
 from django_voicepassword.exceptions import ChallengeRequired, RateLimited
-from django_voicepassword.limits import client_ip, guard, long_codes, prices, reservations, selects
+from django_voicepassword.limits import (
+    circuit,
+    client_ip,
+    guard,
+    long_codes,
+    prices,
+    reservations,
+    selects,
+)
 from django_voicepassword.limits.guard import Standing
 from django_voicepassword.limits.terms import BlockTripped
 from django_voicepassword.models import CallRequest, Verification
@@ -37,7 +45,7 @@ class Situation:
     """What decides how hard a send to ``phone`` is made.
 
     ``short_refusal`` is why a short code would not be compared, if this person typed it now; None
-    where it would.
+    where it would. ``is_account_refused``: the provider has refused the account, perhaps long ago.
     """
 
     phone: str = field(repr=False)
@@ -48,6 +56,7 @@ class Situation:
     codes: long_codes.Codes
     standing: Standing
     short_refusal: RateLimited | None
+    is_account_refused: bool
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ def look(phone: str, request: HttpRequest | None, now: datetime) -> Situation:
     lane = limits.lane_of(request, phone)
     address = client_ip.counted_address(request)
     is_proven = lane == CallRequest.Lane.PROVEN
-    keys = long_codes.keys(phone, is_proven)
+    keys = [*long_codes.keys(phone, is_proven), circuit.KEY]
     standing = Standing() if is_proven else guard.read(phone, address, now, keys)
     counters = selects.counters(keys) if standing.counters is None else standing.counters
     codes = long_codes.tell(phone, now, is_proven, counters)
@@ -94,7 +103,8 @@ def look(phone: str, request: HttpRequest | None, now: datetime) -> Situation:
         short_refusal = RateLimited("guard", GUARD_WAIT)
     elif codes.short_wait:
         short_refusal = RateLimited("phone_guesses", codes.short_wait)
-    return Situation(phone, request, now, lane, address, codes, standing, short_refusal)
+    is_refused = circuit.KEY in counters
+    return Situation(phone, request, now, lane, address, codes, standing, short_refusal, is_refused)
 
 
 def make_plan(situation: Situation, channel: str, is_long: bool = False) -> Plan:
