@@ -6,6 +6,8 @@ All pages are read-only: nobody can add, change or delete history by hand.
 from django_voicepassword.admin import (
     calls,
     dashboard,
+    permission_names,
+    person,
     protection,
     refusals,
     statistics,
@@ -13,4 +15,14 @@ from django_voicepassword.admin import (
     verifications,
 )
 
-__all__ = ["calls", "dashboard", "protection", "refusals", "statistics", "trips", "verifications"]
+__all__ = [
+    "calls",
+    "dashboard",
+    "permission_names",
+    "person",
+    "protection",
+    "refusals",
+    "statistics",
+    "trips",
+    "verifications",
+]

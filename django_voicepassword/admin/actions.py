@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword import limits, verifications
-from django_voicepassword.admin import unblocking
-from django_voicepassword.admin.base import page_address
+from django_voicepassword.admin import prices, unblocking
+from django_voicepassword.admin.addresses import customer_address, page_address
+from django_voicepassword.admin.obstacles import Situation
 from django_voicepassword.calls import polling
 from django_voicepassword.exceptions import ProviderError, VerificationError
 from django_voicepassword.models import CallRequest, CallStatus, Verification, money
@@ -34,103 +35,105 @@ _APP = "django_voicepassword"
 class Action:
     """Something support can do about a call.
 
-    ``success`` goes into the message and the admin's history; ``obstacle`` explains why the
-    action is not possible. An action with a ``channel`` sends the code there, which costs money.
+    ``success`` goes into the message and the admin's history. An action with a ``channel`` sends
+    the code there, which costs money.
     """
 
     permission: str
     label: str | Promise
     success: str | Promise
-    obstacle: str | Promise
     channel: str = ""
 
 
 ACTIONS = {
-    "ask": Action(
-        "ask_provider",
-        gettext_lazy("Ask the provider now"),
-        gettext_lazy("Asked the provider for the state."),
-        gettext_lazy(
-            "The provider told no id for this call: only the daily statistics can find it."
-        ),
+    "voice": Action(
+        "send_voice",
+        gettext_lazy("Let a robot call and say the code"),
+        gettext_lazy("Had a robot call and say the code."),
+        "voice",
     ),
     "sms": Action(
         "send_sms",
         gettext_lazy("Send the code by SMS"),
         gettext_lazy("Sent the code by SMS."),
-        gettext_lazy(
-            "An SMS needs a verification that is still open and a call of it "
-            "that the provider took."
-        ),
         "sms",
     ),
-    "voice": Action(
-        "send_voice",
-        gettext_lazy("Let a robot call and say the code"),
-        gettext_lazy("Had a robot call and say the code."),
-        gettext_lazy(
-            "A call needs a verification that is still open: the customer must ask for a new code."
-        ),
-        "voice",
+    "ask": Action(
+        "ask_provider",
+        gettext_lazy("Ask the provider now"),
+        gettext_lazy("Asked the provider for the state."),
     ),
+    "unblock": Action("unblock_phone", unblocking.LABEL, unblocking.UNBLOCKED),
     "cancel": Action(
         "cancel_verification",
         gettext_lazy("Cancel the verification"),
         gettext_lazy("Canceled the verification."),
-        gettext_lazy("The verification is over already."),
-    ),
-    "unblock": Action(
-        "unblock_phone",
-        gettext_lazy("Unblock the number"),
-        unblocking.UNBLOCKED,
-        gettext_lazy("No limit of this number is used."),
     ),
 }
+#: The query parameter that says where an action leads afterwards, and its value for the page of
+#: the customer; else it is the page of the call.
+BACK, CUSTOMER = "back", "customer"
 
 
 @dataclass(frozen=True)
 class AvailableAction:
-    """An action that the user has the permission for, as the page of a call shows it.
+    """An action that the user has the permission for, as a page shows it.
 
-    ``obstacle`` explains why it is not possible now; it is empty where it is possible.
+    ``label`` has the price of what costs money. ``obstacle`` explains why it is not possible now;
+    it is empty where it is possible. ``is_main`` marks the one that helps most.
     """
 
     label: str
     address: str
     costs: bool
     obstacle: str = ""
+    is_main: bool = False
 
 
 def available_actions(
-    call: CallRequest, calls: list[CallRequest], request: HttpRequest, site: admin.AdminSite
+    situation: Situation, request: HttpRequest, site: admin.AdminSite, back: str = ""
 ) -> list[AvailableAction]:
-    """Return the actions that the user has the permission for.
-
-    ``calls`` are all calls of the same verification, ``call`` included.
-    """
+    """Return the actions that the user has the permission for. ``back`` is a value of BACK."""
+    names = [
+        name for name, one in ACTIONS.items() if request.user.has_perm(f"{_APP}.{one.permission}")
+    ]
+    obstacles = {name: situation.obstacle(name) for name in names}
+    main = _main(situation, [name for name in names if not obstacles[name]])
+    query = f"?{BACK}={back}" if back else ""
+    address = "django_voicepassword_callrequest_do"
     return [
         AvailableAction(
-            str(action.label),
-            page_address(site, "django_voicepassword_callrequest_do", call.pk, name),
-            bool(action.channel),
-            "" if _is_possible(name, call, calls) else str(action.obstacle),
+            _label(ACTIONS[name], situation),
+            page_address(site, address, situation.call.pk, name) + query,
+            bool(ACTIONS[name].channel),
+            obstacles[name],
+            name == main,
         )
-        for name, action in ACTIONS.items()
-        if request.user.has_perm(f"{_APP}.{action.permission}")
+        for name in names
     ]
 
 
-def _is_possible(name: str, call: CallRequest, calls: list[CallRequest]) -> bool:
-    if name == "ask":
-        return bool(call.provider_id) and call.service != CallRequest.TEST_SERVICE
-    if name == "unblock":
-        return bool(limits.usage(call.phone))
-    verification = call.verification
-    if verification is None or not verification.is_open:
-        return False
-    if name == "cancel":
-        return True
-    return ACTIONS[name].channel in channels.possible(calls, verification.is_long)
+def _label(action: Action, situation: Situation) -> str:
+    if not action.channel:
+        return str(action.label)
+    price = limits.expected_price(action.channel, situation.call.phone, situation.now)
+    return _("%(action)s, about %(price)s") % {
+        "action": action.label,
+        "price": money.exact(price, situation.currency),
+    }
+
+
+def _main(situation: Situation, possible: list[str]) -> str:
+    """Return the name of the action that helps most, of those that are possible; or ""."""
+    call, state = situation.call, CallRequest.State
+    preferred = ["unblock"] if situation.is_exhausted else []
+    if call.state not in CallRequest.UNSENT_STATES and not call.is_final:
+        preferred.append("ask")
+    is_long = call.verification is not None and call.verification.is_long
+    preferred += channels.following(situation.calls, is_long)
+    if call.channel == CallRequest.Channel.VOICE and call.state != state.FAILED:
+        preferred.append("voice")
+    return next((name for name in preferred if name in possible), "")
 
 
 class SupportMixin(admin.ModelAdmin):
@@ -147,11 +150,13 @@ class SupportMixin(admin.ModelAdmin):
         if action is None or call is None:
             raise Http404
         self._check_permission(request, action)
-        back = HttpResponseRedirect(
-            page_address(self.admin_site, "django_voicepassword_callrequest_change", call.pk)
-        )
+        back = HttpResponseRedirect(self._after(request, call))
         if request.method != "POST":
             return self._confirmation(request, action, call) if action.channel else back
+        obstacle = Situation.of(call).obstacle(name)
+        if obstacle:
+            messages.info(request, f"{action.label}: {obstacle}")
+            return back
         try:
             message = _perform(name, action, call, request)
         except VerificationError as error:
@@ -162,6 +167,14 @@ class SupportMixin(admin.ModelAdmin):
             self.log_change(request, call, message if name == "unblock" else str(action.success))
             messages.success(request, message)
         return back
+
+    def _after(self, request: HttpRequest, call: CallRequest) -> str:
+        """Return the address to which an action leads back."""
+        if request.GET.get(BACK) == CUSTOMER:
+            address = customer_address(self.admin_site, ("call", call.pk))
+            if address:
+                return address
+        return page_address(self.admin_site, "django_voicepassword_callrequest_change", call.pk)
 
     def _check_permission(self, request: HttpRequest, action: Action) -> None:
         permissions = (f"{_APP}.view_callrequest", f"{_APP}.{action.permission}")
@@ -177,8 +190,10 @@ class SupportMixin(admin.ModelAdmin):
             **self.admin_site.each_context(request),
             "title": action.label,
             "call": call,
+            "is_sms": action.channel == CallRequest.Channel.SMS,
             "opts": CallRequest._meta,
-            "price": money.exact(price),
+            "price": money.exact(price, prices.currency()),
+            "back": self._after(request, call),
         }
         return TemplateResponse(
             request, "admin/django_voicepassword/callrequest/confirm.html", context
@@ -193,13 +208,14 @@ def _perform(name: str, action: Action, call: CallRequest, request: HttpRequest)
         return _("The provider says: %(state)s.") % {"state": state}
     if name == "unblock":
         return unblocking.unblock(call.phone, request)
-    if call.verification is None:
-        raise ValueError(str(action.obstacle))
+    verification = call.verification
+    if verification is None:
+        raise ValueError(_("This site sent no code by this call."))
     if name == "cancel":
-        if verifications.cancel(call.verification.id).status != Verification.Status.CANCELED:
-            raise ValueError(str(action.obstacle))
+        if verifications.cancel(verification.id).status != Verification.Status.CANCELED:
+            raise ValueError(_("The verification is over already."))
     else:
         # Do not pass the request: the limits must count the customer's address and device, not
         # those of the staff.
-        verifications.resend(call.verification.id, channel=action.channel)
+        verifications.resend(verification.id, channel=action.channel)
     return str(action.success)

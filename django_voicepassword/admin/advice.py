@@ -21,10 +21,11 @@ _REQUEST_WRONG = gettext_lazy(
     "Nothing rang: the request was wrong. A developer must look at the settings and the log."
 )
 _REPLY_LOST = gettext_lazy(
-    "It may have rung: the answer was lost. If so, its code works; the daily statistics will tell."
+    "It may have rung: the answer was lost. If so, its code works; the daily statistics will show"
+    " it."
 )
 _NOT_REPORTED = gettext_lazy(
-    "Nobody tells how it ended. It may have rung; the daily statistics will tell."
+    "It is not known how the call ended. It may have rung; the daily statistics will show it."
 )
 
 #: Stored error code -> what it means and who must act.
@@ -65,8 +66,12 @@ ERRORS: dict[str, str | Promise] = {
     errors.TOO_LATE: gettext_lazy(
         "Nothing rang: no worker came to it in time. Are workers running?"
     ),
+    errors.REPLACED: gettext_lazy(
+        "Nothing rang: the code was asked for once more before a worker came to this call. "
+        "Are workers running?"
+    ),
     errors.NO_CODE: gettext_lazy(
-        "It was placed, but the provider told no code for it: none can be typed."
+        "The call was placed, but the provider gave no code for it, so none can be entered."
     ),
     errors.NO_REPLY: _REPLY_LOST,
     "unreadable_reply": _REPLY_LOST,
@@ -114,7 +119,7 @@ def _advise_by_state(call: CallRequest) -> str:
     state = CallRequest.State
     if call.state == state.QUEUED:
         if call.created_at < before(timezone.now(), _QUEUED_TOO_LONG):
-            return _("It has been waiting for a worker for long. Are workers running?")
+            return _("It has been waiting for a worker for a long time. Are workers running?")
         return _("It waits for a worker.")
     if call.state == state.PLACING:
         return _("The provider is being asked.")

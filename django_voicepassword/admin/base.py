@@ -1,4 +1,4 @@
-"""Parts that the admin pages share: read-only rows, masked phones, badges."""
+"""Parts that the admin pages share: read-only rows, masked phones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, cast
 
 from django.contrib import admin
-from django.contrib.admin import AdminSite
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.contrib.auth import get_user_model
@@ -16,80 +15,30 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword import phones
-from django_voicepassword.admin import notices
+from django_voicepassword.admin import notices, user_page
+from django_voicepassword.admin.addresses import may_see, page_address
 from django_voicepassword.admin.changelist import BoundedPaginator, PeriodList
 from django_voicepassword.admin.lookups import AllowedLookups
 from django_voicepassword.exceptions import RateLimited
 from django_voicepassword.history import Reader
-from django_voicepassword.models import CallRequest, RefusedAttempt, Verification, VerifiedPhone
+from django_voicepassword.models import (
+    CallRequest,
+    RefusedAttempt,
+    Verification,
+    VerifiedPhone,
+)
 from django_voicepassword.security import audit, masking
 from django_voicepassword.security.sensitive import sensitive
 from django_voicepassword.verifications.messages import error_text
 
 UserRow = CallRequest | Verification | VerifiedPhone
 PhoneRow = UserRow | RefusedAttempt
-
-#: State of a call -> tone of its badge: good, bad, wait (not final yet) or plain.
-TONES = {
-    "answered": "good",
-    "no_answer": "good",
-    "busy": "good",
-    "canceled": "good",
-    "delivered": "good",
-    "refused": "bad",
-    "unknown": "bad",
-    "failed": "bad",
-    "not_delivered": "bad",
-    "queued": "wait",
-    "placing": "wait",
-    "placed": "wait",
-    "dialing": "wait",
-    "sms_queued": "wait",
-    "sms_sent": "wait",
-}
-#: States in which a call was not answered. A flash call has shown its number all the same; a voice
-#: call has told its code to nobody.
-_UNANSWERED = ("no_answer", "busy", "canceled")
-#: Status of a verification -> tone of its badge.
-_STATUS_TONES = {"approved": "good", "max_attempts": "bad", "pending": "wait"}
-
-
-def tone_of(state: str, channel: str) -> str:
-    """Return the tone of a state of a call by this channel."""
-    if channel == CallRequest.Channel.VOICE and state in _UNANSWERED:
-        return "bad"
-    return TONES.get(state, "plain")
-
-
-def badge(tone: str, label: str) -> str:
-    """Render a state or status as its label in a coloured badge."""
-    return format_html('<span class="vp-badge vp-badge-{}">{}</span>', tone, label)
-
-
-def call_badge(call: CallRequest) -> str:
-    """Render the state of a call."""
-    return badge(tone_of(call.state, call.channel), call.get_state_display())
-
-
-def verification_badge(verification: Verification) -> str:
-    """Render the status of a verification as of now."""
-    status = Verification.Status(verification.current_status)
-    return badge(_STATUS_TONES.get(status, "plain"), str(status.label))
-
-
-def page_address(site: AdminSite, name: str, *arguments: object) -> str:
-    """Return the address of a page of this admin site: a project may have several.
-
-    ``name`` is that of its route, for example ``django_voicepassword_callrequest_changelist``.
-    """
-    return reverse(f"admin:{name}", args=arguments, current_app=site.name)
 
 
 class TooManySearches(PermissionDenied):
@@ -137,9 +86,11 @@ class HistoryAdmin(AllowedLookups):
     def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
         """Return what the reader may do. The list of applications asks it on every admin page.
 
-        So it is also the place for a message that belongs on every page.
+        So it is also the place for a message that belongs on every page, or on one that is the
+        project's.
         """
         notices.warn(request, self.admin_site)
+        user_page.lead(request, self.admin_site)
         return super().get_model_perms(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -263,16 +214,9 @@ class PhoneAdmin(LongListAdmin):
                 _mask_user(entry)
         return response
 
-    def may_see(self, model: type[Model], request: HttpRequest) -> bool:
-        """Whether this admin site has pages of ``model`` that the reader may open."""
-        site = self.admin_site
-        return site.is_registered(model) and site.get_model_admin(model).has_view_permission(
-            request
-        )
-
     def substitute_columns(self, request: HttpRequest) -> dict[str, str]:
         """Return the columns to replace for this reader, and their replacements."""
-        user = "user_link" if self.may_see(get_user_model(), request) else "user_name"
+        user = "user_link" if may_see(self.admin_site, get_user_model(), request) else "user_name"
         if self.shows_whole_phones(request):
             return {"phone_masked": "phone_whole", "user_link": f"{user}_whole"}
         return {"user_link": user}

@@ -8,26 +8,24 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import quote
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from django_voicepassword import history
 from django_voicepassword.admin import changelist
 from django_voicepassword.admin.actions import SupportMixin, available_actions
+from django_voicepassword.admin.addresses import customer_address, may_see, page_address
 from django_voicepassword.admin.advice import advise
-from django_voicepassword.admin.base import (
-    PhoneAdmin,
-    call_badge,
-    page_address,
-    verification_badge,
-)
-from django_voicepassword.admin.columns import StatusBadges, counts, short_moment, two_lines
+from django_voicepassword.admin.badges import badge, verification_badge
+from django_voicepassword.admin.base import PhoneAdmin
+from django_voicepassword.admin.columns import StatusBadges, call_words, counts, short_moment
 from django_voicepassword.admin.exporting import ExportMixin
+from django_voicepassword.admin.obstacles import Situation
 from django_voicepassword.admin.refusals import refusals_of
 from django_voicepassword.admin.timeline import events
 from django_voicepassword.admin.unblocking import PERMISSIONS, UnblockMixin, unblocking_of
@@ -46,10 +44,10 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
     list_display = (
         "created_short",
         "phone_masked",
-        "channel_and_origin",
-        "state_and_error",
+        "channel",
+        "state_or_error",
         "approval",
-        "cost",
+        "price_short",
         "user_link",
     )
     # Any other order would read the whole history.
@@ -65,47 +63,36 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
     search_fields = ("phone",)
     search = staticmethod(history.search_calls)
     search_help_text = gettext_lazy(
-        "The last digits of a number, a whole number, an id of the provider's, a user's name, "
-        "or an address, for what was refused to it"
+        "The last digits of a number, a whole number, the provider's id, a user, or an address"
     )
+    #: What the story above does not tell; empty fields are left out.
     fieldsets = (
         (
-            None,
+            gettext_lazy("Technical details"),
             {
                 "fields": (
                     "phone_masked",
-                    "channel",
-                    "state_badge",
-                    "error_code",
                     "verification_link",
                     "user_link",
-                    "origin",
-                )
-            },
-        ),
-        (
-            gettext_lazy("Provider"),
-            {
-                "fields": (
+                    "state_badge",
+                    "error_code",
                     "provider_id",
                     "service",
                     "price_short",
                     "duration_seconds",
                     "difference_words",
                     "listed_at",
+                    "finished_at",
+                    "occurred_at",
                 )
             },
-        ),
-        (
-            gettext_lazy("Times"),
-            {"fields": ("created_at", "placed_at", "finished_at", "occurred_at")},
         ),
     )
     readonly_fields = (
         "phone_masked",
-        "state_badge",
         "verification_link",
         "user_link",
+        "state_badge",
         "price_short",
         "duration_seconds",
         "difference_words",
@@ -163,6 +150,15 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
             request, object_id, form_url, {**context, **(extra_context or {})}
         )
 
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        if not isinstance(obj, CallRequest):
+            return super().get_fieldsets(request, obj)
+        empty = _empty_fields(obj)
+        return [
+            (name, {**options, "fields": [one for one in options["fields"] if one not in empty]})
+            for name, options in super().get_fieldsets(request, obj)
+        ]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallRequest]:
         return super().get_queryset(request).select_related("verification__user")
 
@@ -178,13 +174,14 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
             .exclude(pk=call.pk)
             .order_by("-created_at", "-id")[:OTHER_CALLS]
         )
-        actions = available_actions(call, calls, request, self.admin_site)
+        actions = available_actions(Situation.of(call, calls), request, self.admin_site)
         call_list = page_address(self.admin_site, "django_voicepassword_callrequest_changelist")
         return {
             "call": call,
             "advice": advise(call),
-            "actions": [action for action in actions if not action.obstacle],
-            "impossible_actions": [action for action in actions if action.obstacle],
+            "actions": actions,
+            "obstructed": any(action.obstacle for action in actions),
+            "customer": customer_address(self.admin_site, ("call", call.pk)),
             "events": events(
                 call,
                 call.statuses.order_by("id"),
@@ -192,7 +189,7 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
                 str if self.shows_whole_phones(request) else masking.mask_name,
             ),
             "other_calls": [
-                (other, short_moment(other.created_at), call_badge(other)) for other in other_calls
+                (other, short_moment(other.created_at), call_words(other)) for other in other_calls
             ],
             "calls_of_number": f"{call_list}?{changelist.NUMBER_OF}={call.pk}",
         }
@@ -212,34 +209,20 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
         )
 
     @admin.display(description=gettext_lazy("verification"))
-    def approval(self, call: CallRequest) -> str | None:
-        verification = call.verification
-        if verification is None:
-            return None
-        attempts = verification.attempts
-        count = ngettext("%(count)d attempt", "%(count)d attempts", attempts) % {"count": attempts}
-        return two_lines(verification_badge(verification), count if attempts else "")
-
-    @admin.display(description=gettext_lazy("channel"))
-    def channel_and_origin(self, call: CallRequest) -> str:
-        """Show the origin only where it is not this site, as it usually is."""
-        origin = "" if call.origin == CallRequest.Origin.APP else call.get_origin_display()
-        return two_lines(call.get_channel_display(), origin)
+    def approval(self, call: CallRequest) -> str:
+        """Show how the verification stands; that a call is of another system, where it has none."""
+        if call.verification is not None:
+            return verification_badge(call.verification)
+        is_own = call.origin == CallRequest.Origin.APP
+        return "–" if is_own else badge("plain", call.get_origin_display())
 
     @admin.display(description=gettext_lazy("state"))
-    def state_and_error(self, call: CallRequest) -> str:
-        return two_lines(call_badge(call), call.error_code)
-
-    @admin.display(description=gettext_lazy("price"))
-    def cost(self, call: CallRequest) -> str:
-        """Show the price, and the duration below it."""
-        return two_lines(
-            self.price_short(call), self.duration_seconds(call) if call.duration else ""
-        )
+    def state_or_error(self, call: CallRequest) -> str:
+        return call_words(call)
 
     def substitute_columns(self, request: HttpRequest) -> dict[str, str]:
         columns = super().substitute_columns(request)
-        if not self.may_see(Verification, request):
+        if not may_see(self.admin_site, Verification, request):
             columns["verification_link"] = "verification_text"
         return columns
 
@@ -263,3 +246,19 @@ class CallRequestAdmin(SupportMixin, UnblockMixin, ExportMixin, StatusBadges, Ph
             address,
             counts(verification),
         )
+
+
+def _empty_fields(call: CallRequest) -> set[str]:
+    """Return the fields of the page of a call that would show nothing."""
+    names = ("error_code", "provider_id", "service", "listed_at", "finished_at", "occurred_at")
+    empty = {name for name in names if not getattr(call, name)}
+    if call.verification is None:
+        empty |= {"verification_link", "verification_text"}
+    if call.verification is None or call.verification.user_id is None:
+        empty |= {f"user_{kind}{ending}" for kind in ("link", "name") for ending in ("", "_whole")}
+    values = {
+        "price_short": call.price is None,
+        "duration_seconds": not call.duration,
+        "difference_words": not call.difference,
+    }
+    return empty | {name for name, is_empty in values.items() if is_empty}

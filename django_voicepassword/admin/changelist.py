@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword.admin.advice import ERRORS
+from django_voicepassword.admin.error_names import error_name
 from django_voicepassword.admin.period_bar import PeriodBar
 from django_voicepassword.history import Reader, filters, period
 from django_voicepassword.models import CallRequest
@@ -119,7 +120,7 @@ class ErrorFilter(HistoryFilter):
     title, parameter_name = gettext_lazy("error"), "error"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [(filters.ANY, _("any")), *((code, code) for code in ERRORS)]
+        return [(filters.ANY, _("any")), *((code, error_name(code)) for code in ERRORS)]
 
 
 class PeriodList(ChangeList):

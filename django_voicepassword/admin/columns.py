@@ -6,12 +6,13 @@ from datetime import datetime
 
 from django.contrib import admin
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, get_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_voicepassword.admin.base import call_badge
+from django_voicepassword.admin.badges import badge, call_badge, tone_of
+from django_voicepassword.admin.error_names import error_name, purpose_name
 from django_voicepassword.models import CallRequest, Verification, money
 
 
@@ -21,15 +22,38 @@ def short_moment(moment: datetime, time_format: str = "%H:%M") -> str:
     return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:{time_format}}"
 
 
+def list_moment(moment: datetime) -> str:
+    """Return what ``short_moment`` does, without the year where it is the current one."""
+    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    if local.year != timezone.localdate().year:
+        return short_moment(moment)
+    day_format = get_format("SHORT_DATE_FORMAT").replace("Y", "").strip("./- ")
+    return f"{date_format(local, day_format)} {local:%H:%M}"
+
+
 def two_lines(first: str, second: str) -> str:
     """Render ``second`` in small print below ``first``."""
     return format_html('{}<small class="vp-second">{}</small>', first, second) if second else first
 
 
+def call_words(call: CallRequest) -> str:
+    """Render the state of a call, or the name of its error where it was refused or is unknown."""
+    if call.error_code and call.state in (CallRequest.State.REFUSED, CallRequest.State.UNKNOWN):
+        return badge(tone_of(call.state, call.channel), error_name(call.error_code))
+    return call_badge(call)
+
+
+def price_and_duration(call: CallRequest) -> str:
+    """Return the price and the duration of a call, as far as they are known: ``0.35, 4 s``."""
+    price = "" if call.price is None else money.exact(call.price)
+    duration = ngettext("%d s", "%d s", call.duration) % call.duration if call.duration else ""
+    return ", ".join(filter(None, [price, duration]))
+
+
 def counts(verification: Verification) -> str:
     """Return the purpose, the attempts and the sends: ``login, attempts: 1, sends: 2``."""
     return _("%(purpose)s, attempts: %(attempts)d, sends: %(sends)d") % {
-        "purpose": verification.purpose,
+        "purpose": purpose_name(verification.purpose),
         "attempts": verification.attempts,
         "sends": verification.sends,
     }
@@ -40,7 +64,7 @@ class CreatedColumn:
 
     @admin.display(description=gettext_lazy("created"), ordering="created_at")
     def created_short(self, row: CallRequest | Verification) -> str:
-        return short_moment(row.created_at)
+        return list_moment(row.created_at)
 
 
 class StatusBadges(CreatedColumn):

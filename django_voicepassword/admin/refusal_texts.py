@@ -73,8 +73,8 @@ _ADVICE: dict[str, Promise] = {
         "The owner must raise DAILY_BUDGET; else calls go on with the provider's next day."
     ),
     ChallengeRequired.code: gettext_lazy(
-        "The customer must show not to be a robot. If the page shows no challenge, a developer "
-        "must look at CHALLENGE."
+        "The customer must show that they are not a robot. If the page shows no challenge, a"
+        " developer must look at CHALLENGE."
     ),
     ChannelUnavailable.code: gettext_lazy(
         "That way is switched off, or there was no call yet whose code an SMS could repeat."

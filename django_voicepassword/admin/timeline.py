@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
-from django_voicepassword.admin.base import tone_of
+from django_voicepassword.admin.badges import tone_of
 from django_voicepassword.admin.columns import short_moment
+from django_voicepassword.admin.error_names import purpose_name
 from django_voicepassword.models import CallRequest, CallStatus, Verification, money
 from django_voicepassword.security import masking
 
@@ -64,7 +65,7 @@ def events(
     ``entries`` are those of the admin's history: what the staff did about the call. ``name_of``
     returns how a user is shown.
     """
-    timeline = [*_verification_events(call.verification), *_call_events(call)]
+    timeline = [*verification_events(call.verification), *_call_events(call)]
     timeline += [_status_event(status, call.channel) for status in statuses]
     timeline += [
         Event(entry.action_time, _("staff"), f"{name_of(entry.user)}: {entry.get_change_message()}")
@@ -74,11 +75,12 @@ def events(
     return sorted(timeline, key=lambda event: event.moment)
 
 
-def _verification_events(verification: Verification | None) -> list[Event]:
+def verification_events(verification: Verification | None) -> list[Event]:
+    """Return how a verification began, what was typed, and how it ended, oldest first."""
     if verification is None:
         return []
     customer = _("customer")
-    started = _("asked for a code: %(purpose)s") % {"purpose": verification.purpose}
+    started = _("asked for a code: %(purpose)s") % {"purpose": purpose_name(verification.purpose)}
     timeline = [Event(verification.created_at, customer, started)]
     status = Verification.Status(verification.current_status)
     is_approved = status == Verification.Status.APPROVED
@@ -90,6 +92,8 @@ def _verification_events(verification: Verification | None) -> list[Event]:
         text = ngettext("typed %(count)d wrong code", "typed %(count)d wrong codes", wrong)
         timeline.append(Event(end, customer, text % {"count": wrong}))
     source, text = _END_OF.get(status, ("", ""))
+    if is_approved and verification.purpose == "login" and verification.user_id is not None:
+        text = gettext_noop("typed the right code and logged in")
     if text:
         tone = "good" if is_approved else "plain"
         timeline.append(Event(end, _(source), _(text), str(status.label), tone))
@@ -112,7 +116,9 @@ def _call_events(call: CallRequest) -> list[Event]:
 
 
 def _status_event(status: CallStatus, channel: str) -> Event:
-    raw_state = "" if status.raw_state in ("", "ok", status.state) else f"“{status.raw_state}”"
+    raw_state = ""
+    if status.raw_state not in ("", "ok", status.state):
+        raw_state = _("“%(word)s”") % {"word": status.raw_state}
     details = [
         raw_state,
         _price_text(status.price),

@@ -14,7 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword.admin import trip_texts
-from django_voicepassword.admin.base import LongListAdmin, badge, page_address
+from django_voicepassword.admin.addresses import page_address
+from django_voicepassword.admin.badges import badge
+from django_voicepassword.admin.base import LongListAdmin
 from django_voicepassword.admin.columns import short_moment, two_lines
 from django_voicepassword.admin.dashboard.formatting import percent, whole
 from django_voicepassword.limits import guard

@@ -16,9 +16,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from django_voicepassword import limits, phones
-from django_voicepassword.admin.base import TooManySearches, page_address, refuse_search
+from django_voicepassword.admin.addresses import page_address
+from django_voicepassword.admin.base import TooManySearches, refuse_search
 from django_voicepassword.exceptions import InvalidPhone, RateLimited
-from django_voicepassword.history import Reader, search
+from django_voicepassword.history import Reader, numbers, texts
 from django_voicepassword.limits import client_ip
 from django_voicepassword.models import CallRequest, LimitCounter
 from django_voicepassword.security import audit, masking
@@ -28,6 +29,7 @@ from django_voicepassword.verifications.messages import error_text
 
 #: The permission to unblock a number.
 PERMISSIONS = ("django_voicepassword.view_callrequest", "django_voicepassword.unblock_phone")
+LABEL = gettext_lazy("Unblock the number")
 UNBLOCKED = gettext_lazy("Unblocked the number: its limits start from zero.")
 ADDRESS_UNBLOCKED = gettext_lazy(
     "Unblocked the address and its network: what was sent for them counts no more."
@@ -58,12 +60,12 @@ class UnblockMixin(admin.ModelAdmin):
             Reader(request.user, "unblocking").note_search()
         except RateLimited as error:
             return refuse_search(self, request, TooManySearches(error))
-        message = unblock(phone, request)
         newest = CallRequest.objects.filter(phone=phone).order_by("-created_at").first()
-        if newest is not None:
-            self.log_change(request, newest, message)
-        else:
-            _log_without_call(request, masking.mask(phone), message)
+        if newest is None:
+            unblock_without_call(phone, request)
+            return back
+        message = unblock(phone, request)
+        self.log_change(request, newest, message)
         messages.success(request, f"{masking.mask(phone)}: {message}")
         return back
 
@@ -74,7 +76,7 @@ class UnblockMixin(admin.ModelAdmin):
         if request.method != "POST":
             return HttpResponseRedirect(self._list_of_calls())
         typed = request.POST.get("address", "")
-        address = typed if typed == client_ip.UNKNOWN else search.client_address(typed)
+        address = typed if typed == client_ip.UNKNOWN else texts.client_address(typed)
         if not address:
             messages.error(request, _("This is not an address."))
             return HttpResponseRedirect(self._list_of_calls())
@@ -99,6 +101,13 @@ def unblock(phone: str, request: HttpRequest) -> str:
         "Unblocked the number: its sends start from zero. Its wrong guesses still count, because "
         "somebody let them start from zero within the last 24 hours; again in %(wait)s."
     ) % {"wait": duration(wait)}
+
+
+def unblock_without_call(phone: str, request: HttpRequest) -> None:
+    """Unblock a number that has no call, note it in the admin's history, and tell the user."""
+    message = unblock(phone, request)
+    _log_without_call(request, masking.mask(phone), message)
+    messages.success(request, f"{masking.mask(phone)}: {message}")
 
 
 def _log_without_call(request: HttpRequest, name: str, message: str) -> None:
@@ -129,9 +138,9 @@ class Unblocking:
 def unblocking_of(query: str, request: HttpRequest) -> Unblocking | None:
     """Return what can be unblocked after this search; None for no whole number and no address."""
     may_unblock = request.user.has_perm(PERMISSIONS[1])
-    if address := search.client_address(query):
+    if address := texts.client_address(query):
         return Unblocking("", address, _named(limits.address_usage(address)), may_unblock)
-    phone = search.whole_number(query)
+    phone = numbers.whole_number(query)
     if phone is None:
         return None
     return Unblocking(phone, "", _named(limits.usage(phone)), may_unblock)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.html import strip_tags
 from django.utils.translation import gettext_lazy
 
 from django_voicepassword import history
-from django_voicepassword.admin.base import PhoneAdmin, verification_badge
+from django_voicepassword.admin.badges import verification_badge
+from django_voicepassword.admin.base import PhoneAdmin
 from django_voicepassword.admin.columns import (
     CreatedColumn,
     StatusBadges,
@@ -16,6 +20,7 @@ from django_voicepassword.admin.columns import (
     short_moment,
     two_lines,
 )
+from django_voicepassword.admin.person_actions import PersonActions
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 
 
@@ -69,8 +74,18 @@ class VerificationAdmin(CreatedColumn, PhoneAdmin):
         "approved_at",
         "closed_at",
     )
-    readonly_fields = ("phone_masked", "status_badge", "user_link")
+    readonly_fields = ("phone_masked", "status_badge", "user_link", "consent_text")
     inlines = (CallInline,)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """Show the consent text where there is one."""
+        fields = super().get_fields(request, obj)
+        has_text = isinstance(obj, Verification) and obj.consent_id is not None
+        return [*fields, "consent_text"] if has_text else fields
+
+    @admin.display(description=gettext_lazy("consent text"))
+    def consent_text(self, verification: Verification) -> str:
+        return strip_tags(str(verification.consent))
 
     @admin.display(description=gettext_lazy("status"))
     def status_and_counts(self, verification: Verification) -> str:
@@ -82,7 +97,7 @@ class VerificationAdmin(CreatedColumn, PhoneAdmin):
 
 
 @admin.register(VerifiedPhone)
-class VerifiedPhoneAdmin(PhoneAdmin):
+class VerifiedPhoneAdmin(PersonActions, PhoneAdmin):
     list_display = ("verified_short", "phone_masked", "user_link")
     sortable_by = ("verified_short",)
     search_fields = ("phone",)

@@ -164,8 +164,8 @@ def describe_errors(
     return responses
 
 
-def describe_view(target: str, method: str, **schema: Any) -> None:
-    """Describe ``method`` of a view, named as ``views.StartView``, by arguments of extend_schema.
+def describe_view(target: str, **methods: Mapping[str, Any]) -> None:
+    """Describe the methods of a view, named as ``views.StartView``: arguments of extend_schema.
 
     The extension is found by its base class, so nothing keeps a reference to it.
     """
@@ -173,9 +173,11 @@ def describe_view(target: str, method: str, **schema: Any) -> None:
 
     def replacement(extension: OpenApiViewExtension) -> type[APIView]:
         view = extension.target
-        return type(
-            name, (view,), {method: extend_schema(tags=[_TAG], **schema)(getattr(view, method))}
-        )
+        described = {
+            method: extend_schema(tags=[_TAG], **schema)(getattr(view, method))
+            for method, schema in methods.items()
+        }
+        return type(name, (view,), described)
 
     type(
         f"{name}Extension",
@@ -189,7 +191,7 @@ def _errors(*codes: str) -> dict[int, OpenApiResponse]:
 
 
 def _view(name: str, method: str, **schema: Any) -> None:
-    describe_view(f"views.{name}", method, auth=[], **schema)
+    describe_view(f"views.{name}", **{method: {"auth": [], **schema}})
 
 
 _ALWAYS = (

@@ -9,7 +9,7 @@ from django_voicepassword.verifications.challenge import MOST_CHARACTERS
 
 DEVICE_HELP = (
     "A token for a program without cookies: sent as X-VoicePassword-Device, it makes the device "
-    "known for this number. Empty where it could not be stored."
+    "known for this number. Empty where it could not be stored, or with remember_device false."
 )
 
 
@@ -57,6 +57,10 @@ class ResendSerializer(SendSerializer):
 
 class CheckSerializer(serializers.Serializer[None]):
     code = serializers.CharField(max_length=64, allow_blank=True, trim_whitespace=True)
+    remember_device = serializers.BooleanField(
+        default=True,
+        help_text="false: the device is not the person's own, and gets neither token nor cookie.",
+    )
 
 
 class LoginSerializer(CheckSerializer):

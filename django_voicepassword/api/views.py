@@ -112,18 +112,23 @@ class ResendView(VerificationAPIView):
 class CheckView(VerificationAPIView):
     def post(self, request: Request, id: str, **kwargs: Any) -> Response:
         given = self.read(serializers.CheckSerializer)
-        verification = verifications.check(id, given["code"], request=request._request)
-        device = devices.remember(request._request, verification.phone)
+        device = devices.ProvedDevice(request._request) if given["remember_device"] else None
+        verification = verifications.check(
+            id, given["code"], request=request._request, device=device
+        )
         proof = verifications.make_proof(verification)
-        response = Response({**_describe(verification), "proof": proof, "device": device})
-        trusted_devices.set_cookie(request._request, response, device)
+        token = device.token if device else ""
+        response = Response({**_describe(verification), "proof": proof, "device": token})
+        trusted_devices.set_cookie(request._request, response, token)
         return response
 
 
 class LoginView(VerificationAPIView):
     def post(self, request: Request, **kwargs: Any) -> Response:
         given = self.read(serializers.LoginSerializer)
-        answer, device = login.log_in(request._request, given["verification"], given["code"])
+        answer, device = login.log_in(
+            request._request, given["verification"], given["code"], given["remember_device"]
+        )
         response = Response(answer)
         trusted_devices.set_cookie(request._request, response, device)
         return response

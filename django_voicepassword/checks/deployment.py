@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.apps import AppConfig
+from django.conf import settings as django_settings
 from django.core import checks
 
 from django_voicepassword.checks.rules import is_loopback_url
 from django_voicepassword.checks.settings import check_settings
+from django_voicepassword.checks.users import bases_of_backend
 from django_voicepassword.conf import settings
 from django_voicepassword.provider import factory
 
@@ -17,7 +19,7 @@ from django_voicepassword.provider import factory
 def check_deployment(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: object
 ) -> list[checks.CheckMessage]:
-    """W010 to W014, and W019. Without a message while ``check_settings`` has some."""
+    """W010 to W014, W019 and W020. Without a message while ``check_settings`` has some."""
     if check_settings():
         return []
     messages: list[checks.CheckMessage] = []
@@ -64,6 +66,18 @@ def check_deployment(
                 hint="Set CHALLENGE to a captcha, for example to "
                 '"django_voicepassword.contrib.challenges.turnstile".',
                 id="voicepassword.W019",
+            )
+        )
+    backends = django_settings.AUTHENTICATION_BACKENDS
+    if settings.DORMANT_AFTER_DAYS is not None and all(map(bases_of_backend, backends)):
+        messages.append(
+            checks.Warning(
+                'VOICEPASSWORD["DORMANT_AFTER_DAYS"] is set, and PhoneBackend is the only one of '
+                "AUTHENTICATION_BACKENDS: whoever has a dormant number cannot log in another way "
+                "and confirm it.",
+                hint="Add a backend for another way, such as ModelBackend; else support has to "
+                "release the number.",
+                id="voicepassword.W020",
             )
         )
     if settings.USER_PHONE_FIELD and not settings.USER_PHONE_TRUSTED:

@@ -238,6 +238,10 @@ RULES: dict[str, Rule] = {
     "USER_PHONE_TRUSTED": Rule(lambda value: isinstance(value, bool), "True or False"),
     "CREATE_USERS": Rule(lambda value: isinstance(value, bool), "True or False"),
     "STAFF_LOGIN": Rule(lambda value: isinstance(value, bool), "True or False"),
+    "DORMANT_AFTER_DAYS": Rule(
+        lambda value: value is None or _is_count(value, 1),
+        "None or a number of days, 1 or more",
+    ),
     "LOGIN": Rule(
         lambda value: value in ("session", "token", "jwt") or _is_path(value),
         '"session", "token", "jwt" or the dotted path of a callable',

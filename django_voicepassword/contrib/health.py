@@ -1,4 +1,5 @@
-"""Checks for django-health-check 4: the API key, the balance, Celery's broker, the daily sync.
+"""Checks for django-health-check 4: the API key, the balance, Celery's broker, workers and beat,
+the daily sync.
 
     HealthCheckView.as_view(checks=["django_voicepassword.contrib.health.VoicePasswordKey", …])
 
@@ -17,7 +18,7 @@ import dataclasses
 import threading
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from asgiref.sync import sync_to_async
 from celery import current_app
@@ -28,15 +29,17 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from kombu.connection import Connection
 
-from django_voicepassword import limits, statistics
+from django_voicepassword import limits, statistics, upkeep
 from django_voicepassword.calls import broker
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import AccountRefused, ProviderError, Unreachable
 from django_voicepassword.limits import alarms
 from django_voicepassword.models import BalanceReading, DailyStatistics
 from django_voicepassword.provider import factory
+from django_voicepassword.statistics.balance import predict
+from django_voicepassword.upkeep import Need
+from django_voicepassword.verifications import operator_texts
 
 try:
     from health_check.base import HealthCheck
@@ -82,11 +85,7 @@ class _Check(HealthCheck):
                 _("VOICEPASSWORD in the settings is wrong: “manage.py check” says what.")
             ) from None
         except db.Error as error:
-            message = _(
-                "The tables of django_voicepassword cannot be read: "
-                "is the database up, and is it migrated?"
-            )
-            raise ServiceUnavailable(message) from error
+            raise ServiceUnavailable(operator_texts.database_text()) from error
 
     def is_applicable(self) -> bool:
         """Is there anything to check?"""
@@ -118,10 +117,11 @@ class _Account(_Check):
             and timezone.now() - reading.read_at <= self.max_age
             and not await sync_to_async(limits.is_raised)(self.alarm)
         ):
-            self.evaluate_answer({"balance": str(reading.balance)}, reading)
+            answer: ProviderAnswer = {"balance": str(reading.balance)}
         else:
             # In another thread: the page's other checks need the request's thread for queries.
-            self.evaluate_answer(await asyncio.to_thread(_ask_provider), reading)
+            answer = await asyncio.to_thread(_ask_provider)
+        await sync_to_async(self.evaluate_answer)(answer, reading)
 
     @abc.abstractmethod
     def evaluate_answer(self, answer: ProviderAnswer, last_reading: BalanceReading | None) -> None:
@@ -137,41 +137,32 @@ class VoicePasswordKey(_Account):
     def evaluate_answer(self, answer: ProviderAnswer, last_reading: BalanceReading | None) -> None:
         error = answer.get("error")
         if error == AccountRefused.code:
-            message = _(
-                "VoicePassword refuses the account (%(code)s): "
-                "compare API_KEY with the key in your personal account there, "
-                "and see whether the account is blocked or empty."
-            )
-            raise ServiceUnavailable(message % {"code": answer["error_code"]})
+            text = operator_texts.account_refused_text(answer["error_code"])
+            raise ServiceUnavailable(text)
         if error == Unreachable.code:
-            message = _(
-                "VoicePassword does not answer: "
-                "is its address open to this server, or is it down itself?"
-            )
+            message = operator_texts.unreachable_text()
             raise ServiceWarning(f"{message} {_age_sentence(last_reading)}")
         if error is not None:
-            message = _("VoicePassword answers what cannot be understood: is API_URL right?")
+            message = operator_texts.unreadable_text()
             raise ServiceReturnedUnexpectedResult(f"{message} {_age_sentence(last_reading)}")
 
 
 @dataclasses.dataclass
 class VoicePasswordBalance(_Account):
-    """The balance is above LOW_BALANCE, or above 0 without it."""
+    """The balance is above LOW_BALANCE (above 0 without it), and lasts for two days."""
 
     alarm = alarms.BALANCE_LOW
 
     def evaluate_answer(self, answer: ProviderAnswer, last_reading: BalanceReading | None) -> None:
         if "balance" not in answer:
             message = _(
-                "The balance is not known: VoicePassword does not tell it. See VoicePasswordKey."
+                "The balance is not known: VoicePassword does not report it. See VoicePasswordKey."
             )
             raise ServiceWarning(f"{message} {_age_sentence(last_reading)}")
-        balance, threshold = Decimal(answer["balance"]), settings.LOW_BALANCE or Decimal(0)
-        if balance <= threshold:
-            message = _(
-                "The balance is low: %(balance)s, the limit is %(threshold)s. Pay into the account."
-            )
-            raise ServiceWarning(message % {"balance": f"{balance:.2f}", "threshold": threshold})
+        currency = last_reading.currency if last_reading else ""
+        need = upkeep.money_need(predict(Decimal(answer["balance"]), currency))
+        if need is not None:
+            raise ServiceWarning(_in_words(need))
 
 
 @dataclasses.dataclass
@@ -183,11 +174,11 @@ class VoicePasswordBroker(_Check):
 
     async def evaluate(self) -> None:
         # In the request's thread, like publishing a call: Celery's current app is thread-local.
-        connection = await sync_to_async(_make_connection)()
-        if connection is None:
+        app = await sync_to_async(current_app._get_current_object)()
+        if app.conf.task_always_eager:
             return
         try:
-            await asyncio.to_thread(_connect, connection)
+            await asyncio.to_thread(broker.connect, app)
         except Exception as error:
             # Each broker's library raises its own exceptions.
             message = _(
@@ -195,6 +186,26 @@ class VoicePasswordBroker(_Check):
                 "start it, or correct CELERY_BROKER_URL."
             )
             raise ServiceUnavailable(message) from error
+
+
+@dataclasses.dataclass
+class VoicePasswordQueue(_Check):
+    """No call has waited for a worker longer than ``upkeep.queue.WAITS_TOO_LONG``."""
+
+    async def evaluate(self) -> None:
+        need = upkeep.queue_need(await sync_to_async(upkeep.waiting)())
+        if need is not None:
+            raise ServiceUnavailable(_in_words(need))
+
+
+@dataclasses.dataclass
+class VoicePasswordBeat(_Check):
+    """Beat's most frequent task has run within ``upkeep.beat.SILENT_AFTER``."""
+
+    async def evaluate(self) -> None:
+        need = upkeep.beat_need(await sync_to_async(upkeep.last_beat)())
+        if need is not None:
+            raise ServiceWarning(_in_words(need))
 
 
 @dataclasses.dataclass
@@ -256,28 +267,13 @@ def _request_balance() -> ProviderAnswer:
         return {"error": error.code}
 
 
+def _in_words(need: Need) -> str:
+    return f"{need.text} {need.advice}"
+
+
 def _age_sentence(last_reading: BalanceReading | None) -> str:
     if last_reading is None:
         return _("The balance was never read: are beat and a worker running?")
     return _("The balance was last read %(age)s ago: are beat and a worker running?") % {
         "age": timesince(last_reading.read_at)
     }
-
-
-def _make_connection() -> Connection | None:
-    """A connection that is not open yet, with time limits; None if tasks need no broker."""
-    app = current_app._get_current_object()
-    if app.conf.task_always_eager:
-        return None
-    # kombu's methods have no types.
-    pooled: Any = broker.connection_of(app)
-    # A copy, because the original belongs to the pool that publishes calls.
-    copy: Connection = pooled.clone()
-    return copy
-
-
-def _connect(connection: Any) -> None:
-    with connection:
-        connection.ensure_connection(
-            max_retries=1, interval_start=0, interval_step=0, interval_max=0
-        )

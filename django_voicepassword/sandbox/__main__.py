@@ -17,9 +17,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="127.0.0.1",
         help="the address to listen on; other machines can reach any but a loopback address",
     )
-    parser.add_argument("--port", type=int, default=8001, help="0: any free port")
-    parser.add_argument("--key", default="sandbox-key", help="the API key to accept")
-    parser.add_argument("--balance", type=Decimal, default=Decimal("1000.00"))
+    parser.add_argument(
+        "--port", type=int, default=8001, help="default: 8001; 0 takes any free port"
+    )
+    parser.add_argument(
+        "--key", default="sandbox-key", help="the API key to accept; default: sandbox-key"
+    )
+    parser.add_argument(
+        "--balance",
+        type=Decimal,
+        default=Decimal("1000.00"),
+        help="the money in the account at the start; default: 1000.00",
+    )
     parser.add_argument(
         "--callback-delay",
         type=float,

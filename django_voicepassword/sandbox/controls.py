@@ -9,6 +9,8 @@ from typing import TypeGuard
 from django_voicepassword.sandbox.simulator import Exchange
 
 _MAX_ROWS = 10_000_000
+#: The keys of a row of the statistics.
+_ROW = ["id", "number", "date", "duration", "price", "service", "state"]
 
 
 class UnknownControl(Exception):
@@ -39,14 +41,34 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 
 def _set_balance(exchange: Exchange, body: object) -> None:
-    text = str(body.get("balance")) if isinstance(body, dict) else ""
-    try:
-        balance = Decimal(text)
-    except InvalidOperation:
-        balance = Decimal("NaN")
-    if not balance.is_finite():
+    balance = _balance(body)
+    if balance is None:
         raise BadControl('send {"balance": "10.00"}')
     exchange.balance = balance
+
+
+def _balance(body: object) -> Decimal | None:
+    try:
+        balance = Decimal(str(body.get("balance")) if isinstance(body, dict) else "")
+    except InvalidOperation:
+        return None
+    return balance if balance.is_finite() else None
+
+
+def _restore(exchange: Exchange, body: object) -> None:
+    balance = _balance(body)
+    rows = body.get("rows") if isinstance(body, dict) else None
+    if balance is None or not isinstance(rows, list) or not all(map(_is_row, rows)):
+        raise BadControl(f'send {{"balance": "10.00", "rows": [{{{", ".join(_ROW)}}}, …]}}')
+    exchange.restore(balance, rows)
+
+
+def _is_row(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == set(_ROW)
+        and all(isinstance(text, str) for text in value.values())
+    )
 
 
 _CONTROLS: dict[str, Callable[[Exchange, object], None]] = {
@@ -56,4 +78,5 @@ _CONTROLS: dict[str, Callable[[Exchange, object], None]] = {
     "generate": _generate,
     "age": lambda exchange, body: exchange.age(days=1),
     "balance": _set_balance,
+    "restore": _restore,
 }

@@ -1,6 +1,7 @@
 """The pages of the sandbox: the magic numbers, and the phone that rings.
 
-They have no inline scripts and styles, which the Content-Security-Policy forbids.
+``languages`` is the header Accept-Language: the pages are in English and Russian. They have no
+inline scripts and styles, which the Content-Security-Policy forbids.
 """
 
 from __future__ import annotations
@@ -9,21 +10,29 @@ from html import escape
 
 from django_voicepassword.sandbox.calls import Call
 from django_voicepassword.sandbox.magic_numbers import GROUPS, ORDINARY, OUTCOMES
+from django_voicepassword.sandbox.russian import Say, said_for
 from django_voicepassword.sandbox.simulator import Exchange
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
+<html lang="{language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><link rel="icon" href="/static/sandbox.svg">
 <link rel="stylesheet" href="/static/sandbox.css">{head}
-</head><body><header><strong>VoicePassword sandbox</strong>
-<nav aria-label="Pages"><a href="/phone/"{phone}>Phone</a> <a href="/"{front}>Numbers</a></nav>
+</head><body><header><strong>{name}</strong>
+<nav aria-label="{pages}"><a href="/phone/"{phone}>{phone_label}</a>
+<a href="/"{front}>{front_label}</a></nav>
 </header>
 <main>{main}</main>
-<footer>For development only: nobody is called, nothing is paid.</footer></body></html>"""
+<footer>{footer}</footer></body></html>"""
 _CURRENT = ' aria-current="page"'
+_NAME = "VoicePassword sandbox"
+_INTRODUCTION = "A project with this address as its provider rings this {phone}, and nobody else:"
 
-_KINDS = {"sms": "SMS", "voice": "Voice call", "flashcall": "Flash call"}
+_KINDS = {
+    "sms": "SMS to {number}",
+    "voice": "Voice call to {number}",
+    "flashcall": "Flash call to {number}",
+}
 _STATES = {
     "DIALING": "ringing",
     "ANSWERED": "answered",
@@ -38,86 +47,118 @@ _STATES = {
 }
 
 
-def front_page(api_url: str, exchange: Exchange) -> str:
+def front_page(api_url: str, exchange: Exchange, languages: str = "") -> str:
     """How to use the sandbox, and the table of magic numbers."""
+    language, say = said_for(languages)
     groups = "".join(
-        f'<h3>{title}</h3><table><thead class="unseen"><tr><th scope="col">Number</th>'
-        '<th scope="col">What happens</th></tr></thead>'
-        f"<tbody>{_magic_rows(digit)}</tbody></table>"
+        f'<h3>{say(title)}</h3><table><thead class="unseen"><tr>'
+        f'<th scope="col">{say("Number")}</th><th scope="col">{say("What happens")}</th>'
+        "</tr></thead>"
+        f"<tbody>{_magic_rows(digit, say)}</tbody></table>"
         for digit, title in GROUPS.items()
     )
-    about = ORDINARY.about[0].upper() + ORDINARY.about[1:]
+    about = escape(say(ORDINARY.about))
     site = escape(api_url.partition("/api/")[0])
-    main = f"""<h1>An imitated provider</h1>
-<p>A project with this address as its provider rings the <a href="/phone/">phone</a> of this page,
-and nobody else:</p>
+    phone = f'<a href="/phone/">{say("phone")}</a>'
+    balance = say("Balance: {balance} ₽. To set it:").format(balance=f"{exchange.balance:.2f}")
+    main = f"""<h1>{say("An imitated provider")}</h1>
+<p>{say(_INTRODUCTION).format(phone=phone)}</p>
 <pre>VOICEPASSWORD = {{
     "API_URL": "{escape(api_url)}",
     "API_KEY": "{escape(exchange.key)}",
-    # Where callbacks are sent; without it the project polls the states.
+    # {say("Where callbacks are sent; without it the project polls the states.")}
     "CALLBACK_BASE_URL": "http://127.0.0.1:8000",
 }}</pre>
-<p>Balance: {exchange.balance:.2f} ₽. To set it:
-<code>curl -d '{{"balance": "0.10"}}' {site}/control/balance</code></p>
-<h2>Magic numbers</h2>
-<p>The number that is called decides what happens. {escape(about)}.</p>{groups}"""
-    return _PAGE.format(title="VoicePassword sandbox", head="", main=main, phone="", front=_CURRENT)
+<p>{balance} <code>curl -d '{{"balance": "0.10"}}' {site}/control/balance</code></p>
+<h2>{say("Magic numbers")}</h2>
+<p>{say("The number that is called decides what happens.")}
+{about[0].upper() + about[1:]}.</p>
+{groups}"""
+    return _page(language, say, title=say(_NAME), main=main, front=_CURRENT)
 
 
-def _magic_rows(digit: str) -> str:
+def _magic_rows(digit: str, say: Say) -> str:
     return "".join(
         f'<tr><td><a href="/phone/?number={number}">{spelled(number)}</a></td>'
-        f"<td>{escape(outcome.about)}</td></tr>"
+        f"<td>{escape(say(outcome.about))}</td></tr>"
         for number, outcome in OUTCOMES.items()
         if number[-3] == digit
     )
 
 
-def phone_page(calls: list[Call], number: str) -> str:
+def phone_page(calls: list[Call], number: str, languages: str = "") -> str:
     """Incoming calls and SMS, newest first. With JavaScript the page updates itself."""
+    language, say = said_for(languages)
     head = (
         '<script type="module" src="/static/sandbox.js"></script>'
         '<noscript><meta http-equiv="refresh" content="3"></noscript>'
     )
-    all_numbers = '<a href="/phone/">all numbers</a>' if number else ""
+    all_numbers = f'<a href="/phone/">{say("all numbers")}</a>' if number else ""
     main = (
-        '<h1>Phone</h1><form class="filter" role="search">'
-        '<label for="number">Only calls to</label> '
+        f'<h1>{say("Phone")}</h1><form class="filter" role="search">'
+        f'<label for="number">{say("Only calls to")}</label> '
         '<input id="number" name="number" type="tel" autocomplete="off" '
         f'value="{escape(spelled(number))}"> '
-        f"<button>Show</button> {all_numbers}</form>"
-        '<div id="calls" role="log" aria-label="Calls and texts">'
-        f"{phone_rows(calls, number)}</div>"
+        f"<button>{say('Show')}</button> {all_numbers}</form>"
+        f'<div id="calls" role="log" aria-label="{say("Calls and texts")}">'
+        f"{phone_rows(calls, number, languages)}</div>"
     )
+    title = f"{say('Phone')} – {say(_NAME)}"
+    return _page(language, say, title=title, head=head, main=main, phone=_CURRENT)
+
+
+def _page(
+    language: str,
+    say: Say,
+    *,
+    title: str,
+    main: str,
+    head: str = "",
+    phone: str = "",
+    front: str = "",
+) -> str:
     return _PAGE.format(
-        title="Phone – VoicePassword sandbox", head=head, main=main, phone=_CURRENT, front=""
+        language=language,
+        title=title,
+        head=head,
+        name=say(_NAME),
+        pages=say("Pages"),
+        phone=phone,
+        phone_label=say("Phone"),
+        front=front,
+        front_label=say("Numbers"),
+        main=main,
+        footer=say("For development only: nobody is called, nothing is paid."),
     )
 
 
-def phone_rows(calls: list[Call], number: str = "") -> str:
+def phone_rows(calls: list[Call], number: str = "", languages: str = "") -> str:
     """The list alone, which the script of the page fetches."""
+    _, say = said_for(languages)
     if calls:
-        return "".join(_row(call) for call in reversed(calls))
-    to = f" to {escape(spelled(number))}" if number else ""
+        return "".join(_row(call, say) for call in reversed(calls))
+    nothing = say("No call to {number} yet." if number else "No call yet.")
     return (
-        f'<p class="empty" data-key="empty">No call{to} yet.<br>'
-        "Ask for a code on the login page of your project: it rings here.</p>"
+        f'<p class="empty" data-key="empty">{nothing.format(number=escape(spelled(number)))}<br>'
+        f"{say('Ask for a code on the login page of your project: it rings here.')}</p>"
     )
 
 
-def _row(call: Call) -> str:
+def _row(call: Call, say: Say) -> str:
     looks = {"DIALING": "ringing", "FAIL": "bad", "NOT DELIVERED": "bad"}.get(call.state, "")
     date = escape(call.date.isoformat())
-    state = escape(_STATES.get(call.state, call.state.lower()))
+    state = escape(say(_STATES.get(call.state, call.state.lower())))
+    title = say(_KINDS[call.channel]).format(number=escape(spelled(call.number)))
+    time = say("{time} in Moscow").format(time=f"{call.date:%H:%M:%S}")
     return (
         f'<article class="call {escape(call.channel)} {looks}" data-key="{date}">'
-        f"<h2>{_KINDS[call.channel]} to {escape(spelled(call.number))}</h2>{_content(call)}"
-        f'<p class="quiet"><time datetime="{date}">{call.date:%H:%M:%S} in Moscow</time> · '
+        f"<h2>{title}</h2>{_content(call, say)}"
+        f'<p class="quiet"><time datetime="{date}">{time}</time> · '
         f'<span class="state">{state}</span> · {escape(call.price)} ₽</p></article>'
     )
 
 
-def _content(call: Call) -> str:
+def _content(call: Call, say: Say) -> str:
     """What the person called sees or hears; the code is marked."""
     if call.channel == "sms":
         return f'<p class="bubble">{_marked(call.text, call.code)}</p>'
@@ -125,7 +166,7 @@ def _content(call: Call) -> str:
         words = f"“{_marked(call.speech, ' '.join(call.code))}”" if call.speech else ""
         calling_number = escape(spelled(call.calling_number))
         return f'<p class="from">{calling_number}</p><p class="bubble">{words}</p>'
-    return f'<p class="from">{_calling_number(call.calling_number, call.code)}</p>'
+    return f'<p class="from">{_calling_number(call.calling_number, call.code, say)}</p>'
 
 
 def spelled(number: str) -> str:
@@ -135,11 +176,13 @@ def spelled(number: str) -> str:
     return f"+{number}" if number else ""
 
 
-def _calling_number(number: str, code: str) -> str:
+def _calling_number(number: str, code: str, say: Say) -> str:
     """The calling number. Its last digits are the code, marked and not split by spaces."""
     head = number[: -len(code)]
     grouped = " ".join(part for part in (f"+{head[:1]}", head[1:4], head[4:]) if part)
-    return f'{escape(grouped)} <mark title="the code">{escape(number[-len(code) :])}</mark>'
+    return (
+        f'{escape(grouped)} <mark title="{say("the code")}">{escape(number[-len(code) :])}</mark>'
+    )
 
 
 def _marked(text: str, code: str) -> str:

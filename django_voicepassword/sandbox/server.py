@@ -17,6 +17,8 @@ from django_voicepassword.sandbox.simulator import Exchange, Json, Refusal
 API = "/api/voice-password/"
 CONTROL = "/control/"
 MAX_BODY = 65536
+#: The statistics of some days, for the control ``restore``.
+MAX_CONTROL_BODY = 64 * 1024 * 1024
 #: The longest time in seconds that an answer is held back.
 LONGEST_HOLD = 60.0
 #: How long a slow answer takes, in seconds.
@@ -75,13 +77,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         number = canonical(parse_qs(parts.query).get("number", [""])[0])
+        languages = self.headers.get("Accept-Language", "")
         exchange = self.server.exchange
         if parts.path == "/":
-            self._answer(pages.front_page(f"{self.server.url}{API[1:]}", exchange))
+            self._answer(pages.front_page(f"{self.server.url}{API[1:]}", exchange, languages))
         elif parts.path == "/phone/":
-            self._answer(pages.phone_page(exchange.newest(number), number))
+            self._answer(pages.phone_page(exchange.newest(number), number, languages))
         elif parts.path == "/phone/calls/":
-            self._answer(pages.phone_rows(exchange.newest(number), number))
+            self._answer(pages.phone_rows(exchange.newest(number), number, languages))
         elif parts.path == f"{CONTROL}ledger.json":
             self._answer_json(exchange.ledger(number))
         elif parts.path in STATIC:
@@ -95,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
             body = self._read()
         except BadBody:
             self.close_connection = True
-            self._answer("Content-Length is needed, 64 KiB at most", 413, TEXT)
+            self._answer("Content-Length is missing or too large", 413, TEXT)
             return
         path = urlsplit(self.path).path
         if path in (f"{API}send/", f"{API}get/"):
@@ -181,7 +184,8 @@ class Handler(BaseHTTPRequestHandler):
         Raises BadBody.
         """
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length[:9]) > MAX_BODY:
+        most = MAX_CONTROL_BODY if self.path.startswith(CONTROL) else MAX_BODY
+        if not length.isdigit() or int(length[:9]) > most:
             raise BadBody
         raw = self.rfile.read(int(length))
         try:

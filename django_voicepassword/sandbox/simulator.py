@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -32,7 +33,8 @@ class Exchange:
         self._lock = threading.RLock()
         self._callbacks = Callbacks(self._lock, callback_delay)
         self._random = random.Random()  # imitated codes  # noqa: S311  # nosec B311
-        self._ids = count(100001)
+        # A project may remember the ids of an earlier process.
+        self._ids = count(time.time_ns() // 1_000_000)
         #: Cleared while the answers to send requests are held back.
         self.answers_flow = threading.Event()
         self.reset()
@@ -42,11 +44,23 @@ class Exchange:
             self.balance = self._first_balance
             self.calls: list[Call] = []
             self._by_id: dict[str, list[Call]] = {}
+            #: Statistics of calls that another process of the sandbox placed.
+            self._restored: list[dict[str, str]] = []
             self.requests: list[dict[str, str]] = []
             #: Date (dd.mm.yyyy) -> number of invented rows in its statistics.
             self.generated: dict[str, int] = {}
             self._callbacks.reset()
             self.answers_flow.set()
+
+    def restore(self, balance: Decimal, rows: list[dict[str, str]]) -> None:
+        """Set the balance, and add calls of an earlier process to the statistics.
+
+        ``rows``: as the statistics have them. Rows of calls that this process has placed are left
+        out, and so are those of an earlier ``restore``.
+        """
+        with self._lock:
+            self.balance = balance
+            self._restored = [row for row in rows if row["id"] not in self._by_id]
 
     def send(self, body: Json) -> tuple[Json, str]:
         """Serve a send request. Returns the reply, and how the server must answer with it.
@@ -108,10 +122,7 @@ class Exchange:
         if kind == "balance":
             return {"result": "ok", "balance": f"{self.balance:.2f}", "currency": "Rub"}
         if kind == "state":
-            call = self._find(str(body.get("id", "")), newest=True)
-            if call is None:
-                raise Refusal("ID_Not_Found")
-            return {"result": "ok", "data": call.statistics_row()}
+            return {"result": "ok", "data": self._row(str(body.get("id", "")))}
         if kind == "daily":
             date = str(body.get("date", ""))
             if not date:
@@ -123,7 +134,8 @@ class Exchange:
     def rows_of_day(self, date: str) -> list[dict[str, str]]:
         """The statistics of a day (dd.mm.yyyy), without invented rows."""
         with self._lock:
-            return [call.statistics_row() for call in self.calls if f"{call.date:%d.%m.%Y}" == date]
+            rows = [*self._restored, *(call.statistics_row() for call in self.calls)]
+        return [row for row in rows if row["date"].startswith(date)]
 
     def age(self, days: int) -> None:
         """Move all calls and SMS into the past."""
@@ -211,6 +223,17 @@ class Exchange:
             self.calls.append(call)
             self._by_id.setdefault(call.id, []).append(call)
             return call
+
+    def _row(self, request_id: str) -> dict[str, str]:
+        """The statistics of the newest call or SMS with this id. Raises Refusal."""
+        call = self._find(request_id, newest=True)
+        if call is not None:
+            return call.statistics_row()
+        with self._lock:
+            rows = [row for row in self._restored if row["id"] == request_id]
+        if not rows:
+            raise Refusal("ID_Not_Found")
+        return rows[-1]
 
     def _find(self, request_id: str, newest: bool = False) -> Call | None:
         """The call with this id. If an SMS has the same id: the first of them, or the newest."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from django.conf import global_settings
 from django.conf import settings as django_settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import ProgrammingError
@@ -17,7 +18,7 @@ from django.http import (
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import is_valid_path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -52,6 +53,8 @@ class PageView(View):
     """Base class of all pages. Subclasses set ``template_name`` and call ``render``."""
 
     template_name = ""
+    #: The route name of the page to open again after an error.
+    page_name = "login"
     #: The widget on the page, where there is a challenge to solve.
     challenge: Widget | None = None
 
@@ -76,7 +79,8 @@ class PageView(View):
         """Render an error page without a database query: even the session may be unreadable."""
         # Without the request, no context processor queries the database either.
         text = render_to_string(
-            "voicepassword/unavailable.html", {"text": messages.error_text(error)}
+            "voicepassword/unavailable.html",
+            {"text": messages.error_text(error), "address": self.page_url(self.page_name)},
         )
         return HttpResponse(text, status=error.status_code)
 
@@ -119,11 +123,21 @@ class PageView(View):
     def redirect_to_page(self, name: str) -> HttpResponseRedirect:
         return HttpResponseRedirect(self.page_url(name))
 
+    @property
+    def target_url(self) -> str:
+        """The URL to go to after a login: ``next``, or LOGIN_REDIRECT_URL.
+
+        "" where there is none: LOGIN_REDIRECT_URL is still Django's default, and the project has no
+        page at that address.
+        """
+        default = str(global_settings.LOGIN_REDIRECT_URL)
+        configured = django_settings.LOGIN_REDIRECT_URL
+        is_missing = configured == default and not is_valid_path(default)
+        return self.next_url or ("" if is_missing else resolve_url(configured))
+
     def redirect_to_next(self) -> HttpResponseRedirect:
-        """Redirect to ``next``, or to LOGIN_REDIRECT_URL."""
-        return HttpResponseRedirect(
-            self.next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL)
-        )
+        """Redirect to ``target_url``, or to the page that says that one is logged in."""
+        return HttpResponseRedirect(self.target_url or self.page_url("login"))
 
     def is_logged_in(self) -> bool:
         return bool(self.request.user.is_authenticated)

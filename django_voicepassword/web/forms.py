@@ -56,12 +56,14 @@ class CodeForm(forms.Form):
         ),
     )
 
+    #: For a device that is not the person's own, such as the till of a shop.
+    do_not_remember = forms.BooleanField(label=_("Do not remember this device"), required=False)
+
     def __init__(self, data: QueryDict | None = None, *, code_length: int) -> None:
         super().__init__(data)
         self.fields["code"].widget.attrs.update(
             {
-                # Where no script cleans a pasted code, it may be grouped: 12-34-56.
-                "pattern": rf"[\s\-]*([0-9][\s\-]*){{{code_length}}}",
+                # No pattern: the browser would say that it is not met, but not what is wrong.
                 "maxlength": MOST_TYPED,
                 "size": code_length,
                 "data-vp-digits": code_length,

@@ -17,6 +17,7 @@ def start_once(
     channel: str | None,
     purpose: str,
     earlier: Verification | None,
+    consent: str,
 ) -> Verification:
     """Start a verification. A simultaneous second submit of the same browser gets the same one.
 
@@ -30,6 +31,7 @@ def start_once(
         channel=channel,
         request=request,
         user=request.user,
+        consent=consent,
     )
     verification = start(idempotency_key=_key(request, number, channel, purpose, earlier))
     while verification.first_answer is not None and not verification.is_open:

@@ -16,6 +16,21 @@ CSP = "Content-Security-Policy"
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 #: The templates that each page includes.
 _SHARED = ("voicepassword/base.html", "voicepassword/icon.html")
+#: Page -> the templates that it includes beside these. The templates that are there to be replaced,
+#: consent.html and other_ways.html, hold text and links, so the policy stays.
+_PARTS = {
+    "voicepassword/login.html": ("voicepassword/consent_shown.html",),
+    "voicepassword/confirm.html": ("voicepassword/consent_shown.html",),
+    "voicepassword/phone_add.html": ("voicepassword/consent_shown.html",),
+    "voicepassword/code.html": (
+        "voicepassword/code_title.html",
+        "voicepassword/number.html",
+        "voicepassword/incoming_call.html",
+        "voicepassword/code_form.html",
+        "voicepassword/remember.html",
+        "voicepassword/missed_call.html",
+    ),
+}
 #: The template of a widget, which the pages include where there is a challenge to solve.
 _CHALLENGE = "voicepassword/challenge.html"
 
@@ -56,7 +71,8 @@ def _policy(template_name: str, challenge: Widget | None) -> str:
     uses one is only protected from being framed.
     """
     ancestors = "'none'" if _framing() == "DENY" else "'self'"
-    included = (*_SHARED, template_name, _CHALLENGE if challenge else "")
+    parts = _PARTS.get(template_name, ())
+    included = (*_SHARED, template_name, *parts, _CHALLENGE if challenge else "")
     if not all(map(_is_ours, filter(None, included))):
         return f"object-src 'none'; frame-ancestors {ancestors}"
     assets = f"'self'{_origin_of_static_files()}"

@@ -9,16 +9,20 @@ import logging
 
 from django.conf import settings as django_settings
 from django.http import HttpRequest
+from django.utils import timezone
 
 from django_voicepassword import phones, verifications
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import Verification
+from django_voicepassword.models.moments import before
 from django_voicepassword.web.idempotency import start_once
 
 logger = logging.getLogger(__name__)
 
 #: Key of the verification's id, the only thing about a verification that the session stores.
 SESSION_KEY = "voicepassword_verification"
+#: Seconds after the end of a verification during which the page still knows its number.
+NUMBER_KEPT_FOR = 600
 
 
 def current(request: HttpRequest) -> Verification | None:
@@ -29,8 +33,25 @@ def current(request: HttpRequest) -> Verification | None:
         return None
 
 
+def unproved(request: HttpRequest, purpose: str) -> Verification | None:
+    """Return the last verification of this browser for ``purpose``, if its number was not proved.
+
+    None also where it ended some time ago: somebody else may use the browser by now.
+    """
+    last = current(request)
+    if last is None or last.purpose != purpose or last.is_masked:
+        return None
+    if last.status == Verification.Status.APPROVED:
+        return None
+    return last if last.expires_at > before(timezone.now(), NUMBER_KEPT_FOR) else None
+
+
 def begin(
-    request: HttpRequest, phone: str, channel: str | None = None, purpose: str = "login"
+    request: HttpRequest,
+    phone: str,
+    channel: str | None = None,
+    purpose: str = "login",
+    consent: str = "",
 ) -> Verification:
     """Return the open verification of this browser for ``phone``, or start one; remember its id.
 
@@ -44,7 +65,7 @@ def begin(
     if earlier is not None and is_same and earlier.is_open:
         return earlier
     _check_cache(request)
-    verification = start_once(request, number, channel, purpose, earlier)
+    verification = start_once(request, number, channel, purpose, earlier, consent)
     if earlier is not None and not is_same:
         # Its call may still be queued, and nobody waits for it now.
         verifications.cancel(earlier.id)

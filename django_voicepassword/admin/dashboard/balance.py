@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -14,7 +15,10 @@ from django_voicepassword.admin.dashboard import formatting
 from django_voicepassword.admin.dashboard.charts import Chart
 from django_voicepassword.conf import settings
 from django_voicepassword.models import BalanceReading
-from django_voicepassword.statistics import forecast
+from django_voicepassword.models.money import sign
+from django_voicepassword.provider import factory
+from django_voicepassword.statistics import Forecast
+from django_voicepassword.verifications import operator_texts
 
 #: The chart has one reading for every four hours of thirty days: 181 points at most.
 DAYS = 30
@@ -41,25 +45,36 @@ class Balance:
     chart: Chart
 
 
+def why_unknown() -> str:
+    """Why no balance was read, in the active language."""
+    try:
+        has_account = not factory.is_pretended()
+    except ImproperlyConfigured:
+        # A system check says what is wrong.
+        has_account = True
+    if has_account:
+        return _("No balance was read yet: the task check_balance does it every hour.")
+    return operator_texts.no_account_text()
+
+
 def newest_reading() -> BalanceReading | None:
     return BalanceReading.objects.order_by("-read_at").first()
 
 
-def balance(reading: BalanceReading) -> Balance:
+def balance(reading: BalanceReading, prediction: Forecast) -> Balance:
     threshold = settings.LOW_BALANCE
     return Balance(
         formatting.money(reading.balance, reading.currency),
         reading.read_at,
         timezone.now() - reading.read_at > OLD_AFTER,
         threshold is not None and reading.balance <= threshold,
-        _forecast_sentence(),
+        _forecast_sentence(prediction),
         _chart(reading.currency),
     )
 
 
-def _forecast_sentence() -> str:
-    prediction = forecast()
-    if prediction is None or prediction.ends_on is None:
+def _forecast_sentence(prediction: Forecast) -> str:
+    if prediction.ends_on is None:
         return _("Nothing was spent on the last full days that were synced: no end is in sight.")
     return _(
         "At %(spend)s a day, as on the last full days that were synced, it will do until %(day)s."
@@ -95,7 +110,7 @@ def _chart_data(points: list[_Point], currency: str) -> dict[str, object]:
     return {
         "type": "line",
         "unit": "money",
-        "currency": currency,
+        "currency": sign(currency),
         "labels": [
             _local(moment).replace(tzinfo=None).isoformat(timespec="minutes")
             for moment, _amount in points

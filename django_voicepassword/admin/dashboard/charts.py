@@ -15,6 +15,7 @@ from typing import TypeVar
 from django.utils.translation import gettext as _
 
 from django_voicepassword.admin.dashboard import formatting
+from django_voicepassword.models.money import sign
 from django_voicepassword.statistics import Figures
 
 Days = list[tuple[date, Figures]]
@@ -97,7 +98,7 @@ def _spend(days: Days, total: Figures, currency: str) -> Chart:
         {
             "type": "bar",
             "unit": "money",
-            "currency": currency,
+            "currency": sign(currency),
             "labels": _labels(days),
             "series": [_series("spend", _("spend"), values)],
         },

@@ -51,5 +51,12 @@ def channel(value: str) -> str:
     return str(CallRequest.Channel(value).label) if value else _("all channels")
 
 
+def unanswered_note(channel: str) -> str:
+    """Say why few calls are answered; empty for a channel whose calls must be."""
+    if channel not in ("", CallRequest.Channel.FLASHCALL):
+        return ""
+    return _("Nobody answers a flash call: the number that calls is the code.")
+
+
 def decimal(number: float) -> str:
     return str(number_format(number, 1, force_grouping=True))

@@ -6,21 +6,26 @@ from datetime import datetime, timezone
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone as django_timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from django_voicepassword.admin.dashboard import charts, tables
-from django_voicepassword.admin.dashboard.balance import balance, newest_reading
+from django_voicepassword import upkeep
+from django_voicepassword.admin import notices
+from django_voicepassword.admin.dashboard import charts, formatting, tables
+from django_voicepassword.admin.dashboard.balance import balance, newest_reading, why_unknown
 from django_voicepassword.admin.dashboard.query import Selection, read_selection
 from django_voicepassword.admin.dashboard.reconciliation import reconcile
 from django_voicepassword.admin.dashboard.tiles import tiles
 from django_voicepassword.admin.single_page import SinglePageAdmin
 from django_voicepassword.conf import settings
 from django_voicepassword.models import Dashboard
-from django_voicepassword.statistics import provider_today
+from django_voicepassword.statistics import Forecast, provider_today
+from django_voicepassword.statistics.balance import predict
 from django_voicepassword.statistics.reading import oldest_day
+from django_voicepassword.upkeep import Need
 
 NAME = "django_voicepassword_dashboard"
 
@@ -38,29 +43,47 @@ class DashboardAdmin(SinglePageAdmin):
         return {
             "title": _("Dashboard"),
             "selection": selection,
-            **self._figures(selection),
+            **self._figures(selection, request),
             "differing_calls": self._differing_calls(request),
         }
 
-    def _figures(self, selection: Selection) -> dict[str, Any]:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        notices.omit(request)
+        return super().changelist_view(request, extra_context)
+
+    def _needs(
+        self, request: HttpRequest, prediction: Forecast | None
+    ) -> list[tuple[Need, SafeString | str]]:
+        """Return what somebody must do now, each with a link or "". It is what notices show."""
+        links = notices.links(request, self.admin_site)
+        figures = upkeep.OwnersFigures(prediction, upkeep.falls())
+        return [(need, links.get(need.kind, "")) for need in upkeep.needs(figures)]
+
+    def _figures(self, selection: Selection, request: HttpRequest) -> dict[str, Any]:
         """Return every figure of the page, by a number of queries that does not grow with calls."""
         period = selection.period
         reading = newest_reading()
         currency = reading.currency if reading else ""
+        prediction = predict(reading.balance, currency) if reading else None
         days, channels = period.by_day(), period.by_channel()
         daily_charts = charts.by_day(days, channels[period.channel], currency)
-        latest_balance = balance(reading) if reading else None
+        latest_balance = balance(reading, prediction) if reading and prediction else None
         all_charts = [*daily_charts, *([latest_balance.chart] if latest_balance else [])]
         oldest = oldest_day()
         return {
+            "needs": self._needs(request, prediction),
             "now": django_timezone.now(),
             "tiles": tiles(period, days, datetime.now(timezone.utc), currency),
+            "unanswered_note": formatting.unanswered_note(period.channel),
             "channels": tables.by_channel(channels, currency),
             "charts": daily_charts,
             "hours": tables.by_hour(period),
             "prefixes": tables.worst_prefixes(period, currency),
             "min_started": tables.MIN_STARTED,
             "balance": latest_balance,
+            "balance_unknown": "" if latest_balance else why_unknown(),
             "reconciliation": reconcile(period),
             "chart_data": {chart.name: chart.data for chart in all_charts},
             "uncounted_before": oldest if oldest and oldest > period.first else None,

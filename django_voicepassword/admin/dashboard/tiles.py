@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from django_voicepassword.admin.dashboard import formatting
 from django_voicepassword.statistics import Figures
+from django_voicepassword.statistics.aggregation import ALL
 from django_voicepassword.statistics.reading import Period, until
 
 Number = TypeVar("Number", int, float, Decimal)
@@ -49,6 +50,7 @@ class Tile:
     label: str
     value: str
     changes: list[Change]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Metric(Generic[Number]):
     """A figure of a tile: how to read, format and compare it.
 
     ``compare`` returns the difference as text, empty where it is too small to show. ``better`` is
-    1 if more is better, -1 if less is better, 0 if neither.
+    1 if more is better, -1 if less is better, 0 if neither. ``note`` says how to read the figure.
     """
 
     label: str
@@ -64,6 +66,7 @@ class Metric(Generic[Number]):
     write: Callable[[Number], str]
     compare: Callable[[Number, Number], str]
     better: int = 0
+    note: str = ""
 
     def tile(self, today: Figures, earlier: dict[int, Figures]) -> Tile:
         """Return the tile; ``earlier`` maps days ago to their figures up to the same time."""
@@ -71,7 +74,7 @@ class Metric(Generic[Number]):
         changes = [
             self.change(days_ago, now, self.read(figures)) for days_ago, figures in earlier.items()
         ]
-        return Tile(self.label, self._format(now), changes)
+        return Tile(self.label, self._format(now), changes, self.note)
 
     def change(self, days_ago: int, now: Number | None, before: Number | None) -> Change:
         sentences, values = _SENTENCES[days_ago], {"before": self._format(before)}
@@ -107,10 +110,12 @@ def tiles(
     channel = period.channel
     today = dict(days).get(period.today) or until(now, 0, channel)
     earlier = {days_ago: until(now, days_ago, channel) for days_ago in _SENTENCES}
-    return [metric.tile(today, earlier) for metric in metrics(currency)]
+    return [metric.tile(today, earlier) for metric in metrics(currency, channel)]
 
 
-def metrics(currency: str) -> list[Metric[int] | Metric[float] | Metric[Decimal]]:
+def metrics(
+    currency: str, channel: str = ALL
+) -> list[Metric[int] | Metric[float] | Metric[Decimal]]:
     def money(amount: Decimal) -> str:
         return formatting.money(amount, currency)
 
@@ -131,7 +136,11 @@ def metrics(currency: str) -> list[Metric[int] | Metric[float] | Metric[Decimal]
             better=-1,
         ),
         Metric[float](
-            _("Answer rate"), lambda figures: figures.answer_rate, formatting.percent, _points
+            _("Answer rate"),
+            lambda figures: figures.answer_rate,
+            formatting.percent,
+            _points,
+            note=formatting.unanswered_note(channel),
         ),
         Metric[int](
             _("Median time to the code"),

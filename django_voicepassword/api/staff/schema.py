@@ -70,12 +70,13 @@ def _view(
 ) -> None:
     schema.describe_view(
         f"staff.views.{name}",
-        "get",
-        operation_id="phone_staff_" + name.removesuffix("View").lower(),
-        summary=summary,
-        description=f"For staff with the permission `{getattr(views, name).permission}`.",
-        responses={200: answer, **schema.describe_errors(ERRORS, *_COMMON_ERRORS, *codes)},
-        parameters=[*parameters, _RETRY_AFTER],
+        get={
+            "operation_id": "phone_staff_" + name.removesuffix("View").lower(),
+            "summary": summary,
+            "description": f"For staff with the permission `{getattr(views, name).permission}`.",
+            "responses": {200: answer, **schema.describe_errors(ERRORS, *_COMMON_ERRORS, *codes)},
+            "parameters": [*parameters, _RETRY_AFTER],
+        },
     )
 
 

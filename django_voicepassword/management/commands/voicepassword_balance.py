@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 
 from django_voicepassword import statistics
-from django_voicepassword.exceptions import ProviderError
+from django_voicepassword.management.base import AppCommand
+from django_voicepassword.models.money import rounded
+from django_voicepassword.verifications import operator_texts
 
 
-class Command(BaseCommand):
+class Command(AppCommand):
     help = "Reads the balance, stores it, and prints it and how long it will last."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            reading = statistics.read_balance()
-        except (ProviderError, ImproperlyConfigured) as error:
-            raise CommandError(str(error)) from None
-        self.stdout.write(str(reading))
+        reading = statistics.read_balance()
+        if reading is None:
+            self.stdout.write(operator_texts.no_account_text())
+            return
+        self.stdout.write(rounded(reading.balance, reading.currency))
         forecast = statistics.forecast()
         if forecast is not None and forecast.ends_on is not None:
-            self.stdout.write(f"{forecast.spend_per_day} a day: enough until {forecast.ends_on}")
+            text = _("%(spend)s a day: enough until %(day)s")
+            self.stdout.write(
+                text
+                % {
+                    "spend": rounded(forecast.spend_per_day, forecast.currency),
+                    "day": forecast.ends_on,
+                }
+            )

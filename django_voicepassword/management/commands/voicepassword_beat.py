@@ -9,12 +9,14 @@ from typing import Any
 
 from celery import current_app
 from django.apps import apps
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
+from django_voicepassword.management.base import AppCommand
 from django_voicepassword.schedule import BEAT_SCHEDULE
 
 
-class Command(BaseCommand):
+class Command(AppCommand):
     help = (
         "Installs BEAT_SCHEDULE into django-celery-beat, or updates it there. "
         "Disabled tasks stay disabled."
@@ -23,9 +25,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not apps.is_installed("django_celery_beat"):
             raise CommandError(
-                "django-celery-beat is missing: pip install 'django-voicepassword[beat]' "
-                'and put "django_celery_beat" into INSTALLED_APPS; '
-                "without it put BEAT_SCHEDULE into CELERY_BEAT_SCHEDULE"
+                _(
+                    "django-celery-beat is missing: pip install 'django-voicepassword[beat]' "
+                    'and put "django_celery_beat" into INSTALLED_APPS; '
+                    "without it put BEAT_SCHEDULE into CELERY_BEAT_SCHEDULE"
+                )
             )
         from django_celery_beat.models import PeriodicTask
         from django_celery_beat.schedulers import ModelEntry
@@ -35,4 +39,5 @@ class Command(BaseCommand):
         )
         for name, entry in BEAT_SCHEDULE.items():
             ModelEntry.from_entry(name, app=current_app, **entry)
-            self.stdout.write(f"{name}: {'updated' if name in installed else 'installed'}")
+            done = _("updated") if name in installed else _("installed")
+            self.stdout.write(f"{name}: {done}")

@@ -12,9 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_voicepassword.history import Reader, export, filters
+from django_voicepassword.management.base import AppCommand
+from django_voicepassword.management.progress import Progress, number
 from django_voicepassword.models import CallRequest
 from django_voicepassword.security import audit
 
@@ -31,11 +35,13 @@ FILTERS = {
 }
 
 
-class Command(BaseCommand):
+class Command(AppCommand):
     help = "Writes calls to FILE, newest first. Its extension chooses the format: .csv or .xlsx."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", metavar="FILE", type=Path)
+        parser.add_argument(
+            "file", metavar="FILE", type=Path, help="the file to write, such as calls.csv"
+        )
         for name, help_text in FILTERS.items():
             parser.add_argument(f"--{name}", help=help_text)
         parser.add_argument(
@@ -55,42 +61,44 @@ class Command(BaseCommand):
             )
         except filters.InvalidFilter as error:
             raise CommandError(f"--{error.name}: {error}") from None
-        self._total = calls.count()
-        self._written = 0
+        total = calls.count()
         if options["whole_phones"]:
-            audit.whole_numbers_seen(
-                None, f"command voicepassword_export as {file_format}", self._total
-            )
+            audit.whole_numbers_seen(None, f"command voicepassword_export as {file_format}", total)
+        self._written = 0
         try:
-            with _open_atomic(path) as file:
-                self._write(export.Export(calls, options["whole_phones"]), file_format, file)
+            with _open_atomic(path) as file, Progress(self.stderr) as progress:
+                exporter = export.Export(calls, options["whole_phones"])
+                self._write(exporter, file_format, file, progress, total)
         except (OSError, export.TooManyRows) as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"{path}: {self._written} rows")
+        text = ngettext("%(path)s: %(rows)s row", "%(path)s: %(rows)s rows", self._written)
+        self.stdout.write(text % {"path": path, "rows": number(self._written)})
 
-    def _write(self, exporter: export.Export, file_format: str, file: IO[bytes]) -> None:
+    def _write(
+        self,
+        exporter: export.Export,
+        file_format: str,
+        file: IO[bytes],
+        progress: Progress,
+        total: int,
+    ) -> None:
+        def show(rows: int) -> None:
+            self._written = rows
+            text = _("rows: %(rows)s of %(total)s")
+            progress.show(text % {"rows": number(rows), "total": number(total)})
+
         if file_format == export.CSV:
-            file.writelines(exporter.csv(self._show_progress))
+            file.writelines(exporter.csv(show))
         else:
-            exporter.xlsx(file, self._show_progress)
-        if self.stderr.isatty():
-            # Ends the line of the counter.
-            self.stderr.write("")
-
-    def _show_progress(self, rows: int) -> None:
-        """Count the rows; on a terminal, in one line that is overwritten."""
-        self._written = rows
-        if self.stderr.isatty():
-            self.stderr.write(f"\r{rows:,} of {self._total:,} rows", ending="")
-            self.stderr.flush()
+            exporter.xlsx(file, show)
 
 
 def _format_of(path: Path) -> str:
     file_format = path.suffix.lower().lstrip(".")
     if file_format == export.XLSX and file_format not in export.formats():
-        raise CommandError("XLSX needs XlsxWriter: pip install 'django-voicepassword[xlsx]'")
+        raise CommandError(_("XLSX needs XlsxWriter: pip install 'django-voicepassword[xlsx]'"))
     if file_format not in export.formats():
-        raise CommandError("FILE must end in .csv or .xlsx")
+        raise CommandError(_("FILE must end in .csv or .xlsx"))
     return file_format
 
 

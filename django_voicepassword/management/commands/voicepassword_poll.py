@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
 
-from django_voicepassword.exceptions import Unavailable
+from django_voicepassword.management.base import AppCommand
 from django_voicepassword.verifications import dispatch
 
 
-class Command(BaseCommand):
+class Command(AppCommand):
     help = (
         "Polls calls whose state nobody has reported, marks calls whose worker died as unknown, "
         "and requeues calls that no worker took."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            polled = dispatch.poll_and_requeue()
-        except Unavailable as error:
-            raise CommandError(str(error)) from None
+        polled = dispatch.poll_and_requeue()
         self.stdout.write(
-            f"asked for {polled.asked}, given up as unknown: {len(polled.lost)}, "
-            f"handed in again: {len(polled.stuck)}"
+            _("asked for %(asked)d, given up as unknown: %(lost)d, handed in again: %(stuck)d")
+            % {"asked": polled.asked, "lost": len(polled.lost), "stuck": len(polled.stuck)}
         )

@@ -19,4 +19,5 @@ class Command(BaseCommand):
         add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sys.exit(serve(**{name: options[name] for name in inspect.signature(serve).parameters}))
+        if serve(**{name: options[name] for name in inspect.signature(serve).parameters}):
+            sys.exit(1)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
 
 from django_voicepassword import statistics
 from django_voicepassword.exceptions import ProviderError
+from django_voicepassword.management.base import AppCommand
+from django_voicepassword.management.progress import Progress, number
+from django_voicepassword.verifications import operator_texts
 
 
-class Command(BaseCommand):
+class Command(AppCommand):
     help = (
         "Compares the call history with the provider's daily statistics and corrects it. "
         "Without options: yesterday and today."
@@ -26,29 +28,38 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for day in _days(options["date"], options["days"]):
-            try:
-                report = statistics.sync_day(day, self._progress_callback(day))
-            except (ProviderError, ImproperlyConfigured) as error:
-                raise CommandError(f"{day}: {error}; the earlier figures are kept") from None
+            report = self._sync(day)
             statistics.refresh_figures(day)
             figures = report.statistics
+            text = _(
+                "%(day)s: %(rows)d rows, %(matched)d matched, %(imported)d imported, "
+                "%(mismatched)d with differences, %(missing)d missing, %(unreadable)d unreadable; "
+                "%(written)d written"
+            )
             self.stdout.write(
-                f"{day}: {figures.rows} rows, {figures.matched} matched, "
-                f"{figures.imported} imported, {figures.mismatched} with differences, "
-                f"{figures.missing} missing, {figures.unreadable} unreadable; "
-                f"{report.written} written"
+                text
+                % {
+                    "day": day,
+                    "rows": figures.rows,
+                    "matched": figures.matched,
+                    "imported": figures.imported,
+                    "mismatched": figures.mismatched,
+                    "missing": figures.missing,
+                    "unreadable": figures.unreadable,
+                    "written": report.written,
+                }
             )
 
-    def _progress_callback(self, day: date) -> Callable[[int], None] | None:
-        """Return a function that shows the number of rows, or None if stderr is no terminal."""
-        if not self.stderr.isatty():
-            return None
-
-        def show(rows: int) -> None:
-            self.stderr.write(f"\r{day}: {rows:,} rows", ending="\r")
-            self.stderr.flush()
-
-        return show
+    def _sync(self, day: date) -> statistics.DayReport:
+        text = _("%(day)s: rows read: %(rows)s")
+        try:
+            with Progress(self.stderr) as progress:
+                return statistics.sync_day(
+                    day, lambda rows: progress.show(text % {"day": day, "rows": number(rows)})
+                )
+        except ProviderError as error:
+            kept = _("The earlier figures of %(day)s are kept.") % {"day": day}
+            raise CommandError(f"{day}: {operator_texts.error_text(error)} {kept}") from None
 
 
 def _days(iso_date: str | None, count: int | None) -> list[date]:
@@ -57,8 +68,8 @@ def _days(iso_date: str | None, count: int | None) -> list[date]:
         try:
             return [date.fromisoformat(iso_date)]
         except ValueError:
-            raise CommandError("--date must be a date, such as 2026-03-10") from None
+            raise CommandError(_("--date must be a date, such as 2026-03-10")) from None
     count = 2 if count is None else count
     if not 1 <= count <= 366:
-        raise CommandError("--days must be from 1 to 366")
+        raise CommandError(_("--days must be from 1 to 366"))
     return [today - timedelta(days=ago) for ago in reversed(range(count))]

@@ -1,13 +1,14 @@
-// The pages work without this script. It shows the live state of the call, counts down to the next resend, shows times in
-// the browser's time zone and prevents double submits.
+// The pages work without this script. It shows the live state of the call, counts down to the next resend and to the end of
+// the code, submits the code with its last digit, and prevents double submits.
 
 // Milliseconds between two polls of the state: from the first to the longest.
 const FIRST_DELAY = 2000;
 const LONGEST_DELAY = 15000;
 const REQUEST_TIMEOUT = 10000;
-// States of a call that may still change. The other states are final.
-const CHANGING_STATES = ["queued", "placing", "placed", "unknown", "dialing", "sms_queued", "sms_sent"];
-const language = document.documentElement.lang || undefined;
+// Stages of a call that may still change. The other stages are final.
+const CHANGING_STAGES = ["preparing", "under_way", "slow"];
+// The stage in which a phone rings.
+const RINGING_STAGE = "under_way";
 
 function preventDoubleSubmit(form) {
   form.addEventListener("submit", (event) => {
@@ -29,33 +30,37 @@ function allowSubmitAgain() {
   });
 }
 
-function localizeTimes(root) {
-  root.querySelectorAll("time[datetime]").forEach((element) => {
-    const moment = new Date(element.dateTime);
-    if (!Number.isNaN(moment.getTime())) {
-      element.textContent = moment.toLocaleTimeString(language);
-    }
-  });
-}
-
 // The code may turn out longer or shorter after the page was loaded.
 function expectDigits(input, digits) {
   input.dataset.vpDigits = digits;
-  input.pattern = `[0-9]{${digits}}`;
   input.size = digits;
 }
 
-// The field takes digits only: remove what groups them, as in 12-34-56. The browser must not cut a grouped code before that,
-// so no maxlength counts the digits: some keyboards paste a text as if it was typed.
-function cleanCode(input) {
-  expectDigits(input, Number(input.dataset.vpDigits));
-  const clean = (text) => text.replace(/[\s-]/g, "").slice(0, Number(input.dataset.vpDigits));
+// The field takes digits without what groups them, as in 12-34-56. With the last digit the form is submitted, once: whoever
+// corrects a code presses the button. A text of another length is left as it is, and the server says what is wrong with it.
+function takeCode(input) {
+  const clean = (text) => text.replace(/[\s-]/g, "");
+  let wasSubmitted = false;
+
+  const submitWhole = () => {
+    if (!wasSubmitted && /^\d+$/.test(input.value) && input.value.length === Number(input.dataset.vpDigits)) {
+      wasSubmitted = true;
+      input.form.requestSubmit();
+    }
+  };
   input.addEventListener("input", (event) => {
     const code = clean(input.value);
-    if (!event.isComposing && code !== input.value) {
+    if (event.isComposing) {
+      return;
+    }
+    if (code !== input.value) {
       input.value = code;
     }
+    if (!event.inputType?.startsWith("delete")) {
+      submitWhole();
+    }
   });
+  input.addEventListener("compositionend", submitWhole);
   // A pasted code replaces what was typed before it.
   input.addEventListener("paste", (event) => {
     const code = clean(event.clipboardData?.getData("text") ?? "");
@@ -65,6 +70,22 @@ function cleanCode(input) {
       input.dispatchEvent(new Event("input", { bubbles: true }));
     }
   });
+}
+
+// Shows how long the code still works. The page has a text for each minute that is left, the longest first. It changes once a
+// minute, and no screen reader is told.
+function countDown(element) {
+  const texts = [...element.querySelectorAll("span")].map((span) => span.textContent);
+  const loadedAt = Date.now();
+  const text = document.createTextNode(texts[0]);
+  element.replaceChildren(text);
+  setInterval(() => {
+    const minutes = Math.floor((Date.now() - loadedAt) / 60000);
+    const now = texts[Math.min(minutes, texts.length - 1)];
+    if (text.data !== now) {
+      text.data = now;
+    }
+  }, 1000);
 }
 
 function formatMinutes(seconds) {
@@ -95,27 +116,14 @@ function setUpResend(form) {
   setInterval(show, 500);
 
   return (verification, now) => {
-    const { resend_at: at, next_channels: channels } = verification;
+    const { resend_at: at, next_channels: channels, takes_code: takesCode } = verification;
     resendAt = at === null ? null : Date.now() + (new Date(at) - now);
-    buttons.forEach((button) => { button.hidden = at === null || !channels.includes(button.value); });
+    // Where there is no code to type, the page has the buttons that help.
+    if (takesCode) {
+      buttons.forEach((button) => { button.hidden = at === null || !channels.includes(button.value); });
+    }
     show();
   };
-}
-
-// Shows the hint, with its masked phone as one element. Screen readers announce every change, so an unchanged hint is not
-// written again.
-function showHint(element, { hint, phone }) {
-  if (element.textContent === hint) {
-    return;
-  }
-  const [before, ...after] = hint.split(phone);
-  element.replaceChildren(before);
-  if (after.length) {
-    const strong = document.createElement("strong");
-    strong.className = "vp-phone";
-    strong.textContent = phone;
-    element.append(strong, after.join(phone));
-  }
 }
 
 // Polls the state of the call with growing delays while it may change and the page is visible. A submitted form ends the
@@ -138,16 +146,29 @@ function pollState(journey) {
   };
 
   const show = (verification, now) => {
-    showHint(hint, verification);
-    expectDigits(codeInput, verification.code_length);
+    // Screen readers announce every change, so an unchanged hint is not written again.
+    if (hint.textContent !== verification.hint) {
+      hint.textContent = verification.hint;
+    }
+    if (codeInput) {
+      expectDigits(codeInput, verification.code_length);
+    }
     updateResend(verification, now);
-    const isChanging = CHANGING_STATES.includes(verification.delivery);
-    icon?.classList.toggle("vp-icon-calling", isChanging);
+    journey.dataset.stage = verification.stage;
+    const isChanging = CHANGING_STAGES.includes(verification.stage);
+    icon?.classList.toggle("vp-icon-calling", verification.stage === RINGING_STAGE);
     const untilExpiry = Math.max(new Date(verification.expires_at) - now, 0) + 1000;
     delay = Math.min(delay * 1.25, LONGEST_DELAY);
     // After a final state only the expiry can change the page.
     schedulePoll(isChanging ? Math.min(delay, untilExpiry) : untilExpiry);
   };
+
+  // Whether the verification has ended, another tab has replaced it, or there is no code to type any more.
+  const isAnotherPage = ({ id, status, takes_code: takesCode }) => (
+    status !== "pending"
+    || !id.startsWith(journey.dataset.verification)
+    || (!takesCode && journey.dataset.takesCode === "yes")
+  );
 
   async function poll() {
     if (document.hidden || isSubmitted) {
@@ -165,8 +186,8 @@ function pollState(journey) {
       if (isSubmitted) {
         return;
       }
-      if (response.status === 404 || (verification && verification.status !== "pending")) {
-        // The verification has ended: reload the page, which redirects or says what to do next.
+      if (response.status === 404 || (verification && isAnotherPage(verification))) {
+        // The page redirects, or says what to do next.
         location.replace(journey.dataset.page);
         return;
       }
@@ -203,12 +224,12 @@ function pollState(journey) {
       schedulePoll(0);
     }
   });
-  icon?.classList.toggle("vp-icon-calling", CHANGING_STATES.includes(journey.dataset.delivery));
+  icon?.classList.toggle("vp-icon-calling", journey.dataset.stage === RINGING_STAGE);
   schedulePoll(delay);
 }
 
 document.querySelectorAll("[data-vp-form]").forEach(preventDoubleSubmit);
-document.querySelectorAll("[data-vp-digits]").forEach(cleanCode);
+document.querySelectorAll("[data-vp-digits]").forEach(takeCode);
+document.querySelectorAll("[data-vp-lifetime]").forEach(countDown);
 document.querySelectorAll("[data-vp-journey]").forEach(pollState);
-localizeTimes(document);
 window.addEventListener("pageshow", allowSubmitAgain);

@@ -1,0 +1,1 @@
+"""The API of a logged-in person's own numbers and devices."""
