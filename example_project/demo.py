@@ -11,6 +11,14 @@ from typing import Any
 
 from processes import HERE, Site, StartError
 
+#: Nobody who tries every number is stopped by the limits, nor waits a minute for an SMS.
+SETTINGS: dict[str, Any] = {
+    "RESEND_AFTER": 10,
+    "LIMITS": {"phone": ["100/h"], "phone_guesses": ["100/h"], "ip": ["1000/h"]},
+    "FRAUD_FLOOR": 1000,
+}
+_PORTS = {"WEB_PORT": 8000, "SANDBOX_PORT": 8001}
+
 
 def main() -> int:
     # A closed terminal and `kill` end it as Ctrl-C does, so that no process is left running.
@@ -32,15 +40,16 @@ def main() -> int:
 def demo() -> int:
     """Run until Ctrl-C, or until one of the processes ends."""
     var = Path(os.environ.get("VAR_DIR", str(HERE.parent / "var")))
-    web_port, sandbox_port = (int(os.environ.get(name, port)) for name, port in _PORTS)
+    web_port, sandbox_port = map(_port, _PORTS)
     print("migrating and starting", flush=True)
-    with Site(var, web_port, sandbox_port) as site:
-        password = site.admin_password()
+    with Site(var, web_port, sandbox_port, SETTINGS) as site:
+        people = site.people()
         print(
-            f"\n  log in       {site.web_url}/"
+            f"\n  begin here   {site.web_url}/"
             f"\n  the phone    {site.sandbox_url}/phone/"
-            f"\n  the numbers  {site.sandbox_url}/"
-            f"\n  admin        {site.web_url}/admin/   admin {password}"
+            f"\n  the admin    {site.web_url}/admin/"
+            f"\n               owner {people['owner']}"
+            f"\n               clerk {people['clerk']}"
             "\n  Ctrl-C ends all\n",
             flush=True,
         )
@@ -53,7 +62,11 @@ def demo() -> int:
         raise StartError(f"{ended} ended: see its lines above")
 
 
-_PORTS = (("WEB_PORT", "8000"), ("SANDBOX_PORT", "8001"))
+def _port(name: str) -> int:
+    value = os.environ.get(name, str(_PORTS[name]))
+    if not (value.isascii() and value.isdigit() and 0 < int(value) < 65536):
+        raise StartError(f"{name} must be the number of a port, such as {_PORTS[name]}: {value!r}")
+    return int(value)
 
 
 def _interrupt(number: int, frame: Any) -> None:

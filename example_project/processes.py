@@ -15,7 +15,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
@@ -26,9 +28,15 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 #: Seconds that a process may take to answer after its start, and to end after SIGTERM.
 START_PATIENCE, END_PATIENCE = 60, 8
+#: The ports that were named last; their servers may not listen yet.
+_NAMED: deque[int] = deque(maxlen=50)
 
 #: Times in the output of runserver, the sandbox and Celery. The log writes its own.
 _TIME = re.compile(r"^\[?(\d{4}-\d\d-\d\d|\d\d/\w{3}/\d{4}) \d\d:\d\d:\d\d(,\d+)?\]? ?")
+#: What beat starts every 15 seconds.
+_EVERY_TIME = re.compile(
+    r"INFO Task django_voicepassword\.tasks\.poll_calls\[\S+ (received|succeeded)"
+)
 #: Banners that repeat what the demo prints itself.
 _BANNERS = (
     "Performing system checks",
@@ -110,10 +118,8 @@ class Site:
         self.var.mkdir(parents=True, exist_ok=True)
         # A demo that was killed left it behind.
         (self.var / "beat.pid").unlink(missing_ok=True)
-        for name, port in self._ports.items():
-            if not is_free(port):
-                variable = f"{name.upper()}_PORT"
-                raise StartError(f"port {port} is taken: choose another one with {variable}=…")
+        self._check_ports()
+        (self.var / "ports.json").write_text(json.dumps(self._ports))
         self.manage("migrate", "--verbosity=0")
         try:
             for name in self._commands:
@@ -145,20 +151,13 @@ class Site:
             raise StartError(f"manage.py {arguments[0]} failed:\n{done.stderr.strip()}")
         return done.stdout
 
-    def admin_password(self) -> str:
-        """Create the user ``admin`` if necessary; return its stored password."""
-        path = self.var / "admin_password"
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(9))
-        program = (
-            "import os; from django.contrib.auth import get_user_model as m; "
-            "staff = {'is_staff': True, 'is_superuser': True}; "
-            "u, _ = m().objects.get_or_create(username='admin', defaults=staff); "
-            "p = os.environ['ADMIN_PASSWORD']; u.check_password(p) or (u.set_password(p), u.save())"
-        )
-        self.manage("shell", "--command", program, ADMIN_PASSWORD=path.read_text())
-        return path.read_text()
+    def people(self) -> dict[str, str]:
+        """Make the users of the admin if necessary; return user name -> stored password.
+
+        The sandbox gets its calls and its balance of the last start back.
+        """
+        passwords: dict[str, str] = json.loads(self.manage("demo_start"))
+        return passwords
 
     def ended(self) -> str | None:
         """Return the name of a process that has ended."""
@@ -191,10 +190,13 @@ class Site:
             errors="replace",
             start_new_session=True,
         )
-        thread = threading.Thread(target=self._log, args=(name, process.stdout), daemon=True)
+        self._read_log(name, process.stdout)
+        return process
+
+    def _read_log(self, name: str, output: IO[str] | None) -> None:
+        thread = threading.Thread(target=self._log, args=(name, output), daemon=True)
         thread.start()
         self._logs.append(thread)
-        return process
 
     def _log(self, name: str, output: IO[str]) -> None:
         with output:
@@ -204,9 +206,22 @@ class Site:
                     text.strip()
                     and not text.startswith(_BANNERS)
                     and not text.startswith(time.strftime("%B "))
+                    and not _EVERY_TIME.match(text)
                 ):
                     self._log_file.write(f"{time.strftime('%H:%M:%S')} {name:>7} | {text}\n")
                     self._log_file.flush()
+
+    def _check_ports(self) -> None:
+        taken = {
+            f"{name.upper()}_PORT=…": f"port {port}"
+            for name, port in self._ports.items()
+            if not is_free(port)
+        }
+        if taken:
+            raise StartError(
+                f"taken, by another demo or another program: {' and '.join(taken.values())}. End"
+                f" that program, or choose another port: {' '.join(taken)} make demo"
+            )
 
     def _wait(self) -> None:
         """Wait until sandbox and web answer and the worker takes tasks."""
@@ -261,7 +276,18 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that no process listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that no process listens on.
+
+    Systems take the ports of outgoing connections from higher ones, so no connection takes it
+    before a server does. Neither does another server: processes that were started one after the
+    other take their ports from different ranges, and a process does not name a port again soon.
+    """
+    first = 20_000 + os.getpid() % 60 * 200
+    while True:
+        port = first + secrets.randbelow(200)
+        if port in _NAMED:
+            continue
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            _NAMED.append(port)
+            return port

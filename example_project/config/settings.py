@@ -1,5 +1,6 @@
 """Settings of the example. Every value has a default; environment variables override it."""
 
+import json
 from pathlib import Path
 
 import environ
@@ -36,6 +37,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_voicepassword",
     "demo_data",
+    "demo_site",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -52,7 +54,6 @@ WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -96,10 +97,13 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "django_voicepassword.backends.PhoneBackend",
 ]
+#: The ports of the newest demo, so that commands beside it reach its sandbox.
+_ports = VAR / "ports.json"
+_PORTS = json.loads(_ports.read_text()) if _ports.exists() else {"web": 8000, "sandbox": 8001}
 VOICEPASSWORD = {
     "API_KEY": "sandbox-key",
-    "API_URL": "http://127.0.0.1:8001/api/voice-password/",
-    "CALLBACK_BASE_URL": "http://127.0.0.1:8000",
+    "API_URL": f"http://127.0.0.1:{_PORTS['sandbox']}/api/voice-password/",
+    "CALLBACK_BASE_URL": f"http://127.0.0.1:{_PORTS['web']}",
     # Any key of the app as JSON: VOICEPASSWORD='{"CODE_SOURCE": "service", "RESEND_AFTER": 5}'
     **env.json("VOICEPASSWORD", default={}),
 }

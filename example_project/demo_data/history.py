@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from demo_data import traffic_profile
 from demo_data.calls import Provider
-from demo_data.reports import IMPORTED_AFTER, next_sync
+from demo_data.reports import FIRST_ID, IMPORTED_AFTER, next_sync
 from demo_data.subscribers import Subscribers
 from demo_data.traffic_profile import Day
 from demo_data.visits import Visit, Visits
@@ -21,6 +21,8 @@ IMPORTED = 0.0225
 REGULARS = 100
 #: Calls of the last minutes at any hour of the day: at least, at most, and their share.
 FEWEST_FRESH, MOST_FRESH, FRESH = 10, 32, 0.0002
+#: Seconds after which a worker has placed a call.
+YOUNGEST = 2
 #: Seconds for which a fresh call rings, so that a poll finds it dialing.
 LONG_RING = 50
 
@@ -32,6 +34,7 @@ class History:
         zone = ZoneInfo(settings.PROVIDER_TIME_ZONE)
         self._rng = random.Random(seed)
         self.now = now
+        self.is_first = last_id == FIRST_ID
         self._fresh = min(max(int(calls * FRESH), FEWEST_FRESH), MOST_FRESH)
         self.days = traffic_profile.plan(calls - self._fresh, count, now, zone, self._rng)
         self.incidents = traffic_profile.plan_incidents(self.days)
@@ -70,8 +73,11 @@ class History:
         return at not in self.incidents.no_money and next_sync(at + IMPORTED_AFTER) <= self.now
 
     def _of_now(self, day: Day) -> Iterator[Visit]:
-        """Yield calls of the last minutes, fewer the older they are, so that every state occurs."""
+        """Yield calls of the last minutes, fewer the older they are, so that every state occurs.
+
+        None is queued: the admin would ask where the worker is.
+        """
         for number in reversed(range(self._fresh)):
-            age = timedelta(seconds=max(number * (number + 1) / 2 - 1, 0.01))
+            age = timedelta(seconds=max(number * (number + 1) / 2 - 1, YOUNGEST))
             at = max(self.now - age, day.begins)
             yield self._visits.visit(at, self.now, 1, LONG_RING if number % 2 else 0)

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 from django_voicepassword.models import CallRequest, CallStatus
 from django_voicepassword.security import mask
 
+#: Prefix of the ids of made-up calls. They have sixteen digits; those of the sandbox have fewer.
+MARK = "9000000"
+FIRST_ID = int(MARK.ljust(16, "0"))
 PRICES = {"flashcall": Decimal("0.35"), "voice": Decimal("0.35"), "sms": Decimal("3.30")}
 SERVICES = {"flashcall": "Flash Call", "voice": "Voice Password", "sms": "SMS"}
 #: State -> the word of callbacks, and the word of polls and daily statistics.

@@ -7,6 +7,7 @@ import time
 from datetime import datetime
 from typing import Any
 
+from demo_site import account
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
@@ -17,13 +18,11 @@ from django.utils import timezone
 from demo_data.balance import Account
 from demo_data.daily_statistics import write_day
 from demo_data.history import History
+from demo_data.reports import FIRST_ID, MARK
 from demo_data.writer import Writer
 from django_voicepassword import statistics
-from django_voicepassword.models import CallRequest
+from django_voicepassword.models import BalanceReading, CallRequest
 
-#: Prefix of the ids of made-up calls. They have sixteen digits; those of the sandbox are short.
-MARK = "9000000"
-FIRST_ID = int(MARK.ljust(16, "0"))
 #: Without a terminal, a line of progress is printed for so many days.
 DAYS_A_LINE = 10
 FEWEST_CALLS_A_DAY, MOST_DAYS = 10, 1000
@@ -40,7 +39,7 @@ class Command(BaseCommand):
             "--now", type=datetime.fromisoformat, help="when the history ends, as 2026-03-10T15:00"
         )
         parser.add_argument(
-            "--yes", action="store_true", help="beside calls that are not made up, too"
+            "--yes", action="store_true", help="beside calls of a real account, too"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -53,19 +52,24 @@ class Command(BaseCommand):
             # Random keys are spread over the whole indexes: the default cache of two megabytes is
             # too small for them.
             connection.cursor().execute("PRAGMA cache_size = -64000")
-        # With DEBUG on Django stores the text of every statement.
-        with override_settings(DEBUG=False):
-            self._write(History(calls, days, _aware(options["now"]), seed, _last_id()))
+        try:
+            # With DEBUG on Django stores the text of every statement.
+            with override_settings(DEBUG=False):
+                self._write(History(calls, days, _aware(options["now"]), seed, _last_id()))
+        except KeyboardInterrupt:
+            raise CommandError("interrupted: the calls of the days so far are kept") from None
+        # A demo that runs beside this command gets statistics that fit.
+        account.restore()
         seconds = time.monotonic() - began
         self.stdout.write(
             f"{self._generated:,} calls of {days} days, made in {seconds:.0f} s with --seed {seed}"
         )
 
     def _write(self, history: History) -> None:
-        account = Account(history.days, history.incidents.no_money, history.now)
+        balance = Account(history.days, history.incidents.no_money, history.now)
 
         def written(calls: list[CallRequest]) -> None:
-            account.spend(calls)
+            balance.spend(calls)
             self._generated += len(calls)
             if self.stdout.isatty():
                 self.stdout.write(f"\r{self._progress()}", ending="")
@@ -81,7 +85,10 @@ class Command(BaseCommand):
             statistics.refresh_figures(day.date)
             if number % DAYS_A_LINE == 0 and not self.stdout.isatty():
                 self.stdout.write(f"{self._progress()}, to {day.date}")
-        account.write()
+        if account.is_imitated() and history.is_first:
+            # The readings of the sandbox would contradict what the made-up calls cost.
+            BalanceReading.objects.all().delete()
+        balance.write()
         if self.stdout.isatty():
             self.stdout.write("")
 
@@ -102,10 +109,10 @@ def _check(calls: int, days: int, is_sure: bool) -> None:
         raise CommandError(
             "PostgreSQL, SQLite or MariaDB is needed: this database does not return new keys"
         )
-    if not is_sure and _has_other_calls():
+    if not is_sure and not account.is_imitated() and _has_other_calls():
         raise CommandError(
-            "the database has calls that are not made up; to add made-up ones beside them,"
-            " add --yes (make demo-data YES=1)"
+            "the database has calls of a real account; to add made-up ones beside them, add --yes"
+            " (make demo-data YES=1)"
         )
 
 
