@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
 Visit = Callable[..., Page]
@@ -24,13 +25,14 @@ def visits(
     The function takes the path and the options of a new browser context. ``root`` is the address
     of the site. ``policy`` is the Content-Security-Policy that every page must send; None accepts
     any. ``complaint`` returns the complaints in a console message. ``session`` is the session
-    cookie of the user who is logged in.
+    cookie of the user who is logged in. Nothing moves on a page, unless the options say so: a
+    moving page keeps a processor busy.
     """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
     def visit(path: str, **options: Any) -> Page:
-        context = browser.new_context(**options)
+        context = browser.new_context(**{"reduced_motion": "reduce", **options})
         contexts.append(context)
         context.set_default_timeout(30_000)
         if session:
@@ -48,3 +50,18 @@ def visits(
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def assert_accessible(page: Page, parts: Sequence[str] = (), standards: Sequence[str] = ()) -> None:
+    """Assert that nothing scrolls sideways, and that axe finds no violation.
+
+    In the elements that the selectors in ``parts`` match, or on the whole page; by the rules of
+    ``standards``, such as "wcag2a", or by all.
+    """
+    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth"), page.url
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if standards:
+        options["runOnly"] = list(standards)
+    context = {"include": [[part] for part in parts]} if parts else None
+    results = Axe().run(page, context=context, options=options)
+    assert results.violations_count == 0, results.generate_report()

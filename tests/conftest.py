@@ -2,29 +2,58 @@
 
 - A test whose service or program is missing is skipped, and fails in CI.
 - A test that starts a process must have a marker that says so: ``make fast`` deselects it.
-- ``--database-only`` selects the tests that use the test database.
+- ``--database-only`` selects the tests that use the test database, without those that a database
+  cannot change.
 - In parallel runs the tests of a file stay together, and files with slow tests start first.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.cache import cache
+from django.db import connection
 from django.test.utils import setup_test_environment, teardown_test_environment
 from django.utils import translation
 
 from django_voicepassword.testing import Sent
 from django_voicepassword.testing import outbox as sent
+from tests import frozen_time
 
-BROWSER_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+#: Chromium prepares two popups of its address bar for every context, each in a process of its own:
+#: half of the processor time of a test. The last switch of this name counts, so Playwright's own
+#: features are here too, where they concern these pages.
+DISABLED_FEATURES = [
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    "AimEnabled",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsUpgrades",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+]
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    f"--disable-features={','.join(DISABLED_FEATURES)}",
+]
 PORTS = {"postgresql": 5432, "mariadb": 3306, "redis": 6379, "rabbitmq": 5672}
 #: Where servers keep their programs, beside PATH. The script of RabbitMQ on PATH would run as
 #: another user.
@@ -77,6 +106,10 @@ def _missing(item: pytest.Item) -> str | None:
 OUTSIDE = ("processes", "service", "browser", "program")
 #: Fixtures that start a process: the tests that use them get the marker.
 PROCESS_FIXTURES = {"built", "place", "process", "sandbox", "schema", "spare", "walks"}
+#: The zone of the provider's days, as PROVIDER_TIME_ZONE has it.
+PROVIDER_ZONE = ZoneInfo("Europe/Moscow")
+#: Seconds. The few tests that take longer do not look at a whole day.
+LONGEST_TEST = 20
 #: Fixtures that set up the test database. Without them or the marker pytest-django blocks it.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 _STARTS_PROCESS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system")
@@ -96,12 +129,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database-only",
         action="store_true",
-        help="run only the tests that use the test database, for runs on other databases",
+        help="run only the tests that another database could change, for runs on it",
     )
+
+
+def _deletions(style: Any, tables: list[str], **options: Any) -> list[str]:
+    """Statements that empty tables. Foreign keys are checked at the end of the transaction."""
+    return [f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables]
 
 
 def pytest_configure() -> None:
     sys.addaudithook(_forbid_processes)
+    frozen_time.install()
+    if connection.vendor == "postgresql":
+        # Django truncates every table after a test with real transactions: PostgreSQL makes new
+        # files for all of them and their indexes.
+        operations: Any = connection.ops
+        operations.sql_flush = _deletions
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell starts its background jobs so. The processes of the tests would inherit it, and
+        # go on after Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Imported modules and collected tests live to the end: no collection need look at them."""
+    gc.freeze()
+
+
+def wait_for_midnight(now: datetime) -> None:
+    """Begin no test in the last seconds of the provider's day.
+
+    Whoever asks for the statistics or the budget of today would get those of two days.
+    """
+    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    seconds_left = (tomorrow - now).total_seconds()
+    if seconds_left <= LONGEST_TEST:
+        time.sleep(seconds_left)
 
 
 def _is_outside(item: pytest.Item) -> bool:
@@ -126,6 +190,11 @@ def _uses_database(item: pytest.Item) -> bool:
     return bool(item.get_closest_marker("django_db") or _fixtures(item) & DATABASE_FIXTURES)
 
 
+def _may_differ(item: pytest.Item) -> bool:
+    """Whether another database could change the outcome."""
+    return _uses_database(item) and item.get_closest_marker("any_database") is None
+
+
 def _set_id(item: Any, nodeid: str) -> None:
     """xdist 3.8 does it for its own groups in a way that pytest 9.2 does not notice."""
     if hasattr(item, "_id"):
@@ -147,8 +216,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if group:
                 _set_id(item, f"{item.nodeid}@{group}")
     if config.getoption("--database-only"):
-        config.hook.pytest_deselected(items=[item for item in items if not _uses_database(item)])
-        items[:] = [item for item in items if _uses_database(item)]
+        config.hook.pytest_deselected(items=[item for item in items if not _may_differ(item)])
+        items[:] = [item for item in items if _may_differ(item)]
     if config.getoption("dist", "no") != "no" or hasattr(config, "workerinput"):
         _sort_long_tests_first(items)
 
@@ -169,8 +238,9 @@ def _sort_long_tests_first(items: list[pytest.Item]) -> None:
 
     The tests of a group keep their order: they share what a fixture of their module adds.
     """
+    longest = {_group(item) for item in items if item.get_closest_marker("browser")}
     long = {_group(item) for item in items if _is_outside(item) or _is_slow(item)}
-    items.sort(key=lambda item: _group(item) not in long)
+    items.sort(key=lambda item: (_group(item) not in longest, _group(item) not in long))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -202,6 +272,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_setup(item: pytest.Item) -> None:
     missing = _missing(item)
     if missing is None:
+        wait_for_midnight(datetime.now(PROVIDER_ZONE))
         return
     if os.environ.get("CI"):
         pytest.fail(f"CI must have it: {missing}", pytrace=False)
@@ -214,6 +285,12 @@ def _default_language() -> Iterator[None]:
     translation.deactivate()
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """The cache of the process would keep the figures of an earlier test."""
+    cache.clear()
 
 
 @pytest.fixture

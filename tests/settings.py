@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import django
+
 SECRET_KEY = "only-for-the-tests-and-long-enough-for-sha256"
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
@@ -100,3 +102,9 @@ def _database(address: str) -> dict[str, Any]:
 
 DATABASES = {"default": _database(os.environ.get("DATABASE_URL", ""))}
 VOICEPASSWORD = {"API_KEY": "", "TRANSPORT": "memory"}
+
+if django.VERSION >= (6, 1):
+    # Django warns that it will have no mailer without this setting.
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    # The tests' mailer is none for a deployment.
+    SILENCED_SYSTEM_CHECKS = ["mail.E001"]

@@ -30,7 +30,7 @@ from django_voicepassword.security import trusted_devices
 from django_voicepassword.testing import Sent
 from django_voicepassword.verifications import challenge
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_version]
 VICTIM = "79990000001"
 FLOOR = 20
 

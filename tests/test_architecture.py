@@ -13,6 +13,8 @@ from tests.docs_samples.collect import ROOT
 from tests.docs_samples.reference import codes, rows, text
 from tests.test_floors import FLOORS, PACKAGE
 
+pytestmark = pytest.mark.any_version
+
 PAGE = "docs/architecture.md"
 
 

@@ -12,6 +12,8 @@ import pytest
 from benchmarks.attacks import plan
 from benchmarks.attacks.figures import Figures, People
 
+pytestmark = pytest.mark.any_version
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -96,7 +96,7 @@ def _app(address: str) -> tuple[Celery, Task]:
     app = Celery(f"app-{uuid.uuid4().hex}", broker=address, set_as_current=False)
     app.conf.task_default_queue = f"voicepassword-test-{uuid.uuid4().hex}"
 
-    @app.task(name="test.place", ignore_result=True)
+    @app.task(name="test.place", ignore_result=True, shared=False)
     def place(call_id: int) -> None:
         """Never executed: the tests only read its messages from the queue."""
 

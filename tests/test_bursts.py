@@ -13,7 +13,7 @@ import pytest
 from tests.bursts import BURSTS, Bursts
 from tests.databases import MARIADB, POSTGRESQL, execute
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.any_version]
 
 
 @pytest.fixture(

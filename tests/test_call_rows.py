@@ -19,7 +19,7 @@ from django.urls.base import set_script_prefix
 from freezegun import freeze_time
 
 from django_voicepassword import limits, signals, verifications
-from django_voicepassword.calls import matching, placing, recording
+from django_voicepassword.calls import matching, placing, recording, replies
 from django_voicepassword.exceptions import (
     AccountRefused,
     BudgetExhausted,
@@ -278,7 +278,7 @@ def test_a_worker_and_a_request_make_the_same_callback_url(
     # A worker has no request, unless FORCE_SCRIPT_NAME is set.
     for prefix in ("/", "/app/"):
         set_script_prefix(prefix)
-        assert placing.callback_url(call) == f"https://example.org/app/auth/callback/{token}/"
+        assert placing.callback_url(call.pk) == f"https://example.org/app/auth/callback/{token}/"
 
 
 @pytest.mark.usefixtures("_script_prefix")
@@ -288,7 +288,7 @@ def test_a_request_knows_a_mount_path_that_the_base_of_the_callbacks_omits(
 ) -> None:
     configure(CALLBACK_BASE_URL=base)
     set_script_prefix("/app/")
-    url = placing.callback_url(make_call())
+    url = placing.callback_url(make_call().pk)
     assert url is not None
     assert url.startswith(f"{base}/app/auth/callback/")
 
@@ -298,7 +298,7 @@ def test_no_callback_is_requested_if_the_urls_are_not_included(
 ) -> None:
     configure(CALLBACK_BASE_URL="https://example.org")
     settings.ROOT_URLCONF = "django.contrib.auth.urls"
-    assert placing.callback_url(make_call()) is None
+    assert placing.callback_url(make_call().pk) is None
     assert "no callback is asked for" in caplog.text
 
 
@@ -589,6 +589,52 @@ def test_an_expired_call_and_a_call_claimed_by_another_worker_are_not_placed(
     assert provider.requests == []
 
 
+def ask_again(call: CallRequest, seconds: float = 61) -> CallRequest:
+    """Ask for the code of a call once more, by the robot; return the new call."""
+    with freeze_time(NOON + timedelta(seconds=seconds)):
+        verification = verifications.resend(str(call.verification_id), channel="voice")
+    return verification.calls.latest("id")
+
+
+def test_a_call_that_no_worker_took_does_not_ring_beside_the_newer_one(
+    provider: type[Provider], place: Callable[..., Any]
+) -> None:
+    first = start()
+    newer = ask_again(first)
+    counted = counters()
+    assert place(first, 62) is None
+    assert (fresh(first).state, fresh(first).error_code) == ("refused", "replaced")
+    verification = Verification.objects.get()
+    assert (verification.sends, verification.last_sent_at) == (2, newer.created_at)
+    assert provider.requests == []
+    assert place(newer, 62) is None
+    assert fresh(newer).state == "placed"
+    assert [name for name, _, _ in provider.requests] == ["voice_call"]
+    assert counters()[PHONE] == counted[PHONE] - 1 == 1
+
+
+@pytest.mark.parametrize(("give_back", "sends"), [(True, 1), (False, 2)])
+def test_the_refusal_of_an_older_call_opens_no_send_beside_the_newer_one(
+    place: Callable[..., Any], give_back: bool, sends: int
+) -> None:
+    first = start()
+    first.claim("", NOON)
+    newer = ask_again(first)
+    assert place(newer, 62) is None
+    replies.refuse(first, "no_route", give_back)
+    verification = Verification.objects.get()
+    assert (verification.sends, verification.last_sent_at) == (sends, newer.created_at)
+
+
+def test_a_call_is_placed_although_a_newer_one_was_refused(
+    provider: type[Provider], place: Callable[..., Any]
+) -> None:
+    first = start()
+    assert placing.give_up(ask_again(first).pk, "broker_unavailable")
+    assert place(first, 62) is None
+    assert fresh(first).state == "placed"
+
+
 def test_giving_up_a_queued_call_refuses_it_and_gives_everything_back(moves: list[Any]) -> None:
     call = start(purpose="order")
     assert placing.give_up(call.pk, "broker_unavailable")
@@ -636,15 +682,15 @@ def count_money() -> Decimal:
 def test_a_price_that_rises_stops_the_calls_that_wait_in_the_queue(
     provider: type[Provider], place: Callable[..., Any], configure: Callable[..., None]
 ) -> None:
-    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal(40), PROVEN_SHARE=0)
-    provider.answer = SendReply(id="77", price=Decimal(15))
-    calls = [start(f"799900{number:05}") for number in range(114)]
+    configure(LIMITS={"phone": [], "ip": []}, DAILY_BUDGET=Decimal(4), PROVEN_SHARE=0)
+    provider.answer = SendReply(id="77", price=Decimal("1.50"))
+    calls = [start(f"799900{number:05}") for number in range(11)]
     with pytest.raises(BudgetExhausted):
         start("79990099999")
     for call in calls:
         place(call)
     assert len(provider.requests) == 2
-    assert counters()[BUDGET] == count_money() == Decimal(30)
+    assert counters()[BUDGET] == count_money() == Decimal(3)
     refused = fresh(calls[-1])
     assert (refused.state, refused.error_code) == ("refused", "budget_exhausted")
     assert refused.verification is not None

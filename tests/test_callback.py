@@ -16,8 +16,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.db.models import QuerySet
+from django.db.models.signals import post_save
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -320,6 +321,56 @@ def test_different_reports_at_once_are_twenty_rows(provider: Provider) -> None:
         posts = [partial(post, duration) for duration in range(first, first + 8)]
         assert run_at_once(posts) == [200] * 8
     assert provider.history == ["other"] * 20
+
+
+def test_a_report_of_an_sms_locks_no_other_call(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A right guess locks all calls of its verification: in another order, both would deadlock."""
+    sms = CallRequest.objects.create(
+        verification=provider.call.verification,
+        phone=provider.call.phone,
+        channel="sms",
+        state="placed",
+        provider_id="sms",
+        claimed_at=timezone.now(),
+    )
+    read_locked, locked = CallRequest.read_locked, []
+
+    def note(call: CallRequest) -> bool:
+        locked.append(call.pk)
+        return read_locked(call)
+
+    monkeypatch.setattr(CallRequest, "read_locked", note)
+    recording.record(
+        provider.call.pk, parse_report({"id": "sms", "state": "DELIVERED"}), "callback"
+    )
+    sms.refresh_from_db()
+    assert (sms.state, locked) == ("delivered", [sms.pk])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_report_that_is_written_again_does_not_claim_the_key_of_another(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite gives the key of a row that was rolled back to the next one."""
+    failures = [OperationalError("database is locked")]
+
+    def fail_once(**kwargs: Any) -> None:
+        if failures:
+            raise failures.pop()
+
+    def write_another(seconds: float) -> None:
+        CallStatus.objects.create(call=provider.call, state="dialing", source="poll")
+
+    monkeypatch.setattr("django_voicepassword.transactions.time.sleep", write_another)
+    post_save.connect(fail_once, sender=CallStatus)
+    try:
+        provider.report("BUSY")
+    finally:
+        post_save.disconnect(fail_once, sender=CallStatus)
+    assert (provider.state, provider.history) == ("busy", ["busy"])
+    assert provider.call.statuses.filter(source="poll").count() == 1
 
 
 @pytest.mark.parametrize("name", ["service", "x", "state", "Ж" * 64])

@@ -145,7 +145,7 @@ def test_a_refusal_is_read_in_every_dress() -> None:
 def test_a_day_in_windows_1251_is_read_wherever_it_is_cut(size: int) -> None:
     body = encode({"result": "ok", "rows": "3", "data": ROWS}).decode().encode("cp1251")
     pieces = Pieces(body[at : at + size] for at in range(0, len(body), size))
-    assert {(row.raw_state, row.state) for row in report_of(pieces).lean()} == {
+    assert {(row.outcome.raw_state, row.outcome.state) for row in report_of(pieces).lean()} == {
         ("Успешно", "answered")
     }
 
@@ -154,7 +154,7 @@ def test_windows_1251_may_begin_after_the_first_chunk() -> None:
     rows = [{**row, "state": "BUSY"} for row in ROWS * 1000] + ROWS[:1]
     body = encode({"result": "ok", "data": rows}).decode().encode("cp1251")
     assert len(body) > 4 * 65536
-    assert list(report_of(body).lean())[-1].state == "answered"
+    assert list(report_of(body).lean())[-1].outcome.state == "answered"
 
 
 def decode(body: bytes, size: int) -> str:

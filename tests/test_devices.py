@@ -416,6 +416,26 @@ def test_pages_and_api_make_the_device_known() -> None:
         assert trusts(cookie.value)
 
 
+def test_a_device_that_is_not_ones_own_gets_neither_cookie_nor_token() -> None:
+    page_client = PageClient()
+    page_client.open("/auth/login/")
+    page_client.press("Call me", phone=PHONE)
+    page_client.press("Log in", code=wrong_code(sent[-1].code), do_not_remember="on")
+    # The box stays ticked after a wrong code.
+    box = next(tag for tag in page_client.page.elements if "do_not_remember" in tag[1].values())
+    assert "checked" in box[1]
+    page_client.press("Log in", code=sent[-1].code, do_not_remember="on")
+    assert "_auth_user_id" in page_client.client.session
+    client = Client()
+    for path in ("/api/verifications/{id}/check/", "/api/login/"):
+        id = str(verifications.start(PHONE).id)
+        given = {"verification": id, "code": sent[-1].code, "remember_device": "false"}
+        answer = client.post(path.format(id=id), given)
+        assert (answer.status_code, answer.json()["device"]) == (200, "")
+    assert {COOKIE} - {*client.cookies, *page_client.client.cookies} == {COOKIE}
+    assert not TrustedDevice.objects.exists()
+
+
 def test_a_confirmation_makes_the_device_known() -> None:
     user = User.objects.create(username="someone")
     client = PageClient()
@@ -451,6 +471,26 @@ def test_a_database_that_fails_now_fails_no_login(error: type[Exception]) -> Non
         answer = Client().post("/api/login/", given)
     assert (answer.status_code, answer.json()["device"]) == (200, "")
     assert COOKIE not in answer.cookies
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_check_whose_device_cannot_be_written_spends_no_code() -> None:
+    """They are one transaction: the person types the code again."""
+
+    def fail(execute: Any, sql: str, *args: Any) -> Any:
+        if "INSERT INTO" in sql and "trusteddevice" in sql:
+            raise OperationalError("the server closed the connection")
+        return execute(sql, *args)
+
+    verification = verifications.start(PHONE)
+    path, given = f"/api/verifications/{verification.id}/check/", {"code": sent[-1].code}
+    with connection.execute_wrapper(fail):
+        assert Client().post(path, given).status_code == 503
+    verification.refresh_from_db()
+    assert (verification.status, verification.attempts) == ("pending", 0)
+    assert verification.calls.get().is_open
+    assert Client().post(path, given).status_code == 200
+    assert TrustedDevice.objects.count() == 1
 
 
 @pytest.mark.parametrize(("shows", "most"), [(False, 21), (True, 22)])

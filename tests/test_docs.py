@@ -21,6 +21,8 @@ from tests.docs_samples.commands import HANDLERS, NOT_EXECUTED
 from tests.docs_samples.project import make_bare, make_usual
 from tests.docs_samples.walk import STEPS, Walk
 
+pytestmark = [pytest.mark.any_database, pytest.mark.any_version]
+
 #: Kinds that are executed in order, in the project of their page.
 FOLLOWED = {"files", *STEPS}
 #: Kinds that need no project, besides programs and templates.
@@ -96,6 +98,7 @@ def test_no_sample_overwrites_the_settings_of_an_earlier_one() -> None:
     assert sorted(made) == ["README.md", "docs/tutorial.md"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sample", _params(*FOLLOWED))
 def test_a_page_can_be_followed(sample: Sample, walks: Callable[[str], Walk]) -> None:
     outcome = walks(sample.page).outcomes.get(sample.line)

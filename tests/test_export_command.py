@@ -56,7 +56,7 @@ def test_the_command_writes_the_filtered_calls_readable_by_the_owner_alone(
         "--q",
         "567",
     )
-    assert output == f"{file}: 1 rows\n"
+    assert output == f"{file}: 1 row\n"
     assert list(tmp_path.iterdir()) == [file]
     assert file.stat().st_mode & 0o077 == 0
     if file.suffix == ".csv":
@@ -74,7 +74,7 @@ def test_progress_is_shown_on_a_terminal_only(
         make()
     terminal = Terminal()
     run(str(tmp_path / "calls.csv"), stderr=terminal)
-    assert terminal.getvalue() == "\r2 of 3 rows\r3 of 3 rows\n"
+    assert terminal.getvalue() == "\rrows: 2 of 3\rrows: 3 of 3\n"
     silent = io.StringIO()
     run(str(tmp_path / "calls.csv"), stderr=silent)
     assert silent.getvalue() == ""
@@ -153,8 +153,15 @@ call_command("voicepassword_export", sys.argv[1])
 """
 
 
-@pytest.mark.parametrize("kind", ["csv", "xlsx"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (signal.SIGTERM, "csv"),
+        (signal.SIGTERM, "xlsx"),
+        (signal.SIGINT, "csv"),
+        (signal.SIGKILL, "xlsx"),
+    ],
+)
 @pytest.mark.processes
 def test_a_killed_export_leaves_no_partial_file(
     tmp_path: Path, number: signal.Signals, kind: str

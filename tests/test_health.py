@@ -22,17 +22,17 @@ from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
-from django_voicepassword import limits, statistics
+from django_voicepassword import limits, statistics, tasks, upkeep
 from django_voicepassword.calls import broker
 from django_voicepassword.limits import alarms, circuit
-from django_voicepassword.models import BalanceReading, DailyStatistics
+from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics
 from tests.sandbox_process import SandboxProcess
 
 base = pytest.importorskip("health_check.base")
 views = pytest.importorskip("health_check.views")
 
 MODULE = "django_voicepassword.contrib.health"
-KINDS = ["Key", "Balance", "Broker", "Sync"]
+KINDS = ["Key", "Balance", "Broker", "Queue", "Beat", "Sync"]
 ALL_OK = dict.fromkeys(KINDS, "OK")
 
 
@@ -71,6 +71,7 @@ def sandbox(process: SandboxProcess, configure: Callable[..., None]) -> Iterator
     configure(**process.settings, LOW_BALANCE=Decimal("100"))
     BalanceReading.objects.create(balance=Decimal("1000"), currency="Rub")
     DailyStatistics.objects.create(date=statistics.provider_today())
+    upkeep.note_beat()
     with using_broker("memory://"):
         yield process
 
@@ -272,7 +273,7 @@ def test_an_unreadable_answer_is_unexpected(
     age_reading(5)
     configure(API_URL=f"{sandbox.url}elsewhere/")
     assert check_health(client)["Key"].startswith(
-        "Unexpected Result: VoicePassword answers what cannot be understood: is API_URL"
+        "Unexpected Result: VoicePassword's answer cannot be understood: is API_URL"
     )
 
 
@@ -280,9 +281,7 @@ def test_a_low_balance_is_a_warning(client: Client) -> None:
     BalanceReading.objects.update(balance=Decimal("100.00"))
     results = check_health(client)
     assert failing(results) == {"Balance"}
-    assert results["Balance"] == (
-        "Warning: The balance is low: 100.00, the limit is 100. Pay into the account."
-    )
+    assert results["Balance"] == ("Warning: The balance is low: 100.00\xa0₽. Pay into the account.")
     BalanceReading.objects.update(balance=Decimal("100.01"))
     assert check_health(client) == ALL_OK
 
@@ -394,6 +393,37 @@ def test_wrong_settings_are_reported(
     assert set(results.values()) == {
         "Unavailable: VOICEPASSWORD in the settings is wrong: “manage.py check” says what."
     }
+
+
+def test_money_for_less_than_two_days_is_a_warning(client: Client) -> None:
+    BalanceReading.objects.update(balance=Decimal("500"))
+    yesterday = statistics.provider_today() - timedelta(days=1)
+    DailyStatistics.objects.create(date=yesterday, total_price=Decimal("250.01"))
+    results = check_health(client)
+    assert failing(results) == {"Balance"}
+    assert results["Balance"].startswith("Warning: The money lasts for less than two days: ")
+    DailyStatistics.objects.filter(date=yesterday).update(total_price=Decimal("250"))
+    assert check_health(client) == ALL_OK
+
+
+def test_a_call_that_no_worker_takes_is_an_error(client: Client) -> None:
+    created = timezone.now() - timedelta(seconds=45)
+    call = CallRequest.objects.create(phone="79991234567", channel="voice", created_at=created)
+    results = check_health(client)
+    assert failing(results) == {"Queue"}
+    assert results["Queue"].startswith("Unavailable: 1 call is not placed yet")
+    assert "Start a worker" in results["Queue"]
+    call.claim("", timezone.now())
+    assert check_health(client) == ALL_OK
+
+
+def test_a_silent_beat_is_a_warning(client: Client) -> None:
+    upkeep.note_beat(timezone.now() - timedelta(seconds=130))
+    results = check_health(client)
+    assert failing(results) == {"Beat"}
+    assert results["Beat"].startswith("Warning: Since ")
+    tasks.poll_calls()
+    assert check_health(client) == ALL_OK
 
 
 def test_missing_tables_are_reported(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.program("redis-server", "initdb", "postgres", "pg_ctl", "pg_isready")
+pytestmark = [
+    pytest.mark.program("redis-server", "initdb", "postgres", "pg_ctl", "pg_isready"),
+    pytest.mark.long,
+]
 
 
 def test_logins_under_load_are_neither_lost_nor_doubled() -> None:
-    options = ["--web=2", "--workers=2", "--clients=6", "--warm-up=4", "--seconds=4"]
+    options = ["--web=2", "--workers=2", "--clients=6", "--warm-up=2", "--seconds=3"]
     process = subprocess.run(
         [sys.executable, "-m", "benchmarks.logins", *options],
         cwd=ROOT,

@@ -29,7 +29,7 @@ def test_an_exact_amount_has_two_places_or_as_many_as_it_needs(amount: str, text
     assert money.exact(Decimal(amount)) == text
     with translation.override("ru"):
         assert money.exact(Decimal(amount)) == text.replace(".", ",")
-        assert money.exact(Decimal(amount), "Rub") == f"{text.replace('.', ',')}\xa0Rub"
+        assert money.exact(Decimal(amount), "Rub") == f"{text.replace('.', ',')}\xa0₽"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_rounded_amount_has_two_places_and_groups_of_thousands(amount: str, te
     assert money.rounded(Decimal(amount)) == text
     with translation.override("ru"):
         russian = text.replace(",", "\xa0").replace(".", ",")
-        assert money.rounded(Decimal(amount), "Rub") == f"{russian}\xa0Rub"
+        assert money.rounded(Decimal(amount), "Rub") == f"{russian}\xa0₽"
 
 
 def test_an_amount_without_a_currency_has_none() -> None:

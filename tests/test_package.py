@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.any_version
+
 ROOT = Path(__file__).parent.parent
 #: What lies in a checkout beside the source.
 NOT_SOURCE = (

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models.functions import Collate
 
 from django_voicepassword.history import Reader, filters, search
+from django_voicepassword.history import numbers as number_search
 from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.security.masking import mask
 from tests.api.staff import make, verified
@@ -194,7 +195,7 @@ COLLATIONS = {
 def test_an_ending_is_found_in_every_collation(numbers: list[str]) -> None:
     """In most collations a colon sorts before the digits; in ASCII it sorts after them."""
     for ending in ("99", "09", "567"):
-        bounds: Any = search._by_ending(ending, COMMAND).children
+        bounds: Any = number_search._by_ending(ending, COMMAND).children
         conditions = {name.replace("phone_ending", "sorted"): value for name, value in bounds}
         for collation in COLLATIONS[connection.vendor]:
             calls = CallRequest.objects.annotate(sorted=Collate("phone_ending", collation)).filter(

@@ -1,14 +1,17 @@
-"""The SELECTs of each start return what the ORM would."""
+"""The SELECTs written by hand return what the ORM would."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from django_voicepassword.limits import selects
+from django_voicepassword.limits.counters import exact
+from django_voicepassword.limits.uses import row_range
 from django_voicepassword.models import FraudTrip, LimitCounter
 
 pytestmark = pytest.mark.django_db
@@ -44,3 +47,16 @@ def test_the_rows_are_those_of_the_orm(settings: Any, use_tz: bool) -> None:
             ("one:1", counter.events, 0, 0, counter.updated_at),
         ]
     )
+
+
+def test_the_sums_are_those_of_their_own_keys() -> None:
+    of_pots = [("pot:1#0", "0.35"), ("pot:1#63", "3.30"), ("pot_2:1#7", "0.10")]
+    others = [(key, "99") for key in ("pot:1", "pot:1$", "pot:10#0", "pot:0#0", "pot:1-#0", "po")]
+    for key, amount in of_pots + others:
+        LimitCounter.objects.create(key=key, amount=Decimal(amount), updated_at=timezone.now())
+    found = selects.sums([row_range("pot:1"), row_range("none:1"), row_range("pot_2:1")])
+    assert [None if one is None else exact(one) for one in found] == [
+        Decimal("3.65"),
+        None,
+        Decimal("0.10"),
+    ]

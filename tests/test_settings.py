@@ -217,6 +217,14 @@ def test_only_check_deploy_reports_development_settings(
     assert f"voicepassword.{id}" not in run_checks(configured)
 
 
+def test_dormant_numbers_need_another_way_to_log_in(settings: Any) -> None:
+    configured = {**HTTP, "DORMANT_AFTER_DAYS": 180}
+    assert "voicepassword.W020" not in run_checks(configured, deploy=True)
+    settings.AUTHENTICATION_BACKENDS = ["django_voicepassword.backends.PhoneBackend"]
+    assert "voicepassword.W020" in run_checks(configured, deploy=True)
+    assert "voicepassword.W020" not in run_checks(HTTP, deploy=True)
+
+
 def test_a_period_of_retention_is_not_reported() -> None:
     assert "voicepassword.W014" not in run_checks({**HTTP, "RETENTION_DAYS": 365}, deploy=True)
 

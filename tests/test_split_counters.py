@@ -167,7 +167,7 @@ def test_a_row_of_a_great_rate_keeps_times_to_a_hundredth_of_the_whole_period() 
     assert rates.spread(-3, 2) == [-1, -2]
 
 
-@pytest.mark.parametrize("money", ["0.35", "2.45", "22.40", "700"])
+@pytest.mark.parametrize("money", ["0.35", "2.45", "22.40", "140"])
 def test_the_money_of_a_day_pays_exactly_what_it_can(
     configure: Callable[..., None], money: str
 ) -> None:

@@ -920,11 +920,17 @@ def call(channel: str, provider_id: str = "") -> CallRequest:
             ["sms"],
             ["flashcall", "voice", "sms"],
         ),
-        (["flashcall", "voice", "sms"], [call("voice")], ["voice"], ["flashcall", "voice"]),
+        (
+            ["flashcall", "voice", "sms"],
+            [call("voice")],
+            ["voice", "flashcall"],
+            ["flashcall", "voice"],
+        ),
+        # After the last one all are offered again.
         (
             ["flashcall", "voice", "sms"],
             [call("voice", "1"), call("sms", "2")],
-            ["sms"],
+            ["sms", "flashcall", "voice"],
             ["flashcall", "voice", "sms"],
         ),
         # An SMS repeats the code of a call, not of another SMS.

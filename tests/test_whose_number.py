@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate, get_user_model
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -23,6 +24,7 @@ from django_voicepassword.decorators import PhoneVerifiedRequiredMixin, phone_ve
 from django_voicepassword.exceptions import Refused
 from django_voicepassword.models import Verification, VerifiedPhone
 from django_voicepassword.testing import outbox as sent
+from django_voicepassword.verifications import messages
 from tests.concurrency import run_at_once
 from tests.web.page_client import PageClient
 
@@ -48,7 +50,10 @@ def by_page(phone: str) -> str | None:
     session = client.client.session
     if "_auth_user_id" in session:
         return str(User.objects.get(pk=session["_auth_user_id"]).get_username())
-    assert (client.status, client.page.alerts) == (403, ["This number cannot be used here."])
+    assert (client.status, client.page.alerts) == (
+        403,
+        [messages.error_text(Refused())],
+    )
     return None
 
 
@@ -58,7 +63,10 @@ def by_api(phone: str) -> str | None:
     id = client.post("/api/verifications/", {"phone": phone}).json()["id"]
     answer = client.post("/api/login/", {"verification": id, "code": sent[-1].code})
     if answer.status_code == 403:
-        assert answer.json() == {"code": "refused", "detail": "This number cannot be used here."}
+        assert answer.json() == {
+            "code": "refused",
+            "detail": "This number cannot be used here. Enter another number, or write to support.",
+        }
         assert not answer.cookies
         return None
     return User.objects.get(auth_token=answer.json()["token"]).get_username()
@@ -279,3 +287,22 @@ def test_with_a_field_a_number_that_is_only_written_is_not_held(
     User.objects.filter(pk=user.pk).update(**{FIELD: ""})
     user.refresh_from_db()
     assert seen(user) == {False}
+
+
+@pytest.mark.django_db
+def test_a_user_who_is_made_between_two_reads_is_found(configure: Callable[..., None]) -> None:
+    """The proof is read before another login commits, and the user's field after it."""
+    configure(USER_PHONE_FIELD="last_name")
+    made: list[Any] = []
+
+    def make_meanwhile(execute: Any, sql: str, *values: Any) -> Any:
+        answer = execute(sql, *values)
+        if not made and "verifiedphone" in sql:
+            made.append(None)
+            user = get_user_model().objects.create_user("new", last_name=PHONE)
+            made[0] = VerifiedPhone.objects.create(user=user, phone=PHONE)
+        return answer
+
+    with connection.execute_wrapper(make_meanwhile):
+        user = users.find(PHONE)
+    assert user == made[0].user

@@ -69,17 +69,28 @@ def test_a_row_shows_everything_at_a_glance(outbox: list[Sent]) -> None:
     )
     page = logged_in("view_user").get(LIST).content.decode()
     assert (
-        '<span class="vp-badge vp-badge-bad">failed</span><small class="vp-second">no_reply</small>'
-        in page
+        '<td class="field-state_or_error"><span class="vp-badge vp-badge-bad">failed</span>' in page
     )
-    assert (
-        '<span class="vp-badge vp-badge-good">approved</span>'
-        '<small class="vp-second">3 attempts</small>' in page
-    )
-    assert '0.35<small class="vp-second">4 s</small>' in page
-    assert 'voice call<small class="vp-second">imported</small>' in page
+    assert '<td class="field-approval"><span class="vp-badge vp-badge-good">approved</span>' in page
+    assert '<td class="field-price_short">0.35</td>' in page
+    assert '<td class="field-channel">voice call</td>' in page
     assert f'<a href="/admin/auth/user/{user.pk}/change/">{user}</a>' in page
     assert "+7 *** ***-**-67" in page
+
+
+def test_a_row_names_an_error_and_another_system_in_words() -> None:
+    create_call(state="refused", error_code="NOT_ENOUGH_MONEY")
+    create_call(state="refused", error_code="never heard of")
+    create_call(origin="imported")
+    page = logged_in().get(LIST).content.decode()
+    badges = re.findall(r'vp-badge-(\w+)">([^<]+)</span>', page)
+    assert badges == [
+        ("good", "no answer"),
+        ("plain", "imported"),
+        ("bad", "never heard of"),
+        ("bad", "no money"),
+    ]
+    assert '<a href="?error=not_enough_money">no money</a>' in page
 
 
 @pytest.mark.parametrize(
@@ -256,16 +267,16 @@ def test_a_list_counts_no_more_rows_than_it_shows(
     ("parameters", "queries"),
     [
         # Session, user, permissions of the user and of their groups, the count, the rows, the
-        # oldest call; and for the notices, the refusal of the account and the open trips.
-        ({}, 9),
-        ({"state": "busy"}, 9),
+        # oldest call; and for the notices, the counters, the oldest queued call and the open trips.
+        ({}, 10),
+        ({"state": "busy"}, 10),
         # And the refused attempts to such numbers.
-        ({"q": "67"}, 10),
-        ({"differs": "any"}, 9),
+        ({"q": "67"}, 11),
+        ({"differs": "any"}, 10),
         # And the search is counted: two writes and a savepoint around them. The number's limits.
-        ({"q": "79991234567"}, 15),
+        ({"q": "79991234567"}, 16),
         # And the users with that name, their calls, and the calls with that id.
-        ({"q": "anna"}, 12),
+        ({"q": "anna"}, 13),
     ],
 )
 def test_more_calls_cost_no_more_queries(

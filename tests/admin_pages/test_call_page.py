@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from django_voicepassword import limits, verifications
+from django_voicepassword.admin.actions import ACTIONS as ACTION_LABELS
 from django_voicepassword.admin.advice import ERRORS, advise
 from django_voicepassword.calls import placing, recording
 from django_voicepassword.exceptions import WrongCode
@@ -301,7 +302,7 @@ def test_a_page_costs_a_fixed_number_of_queries(
             client.post(action_address(call, "unblock"))
         LogEntry.objects.update(action_time=timezone.now())
         client.get(address(call))
-        with django_assert_num_queries(13):
+        with django_assert_num_queries(17):
             client.get(address(call))
 
 
@@ -339,7 +340,9 @@ def test_what_costs_is_confirmed_and_then_rings_once(
     call = start()
     client = logged_in("send_voice", "send_sms")
     asked = client.get(action_address(call, "voice")).content.decode()
-    assert "the provider charges about 0.35" in asked
+    assert "will be called, and the provider charges about 0.35" in asked
+    # Without it the buttons would not look like those of the other pages.
+    assert "voicepassword/admin.css" in asked
     assert len(outbox) == 1
     answer = client.post(action_address(call, "voice"), follow=True)
     assert "Had a robot call and say the code." in answer.content.decode()
@@ -347,7 +350,8 @@ def test_what_costs_is_confirmed_and_then_rings_once(
         ("flashcall", outbox[0].code),
         ("voice", outbox[0].code),
     ]
-    assert "3.30" in client.get(action_address(call, "sms")).content.decode()
+    asked = client.get(action_address(call, "sms")).content.decode()
+    assert "will get an SMS, and the provider charges about 3.30" in asked
     client.post(action_address(call, "sms"))
     assert [sent.channel for sent in outbox] == ["flashcall", "voice", "sms"]
     assert [entry.get_change_message() for entry in LogEntry.objects.order_by("id")] == [
@@ -357,7 +361,7 @@ def test_what_costs_is_confirmed_and_then_rings_once(
     assert ("staff", "support: Sent the code by SMS.") in timeline(client, call)
     # The limit of sends applies to support too, and the message says what to do.
     page = client.post(action_address(call, "sms"), follow=True).content.decode()
-    assert "The code cannot be sent again." in page
+    assert "All sends of this code are used (3): the customer must ask for a new code." in page
     assert len(outbox) == 3
 
 
@@ -368,17 +372,15 @@ def test_an_impossible_action_is_explained_and_does_nothing(outbox: list[Sent]) 
     html = page(client, call)
     assert "A call needs a verification that is still open" in html
     assert f'href="{action_address(call, "voice")}"' not in html
-    assert "already" in client.post(action_address(call, "voice"), follow=True).content.decode()
+    pressed = client.post(action_address(call, "voice"), follow=True).content.decode()
+    assert "Let a robot call and say the code: A call needs a verification" in pressed
     call_without_verification = CallRequest.objects.create(
         phone="79990000003", channel="voice", state="placed", claimed_at=timezone.now()
     )
     for name in ("ask", "voice", "cancel"):
-        assert (
-            "could not be done"
-            in client.post(
-                action_address(call_without_verification, name), follow=True
-            ).content.decode()
-        )
+        message = str(ACTION_LABELS[name].label)
+        answer = client.post(action_address(call_without_verification, name), follow=True)
+        assert f"{message}: " in strip_tags(answer.content.decode())
     assert len(outbox) == 1
     assert not LogEntry.objects.exists()
 

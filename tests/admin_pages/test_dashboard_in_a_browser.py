@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
@@ -26,7 +25,7 @@ from django_voicepassword.models import (
 )
 from django_voicepassword.statistics import provider_today
 from tests.admin_pages.content_security_policy import POLICY
-from tests.browser_visits import Visit, visits
+from tests.browser_visits import Visit, assert_accessible, visits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 ADDRESS = "/admin/django_voicepassword/dashboard/"
@@ -139,7 +138,7 @@ def is_wider_than_window(page: Page) -> bool:
 def test_the_page_is_accessible_at_every_width(visit: Visit, look: dict[str, Any]) -> None:
     """Every chart is drawn, nothing scrolls sideways and axe finds no violation.
 
-    Neither with an error message nor with the tables open.
+    With an error message, and with the tables open: then axe sees all that the page has.
     """
     page = visit("?days=x", **look)
     for name in ("calls", "spend", "conversion", "balance"):
@@ -148,7 +147,7 @@ def test_the_page_is_accessible_at_every_width(visit: Visit, look: dict[str, Any
     expect(page.get_by_role("alert")).to_have_text(
         "This is not a number of days. The last 30 days are shown."
     )
-    assert_accessible(page)
+    assert not is_wider_than_window(page)
     page.evaluate(
         "document.querySelectorAll('details').forEach((details) => { details.open = true; })"
     )
@@ -159,17 +158,11 @@ def test_the_page_is_accessible_at_every_width(visit: Visit, look: dict[str, Any
         page.screenshot(path=Path(folder) / name, full_page=True)
 
 
-def assert_accessible(page: Page) -> None:
-    assert not is_wider_than_window(page)
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
-
-
 def test_without_script_every_figure_is_there(visit: Visit) -> None:
     page = visit(java_script_enabled=False)
     assert page.locator(".vp-chart:visible").count() == 0
     page.get_by_text("The same as a table: Spend").click()
-    expect(page.get_by_role("cell", name="431.90 Rub").first).to_be_visible()
+    expect(page.get_by_role("cell", name="431.90 ₽").first).to_be_visible()
     day = provider_today() - timedelta(days=3)
     page.get_by_label("From", exact=True).fill(day.isoformat())
     page.get_by_label("to", exact=True).fill(day.isoformat())

@@ -84,7 +84,9 @@ def history(admin_client: Client) -> Client:
     return admin_client
 
 
-#: Queries of the lists; "call" stands for the page of one call.
+CUSTOMERS = "/admin/django_voicepassword/person/"
+#: Queries of the lists; "call", "customer" and "user" stand for the pages of the newest call, of
+#: whoever has its number, and of a user with sixty more attempts.
 PAGES = [
     LIST,
     f"{LIST}?p=20",
@@ -120,16 +122,30 @@ PAGES = [
     "/admin/django_voicepassword/refusedattempt/?q=10.0.3.4",
     "/admin/django_voicepassword/refusedattempt/?from=2026-01-01&to=2026-01-31",
     "/admin/django_voicepassword/protection/",
+    f"{CUSTOMERS}?q=67",
+    f"{CUSTOMERS}?q=4567",
+    f"{CUSTOMERS}?q=04567",
+    f"{CUSTOMERS}?q=799900045",
+    f"{CUSTOMERS}?q=anna",
+    f"{CUSTOMERS}?q=anna@example.org",
     "call",
+    "customer",
+    "user",
 ]
 
 
 def test_no_page_reads_the_whole_history(history: Client) -> None:
     newest = CallRequest.objects.order_by("-created_at").values_list("pk", flat=True)[0]
+    user = get_user_model().objects.get(username="anna")
+    addresses = {
+        "call": f"{LIST}{newest}/change/",
+        "customer": f"{CUSTOMERS}?call={newest}",
+        "user": f"{CUSTOMERS}?user={user.pk}",
+    }
     for page in PAGES:
-        address = f"{LIST}{newest}/change/" if page == "call" else page
+        address = addresses.get(page, page)
         with CaptureQueriesContext(connection) as queries:
-            assert history.get(address).status_code == 200
+            assert history.get(address, follow=True).status_code == 200
         plans = [
             (query["sql"], _plan(query["sql"]))
             for query in queries.captured_queries

@@ -133,7 +133,7 @@ def test_a_long_list_of_refused_attempts_is_not_counted(
         for number in range(70)
     )
     client = logged_in()
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         answer = client.get(REFUSED)
     assert answer.context["cl"].result_count == 60
 

@@ -40,7 +40,7 @@ CallRequest.objects.update(error_code="no_reply", state="unknown", price="0.35")
 base = "/admin/django_voicepassword/"
 pages = {
     f"{base}callrequest/?q=4567&state=unknown": (
-        ">unknown</span>", "no_reply", "Past 7 days", "Export", "+7 999 123-45-67"
+        ">answer lost</span>", "Past 7 days", "Export", "+7 999 123-45-67"
     ),
     f"{base}callrequest/?q=79991234567": (
         "calls to the number in 10 minutes: 2 of 3", "Unblock the number"
@@ -51,6 +51,9 @@ pages = {
     ),
     f"{base}callrequest/{call.pk}/do/voice/": ("the provider charges about 0.35", "No, go back"),
     f"{base}callrequest/export/": ("CSV, for any number of rows",),
+    base: ('id="vp-who"',),
+    f"{base}person/?call={call.pk}": ("Say to the customer", "What happened, newest first"),
+    f"/admin/auth/user/{User.objects.get().pk}/change/": ("Calls, codes and logins",),
     f"{base}verification/": ("pending",),
     f"{base}verification/{call.verification_id}/change/": ("flash call",),
     f"{base}verifiedphone/": (),

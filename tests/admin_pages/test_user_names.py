@@ -17,7 +17,7 @@ from django_voicepassword.models import CallRequest, Verification, VerifiedPhone
 from django_voicepassword.security import masking
 from tests.admin_pages.staff_users import create_staff_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 ADMIN = "/admin/django_voicepassword"
 PHONE = "79991234567"

@@ -13,12 +13,20 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from django.contrib.auth import get_user_model
 from django.test import Client
 
+from django_voicepassword import verifications
+from django_voicepassword.api.own.schema import ERRORS as OWN_ERRORS
 from django_voicepassword.api.schema import ERRORS
 from django_voicepassword.api.staff import views
 from django_voicepassword.exceptions import VerificationError
-from django_voicepassword.models import BalanceReading, CallStatus, DailyStatistics
+from django_voicepassword.models import (
+    BalanceReading,
+    CallStatus,
+    DailyStatistics,
+    TrustedDevice,
+)
 from django_voicepassword.testing import Sent
 from tests.api.staff import NOON, StaffApi, make, verified
 
@@ -50,6 +58,12 @@ def test_every_endpoint_is_there(schema: dict[str, Any]) -> None:
         ("/api/verifications/{id}/resend/", "post"),
         ("/api/verifications/{id}/check/", "post"),
         ("/api/login/", "post"),
+        ("/api/phones/", "get"),
+        ("/api/phones/", "post"),
+        ("/api/phones/{id}/", "delete"),
+        ("/api/devices/", "get"),
+        ("/api/devices/", "delete"),
+        ("/api/devices/{id}/", "delete"),
         ("/api/calls/", "get"),
         ("/api/calls/{id}/", "get"),
         ("/api/statistics/", "get"),
@@ -71,11 +85,10 @@ def test_every_staff_parameter_is_described(schema: dict[str, Any]) -> None:
 
 
 def test_every_error_is_described_with_its_status() -> None:
-    described = {code: status for status, codes in ERRORS.items() for code in codes}
+    tables = [*ERRORS.items(), *OWN_ERRORS.items()]
+    described = {code: status for status, codes in tables for code in codes}
     for error in VerificationError.__subclasses__():
-        if error.code != "invalid_proof":
-            # invalid_proof: no endpoint takes a proof.
-            assert described[error.code] == error.status_code
+        assert described[error.code] == error.status_code
 
 
 def test_retry_after_is_described_where_it_is_sent(schema: dict[str, Any]) -> None:
@@ -129,6 +142,37 @@ def test_answers_match_the_schema(
     post("/api/login/", {"verification": id, "code": outbox[-1].code})
     configure(LIMITS={"phone": ["0/h"]})
     post("/api/verifications/", {"phone": "79990000001"})
+
+
+@pytest.mark.django_db
+def test_own_answers_match_the_schema(schema: dict[str, Any], outbox: list[Sent]) -> None:
+    client, address = Client(), "/api/phones/"
+    user = get_user_model().objects.create(username="someone")
+    client.force_login(user)
+
+    def ask(path: str, method: str, client: Client = client, id: Any = "", **body: str) -> Any:
+        answer = getattr(client, method)(path.format(id=id), body or None)
+        assert str(answer.status_code) in schema["paths"][path][method]["responses"]
+        if answer.status_code == 204:
+            return None
+        assert_described(schema, answer, path, method)
+        return answer.json()
+
+    verification = verifications.start("79990000001", purpose="confirm")
+    approved = verifications.check(verification.id, outbox[-1].code)
+    proof = verifications.make_proof(approved)
+    added = ask(address, "post", proof=proof)
+    ask(address, "post", proof=proof)
+    ask(address, "post")
+    TrustedDevice.objects.create(phone="79990000001", user=user, token_hash="x")
+    (device,) = ask("/api/devices/", "get")
+    for path, id in (("/api/phones/{id}/", added["id"]), ("/api/devices/{id}/", device["id"])):
+        for number in (0, id):
+            ask(path, "delete", id=number)
+    for path in (address, "/api/devices/"):
+        ask(path, "get")
+        ask(path, "get", Client())
+    ask("/api/devices/", "delete")
 
 
 @pytest.mark.django_db

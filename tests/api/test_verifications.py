@@ -104,7 +104,7 @@ def test_a_verification_has_the_fields_of_the_contract(api: Api, outbox: list[Se
 
 def test_the_hint_speaks_the_language_of_the_request(api: Api) -> None:
     answer = api.post("verifications/", {"phone": PHONE}, accept_language="ru")
-    assert "последние 4 цифры" in answer.body["hint"]
+    assert "последние 4\u00a0цифры" in answer.body["hint"]
     assert (
         "номер" in api.post("verifications/", {"phone": "12"}, accept_language="ru").body["detail"]
     )
@@ -347,7 +347,10 @@ def test_the_answer_does_not_reveal_accounts(
     answer = api.post("login/", {"verification": started.body["id"], "code": outbox[0].code})
     assert (answer.status_code, answer.body) == (
         403,
-        {"code": "refused", "detail": "This number cannot be used here."},
+        {
+            "code": "refused",
+            "detail": "This number cannot be used here. Enter another number, or write to support.",
+        },
     )
     assert SESSION_KEY not in api.client.session
 
@@ -551,7 +554,7 @@ def test_an_error_report_contains_no_phone_and_no_code(
         reports.append(ExceptionReporter(request, *sys.exc_info()).get_traceback_html())
 
     monkeypatch.setattr("django.db.models.query.QuerySet.update", broken)
-    monkeypatch.setattr("django_voicepassword.limits.counters.lock_rows", broken)
+    monkeypatch.setattr("django_voicepassword.models.compiled.Statement.sql", broken)
     got_request_exception.connect(report)
     api.client.raise_request_exception = False
     body = {"phone": "8 999 000-00-02", "code": code, "verification": id}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from pathlib import Path
@@ -13,9 +12,8 @@ from django.template import engines
 from django.test import Client
 
 from django_voicepassword import exceptions
-from django_voicepassword.api.serializers import ChallengeSerializer
+from django_voicepassword.api.serializers import ChallengeSerializer, VerificationSerializer
 from django_voicepassword.api.staff.serializers import StaffCallPageSerializer, StaffCallSerializer
-from django_voicepassword.verifications.description import Description
 from django_voicepassword.verifications.messages import error_text
 from tests.docs_samples.collect import ROOT, Sample
 from tests.test_floors import FLOORS
@@ -37,7 +35,7 @@ def check_json(sample: Sample) -> None:
     """Assert that it is JSON with the fields of the API."""
     answer = json.loads(sample.text)
     if "hint" in answer:
-        assert list(answer) == [field.name for field in dataclasses.fields(Description)]
+        assert list(answer) == list(VerificationSerializer().fields)
     elif answer.get("code") == "challenge_required":
         assert list(answer) == ["code", "detail", "challenge"]
         assert answer["detail"] == error_text(exceptions.ChallengeRequired())
@@ -50,10 +48,10 @@ def check_json(sample: Sample) -> None:
 
 
 def check_template(sample: Sample, folder: Path, settings: Any) -> None:
-    """Assert that it works as the project's ``voicepassword/base.html`` or the page it extends."""
+    """Assert that it works as the project's ``voicepassword/base.html`` or what it names."""
     (folder / "voicepassword").mkdir()
-    extended = re.search(r'extends "voicepassword/(\w+\.html)"', sample.text)
-    name = extended[1] if extended else "base.html"
+    named = re.search(r'(?:extends "|\{# )voicepassword/(\w+\.html)', sample.text)
+    name = named[1] if named else "base.html"
     (folder / "voicepassword" / name).write_text(sample.text)
     (folder / "site.html").write_text(_SITE)
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [str(folder)]}]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+from tests import python_programs
 from tests.docs_samples import kinds
 from tests.docs_samples.collect import Sample, samples
 
@@ -73,7 +73,7 @@ class Project:
 
     def check(self, sample: Sample) -> None:
         """Import all files so far and run ``manage.py check``; a warning is a failure too."""
-        done = self.run([sys.executable, "-c", _CHECK, *self._modules], is_local=False)
+        done = self.run(["-c", _CHECK, *self._modules], is_local=False)
         if done.returncode:
             raise sample.fail(f"manage.py check:\n{done.stdout}")
 
@@ -87,18 +87,11 @@ class Project:
         return copy
 
     def run(
-        self, command: list[str], is_local: bool = True, **environment: str
+        self, arguments: list[str], is_local: bool = True, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in the project; ``stdout`` also has the error output."""
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment(is_local, **environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-        )
+        """Run Python in the project with these arguments; ``stdout`` also has the error output."""
+        environment = self.environment(is_local, **environment)
+        return python_programs.run(arguments, self.folder, environment, is_merged=True)
 
     def environment(self, is_local: bool = True, **more: str) -> dict[str, str]:
         inherited = {
@@ -152,8 +145,8 @@ class Project:
 def make_bare(folder: Path) -> Path:
     """Make a project by ``django-admin startproject mysite``."""
     folder.mkdir()
-    command = [sys.executable, "-m", "django", "startproject", "mysite", str(folder)]
-    subprocess.run(command, check=True)
+    done = python_programs.run(["-m", "django", "startproject", "mysite", str(folder)])
+    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -164,6 +157,6 @@ def make_usual(folder: Path, bare: Path) -> Path:
     for sample in samples(TUTORIAL):
         if kinds.kind_of(sample) == "files":
             project.add(sample)
-    done = project.run([sys.executable, "manage.py", "migrate", "--verbosity=0"])
+    done = project.run(["manage.py", "migrate", "--verbosity=0"])
     assert done.returncode == 0, done.stdout
     return folder

@@ -54,13 +54,13 @@ def links(page: str) -> list[tuple[int, str]]:
 
 
 @lru_cache
-def anchors(page: str) -> set[str]:
-    """Return the anchors that GitHub makes of the headings of a page."""
+def anchors(page: str) -> list[str]:
+    """Return the anchors that GitHub makes of the headings of a page, in their order."""
     tokens = MarkdownIt("commonmark").parse(text(page))
     headings = [after for token, after in pairwise(tokens) if token.type == "heading_open"]
-    return {
+    return [
         _slug("".join(child.content for child in heading.children or [])) for heading in headings
-    }
+    ]
 
 
 def broken(page: str) -> list[str]:

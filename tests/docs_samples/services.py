@@ -110,10 +110,10 @@ def _check_command(walk: Walk, command: str) -> None:
         return
     if program == "celery":
         assert arguments[:2] == ["--app", "mysite"]
-        words = [sys.executable, "-c", _PARSE, *arguments[2:]]
+        words = ["-c", _PARSE, *arguments[2:]]
     else:
         assert program == "gunicorn", program
-        words = [sys.executable, "-m", "gunicorn", "--check-config", *arguments]
+        words = ["-m", "gunicorn", "--check-config", *arguments]
     done = walk.project.run(words)
     assert done.returncode == 0, f"{command}\n{done.stdout}"
     walk.checked.add(command)

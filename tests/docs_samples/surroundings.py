@@ -38,6 +38,7 @@ AUTHENTICATION_BACKENDS = ["django_voicepassword.backends.PhoneBackend"]
 MIDDLEWARE.insert(2, "django.middleware.locale.LocaleMiddleware")
 """
 _UNLIMITED = 'VOICEPASSWORD = {**VOICEPASSWORD, "LIMITS": {"phone": ["99/d"]}}\n'
+_KEY = 'VOICEPASSWORD = {**VOICEPASSWORD, "API_KEY": "sandbox-key"}\n'
 _IN_MEMORY = 'VOICEPASSWORD = {**VOICEPASSWORD, "TRANSPORT": "memory"}\n'
 
 
@@ -74,6 +75,7 @@ _PAGES = {
         has_staff=True,
     ),
     "docs/books.md": Surroundings(settings='INSTALLED_APPS += ["health_check"]\n'),
+    "docs/commands.md": Surroundings(settings=_KEY, local=_SANDBOX, has_sandbox=True),
     "docs/custom-user.md": Surroundings(is_new=True, local=_IN_MEMORY),
     "docs/deployment.md": Surroundings(instead=_NO_SERVERS),
     "docs/going-live.md": Surroundings(local=_SANDBOX, has_sandbox=True),
@@ -101,7 +103,7 @@ def make_staff(project: Project) -> str:
         ["createsuperuser", "--noinput"],
         ["drf_create_token", "admin"],
     ):
-        done = project.run([sys.executable, "manage.py", *words])
+        done = project.run(["manage.py", *words])
         assert done.returncode == 0, done.stdout
     token = re.search(r"[0-9a-f]{40}", done.stdout)
     assert token, done.stdout

@@ -24,6 +24,8 @@ from tests.docs_samples.collect import ROOT
 from tests.docs_samples.formats import errors, options_of
 from tests.docs_samples.reference import by_first, codes, rows, text
 
+pytestmark = pytest.mark.any_version
+
 COMMANDS = sorted(name for name, app in get_commands().items() if app == "django_voicepassword")
 
 

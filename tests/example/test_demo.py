@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from processes import free_port
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.long]
 
 EXAMPLE = Path(__file__).parent.parent.parent / "example_project"
 
@@ -24,16 +25,10 @@ needs_proc = pytest.mark.skipif(
 )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Demo:
     def __init__(self, var: Path) -> None:
         self.var = var
-        self.web, self.sandbox = _free_port(), _free_port()
+        self.web, self.sandbox = free_port(), free_port()
         self.environment = {
             **os.environ,
             "VAR_DIR": str(var),
@@ -90,16 +85,16 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     demo.kill()
 
 
-def _log_in_as_admin(demo: Demo, output: str) -> str:
+def _log_in_as_owner(demo: Demo, output: str) -> str:
     """Log in with the password that the demo printed, and return it."""
     password = next(
-        line.split()[-1] for line in output.splitlines() if line.strip().startswith("admin ")
+        line.split()[-1] for line in output.splitlines() if line.strip().startswith("owner ")
     )
     session = requests.Session()
     address = f"http://127.0.0.1:{demo.web}/admin/login/"
     session.get(address, timeout=10)
     data = {
-        "username": "admin",
+        "username": "owner",
         "password": password,
         "csrfmiddlewaretoken": session.cookies["csrftoken"],
     }
@@ -116,7 +111,7 @@ def test_it_prints_its_addresses_and_leaves_no_process_behind(demo: Demo) -> Non
         for address in (f"http://127.0.0.1:{demo.web}/", f"http://127.0.0.1:{demo.sandbox}/phone/"):
             assert address in output
             assert requests.get(address, timeout=10).status_code == 200
-        passwords.add(_log_in_as_admin(demo, output))
+        passwords.add(_log_in_as_owner(demo, output))
         assert len(demo.processes()) >= 5
         # A terminal sends the signal to the whole foreground group.
         os.killpg(process.pid, ending)
@@ -132,8 +127,9 @@ def test_a_taken_port_is_reported_in_one_line(demo: Demo) -> None:
         taken.bind(("127.0.0.1", demo.web))
         taken.listen()
         output, _ = demo.start().communicate(timeout=30)
-    assert (
-        output.splitlines()[-1] == f"port {demo.web} is taken: choose another one with WEB_PORT=…"
+    assert output.splitlines()[-1] == (
+        f"taken, by another demo or another program: port {demo.web}. End that program,"
+        " or choose another port: WEB_PORT=… make demo"
     )
 
 

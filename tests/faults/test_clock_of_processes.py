@@ -14,7 +14,7 @@ from tests.faults.faulty_site import FaultySite
 from tests.faults.servers import Redis
 from tests.waiting import until
 
-pytestmark = pytest.mark.program("redis-server", "faketime")
+pytestmark = [pytest.mark.program("redis-server", "faketime"), pytest.mark.long]
 
 
 class SiteWithOwnClock(FaultySite):

@@ -11,8 +11,6 @@ import json
 import random
 import re
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -32,10 +30,10 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.provider.daily_report import DailyReport
 from django_voicepassword.provider.protocol import JsonGuard
+from tests import python_programs
 from tests.hostile import strategies as hostile
 from tests.test_client import DAY, KEY, OK, ROW, Wire, client, day, http
 
-ROOT = Path(__file__).parents[2]
 ANSWERS: dict[str, dict[str, Any]] = {
     "balance": {"result": "ok", "balance": "999.00", "currency": "Rub"},
     "state": {"result": "ok", "data": ROW},
@@ -229,31 +227,32 @@ def test_no_bytes_for_an_answer_do_harm(serve: Callable[[Any], Wire]) -> None:
         "[1," * 10**6,
     ],
 )
-@pytest.mark.parametrize("place", ["row", "value", "after", "before"])
 @pytest.mark.processes
-def test_a_day_of_odd_numbers_and_deep_brackets_kills_no_worker(value: str, place: str) -> None:
+def test_a_day_of_odd_numbers_and_deep_brackets_kills_no_worker(tmp_path: Path, value: str) -> None:
     """In a process of its own: an integer of 5,000 digits crashes ijson's C code with it."""
     row = json.dumps(ROW)
-    body = {
+    bodies = {
         "row": f'{{"result": "ok", "data": [{row}, {value}]}}',
         "value": f'{{"result": "ok", "data": [{row}, {{"id": {value}}}]}}',
         "after": f'{{"result": "ok", "data": [{row}], "more": {value}}}',
         "before": f'{{"more": {value}, "result": "ok", "data": [{row}]}}',
-    }[place]
-    program = f"""
+    }
+    for place, body in bodies.items():
+        (tmp_path / place).write_text(body)
+    program = """
 import resource, sys
-sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
 from tests.hostile.test_client import read_day, UnreadableReply
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
-try:
-    read_day(sys.stdin.buffer.read())
-except UnreadableReply:
-    print("unreadable")
+for file in map(Path, sys.argv[1:]):
+    try:
+        read_day(file.read_bytes())
+    except UnreadableReply:
+        print(file.name, "is unreadable", flush=True)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=body.encode(), capture_output=True, timeout=60
-    )
-    assert (done.returncode, done.stdout.strip()) == (0, b"unreadable"), done.stderr.decode()[-500:]
+    done = python_programs.run(["-c", program, *(str(tmp_path / place) for place in bodies)])
+    expected = [f"{place} is unreadable" for place in bodies]
+    assert (done.returncode, done.stdout.splitlines()) == (0, expected), done.stderr[-500:]
 
 
 @hostile.thorough

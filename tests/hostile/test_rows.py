@@ -82,8 +82,8 @@ def test_every_row_is_read_or_refused_by_the_documented_error(
             for text, longest in (
                 (read.id, 64),
                 (read.number, 15),
-                (read.raw_state, 64),
-                (read.service, 64),
+                (read.outcome.raw_state, 64),
+                (read.outcome.service, 64),
             ):
                 assert len(text) <= longest
             json.dumps(json.loads(read.payload), allow_nan=False)
@@ -108,7 +108,7 @@ def test_no_row_keeps_key_code_or_whole_number(name: str, value: str) -> None:
     reader = RowReader(SECRET[:19])
     for row in (USUAL_ROW, {**USUAL_ROW, name: value}, {**USUAL_ROW, name: value}):
         read = reader.read(row)
-        stored = f"{read.payload} {read.raw_state} {read.service}"
+        stored = f"{read.payload} {read.outcome.raw_state} {read.outcome.service}"
         for secret in (SECRET[:19], "4821", "7999000", "+7 999 000"):
             assert secret not in stored
 

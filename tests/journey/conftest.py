@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from kombu.connection import Connection
 from processes import Site, free_port
 
 from tests.databases import MARIADB, POSTGRESQL, execute
+from tests.forked_site import ForkedSite
 from tests.sandbox_process import SandboxProcess
 
 REDIS = "redis://127.0.0.1:6379/0"
@@ -33,7 +35,9 @@ def pytest_runtest_makereport(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In parallel runs each site is a group of its own."""
     for item in items:
-        if "site" in getattr(item, "fixturenames", ()):
+        # Other folders have a fixture of this name too: their tests are grouped by file.
+        is_here = item.path.is_relative_to(Path(__file__).parent)
+        if is_here and "site" in getattr(item, "fixturenames", ()):
             servers = item.name.partition("[")[2].rstrip("]")
             item.add_marker(pytest.mark.group(f"journey-{servers}"))
 
@@ -77,7 +81,7 @@ def site(
     try:
         with (
             (var / "log").open("w") as log,
-            Site(var, free_port(), free_port(), overrides, log, environment, pool) as site,
+            ForkedSite(var, free_port(), free_port(), overrides, log, environment, pool) as site,
         ):
             yield site
     finally:

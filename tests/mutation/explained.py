@@ -21,7 +21,6 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "limits/counters": (
         ("PURGE_BATCH = 1000", "PURGE_BATCH = ", _BY_CHOICE),
         ("RETURNING", "XX, ", "a name for a column that is read by its position"),
-        ("strict=True", "strict=False", "a row has as many values as there are fields"),
     ),
     "limits/client_ip": (
         ("META.get", "XX", "XX is no address"),
@@ -45,7 +44,6 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("@sensitive", "", _SECRETS),
         ("@translate_database_errors", "", "the tests in faults/ notice it: see the promises"),
         ("created_at=now", "", _SAME_MOMENT),
-        ("force_insert=True", "", _SPEED),
         ("known_calls = [call]", "pass", _SPEED),
         (
             "leaves_to_workers",
@@ -93,7 +91,6 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
     "calls/recording": (
         ("return {}", "return None", "neither changes anything"),
         ("received_at=timezone.now()", "", _SAME_MOMENT),
-        ("force_insert=True", "", _SPEED),
     ),
     "provider/protocol/json_decoder": (
         ("_NO_BRACKETS", "", "it removes one byte more or less that is no bracket"),

@@ -9,6 +9,8 @@ import pytest
 from tests.mutation.explained import EXPLAINED
 from tests.mutation.modules import TESTS
 
+pytestmark = pytest.mark.any_version
+
 ROOT = Path(__file__).parents[2]
 
 

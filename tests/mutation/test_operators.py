@@ -8,6 +8,8 @@ pytest.importorskip("cosmic_ray", reason="the extra mutation is not installed")
 
 from tests.mutation.operators import mutants
 
+pytestmark = pytest.mark.any_version
+
 SOURCE = '''
 """A docstring, 5."""
 from __future__ import annotations

@@ -39,13 +39,16 @@ def test_a_row_read_quickly_equals_a_row_read_slowly_but_for_its_date() -> None:
         id="100001",
         number="79990000001",
         date=datetime(2020, 9, 11, 13, 34, 39),
-        is_sms=False,
-        channel="voice",
-        state="answered",
-        raw_state="Успешно",
-        duration=4,
-        price=Decimal("0.35"),
-        service="Voice Password",
+        outcome=protocol.Outcome(
+            is_sms=False,
+            is_kind_certain=True,
+            channel="voice",
+            state="answered",
+            raw_state="Успешно",
+            duration=4,
+            price=Decimal("0.35"),
+            service="Voice Password",
+        ),
         payload=json.dumps(STORED_ROW, ensure_ascii=False),
     )
     payload = json.dumps(
@@ -119,10 +122,10 @@ def test_the_cache_is_used_only_for_exactly_equal_values(name: str) -> None:
     assert isinstance(second.date, datetime)
     assert json.loads(second.payload)[name] == other
     values = {
-        "duration": second.duration,
-        "price": second.price,
-        "service": second.service,
-        "state": second.raw_state,
+        "duration": second.outcome.duration,
+        "price": second.outcome.price,
+        "service": second.outcome.service,
+        "state": second.outcome.raw_state,
     }
     assert str(values[name]) == other
 
@@ -185,9 +188,12 @@ def test_the_channel_follows_from_state_and_service(
     values: dict[str, str], is_sms: bool | None, channel: str, state: str | None
 ) -> None:
     row = protocol.row_of(protocol.parse_report({"id": "1", "number": "1" * 15, **values}))
-    assert (row.is_sms, row.channel, row.state) == (is_sms, channel, state)
+    assert (row.outcome.is_sms, row.outcome.channel, row.outcome.state) == (is_sms, channel, state)
     assert row.is_complete == (is_sms is not None)
-    assert (row.raw_state, row.service) == (values.get("state", ""), values.get("service", ""))
+    assert (row.outcome.raw_state, row.outcome.service) == (
+        values.get("state", ""),
+        values.get("service", ""),
+    )
 
 
 def test_a_report_made_by_hand_has_a_masked_payload() -> None:
@@ -199,4 +205,9 @@ def test_a_report_made_by_hand_has_a_masked_payload() -> None:
 
 def test_a_row_with_missing_fields_is_read() -> None:
     row = protocol.RowReader().read({"id": "1", "number": "79990000001", "state": "BUSY"})
-    assert (row.id, row.number, row.state, row.price) == ("1", "79990000001", "busy", None)
+    assert (row.id, row.number, row.outcome.state, row.outcome.price) == (
+        "1",
+        "79990000001",
+        "busy",
+        None,
+    )

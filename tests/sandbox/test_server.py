@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from django_voicepassword.sandbox.magic_numbers import GROUPS, OUTCOMES
+from django_voicepassword.sandbox.russian import russian
 from tests.sandbox_process import SandboxProcess
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "sandbox.md"
@@ -255,6 +256,20 @@ def test_a_day_can_be_generated_and_calls_can_be_aged(sandbox: SandboxProcess) -
     assert len(ask(sandbox, "get", {"request": "daily", "date": today})["data"]) == 2500
 
 
+def test_calls_of_an_earlier_process_can_be_restored(sandbox: SandboxProcess) -> None:
+    ask(sandbox, "send", {"number": "79990000001"})
+    own = ask(sandbox, "get", {"request": "state", "id": sandbox.calls()[0]["id"]})["data"]
+    earlier = {**own, "id": "77", "number": "79990000002", "state": "Занято"}
+    body = {"balance": "812.45", "rows": [earlier, own]}
+    assert raw(sandbox, "POST", "/control/restore", body)[0] == 200
+    assert sandbox.ledger()["balance"] == "812.45"
+    assert ask(sandbox, "get", {"request": "state", "id": "77"})["data"] == earlier
+    day = ask(sandbox, "get", {"request": "daily", "date": own["date"].split()[0]})
+    assert day["data"][0] == earlier
+    # The other call goes on meanwhile.
+    assert [row["id"] for row in day["data"]] == ["77", own["id"]]
+
+
 @pytest.mark.parametrize(
     ("number", "states"),
     [
@@ -322,6 +337,7 @@ def test_a_callback_that_failed_is_repeated(
         ("POST", "/control/balance", {"balance": "much"}, 400),
         ("POST", "/control/balance", [], 400),
         ("POST", "/control/generate", {"date": "today", "rows": 5}, 400),
+        ("POST", "/control/restore", {"balance": "1.00", "rows": [{"id": "77"}]}, 400),
         ("POST", "/control/generate", {"date": "10.03.2026", "rows": "5"}, 400),
         ("POST", "/api/voice-password/send/", b"x" * 70000, 413),
     ],
@@ -369,6 +385,21 @@ def test_every_magic_number_is_on_the_front_page_and_in_the_documentation(
         assert number[-3] in GROUPS
         assert f"| {number} | {outcome.about} |" in document
     assert set(re.findall(r"^\| (\d{11}) ", document, re.MULTILINE)) == set(OUTCOMES)
+
+
+def test_the_pages_are_in_russian_too(sandbox: SandboxProcess) -> None:
+    ask(sandbox, "send", {"number": "79990000105"})
+    document = (DOCUMENT.parent / "ru" / "sandbox.md").read_text("utf-8")
+    for path in ("/", "/phone/", "/phone/?number=79990000103"):
+        _, page = raw(sandbox, "GET", path, None, {"Accept-Language": "ru-RU,ru;q=0.9,en;q=0.8"})
+        text = re.sub(r"<(pre|code)>.*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)
+        known = r"VoicePassword|SMS|HTTP|HTML|JSON|ID|\w+_\w+"
+        assert re.findall(r"[A-Za-z]{2,}", re.sub(rf"\b({known})\b", "", text)) == []
+    for number, outcome in OUTCOMES.items():
+        words = russian(outcome.about).replace("\N{NO-BREAK SPACE}", " ")
+        assert f"| {number} | {words} |" in document.replace("\N{NO-BREAK SPACE}", " ")
+    _, page = raw(sandbox, "GET", "/phone/", None, {"Accept-Language": "en;q=0.9,ru;q=0.8"})
+    assert "Flash call to +7 999 000-01-05" in page
 
 
 @pytest.mark.processes

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import Site, free_port
+from processes import free_port
 
 from django_voicepassword import verifications
 from django_voicepassword.models import LimitCounter, Verification
 from django_voicepassword.security import codes
+from tests.forked_site import ForkedSite
 from tests.sandbox_process import SandboxProcess
 from tests.secrets.evidence import SEPARATOR, Evidence, collect_evidence
 from tests.secrets.faults import GUESS, KEY, PHONE, PHONE_AS_TYPED
@@ -67,7 +68,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     output = var / "output"
     with (
         output.open("w") as log,
-        Site(var, free_port(), free_port(), overrides, log, environment) as site,
+        ForkedSite(var, free_port(), free_port(), overrides, log, environment) as site,
     ):
         journey = Journey(site, Secrets({key, SandboxProcess.key}, phones=NUMBERS))
         opened = journey.go()

@@ -58,7 +58,7 @@ def main(setup: str) -> None:
     json.dump({"code": code, "events": RecordingTransport.sent}, sys.stdout)
 
 
-def publish_nothing(task: object, *args: object) -> None:
+def publish_nothing(task: object, *args: object, **options: object) -> None:
     """Replaces the broker."""
 
 

@@ -16,7 +16,7 @@ from tests.secrets.evidence import LIMIT_KEYS, files_with, find_leaks
 from tests.secrets.journey import PAGES
 from tests.secrets.secret_search import decodings
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.long]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from django_voicepassword.exceptions import ProviderError
 from django_voicepassword.models import Verification
 from django_voicepassword.provider import protocol
 from django_voicepassword.provider.console import ConsoleClient
+from django_voicepassword.provider.protocol.daily_rows import Outcome
 from django_voicepassword.testing import MemoryClient, Sent, outbox
 from django_voicepassword.verifications import description
 from django_voicepassword.verifications.description import Description
@@ -91,6 +92,8 @@ def test_a_record(record: Any) -> None:
     if "Verification" in str(record.__annotations__.get("verification")):
         # Some classes hold the row, others its id.
         values["verification"] = Verification(id=ID, phone=PHONE)
+    if "Outcome" in str(record.__annotations__.get("outcome")):
+        values["outcome"] = Outcome._make(VALUES.get(name) for name in Outcome._fields)
     instance = record(**values)
     assert SECRETS.find(reprs(instance)) == []
 

@@ -163,6 +163,21 @@ def test_rows_that_are_equal_are_as_many_calls(monkeypatch: pytest.MonkeyPatch) 
     assert calls("statuses__price") == [(Decimal("0.35"),)] * 3
 
 
+def test_an_imported_call_never_gets_the_key_of_a_deleted_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_row("00:05", "Успешно", VOICE)
+    sync_twice(monkeypatch)
+    deleted = CallRequest.objects.get().pk
+    CallRequest.objects.all().delete()
+    add_row("01:05", "Успешно", VOICE)
+    statistics.sync_day(DAY)
+    ours = add_call("voice", 5)
+    keys = [key for (key,) in calls("id")]
+    assert (len(set(keys)), min(keys) > deleted) == (3, True)
+    assert max(keys) == ours.pk
+
+
 @chunked
 def test_what_our_calls_leave_is_imported(
     monkeypatch: pytest.MonkeyPatch, rows_per_chunk: int

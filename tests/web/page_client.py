@@ -18,6 +18,7 @@ class Button:
     name: str = ""
     value: str = ""
     is_disabled: bool = False
+    style: str = ""
 
 
 @dataclass
@@ -61,6 +62,7 @@ class Page(HTMLParser):
                     attributes.get("name", ""),
                     attributes.get("value", ""),
                     "disabled" in attributes,
+                    attributes.get("class", ""),
                 )
             )
         if attributes.get("role") == "alert":
@@ -93,6 +95,12 @@ class Page(HTMLParser):
     @property
     def buttons(self) -> list[str]:
         return [button.label.strip() for form in self.forms for button in form.buttons]
+
+    @property
+    def main_buttons(self) -> list[str]:
+        """Those that are neither quiet nor look like a link."""
+        buttons = [button for form in self.forms for button in form.buttons]
+        return [button.label.strip() for button in buttons if button.style == "vp-button"]
 
     def element(self, **expected: str) -> dict[str, str]:
         matches = [

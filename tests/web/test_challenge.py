@@ -21,6 +21,8 @@ from django_voicepassword.verifications import challenge
 from tests.web.page_client import PageClient
 from tests.web.test_security_headers import CSP, FRAMING, POLICY
 
+pytestmark = pytest.mark.any_database
+
 PHONE = "+7 999 000-00-01"
 #: The answer that ``is_human`` takes.
 RIGHT = "four"

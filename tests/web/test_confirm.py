@@ -31,7 +31,7 @@ from django_voicepassword.models import Verification, VerifiedPhone
 from django_voicepassword.testing import outbox
 from tests.web.page_client import PageClient
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 PHONE = "79990000001"
 
 ASYNC = ["/async/withdraw/", "/async/transfer/", "/async/dispatch/"]
@@ -121,7 +121,7 @@ def test_after_the_confirmation_the_step_continues(logged_in: PageClient, addres
     logged_in.press("Call me")
     assert (len(outbox), outbox[-1].number) == (1, PHONE)
     assert "Confirm" in logged_in.page.buttons
-    assert "Wrong number? Enter another one" not in logged_in.page.buttons
+    assert "Change the number" not in logged_in.page.buttons
     logged_in.press("Confirm", code=outbox[-1].code)
     assert logged_in.response.content in (b"withdrawn", b"transferred")
     assert logged_in.path == f"{address}?sum=5"
@@ -180,7 +180,7 @@ def test_a_user_without_a_number_enters_one_and_gets_it(page_client: PageClient,
     assert page_client.page.alerts
     page_client.press("Call me", phone="8 999 000-00-01")
     assert VerifiedPhone.objects.get().user == user
-    page_client.press("Wrong number? Enter another one")
+    page_client.press("Change the number")
     assert page_client.path.startswith("/auth/confirm/")
     page_client.press("Call me", phone="8 999 000-00-01")
     page_client.press("Confirm", code=outbox[-1].code)
@@ -200,7 +200,7 @@ def test_user_phone_field_protects_the_number_of_another_user(
     page_client.press("Confirm", code=outbox[-1].code)
     assert (page_client.status, page_client.page.alerts) == (
         403,
-        ["This number cannot be used here."],
+        ["This number cannot be used here. Enter another number, or write to support."],
     )
     holder.refresh_from_db()
     other.refresh_from_db()

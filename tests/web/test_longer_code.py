@@ -37,7 +37,7 @@ def test_a_longer_code_is_offered_at_once_and_logs_in(refused: PageClient) -> No
     assert refused.status == 429
     assert refused.page.alerts == [NOT_ACCEPTED]
     # A robot cannot say it, and no SMS repeats it.
-    assert refused.page.buttons == ["Log in", BUTTON, "Wrong number? Enter another one"]
+    assert refused.page.buttons == ["Change the number", "Log in", BUTTON]
     page = refused.press(BUTTON)
     assert refused.path.startswith("/auth/login/code/")
     assert "the last 6 digits" in page.text

@@ -37,7 +37,7 @@ CROWD = [
         "compared",
         "short codes are compared while the site is guessed",
         (f"{ATTACKS} -k spray",),
-        (("verifications/checking.py", "    if verification.is_guarded:\n", "    if False:\n"),),
+        (("verifications/checking.py", "    if is_guarded and ", "    if False and "),),
     ),
     Guard(
         "7",
@@ -93,7 +93,13 @@ CROWD = [
         "approved",
         "an approval gives no send back",
         (f"{ATTACKS} -k one_address", "tests/test_giving_back.py -k honest_crowd"),
-        (("verifications/checking.py", "        limits.close_approved(calls)\n", ""),),
+        (
+            (
+                "verifications/checking.py",
+                "        limits.close_approved(calls, reservation.rows)\n",
+                "",
+            ),
+        ),
     ),
     Guard(
         "7",

@@ -133,7 +133,7 @@ DELIVERY = [
         ),
         (
             (
-                "models/calls.py",
+                "models/call_states.py",
                 "UNSENT_STATES = frozenset({",
                 "UNSENT_STATES = frozenset({State.UNKNOWN, ",
             ),
@@ -150,8 +150,8 @@ DELIVERY = [
         (
             (
                 "statistics/lost_calls.py",
-                "    if row.number not in lost or occurred is None:\n",
-                "    if True:\n",
+                "    calls = lost.get(row.number) or lost.get(ERASED, [])\n",
+                "    calls: list[CallRequest] = []\n",
             ),
         ),
     ),
