@@ -4,6 +4,7 @@
     python -m benchmarks --quick                           # a first look in a few seconds
     python -m benchmarks callback start --history 0 1000000
     python -m benchmarks --database postgres://postgres@127.0.0.1:5432
+    python -m benchmarks start check login --peers         # with the extra "peers"
     python -m benchmarks place_call --database mysql://root@127.0.0.1:3306 \\
         --broker redis://127.0.0.1:6379/9
 
@@ -15,13 +16,16 @@ ratios of all rounds and, in brackets, their quartiles.
 The databases voicepassword_bench_… are created and dropped.
 
     python -m benchmarks attacks --quick                   # attacks, simulated: who gets in
+    python -m benchmarks logins                            # whole logins over HTTP, under load
+    python -m benchmarks hosts                             # the same over four hosts, two cut off
 
-attacks has options of its own: python -m benchmarks attacks --help.
+These have options of their own: python -m benchmarks attacks --help.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 import tempfile
@@ -29,30 +33,39 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks import peers
+
 VIEWS = ("callback", "start", "check", "login")
 NAMES = (*VIEWS, "client", "place_call", "sync", "admin")
-
-
+#: Commands with options of their own, and with processes that have settings of their own.
+OF_THEIR_OWN = {
+    "attacks": "benchmarks.attacks.command",
+    "hosts": "benchmarks.hosts",
+    "logins": "benchmarks.logins",
+}
 #: Measured by --quick without names: what takes a few seconds.
 QUICK = (*VIEWS, "client")
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["attacks"]:
-        # It has options of its own, and processes with settings of their own.
-        from benchmarks.attacks import command
-
-        return command.main(sys.argv[2:])
+    if sys.argv[1:2] and sys.argv[1] in OF_THEIR_OWN:
+        module = importlib.import_module(OF_THEIR_OWN[sys.argv[1]])
+        return int(module.main(sys.argv[2:]))
     options = _options()
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     os.environ["BENCHMARK_BROKER"] = options.broker
     os.environ["DATABASE_URL"] = (
         f"{options.database}/voicepassword_bench" if options.database else ""
     )
+    os.environ["BENCHMARK_PEERS"] = "yes" if options.peers else ""
     import django
+    from django.conf import settings
 
     django.setup()
     from benchmarks import measuring, worker  # noqa: F401
+
+    if options.peers:
+        settings.MIDDLEWARE.remove(peers.MIDDLEWARE)
 
     if options.cpu:
         measuring.clock = time.process_time
@@ -90,6 +103,12 @@ def _options() -> argparse.Namespace:
         help="address of a database server, without a database name; default: an SQLite file",
     )
     parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="measure other packages beside start, check and login, in the same run; needs the"
+        ' extra "peers"',
+    )
+    parser.add_argument(
         "--durable",
         action="store_true",
         help="on PostgreSQL, each commit of a view waits for the disk (synchronous_commit). Without"
@@ -98,8 +117,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--cpu",
         action="store_true",
-        help="time views and client by the processor time of this process, which other processes of"
-        " a busy machine hardly change; it does not include the database server",
+        help="time views and client by the processor time of this process, and place_call by that"
+        " of the worker, which other processes of a busy machine hardly change; it does not include"
+        " the database server",
     )
     parser.add_argument(
         "--broker",
@@ -132,6 +152,11 @@ def _options() -> argparse.Namespace:
     unknown = set(options.names) - set(NAMES)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(NAMES)}")
+    if options.peers and (missing := peers.missing()):
+        parser.error(
+            f"--peers needs {', '.join(missing)}: in an environment of its own,"
+            " pip install 'django-voicepassword[test,peers]'"
+        )
     _set_defaults(options)
     return options
 
@@ -159,7 +184,9 @@ def _views(names: list[str], options: argparse.Namespace) -> None:
                 Database(options.database, str(rows), options.keep, options.durable)
             )
             databases[rows].fill(rows)
-        web.measure(names, databases, options.rounds, options.batch).print(options.markdown)
+        web.measure(names, databases, options.rounds, options.batch, options.peers).print(
+            options.markdown
+        )
 
 
 def _client(options: argparse.Namespace) -> None:
@@ -174,7 +201,7 @@ def _place_call(options: argparse.Namespace) -> None:
 
     with Database(options.database, "place_call") as database:
         place_call.measure(
-            database, options.broker, max(options.rounds // 3, 2), 2 * options.batch
+            database, options.broker, max(options.rounds // 3, 2), 2 * options.batch, options.cpu
         ).print(options.markdown)
 
 

@@ -181,8 +181,8 @@ def empty() -> None:
 
 _COLUMNS = (
     "phone, channel, state, provider_id, service, price, duration, origin, error_code, created_at,"
-    " placed_at, finished_at, occurred_at, polls, code_digest, counted_address, device, listed_at,"
-    " difference"
+    " placed_at, finished_at, occurred_at, polls, code_digest, counted_address, lane, is_open,"
+    " counted, listed_at, difference"
 )
 
 
@@ -209,7 +209,9 @@ def write_floor(count: int) -> None:
             0,
             "",
             "",
+            "unproven",
             False,
+            "",
             moment,
             0,
         )

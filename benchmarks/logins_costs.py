@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,18 @@ def _seconds(pid: int, children: dict[int, list[int]]) -> float:
     except OSError:
         own = 0.0
     return own + sum(_seconds(child, children) for child in children.get(pid, []))
+
+
+def memory(pids: list[int]) -> int:
+    """Bytes of memory of processes and their descendants. What they share is divided among them."""
+    children, found, total = _children(), [*pids], 0
+    while found:
+        pid = found.pop()
+        found += children.get(pid, [])
+        with suppress(OSError):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total * 1024
 
 
 def _fields(path: Path) -> list[str]:

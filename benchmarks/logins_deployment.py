@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -82,6 +83,7 @@ class Deployment(Site):
                 os.pathsep
             ),
         }
+        self._options = options
         super().__init__(var, free_port(), free_port(), keys, log=log, environment=environment)
         self.pipe = var / "rings"
         provider = [
@@ -91,16 +93,6 @@ class Deployment(Site):
             str(self.pipe),
             str(options.latency),
         ]
-        address = self.web_url.removeprefix("http://")
-        web = [
-            "-m",
-            "gunicorn",
-            "config.wsgi",
-            f"--bind={address}",
-            f"--workers={options.web}",
-            f"--threads={options.web_threads}",
-        ]
-        web += ["--worker-class=gthread", "--log-level=warning"]
         worker = [
             "-m",
             "celery",
@@ -112,7 +104,7 @@ class Deployment(Site):
         worker += [f"--concurrency={options.worker_threads}"]
         self._commands = {
             "sandbox": [sys.executable, *provider],
-            "web": self._as("web", database, web),
+            "web": self._as("web", database, _web_command(options, self._ports["web"])),
         }
         for number in range(options.workers):
             self._commands[f"worker{number}"] = self._as(
@@ -133,7 +125,39 @@ class Deployment(Site):
         return parts
 
     def _as(self, role: str, database: Database, words: list[str]) -> list[str]:
-        return ["env", f"DATABASE_URL={database.url_of(role)}", sys.executable, *words]
+        settings = json.dumps(_database_settings(self._options, role))
+        variables = [f"DATABASE_URL={database.url_of(role)}", f"BENCHMARK_DATABASE={settings}"]
+        return ["env", *variables, sys.executable, *words]
+
+
+def _web_command(options: Any, port: int) -> list[str]:
+    """The web server: ``options.web`` processes with ``options.web_threads`` threads each, or as
+    many processes without threads, or as many event loops.
+    """
+    if options.server == "asgi":
+        # --factory: the application is what Django's function returns.
+        words = ["-m", "uvicorn", "django.core.asgi:get_asgi_application", "--factory"]
+        words += ["--host=127.0.0.1", f"--port={port}", f"--workers={options.web}"]
+        return [*words, "--log-level=warning", "--no-access-log"]
+    is_threaded = options.server == "threads"
+    processes = options.web if is_threaded else options.web * options.web_threads
+    words = ["-m", "gunicorn", "config.wsgi", f"--bind=127.0.0.1:{port}", f"--workers={processes}"]
+    kind = ["gthread", f"--threads={options.web_threads}"] if is_threaded else ["sync"]
+    # --preload: processes that start while people log in would load the project at their first
+    # request.
+    return [*words, f"--worker-class={kind[0]}", *kind[1:], "--preload", "--log-level=warning"]
+
+
+def _database_settings(options: Any, role: str) -> dict[str, Any]:
+    """What is added to DATABASES for the web server or a worker."""
+    of_driver: dict[str, Any] = {}
+    if options.prepared:
+        of_driver |= {"server_side_binding": True, "prepare_threshold": 3}
+    if options.server != "asgi" or role != "web":
+        return {"OPTIONS": of_driver}
+    # Under ASGI each request has a thread of its own, so a connection of its own without a pool.
+    pool = {"min_size": 1, "max_size": options.web_threads, "timeout": 30}
+    return {"CONN_MAX_AGE": 0, "OPTIONS": {**of_driver, "pool": pool}}
 
 
 def broker_of(name: str) -> Any:

@@ -1,8 +1,9 @@
 """The sandbox with phones: it writes each ring to a pipe at once, with the time of the request.
 
-    python -m benchmarks.logins_provider PORT PIPE SECONDS
+    python -m benchmarks.logins_provider PORT PIPE SECONDS [ADDRESS]
 
-SECONDS: the delay of each answer. The ledger is that of the sandbox.
+SECONDS: the delay of each answer. ADDRESS: where it listens; default: 127.0.0.1. The ledger is that
+of the sandbox.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ class RingingExchange(Exchange):
 
 
 def main() -> None:
-    port, pipe, seconds = sys.argv[1:]
+    port, pipe, seconds, *addresses = sys.argv[1:]
+    address = addresses[0] if addresses else "127.0.0.1"
     Server(
-        ("127.0.0.1", int(port)), RingingExchange(Path(pipe), float(seconds)), quiet=True
+        (address, int(port)), RingingExchange(Path(pipe), float(seconds)), quiet=True
     ).serve_forever()
 
 

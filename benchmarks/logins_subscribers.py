@@ -30,6 +30,16 @@ STEP, ALL = 387_420_489, 10**9
 UNUSED = ("7930", "79990000")
 
 
+def number_of(turn: int) -> str | None:
+    """The number that a turn has; None if nobody has it."""
+    number = f"79{turn * STEP % ALL:09}"
+    return None if number.startswith(UNUSED) else number
+
+
+def address_of(turn: int) -> str:
+    return f"10.{turn >> 16 & 255}.{turn >> 8 & 255}.{turn & 255}"
+
+
 class Phones:
     """Hands the code of each ring to the subscriber that waits for it."""
 
@@ -40,18 +50,20 @@ class Phones:
     def watch(self, number: str) -> None:
         self._waiting[number] = SimpleQueue()
 
-    def ring(self, number: str) -> dict[str, Any]:
-        try:
-            return self._waiting[number].get(timeout=PATIENCE)
-        finally:
-            del self._waiting[number]
+    def ring(self, number: str, patience: float = PATIENCE) -> dict[str, Any]:
+        """The next ring of a number that is watched. Raises Empty."""
+        return self._waiting[number].get(timeout=patience)
+
+    def forget(self, number: str) -> None:
+        self._waiting.pop(number, None)
 
     def _listen(self, pipe: Path) -> None:
         with pipe.open() as rings:
             for line in rings:
                 ring = json.loads(line)
-                if ring["number"] in self._waiting:
-                    self._waiting[ring["number"]].put(ring)
+                waiting = self._waiting.get(ring["number"])
+                if waiting is not None:
+                    waiting.put(ring)
 
 
 class Subscriber(threading.Thread):
@@ -63,14 +75,16 @@ class Subscriber(threading.Thread):
     def run(self) -> None:
         while time.monotonic() < self._ends:
             turn = next(self._turns)
-            number = f"79{turn * STEP % ALL:09}"
-            if number.startswith(UNUSED):
+            number = number_of(turn)
+            if number is None:
                 continue
             line: dict[str, Any] = {}
             try:
-                self._log_in(number, f"10.{turn >> 16 & 255}.{turn >> 8 & 255}.{turn & 255}", line)
+                self._log_in(number, address_of(turn), line)
             except (AssertionError, OSError, http.client.HTTPException, Empty) as error:
                 line["error"] = f"{type(error).__name__}: {error}"
+            finally:
+                self._phones.forget(number)
             self.lines.append(line)
 
     def _log_in(self, number: str, address: str, line: dict[str, Any]) -> None:

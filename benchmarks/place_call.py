@@ -2,7 +2,8 @@
 
 The queue is filled first. Then the worker starts to consume it, and the time is taken until the
 queue is empty and the last task is acknowledged. The provider is a process on the same machine; the
-broker is Redis.
+broker is Redis. With ``--cpu`` it is not the time that is taken, but the processor time of the
+worker's processes (Linux only).
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -36,11 +38,12 @@ POOLS = {"threads": 8, "prefork": 4}
 PATIENCE = 120
 
 
-def measure(database: Database, broker: str, rounds: int, batch: int) -> Table:
+def measure(database: Database, broker: str, rounds: int, batch: int, by_cpu: bool) -> Table:
     """Drain ``rounds`` queues with ``batch`` tasks of each kind."""
     database.use()
+    second = "processor second" if by_cpu else "second"
     table = Table(
-        f"place_call, {database.connection.vendor}, Redis: tasks a second",
+        f"place_call, {database.connection.vendor}, Redis: tasks a {second}",
         *(
             "pool",
             "place_call",
@@ -57,12 +60,13 @@ def measure(database: Database, broker: str, rounds: int, batch: int) -> Table:
         statements = _statements(own)
         for pool, at_once in POOLS.items():
             rates: dict[str, list[float]] = {name: [] for name in kinds}
-            with _worker(pool, at_once, database, broker, own):
+            with _worker(pool, at_once, database, broker, own) as pid:
+                clock = (lambda: _processor_time(pid)) if by_cpu else time.perf_counter
                 for task in kinds.values():
-                    _drain(task, batch, broker)
+                    _drain(task, batch, broker, clock)
                 for number in range(rounds):
                     for name, task in kinds.items():
-                        rates[name].append(batch / _drain(task, batch, broker))
+                        rates[name].append(batch / _drain(task, batch, broker, clock))
                     progress(f"place_call, {pool}: round {number + 1} of {rounds}")
             progress("")
             table.add(
@@ -92,7 +96,16 @@ def _queued(count: int) -> list[int]:
     return [call.pk for call in calls]
 
 
-def _drain(task: Any, count: int, broker: str) -> float:
+def _processor_time(pid: int) -> float:
+    """Return the processor time of a process and of its children, in seconds."""
+    # After the name of the program, which may contain spaces.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(_processor_time(int(child)) for child in children)
+
+
+def _drain(task: Any, count: int, broker: str, clock: Callable[[], float]) -> float:
     """Seconds from the worker's first fetch from the full queue to its last acknowledgement."""
     for key in _queued(count):
         task.apply_async((key,), queue=QUEUE)
@@ -101,12 +114,12 @@ def _drain(task: Any, count: int, broker: str) -> float:
         app.control.add_consumer(QUEUE, reply=False)
         while connection.llen(QUEUE) == count:
             time.sleep(0.001)
-        began = time.perf_counter()
+        began, ends = clock(), time.monotonic() + PATIENCE
         while connection.llen(QUEUE) or connection.hlen("unacked"):
-            if time.perf_counter() - began > PATIENCE:
+            if time.monotonic() > ends:
                 raise SystemExit("the worker does not finish its queue")
             time.sleep(0.005)
-        taken = time.perf_counter() - began
+        taken = clock() - began
         app.control.cancel_consumer(QUEUE, reply=True, timeout=2, limit=1)
     return taken
 
@@ -114,7 +127,8 @@ def _drain(task: Any, count: int, broker: str) -> float:
 @contextmanager
 def _worker(
     pool: str, at_once: int, database: Database, broker: str, own: dict[str, Any]
-) -> Iterator[None]:
+) -> Iterator[int]:
+    """Run a worker; the block gets the id of its process."""
     environment = {
         **os.environ,
         "DATABASE_URL": database.address,
@@ -143,7 +157,7 @@ def _worker(
         while not app.control.ping(timeout=1, limit=1):
             if time.monotonic() > ends or process.poll() is not None:
                 raise SystemExit("the worker does not start")
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)

@@ -5,8 +5,9 @@ the default limits of the app.
 import json
 import os
 
+from benchmarks import peers
 from tests.settings import *  # noqa: F403
-from tests.settings import DATABASES, INSTALLED_APPS
+from tests.settings import AUTHENTICATION_BACKENDS, DATABASES, INSTALLED_APPS, MIDDLEWARE
 
 # For the tables of the lean floors.
 INSTALLED_APPS += ["benchmarks"]
@@ -20,6 +21,11 @@ CELERY_BROKER_URL = os.environ.get("BENCHMARK_BROKER", "memory://")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_DB_REUSE_MAX = 1000
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+if os.environ.get("BENCHMARK_PEERS"):
+    INSTALLED_APPS += peers.APPS
+    MIDDLEWARE += [peers.MIDDLEWARE]
+    AUTHENTICATION_BACKENDS += ["allauth.account.auth_backends.AuthenticationBackend"]
+    globals().update(peers.SETTINGS)
 VOICEPASSWORD = {
     "API_KEY": "benchmark-key",
     "DISPATCH": "celery",

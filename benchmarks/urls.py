@@ -1,6 +1,7 @@
 """The routes of the app, and those of the floors."""
 
-from django.urls import path
+from django.apps import apps
+from django.urls import include, path
 
 from benchmarks import floors, lean_floors
 from tests import urls
@@ -16,3 +17,5 @@ urlpatterns = [
     path("lean-floor/check/<uuid:challenge_id>/", lean_floors.check),
     path("lean-floor/login/", lean_floors.log_in),
 ]
+if apps.is_installed("phone_verify"):
+    urlpatterns.append(path("peers/", include("benchmarks.peer_site")))

@@ -21,7 +21,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
-from benchmarks import lean_floors
+from benchmarks import lean_floors, peers
 from benchmarks.databases import Database
 from benchmarks.measuring import Ratio, Table, Work, alternate
 from django_voicepassword import tasks
@@ -49,16 +49,24 @@ class Case:
     floor: Prepare
     lean_floor: Prepare
     settings: dict[str, Any] = field(default_factory=dict)
+    #: The nearest work of other packages, by their names.
+    peers: dict[str, Prepare] = field(default_factory=dict)
 
 
-def measure(names: Sequence[str], databases: dict[int, Database], rounds: int, batch: int) -> Table:
+def measure(
+    names: Sequence[str],
+    databases: dict[int, Database],
+    rounds: int,
+    batch: int,
+    with_peers: bool = False,
+) -> Table:
     """``databases``: by the length of their history; each case alternates between all of them."""
     table = Table(
         f"Views, {next(iter(databases.values())).connection.vendor}",
         *(
             "work",
             "history",
-            "app, µs",
+            "app or peer, µs",
             "floor, µs",
             "to the floor",
             "lean floor, µs",
@@ -72,25 +80,30 @@ def measure(names: Sequence[str], databases: dict[int, Database], rounds: int, b
         for case in CASES[name]:
             # override_settings would make every access to a setting slower.
             django_settings.VOICEPASSWORD = {**usual, **case.settings}
-            _measure(table, case, databases, rounds, batch)
+            _measure(table, case, databases, rounds, batch, case.peers if with_peers else {})
     django_settings.VOICEPASSWORD = usual
     return table
 
 
 def _measure(
-    table: Table, case: Case, databases: dict[int, Database], rounds: int, batch: int
+    table: Table,
+    case: Case,
+    databases: dict[int, Database],
+    rounds: int,
+    batch: int,
+    others: dict[str, Prepare],
 ) -> None:
     handler = WSGIHandler()
     works = {
         rows: [
             Work(prepare, partial(_ask, handler), database.use)
-            for prepare in (case.app, case.floor, case.lean_floor)
+            for prepare in (case.app, case.floor, case.lean_floor, *others.values())
         ]
         for rows, database in databases.items()
     }
     alternate([work for group in works.values() for work in group], rounds, batch, case.title)
     shortest = works[min(works)][0]
-    for rows, (app, floor, lean_floor) in works.items():
+    for rows, (app, floor, lean_floor, *measured) in works.items():
         table.add(
             case.title,
             f"{rows:,}",
@@ -102,6 +115,18 @@ def _measure(
             f"{app.statements} / {floor.statements} / {lean_floor.statements}",
             f"{Ratio.of(app.times, shortest.times).median:.2f}" if app is not shortest else "",
         )
+        for name, peer in zip(others, measured, strict=True):
+            table.add(
+                f"{case.title}: {peers.titles()[name]}",
+                f"{rows:,}",
+                f"{peer.microseconds:.0f}",
+                "",
+                "",
+                f"{lean_floor.microseconds:.0f}",
+                Ratio.of(peer.times, lean_floor.times),
+                f"{peer.statements} / – / {lean_floor.statements}",
+                "",
+            )
 
 
 def _ask(handler: WSGIHandler, request: Request) -> None:
@@ -274,6 +299,22 @@ def _users(names: list[str]) -> list[Any]:
     return model.objects.bulk_create([model(username=name, password="!") for name in names])
 
 
+def _other(
+    make: Callable[[peers.Post, Sequence[Any]], list[Request]], with_users: bool, count: int
+) -> list[Request]:
+    """Requests to another package: for new numbers, or for new users with such a number."""
+    phones = _phones(count)
+    return make(_post, _users(phones) if with_users else phones)
+
+
+PEER_STARTS: dict[str, Prepare] = {
+    "django-phone-verify": partial(_other, peers.phone_verify_starts, False),
+    "django-allauth": partial(_other, peers.allauth_starts, True),
+}
+PEER_CHECKS: dict[str, Prepare] = {
+    "django-phone-verify": partial(_other, peers.phone_verify_checks, False),
+    "django-otp": partial(_other, peers.otp_checks, True),
+}
 CASES: dict[str, list[Case]] = {
     "callback": [
         Case(
@@ -290,6 +331,8 @@ CASES: dict[str, list[Case]] = {
             floor=partial(_starts, "/floor/start/"),
             lean_floor=partial(_starts, "/lean-floor/start/"),
             settings=settings,
+            # Other packages have no limits to switch on.
+            peers={} if settings else PEER_STARTS,
         )
         for title, settings in (("start", {}), ("start, all limits", {"LIMITS": ALL_LIMITS}))
     ],
@@ -299,6 +342,7 @@ CASES: dict[str, list[Case]] = {
             app=partial(_checks, _check_path, is_right),
             floor=partial(_checks, lambda call: f"/floor/check/{call.verification_id}/", is_right),
             lean_floor=partial(_lean_checks, is_right),
+            peers=PEER_CHECKS if is_right else {},
         )
         for title, is_right in (("check, right", True), ("check, wrong", False))
     ],
@@ -308,6 +352,7 @@ CASES: dict[str, list[Case]] = {
             app=partial(_logins, "/api/login/"),
             floor=partial(_logins, "/floor/login/"),
             lean_floor=_lean_logins,
+            peers={"django-allauth": partial(_other, peers.allauth_logins, True)},
         )
     ],
 }

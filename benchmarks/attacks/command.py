@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.attacks import process, report
 from benchmarks.attacks.figures import Figures
-from benchmarks.attacks.plan import jobs
+from benchmarks.attacks.plan import ENTRIES, MODES, jobs
 
 
 def main(arguments: list[str]) -> int:
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     todo = jobs(options)
     if not todo:
-        print("no such attack", file=sys.stderr)
+        print(f"no such attack: choose from {', '.join(map(repr, ENTRIES))}", file=sys.stderr)
         return 2
     results: dict[Any, list[Figures]] = defaultdict(list)
     # A new process for each job: clock, settings and database are those of a whole process.
@@ -54,8 +54,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="one day of each attack with FRAUD_GUARD enforce, and three quiet days: 10 minutes",
     )
-    parser.add_argument("--mode", nargs="+", help="off, audit, enforce, challenge")
-    parser.add_argument("--shape", nargs="+", help="even, burst")
+    parser.add_argument("--mode", nargs="+", choices=list(MODES))
+    parser.add_argument("--shape", nargs="+", choices=["even", "burst"])
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each attack")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--days", type=int, help="quiet days; default: 30, with --quick 3")

@@ -45,6 +45,7 @@ ENTRIES: dict[str, Entry] = {
     "lockout": Entry(),
     "cookies": Entry(shapes=("even",)),
     "nat": Entry(),
+    "nat, 200/h": Entry(shapes=("burst",), settings={"LIMITS": {"ip": ["200/h"]}}),
     "outage": Entry(shapes=("burst",)),
     "outage of operator": Entry(shapes=("burst",)),
     "launch": Entry(),

@@ -289,6 +289,7 @@ ATTACKS: dict[str, Callable[[Job], Figures]] = {
     "lockout": lockout,
     "cookies": cookies,
     "nat": nat,
+    "nat, 200/h": nat,
     "outage": outage,
     "outage of operator": outage_of_operator,
     "launch": launch,
