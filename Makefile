@@ -12,10 +12,13 @@ TEST_PROCESSES ?= $(shell expr $(PROCESSORS) + 2)
 PARALLEL = --numprocesses=$(TEST_PROCESSES) --dist=loadgroup --no-loadscope-reorder
 
 help:
-	@echo "make demo        a site with phone login, a worker, beat and the sandbox; Ctrl-C ends all"
+	@echo "make demo        a site with phone login on http://127.0.0.1:8000, with a worker, beat and the sandbox (port 8001);"
+	@echo "                 or WEB_PORT=… SANDBOX_PORT=…; Ctrl-C ends all"
 	@echo "make smoke       the same by itself: every way of a code is tried, with a transcript"
-	@echo "make demo-data   200,000 made-up calls into the demo's history; or CALLS=… DAYS=… SEED=… YES=1"
+	@echo "make demo-data   200,000 made-up calls into the demo's history, also while it runs; or CALLS=… DAYS=… SEED=…"
+	@echo "make screenshots the pictures of the documentation, in English and Russian: docs/images"
 	@echo "make test        install what the tests need into $(VENV) and run them, in $(TEST_PROCESSES) processes; or TEST_PROCESSES=… PYTEST_ARGS=…"
+	@echo "make long        the tests that run a whole site, the demo or a page of the documentation; CI runs both"
 	@echo "make fast        lint, and the tests that need no process, service or browser: within a minute"
 	@echo "make matrix      the tests on every Python and Django that are here, and on the oldest versions of all; or ENVS=…"
 	@echo "make coverage    how much of the package the tests reach, branches too; at least 95 %"
@@ -57,16 +60,21 @@ $(VENV)/for-docs: $(VENV)/pip-is-new setup.cfg pyproject.toml
 	@touch $@
 
 test: $(VENV)/for-test
-	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not long" $(PYTEST_ARGS)
+
+# What "make test" leaves out; a "-m" in PYTEST_ARGS would replace the one here.
+long: $(VENV)/for-test
+	$(BIN)/python -m pytest $(PARALLEL) -m long $(PYTEST_ARGS)
 
 # mypy and the tests at the same time.
 fast: $(VENV)/for-test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
 
-# These tests do not wait. All of tests/hostile is slow; to import it would take seconds too.
+# These tests do not wait. All of tests/hostile is slow; to import it and Schemathesis, which only it
+# uses, would take seconds too.
 unit: TEST_PROCESSES = $(PROCESSORS)
 unit: $(VENV)/for-test
-	$(BIN)/python -m pytest -q --ignore=tests/hostile -m "not (slow or processes or service or browser or program)" $(PARALLEL) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q --ignore=tests/hostile --ignore=tests/admin_pages --ignore=tests/secrets -p no:schemathesis -m "not (slow or processes or service or browser or program)" $(PARALLEL) $(PYTEST_ARGS)
 
 # What only PostgreSQL and MariaDB do is reached with their address in DATABASE_URL; --cov-append adds it.
 coverage: $(VENV)/for-test
@@ -82,6 +90,13 @@ demo-data: $(VENV)/for-demo
 
 benchmarks: $(VENV)/for-test
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+$(VENV)/for-screenshots: $(VENV)/pip-is-new setup.cfg pyproject.toml
+	@$(call install,screenshots,Playwright)
+	@touch $@
+
+screenshots: $(VENV)/for-screenshots
+	@$(BIN)/python example_project/screenshots.py
 
 smoke: $(VENV)/for-demo
 	@$(BIN)/python example_project/demo.py --smoke
@@ -146,4 +161,4 @@ sbom: dist
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .tox
 
-.PHONY: help demo demo-data smoke test fast unit coverage matrix benchmarks docs lint audit dist sbom clean
+.PHONY: help demo demo-data screenshots smoke test fast unit coverage matrix benchmarks docs lint audit dist sbom clean

@@ -4,6 +4,7 @@ without it too.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -14,7 +15,7 @@ version = release = __version__
 language = "en"
 
 extensions = ["myst_parser"]
-myst_enable_extensions = ["tasklist"]
+myst_enable_extensions = ["html_image", "tasklist"]
 source_suffix = {".md": "markdown"}
 #: Links to a heading, as a code host makes them: ``pages.md#an-important-step``.
 myst_heading_anchors = 4
@@ -26,3 +27,15 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_copyright = False
 html_copy_source = False
+
+
+def _say_language(
+    app: object, page: str, template: str, context: dict[str, object], tree: object
+) -> None:
+    """Tell browsers and screen readers that the pages in ``ru/`` are in Russian."""
+    if page.startswith("ru/"):
+        context["language"] = "ru"
+
+
+def setup(app: Any) -> None:
+    app.connect("html-page-context", _say_language)
