@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -128,6 +129,19 @@ def live() -> Any:
     return user
 
 
+#: What may contain a part of a number by chance: fractions of a second, as SQLite and Python write
+#: them, moments in milliseconds (13 digits, as counters keep them), and random digests and UUIDs.
+BY_CHANCE = re.compile(
+    r"(?P<time>\d\d:\d\d:\d\d)\.\d+"
+    r"|(?P<datetime>datetime\.datetime\((?:\d+, ){5}\d+), \d+"
+    r"|\b(?:\d{13}|[0-9a-f]{32}|[0-9a-f]{64}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\b"
+)
+
+
+def without_chance(content: str) -> str:
+    return BY_CHANCE.sub(lambda found: found["time"] or found["datetime"] or "", content)
+
+
 def everything() -> dict[str, str]:
     """All tables of the database as text, also those that no model has."""
     found = {}
@@ -139,11 +153,11 @@ def everything() -> dict[str, str]:
 
 
 def traces(*texts: str) -> dict[str, list[str]]:
-    """Which of the texts each table contains."""
-    found = {
-        table: [text for text in texts if text in content]
-        for table, content in everything().items()
-    }
+    """Which of the texts each table contains. Only a whole digest is found within a digest."""
+    found = {}
+    for table, content in everything().items():
+        steady = without_chance(content)
+        found[table] = [t for t in texts if t in (content if len(t) == 64 else steady)]
     return {table: texts for table, texts in found.items() if texts}
 
 
