@@ -150,7 +150,8 @@ def test_the_signal_of_a_failed_login_carries_no_secret(
         body = {"verification": str(verification.id), "code": wrong}
         assert client.post("/api/login/", body, "application/json").status_code == 400
     (received,) = failed_logins
-    assert received["verification"] == str(verification.id)[:8]
+    # The four digits may well stand in the beginning of a random id.
+    assert received.pop("verification") == str(verification.id)[:8]
     assert wrong not in str(received)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -191,9 +192,13 @@ def test_masking_hides_numbers_and_keeps_figures(
 
 
 def everything_stored() -> str:
-    """Return all values of all rows of this app and of the admin's history as one text."""
+    """Return all values of all rows of this app and of the admin's history as one text.
+
+    Without the random ids of verifications: in one of a hundred, a group begins with "-67".
+    """
     models: list[Any] = [*apps.get_app_config("django_voicepassword").get_models(), LogEntry]
-    return repr([(model._meta.label, list(model.objects.values())) for model in models])
+    stored = repr([(model._meta.label, list(model.objects.values())) for model in models])
+    return re.sub(r"UUID\('[0-9a-f-]{36}'\)", "UUID", stored)
 
 
 def test_masking_leaves_no_way_back_to_the_person(configure: Callable[..., None]) -> None:
@@ -203,7 +208,7 @@ def test_masking_leaves_no_way_back_to_the_person(configure: Callable[..., None]
     staff = get_user_model().objects.create_user("support")
     call = old_call(31, error_code="+7 *** ***-**-67", service="to +7 *** ***-**-67")
     Verification.objects.update(user=user)
-    CallRequest.objects.update(code_digest="d" * 64)
+    CallRequest.objects.update(code_digest="z" * 64)
     CallStatus.objects.update(raw_state="BUSY +7 *** ***-**-67")
     CallStatus.objects.create(call=call, state="busy", source="poll", raw_state="BUSY")
     DailyStatistics.objects.create(
@@ -223,7 +228,7 @@ def test_masking_leaves_no_way_back_to_the_person(configure: Callable[..., None]
     retention.purge()
     stored = everything_stored()
     assert "-67" not in stored
-    assert "ddd" not in stored
+    assert "zzz" not in stored
     assert "192.0.2.1" not in stored
     assert f"'user_id': {user.pk}" not in stored
     # The figures stay, and what names nobody.

@@ -29,6 +29,10 @@ _NOISE = re.compile(
     | \d+[.,]\d+(e[+-]?\d+)?
     # status and length of an HTTP answer
     | HTTP/1\.[01][^0-9]{1,6}\d{3}[^0-9]{1,6}\d+
+    # moment, with its year and its microseconds
+    | datetime\.datetime\([\d, ]*
+    # port of a database
+    | \bPORT(?:['"\\]|&quot;|&\#x27;)*:\s(?:['"\\]|&quot;|&\#x27;)*\d+
     # figures of a process
     | (?:pid|clock|utcoffset|lineno|fd)[\\"]*\s?[:=]\s?-?\d+
     # SVG drawing

@@ -30,8 +30,10 @@ def run_with_sentry(setup: str) -> tuple[Secrets, list[dict[str, Any]]]:
     output = json.loads(done.stdout)
     code, events = output["code"], output["events"]
     assert len([event for event in events if "exception" in event]) == 5
-    # The code with its quotes: events contain lines of source, with figures of all kinds.
-    secrets = Secrets({KEY, GUESS, f"'{code}'", f'"{code}'}, phones={PHONE[1:]})
+    # The code with both of its quotes: events contain lines of source, with figures of all kinds,
+    # and their moments and random ids begin with any digits.
+    quoted = {f"'{code}'", f'"{code}"', f'"{code}\\"'}
+    secrets = Secrets({KEY, GUESS, *quoted}, phones={PHONE[1:]})
     return secrets, events
 
 

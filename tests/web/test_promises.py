@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 from freezegun import freeze_time
 
+from django_voicepassword.accounts.confirmation import SESSION_KEY as CONFIRMED_KEY
 from django_voicepassword.models import Verification
 from django_voicepassword.testing import outbox
 from django_voicepassword.web.session import NUMBER_KEPT_FOR, SESSION_KEY
@@ -116,11 +117,14 @@ def test_every_page_has_one_heading_one_main_part_and_a_title(pages: Any) -> Non
 def test_no_page_contains_a_code(pages: Any) -> None:
     codes = {sent.code for sent in outbox}
     assert codes
+    # Random, the beginning of a random id, and the number as it was typed: any of them may contain
+    # the four digits.
+    others = {"csrfmiddlewaretoken", "verification", "phone"}
     for page in pages:
         visible = page.text + " ".join(
             " ".join(attributes.values())
             for tag, attributes in page.elements
-            if tag == "input" and attributes["name"] != "csrfmiddlewaretoken"
+            if tag == "input" and attributes["name"] not in others
         )
         assert not any(code in visible for code in codes)
 
@@ -160,8 +164,9 @@ def test_the_session_holds_the_id_alone(on_code_page: PageClient) -> None:
     assert on_code_page.session == {SESSION_KEY: key}
     on_code_page.press("Log in", code=outbox[-1].code)
     assert SESSION_KEY not in on_code_page.session
-    # Four digits may well stand in the hash of the password.
+    # Four digits may well stand in the hash of the password, and in the id.
     session = {**on_code_page.session, HASH_SESSION_KEY: ""}
+    assert session.pop(CONFIRMED_KEY) == key
     assert not any(number in json.dumps(session) for number in (*NUMBERS, outbox[-1].code))
 
 
