@@ -19,6 +19,7 @@ from django_voicepassword.calls import broker
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 from tests.broker_messages import take_messages
+from tests.ports import closed_port
 
 #: How long a person may wait for the answer, with a margin for a slow machine.
 MAX_SECONDS = 3 * broker.TIMEOUT + 1.5
@@ -163,12 +164,11 @@ def test_a_broker_that_accepts_and_never_answers_is_given_up(scheme: str) -> Non
 @pytest.fixture
 def refused_broker() -> Iterator[None]:
     """The current Celery app has a broker that refuses connections."""
-    proxy = Proxy(None)
-    proxy.down()
     project_app = current_app._get_current_object()
-    app, _ = _app(f"amqp://guest:guest@127.0.0.1:{proxy.port}//")
-    app.set_current()
-    yield
+    with closed_port() as port:
+        app, _ = _app(f"amqp://guest:guest@127.0.0.1:{port}//")
+        app.set_current()
+        yield
     project_app.set_current()
 
 

@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from celery import Celery, current_app
 from django.core.cache import cache
+from django.core.cache.backends import base as caches
+from django.core.cache.backends import locmem
 from django.test import Client
 from django.urls import path
 from django.utils import timezone
@@ -26,6 +29,7 @@ from django_voicepassword import limits, statistics, tasks, upkeep
 from django_voicepassword.calls import broker
 from django_voicepassword.limits import alarms, circuit
 from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics
+from tests.ports import closed_port
 from tests.sandbox_process import SandboxProcess
 
 base = pytest.importorskip("health_check.base")
@@ -114,10 +118,10 @@ def request_count(sandbox: SandboxProcess) -> int:
 
 
 @pytest.fixture
-def closed_address() -> str:
+def closed_address() -> Iterator[str]:
     """host:port where no server listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return "{}:{}".format(*server.getsockname())
+    with closed_port() as port:
+        yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -136,16 +140,14 @@ def test_fresh_stored_data_is_enough(client: Client, sandbox: SandboxProcess) ->
 def test_an_old_reading_causes_one_request_and_is_not_replaced(
     client: Client, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"{MODULE}.ASK_EVERY", 1)
     age_reading(2.1)
-    assert check_health(client) == ALL_OK
-    # One request, although two checks need the answer at the same time.
-    assert request_count(sandbox) == 1
-    assert check_health(client) == ALL_OK
-    assert request_count(sandbox) == 1
-    time.sleep(1.1)
-    assert check_health(client) == ALL_OK
-    assert request_count(sandbox) == 2
+    # One request, although two checks need the answer at the same time; then once a minute.
+    for later, requests in ((0, 1), (30, 1), (61, 2)):
+        clock = SimpleNamespace(time=lambda seconds=later: time.time() + seconds)
+        for module in (locmem, caches):
+            monkeypatch.setattr(module, "time", clock)
+        assert check_health(client) == ALL_OK
+        assert request_count(sandbox) == requests
     assert BalanceReading.objects.count() == 1
 
 

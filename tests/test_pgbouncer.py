@@ -14,6 +14,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.db import connections
 from django.test import Client
+from processes import free_port
 
 from django_voicepassword import checks, statistics
 from django_voicepassword.models import CallRequest
@@ -48,9 +49,7 @@ def _listens(port: int) -> bool:
 @pytest.fixture(scope="module")
 def pgbouncer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a PgBouncer of this module's own."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    port = free_port()
     file = tmp_path_factory.mktemp("pgbouncer") / "pgbouncer.ini"
     file.write_text(CONFIGURATION.format(port=port))
     # It refuses to run as root.

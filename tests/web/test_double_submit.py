@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,6 +16,7 @@ from freezegun import freeze_time
 from django_voicepassword.models import Verification
 from django_voicepassword.testing import outbox
 from django_voicepassword.web import session
+from tests.ports import closed_port
 from tests.web.gate import Gate
 from tests.web.page_client import PageClient
 
@@ -150,9 +150,8 @@ def test_a_failed_start_does_not_block_the_next_one(
 @pytest.mark.parametrize("backend", ["dummy.DummyCache", "redis.RedisCache"])
 def test_a_login_needs_no_cache(page_client: PageClient, settings: Any, backend: str) -> None:
     """Nothing listens on the port of this Redis."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        address = f"redis://127.0.0.1:{unused.getsockname()[1]}"
+    with closed_port() as port:
+        address = f"redis://127.0.0.1:{port}"
         settings.CACHES = {
             "default": {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": address}
         }
@@ -181,9 +180,8 @@ def test_nobody_is_called_if_the_session_cannot_be_written(
     page_client.press("Call me", phone=PHONE)
     assert len(outbox) == 1
     other = PageClient()
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        address = f"redis://127.0.0.1:{unused.getsockname()[1]}"
+    with closed_port() as port:
+        address = f"redis://127.0.0.1:{port}"
         redis = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": address}
         settings.CACHES = {"default": redis}
         other.open("/auth/login/")
