@@ -48,7 +48,7 @@ class SandboxProcess:
 
     def __exit__(self, *exception: object) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(40)
         if self._process.stdout is not None:
             self._process.stdout.close()
 
@@ -67,7 +67,7 @@ class SandboxProcess:
 
     def ledger(self, number: str = "") -> dict[str, Any]:
         with urllib.request.urlopen(
-            f"{self.url}control/ledger.json?number={number}", timeout=10
+            f"{self.url}control/ledger.json?number={number}", timeout=40
         ) as response:
             ledger: dict[str, Any] = json.load(response)
         return ledger
@@ -95,7 +95,7 @@ class SandboxProcess:
         self._control("age")
 
     def wait_for_call(
-        self, number: str, channel: str | None = None, timeout: float = 10
+        self, number: str, channel: str | None = None, timeout: float = 40
     ) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -107,5 +107,5 @@ class SandboxProcess:
 
     def _control(self, name: str, body: dict[str, Any] | None = None) -> None:
         data = json.dumps(body or {}).encode()
-        with urllib.request.urlopen(f"{self.url}control/{name}", data=data, timeout=10) as response:
+        with urllib.request.urlopen(f"{self.url}control/{name}", data=data, timeout=40) as response:
             assert response.status == 200

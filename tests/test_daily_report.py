@@ -260,5 +260,5 @@ def test_a_day_that_drips_has_a_bound_in_time(
     server = dripping(b'{"result": "ok", "data": [', piece)
     began = time.monotonic()
     with pytest.raises(Unreachable, match=r"longer than 0\.3 seconds"):
-        list(Client(KEY, base_url=server.url, timeout=(1, 1)).daily(DAY))
-    assert time.monotonic() - began < 3
+        list(Client(KEY, base_url=server.url, timeout=(10, 10)).daily(DAY))
+    assert time.monotonic() - began < 9

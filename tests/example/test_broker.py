@@ -15,9 +15,9 @@ pytestmark = pytest.mark.processes
 EXAMPLE = Path(__file__).parent.parent.parent / "example_project"
 EACH = 150
 
-#: Puts messages, or takes them until none has come for two seconds; prints those that it takes.
+#: Puts messages, or takes them until all were put and none is left; prints those that it takes.
 PROGRAM = """
-import sys
+import os, sys
 from queue import Empty
 from kombu import Connection
 from config import broker
@@ -38,9 +38,11 @@ with Connection("filesystem://localhost/", transport_options=options) as connect
     else:
         while True:
             try:
-                message = queue.get(timeout=2)
+                message = queue.get(timeout=0.5)
             except Empty:
-                break
+                if os.path.exists(f"{folder}-is-full"):
+                    break
+                continue
             print(message.payload["id"])
             message.ack()
     queue.close()
@@ -62,7 +64,11 @@ def test_every_message_is_taken_once_and_whole(tmp_path: Path) -> None:
         )
         for verb, name in roles
     ]
-    outputs = [process.communicate(timeout=60) for process in processes]
+    putting, taking = processes[:2], processes[2:]
+    outputs = [process.communicate(timeout=120) for process in putting]
+    # However late a process starts, no other one ends before it has put all its messages.
+    (tmp_path / "queue-is-full").touch()
+    outputs += [process.communicate(timeout=120) for process in taking]
     assert [process.returncode for process in processes] == [0] * len(roles), [
         error for _, error in outputs
     ]

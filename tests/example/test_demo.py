@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,8 @@ from pathlib import Path
 import pytest
 import requests
 from processes import free_port
+
+from tests.waiting import until
 
 pytestmark = [pytest.mark.processes, pytest.mark.long]
 
@@ -92,13 +93,13 @@ def _log_in_as_owner(demo: Demo, output: str) -> str:
     )
     session = requests.Session()
     address = f"http://127.0.0.1:{demo.web}/admin/login/"
-    session.get(address, timeout=10)
+    session.get(address, timeout=30)
     data = {
         "username": "owner",
         "password": password,
         "csrfmiddlewaretoken": session.cookies["csrftoken"],
     }
-    assert session.post(f"{address}?next=/admin/", data=data, timeout=20).url.endswith("/admin/")
+    assert session.post(f"{address}?next=/admin/", data=data, timeout=30).url.endswith("/admin/")
     return password
 
 
@@ -110,12 +111,12 @@ def test_it_prints_its_addresses_and_leaves_no_process_behind(demo: Demo) -> Non
         output = demo.read_until(process, "Ctrl-C ends all")
         for address in (f"http://127.0.0.1:{demo.web}/", f"http://127.0.0.1:{demo.sandbox}/phone/"):
             assert address in output
-            assert requests.get(address, timeout=10).status_code == 200
+            assert requests.get(address, timeout=30).status_code == 200
         passwords.add(_log_in_as_owner(demo, output))
         assert len(demo.processes()) >= 5
         # A terminal sends the signal to the whole foreground group.
         os.killpg(process.pid, ending)
-        end_of_output, _ = process.communicate(timeout=30)
+        end_of_output, _ = process.communicate(timeout=60)
         assert process.returncode == 0, end_of_output
         assert "Traceback" not in output + end_of_output
         assert demo.processes() == {}
@@ -126,7 +127,7 @@ def test_a_taken_port_is_reported_in_one_line(demo: Demo) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", demo.web))
         taken.listen()
-        output, _ = demo.start().communicate(timeout=30)
+        output, _ = demo.start().communicate(timeout=60)
     assert output.splitlines()[-1] == (
         f"taken, by another demo or another program: port {demo.web}. End that program,"
         " or choose another port: WEB_PORT=… make demo"
@@ -138,8 +139,7 @@ def test_the_death_of_one_process_ends_all(demo: Demo) -> None:
     process = demo.start()
     demo.read_until(process, "Ctrl-C ends all")
     demo.kill("beat")
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=60)
     assert output.splitlines()[-1] == "beat ended: see its lines above"
     assert process.returncode == 1
-    time.sleep(0.2)
-    assert demo.processes() == {}
+    until(lambda: demo.processes() == {}, what="the end of all processes")

@@ -25,7 +25,7 @@ def _drip(reply: bytes) -> Iterator[bytes]:
 
 
 def _silent(reply: bytes) -> Iterator[bytes]:
-    time.sleep(3)
+    time.sleep(10)
     yield http(reply)
 
 
@@ -81,7 +81,7 @@ def test_broken_answers_are_unknown_and_the_code_counts(site: FaultySite) -> Non
     answers = {**BROKEN, SLOW: _slow}
     numbers = {site.new_number(): name for name in answers}
     with fake_provider(lambda number, reply: iter(answers[numbers[number]](reply))) as provider:
-        site.start_worker(API_URL=provider.url, TIMEOUT=[1, 1])
+        site.start_worker(API_URL=provider.url, TIMEOUT=[1, 4])
         verifications = start_all(site, list(numbers))
         assert_rang_once(site, provider, list(numbers))
         outcomes = {

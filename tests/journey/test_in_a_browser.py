@@ -28,7 +28,7 @@ def test_type_a_number_see_the_phone_ring_type_the_digits_and_be_logged_in(
     site: Site, browser: Browser
 ) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
     phone = context.new_page()

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.processes
 
 
 def _delivery(site: Site, verification: str) -> str:
-    answer = requests.get(f"{site.web_url}/api/verifications/{verification}/", timeout=10)
+    answer = requests.get(f"{site.web_url}/api/verifications/{verification}/", timeout=30)
     return str(answer.json()["delivery"])
 
 
@@ -26,10 +26,10 @@ def test_a_person_logs_in_by_the_pages(site: Site, sandbox: SandboxProcess) -> N
         token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page)
         assert token
         return session.post(
-            f"{site.web_url}{path}", data={"csrfmiddlewaretoken": token[1], **data}, timeout=20
+            f"{site.web_url}{path}", data={"csrfmiddlewaretoken": token[1], **data}, timeout=30
         )
 
-    page = session.get(f"{site.web_url}/auth/login/", timeout=20).text
+    page = session.get(f"{site.web_url}/auth/login/", timeout=30).text
     answer = post("/auth/login/", page, phone="8 (999) 000-00-01")
     assert answer.url == f"{site.web_url}/auth/login/code/"
     call = sandbox.wait_for_call("79990000001")
@@ -47,7 +47,7 @@ def test_a_program_reads_the_state_and_logs_in_with_the_code_of_an_sms(
     site: Site, sandbox: SandboxProcess
 ) -> None:
     started = requests.post(
-        f"{site.web_url}/api/verifications/", json={"phone": "79990000103"}, timeout=20
+        f"{site.web_url}/api/verifications/", json={"phone": "79990000103"}, timeout=30
     )
     assert started.status_code == 201
     verification = started.json()["id"]
@@ -55,13 +55,13 @@ def test_a_program_reads_the_state_and_logs_in_with_the_code_of_an_sms(
     resent = requests.post(
         f"{site.web_url}/api/verifications/{verification}/resend/",
         json={"channel": "sms"},
-        timeout=20,
+        timeout=30,
     )
     assert resent.status_code == 200
     code = sandbox.wait_for_call("79990000103", "sms")["code"]
     until(lambda: _delivery(site, verification) == "delivered")
     checked = requests.post(
-        f"{site.web_url}/api/verifications/{verification}/check/", json={"code": code}, timeout=20
+        f"{site.web_url}/api/verifications/{verification}/check/", json={"code": code}, timeout=30
     )
     assert checked.json()["status"] == "approved"
     assert checked.json()["proof"]
@@ -72,7 +72,7 @@ def test_a_worker_killed_during_a_request_rings_once_and_the_code_logs_in(
 ) -> None:
     sandbox.hold()
     started = requests.post(
-        f"{site.web_url}/api/verifications/", json={"phone": "79990000402"}, timeout=20
+        f"{site.web_url}/api/verifications/", json={"phone": "79990000402"}, timeout=30
     )
     verification = started.json()["id"]
     call = sandbox.wait_for_call("79990000402")
@@ -89,6 +89,6 @@ def test_a_worker_killed_during_a_request_rings_once_and_the_code_logs_in(
     site.manage("shell", "--command", program)
     assert _delivery(site, verification) == "unknown"
     body = {"verification": verification, "code": call["code"]}
-    answer = requests.post(f"{site.web_url}/api/login/", json=body, timeout=20)
+    answer = requests.post(f"{site.web_url}/api/login/", json=body, timeout=30)
     assert answer.status_code == 200, answer.text
     assert len(sandbox.calls("79990000402")) == 1

@@ -39,7 +39,7 @@ def test_each_site_calls_its_own_numbers(site: Site, neighbour: Site) -> None:
     for number, calling in enumerate((site, neighbour)):
         phone = f"7999000010{number}"
         started = requests.post(
-            f"{calling.web_url}/api/verifications/", json={"phone": phone}, timeout=20
+            f"{calling.web_url}/api/verifications/", json={"phone": phone}, timeout=30
         )
         assert started.status_code == 201
         assert SandboxProcess.at(calling.sandbox_url).wait_for_call(phone)["code"]

@@ -20,6 +20,7 @@ import pytest
 from django_voicepassword.sandbox.magic_numbers import GROUPS, OUTCOMES
 from django_voicepassword.sandbox.russian import russian
 from tests.sandbox_process import SandboxProcess
+from tests.waiting import until
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
@@ -64,7 +65,7 @@ class CallbackServer:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/callback/"
 
-    def wait_for(self, count: int, timeout: float = 10) -> list[str]:
+    def wait_for(self, count: int, timeout: float = 40) -> list[str]:
         """Wait for ``count`` callbacks and return their states."""
         deadline = time.monotonic() + timeout
         while len(self.received) < count:
@@ -230,7 +231,7 @@ def test_a_call_that_the_balance_does_not_cover_is_refused(sandbox: SandboxProce
 
 def test_daily_and_state_have_russian_words(sandbox: SandboxProcess) -> None:
     call = ask(sandbox, "send", {"number": "79990000103"})
-    time.sleep(0.5)
+    until(lambda: sandbox.calls()[-1]["state"] == "BUSY")
     row = ask(sandbox, "get", {"request": "state", "id": call["id"]})["data"]
     assert (row["state"], row["service"], row["duration"]) == ("Занято", "Flash Call", "00:00")
     day = row["date"].split()[0]

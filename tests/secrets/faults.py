@@ -96,10 +96,12 @@ def _client(adapter: HTTPAdapter, **options: Any) -> Client:
 
 
 @contextmanager
-def fake_provider(answer: bytes | None) -> Iterator[str]:
+def fake_provider(
+    answer: bytes | None, when_asked: Callable[[], object] = lambda: None
+) -> Iterator[str]:
     """Run a provider that answers every request with these bytes and hangs up; yield its address.
 
-    With None it never answers.
+    With None it never answers. ``when_asked`` is called when it has read a request.
     """
     with socket.create_server(("127.0.0.1", 0)) as server:
         connections: list[socket.socket] = []
@@ -112,6 +114,7 @@ def fake_provider(answer: bytes | None) -> Iterator[str]:
                     return
                 connections.append(connection)
                 read_request(connection)
+                when_asked()
                 if answer is not None:
                     connection.sendall(answer)
                     connection.close()

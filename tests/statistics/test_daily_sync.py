@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -23,6 +22,7 @@ from django_voicepassword.provider.daily_report import DailyReport
 from django_voicepassword.statistics import sync
 from django_voicepassword.statistics.totals import Totals
 from tests.sandbox_process import SandboxProcess
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 DAY = date(2026, 3, 10)
@@ -513,7 +513,7 @@ def test_a_day_of_the_sandbox_agrees_with_our_calls(
         DISPATCH="celery",
         API_KEY=sandbox.key,
         API_URL=sandbox.api_url,
-        TIMEOUT=(1, 2),
+        TIMEOUT=(10, 10),
         RESEND_AFTER=0,
     )
     for number in ("79990000101", "79990000103", "79990000303", "79990000201"):
@@ -523,10 +523,7 @@ def test_a_day_of_the_sandbox_agrees_with_our_calls(
     placing.place(verification.calls.get().pk)
     verifications.resend(verification.id, channel="sms")
     placing.place(verification.calls.get(channel="sms").pk)
-    for _ in range(100):
-        if sandbox.calls()[-1]["state"] == "DELIVERED":
-            break
-        time.sleep(0.05)
+    until(lambda: sandbox.calls()[-1]["state"] == "DELIVERED")
     day = statistics.sync_day(sync.provider_today()).statistics
     assert counts(day) == (5, 5, 0, 0, 0)
     states = dict(CallRequest.objects.values_list("phone", "state").exclude(channel="sms"))
