@@ -262,11 +262,12 @@ def test_the_clients_timeout_ends_a_request_to_a_silent_provider(
     configure(API_URL=f"http://{silent_address}/", TIMEOUT=(1, 1.6))
     started = time.monotonic()
     results = check_health(client)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
     assert results["Key"].startswith("Warning: VoicePassword does not answer")
     started = time.monotonic()
     assert check_health(client) == results
-    assert time.monotonic() - started < 1
+    # Another request would take longer.
+    assert time.monotonic() - started < 1.6
 
 
 def test_an_unreadable_answer_is_unexpected(

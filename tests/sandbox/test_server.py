@@ -325,6 +325,8 @@ def test_a_callback_that_failed_is_repeated(
     callbacks.statuses = [500]
     ask(sandbox, "send", {"number": "79990000001", "callback_url": callbacks.url})
     assert callbacks.wait_for(2) == ["NO ANSWER", "NO ANSWER"]
+    # It is noted after the answer has come.
+    until(lambda: len(sandbox.ledger()["callbacks"]) == 2)
     assert [callback["status"] for callback in sandbox.ledger()["callbacks"]] == [500, 200]
 
 
