@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -52,9 +53,23 @@ class Proxy:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def down(self) -> None:
-        """Refuse new connections and cut the open ones."""
+        """Refuse new connections and cut the open ones. The port stays taken."""
+        self.close()
+        # It is bound and does not listen, so that no other program gets the port meanwhile.
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", self.port))
+
+    def up(self) -> None:
+        """Accept connections again, on the same port."""
+        self._listener.listen()
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def close(self) -> None:
+        """Cut all connections, and give the port back."""
         # shutdown() wakes the thread in accept(); with close() alone it goes on listening.
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._connections:
             try:
@@ -63,11 +78,6 @@ class Proxy:
                 pass
             connection.close()
         self._connections.clear()
-
-    def up(self) -> None:
-        """Accept connections again, on the same port."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -113,7 +123,7 @@ def behind_a_proxy(request: pytest.FixtureRequest) -> Iterator[tuple[Proxy, Task
     direct = address.format(port=port)
     yield proxy, task, direct
     proxy.flows.set()
-    proxy.down()
+    proxy.close()
     with Connection(direct) as connection:
         connection.default_channel.queue_delete(app.conf.task_default_queue)
 
@@ -158,7 +168,7 @@ def test_a_broker_that_accepts_and_never_answers_is_given_up(scheme: str) -> Non
     _, task = _app(scheme.format(port=proxy.port))
     assert _seconds_until_refused(task) < MAX_SECONDS
     assert _seconds_until_refused(task) < MAX_SECONDS
-    proxy.down()
+    proxy.close()
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class BrokerProxy(Proxy):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.down()
+        self.close()
         # Threads that hold data wake up and find their connections closed.
         self.flows.set()
 
