@@ -173,8 +173,8 @@ def test_a_planted_cookie_of_another_person_is_not_trusted(way: str) -> None:
 def test_devices_without_a_token_do_not_wait_for_each_other() -> None:
     for phone in PHONES[:2]:
         prove(Client(), phone)
-    locks = LimitCounter.objects.filter(key__startswith="devices:")
-    assert {lock.key for lock in locks} == {f"devices:{phone}" for phone in PHONES[:2]}
+    locks = LimitCounter.objects.filter(key__regex="devices:|_guesses:")
+    assert {lock.key for lock in locks} == {f"phone_guesses:{phone}" for phone in PHONES[:2]}
 
 
 @pytest.mark.parametrize("is_known", [False, True])

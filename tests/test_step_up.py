@@ -92,12 +92,14 @@ def later(seconds: float) -> Any:
 def used(phone: str = PHONE) -> dict[str, int]:
     """The wrong guesses that count for a number: limit -> how many."""
     counters = LimitCounter.objects.filter(key__endswith=f"guesses:{phone}")
-    return {
+    counted = {
         key.partition(":")[0]: sum(
             count for entries in json.loads(events).values() for _, count in entries
         )
         for key, events in counters.values_list("key", "events")
     }
+    # A counter without events was only locked.
+    return {limit: count for limit, count in counted.items() if count}
 
 
 def prove(phone: str = PHONE) -> str:

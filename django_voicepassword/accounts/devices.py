@@ -68,7 +68,7 @@ class ProvedDevice:
         Otherwise simultaneous proofs would each see room for one more device or number. All
         requests without a token have the same empty hash: they must not wait for each other.
         """
-        keys = [f"devices:{phone}"]
+        keys = [limits.lock_of_number(phone)]
         return [*keys, f"devices:{self._old_hash}"] if self._old_hash else keys
 
     def write(self, phone: str) -> None:

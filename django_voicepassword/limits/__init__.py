@@ -34,7 +34,7 @@ from django_voicepassword.limits.usage import (
     longest_period,
     usage,
 )
-from django_voicepassword.limits.uses import make_use, make_uses, send_uses
+from django_voicepassword.limits.uses import lock_of_number, make_use, make_uses, send_uses
 
 __all__ = [
     "CLOCK_SKEW",
@@ -58,6 +58,7 @@ __all__ = [
     "is_raised",
     "lane_of",
     "lock",
+    "lock_of_number",
     "longest_period",
     "make_use",
     "make_uses",

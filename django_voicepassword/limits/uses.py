@@ -146,6 +146,11 @@ def guess_uses(verification: Verification, address: str, is_proven: bool) -> lis
     return [make_use("device_guesses", phone, instead=of_number)]
 
 
+def lock_of_number(phone: str) -> str:
+    """Return the key that ``lock`` locks a number by: the counter that its guesses lock anyway."""
+    return f"phone_guesses:{phone}"
+
+
 def _number_use(phone: str, terms: Terms) -> Use:
     """Return the use of the number's own limit, and what may pay where that is used up.
 
