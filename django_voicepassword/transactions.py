@@ -140,13 +140,17 @@ def retry(write: Callable[[], Result], using: str) -> Result:
             # Only the host project can repeat a transaction of its own.
             if is_last or connection.in_atomic_block:
                 raise
-            logger.info("the database rolled back a transaction, trying again")
             # The database may have been restarted, and then the old connection is unusable.
             connection.close_if_unusable_or_obsolete()
-            pause = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
-            # Two transactions that met must not meet again.
-            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # nosec B311
+            _pause_after_rollback(attempt)
     raise AssertionError("unreachable")
+
+
+def _pause_after_rollback(attempt: int) -> None:
+    logger.info("the database rolled back a transaction, trying again")
+    pause = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE)
+    # Two transactions that met must not meet again.
+    time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # nosec B311
 
 
 def _is_conflict(error: Exception) -> bool:
@@ -162,18 +166,26 @@ def _is_conflict(error: Exception) -> bool:
 def retry_write(write: Callable[[], Result], using: str) -> Result:
     """Run ``write``, a single transaction, and again if the connection to the database is lost.
 
-    The provider has placed the call already, so its result must not be forgotten.
+    Also if it was rolled back, as ``retry`` does. The provider has placed the call already, so its
+    result must not be forgotten.
     """
     connection = connections[using]
-    for attempt in range(1, WRITE_TRIES + 1):
+    ends = time.monotonic() + TRIED_FOR
+    for attempt in range(1, CONFLICT_TRIES + 1):
         try:
             return write()
         except DATABASE_ERRORS as error:
-            if attempt == WRITE_TRIES or connection.in_atomic_block:
+            is_conflict = _is_conflict(error)
+            has_time = is_conflict and time.monotonic() <= ends
+            is_last = attempt >= (CONFLICT_TRIES if has_time else WRITE_TRIES)
+            if is_last or connection.in_atomic_block:
                 raise
             # Its frames contain the row that was to be written, with its number.
             clear_frames(error)
-            logger.exception("the database went away, writing again")
-            connection.close()
-            time.sleep(attempt / 2)
+            if is_conflict:
+                _pause_after_rollback(attempt)
+            else:
+                logger.exception("the database went away, writing again")
+                connection.close()
+                time.sleep(attempt / 2)
     raise AssertionError("unreachable")

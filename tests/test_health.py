@@ -29,6 +29,7 @@ from django_voicepassword import limits, statistics, tasks, upkeep
 from django_voicepassword.calls import broker
 from django_voicepassword.limits import alarms, circuit
 from django_voicepassword.models import BalanceReading, CallRequest, DailyStatistics
+from tests.missing_table import missing_table
 from tests.ports import closed_port
 from tests.sandbox_process import SandboxProcess
 
@@ -429,11 +430,10 @@ def test_a_silent_beat_is_a_warning(client: Client) -> None:
     assert check_health(client) == ALL_OK
 
 
-def test_missing_tables_are_reported(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BalanceReading._meta, "db_table", "not_migrated_yet")
-    assert check_health(client, "/health/Balance/")["Balance"].startswith(
-        "Unavailable: The tables of django_voicepassword"
-    )
+def test_missing_tables_are_reported(client: Client) -> None:
+    with missing_table(BalanceReading):
+        result = check_health(client, "/health/Balance/")["Balance"]
+    assert result.startswith("Unavailable: The tables of django_voicepassword")
 
 
 def test_a_missing_package_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from django_voicepassword.exceptions import (
 from django_voicepassword.limits import refusals
 from django_voicepassword.models import RefusedAttempt
 from tests.concurrency import run_at_once
+from tests.missing_table import missing_table
 
 PHONE = "79991234567"
 REQUEST = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1")
@@ -110,14 +111,11 @@ def test_attempts_at_once_are_all_counted() -> None:
 
 @pytest.mark.django_db
 def test_a_database_that_fails_changes_nothing_for_the_person(
-    received: list[dict[str, Any]],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    received: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(RefusedAttempt._meta, "db_table", "no_such_table")
     with transaction.atomic():
-        refusals.record(LIMITED, PHONE, REQUEST)
-        monkeypatch.undo()
+        with missing_table(RefusedAttempt):
+            refusals.record(LIMITED, PHONE, REQUEST)
         assert rows() == [], "the transaction of the project cannot be used any more"
     assert len(received) == 1
     assert "could not be noted" in caplog.text

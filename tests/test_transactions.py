@@ -19,7 +19,7 @@ from django_voicepassword import transactions
 from django_voicepassword.exceptions import Unavailable
 from django_voicepassword.models import LimitCounter, Verification
 from django_voicepassword.testing import Sent
-from django_voicepassword.verifications import sending
+from tests.missing_table import missing_table
 
 UNAVAILABLE = [OperationalError, InterfaceError]
 outside_transaction = pytest.mark.django_db(transaction=True)
@@ -88,12 +88,25 @@ def test_a_write_is_retried(
 
 
 @outside_transaction
+def test_a_write_that_met_another_one_is_no_lost_connection(
+    pauses: list[float], closed: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "django_voicepassword")
+    work = Work(11, OperationalError("database is locked"))
+    assert transactions.retry_write(work, "default") == "done"
+    assert {record.levelname for record in caplog.records} == {"INFO"}
+    assert closed == []
+    assert sum(pauses) < 9
+
+
+@outside_transaction
 @pytest.mark.parametrize(
     ("run", "message", "tries"),
     [
         (transactions.atomic_with_retry, "database is locked", 12),
         (transactions.atomic_with_retry, "database or disk is full", 5),
         (transactions.retry_write, "gone", 5),
+        (transactions.retry_write, "database is locked", 12),
     ],
 )
 def test_the_last_failure_is_final_and_other_errors_are_not_retried(
@@ -211,17 +224,14 @@ def test_non_atomic_requests_exempts_a_view_on_every_database(
 def test_a_developer_who_forgot_to_migrate_is_told_so(
     client: Client,
     settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
     outbox: list[Sent],
     debug: bool,
     address: str,
 ) -> None:
     settings.DEBUG = debug
     client.raise_request_exception = False
-    monkeypatch.setattr(Verification._meta, "db_table", "not_migrated_yet")
-    # It is compiled again, with the name of the missing table.
-    monkeypatch.setattr(sending._INSERT_VERIFICATION, "_compiled", {})
-    response = client.post(address, {"phone": "79990000001"})
+    with missing_table(Verification):
+        response = client.post(address, {"phone": "79990000001"})
     text = response.content.decode()
     assert ("manage.py migrate" in text, "not_migrated_yet" in text) == (debug, debug)
     if debug:

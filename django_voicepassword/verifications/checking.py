@@ -253,7 +253,8 @@ def check_open(verification: Verification) -> None:
     """Raise the error that says why a verification cannot go on, if it cannot."""
     if verification.status in (Verification.Status.APPROVED, Verification.Status.CANCELED):
         raise VerificationClosed
-    if verification.is_expired:
+    # The clock of the server that wrote the status may be ahead of this one.
+    if verification.is_expired or verification.status == Verification.Status.EXPIRED:
         raise VerificationExpired
     if verification.current_status == Verification.Status.MAX_ATTEMPTS:
         raise TooManyAttempts(seconds_until(verification.expires_at, least=1))
