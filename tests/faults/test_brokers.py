@@ -65,7 +65,8 @@ def test_redis_killed_under_a_worker_rings_each_once(site: FaultySite, redis: Re
     until(lambda: sum(site.rings(*verifications)) == 2, what="a ring of two")
     redis.kill()
     site.sandbox.release()
-    until(lambda: site.database.states(*verifications).count("placed") == 2, what="the rows of two")
+    # The worker may have taken the third task as well.
+    until(lambda: site.database.states(*verifications).count("placed") >= 2, what="the rows of two")
     redis.start()
     # A worker exits when Redis goes away under its tasks; a supervisor would start it again.
     site.kill_worker("worker")
