@@ -364,6 +364,21 @@ def test_netrc_and_proxy_variables_are_ignored(
     assert b"Authorization: the-secret-key\r\n" in server.requests[0]
 
 
+def test_requests_of_one_client_differ_in_their_body_alone(wire: Callable[..., Wire]) -> None:
+    answer = http(json.dumps(OK).encode(), "200 OK", "Set-Cookie: sticky=1; Path=/")
+    server = wire(answer, keep=True)
+    ours = client(server)
+    urls = [None, "https://example.org/auth/callback/1/"]
+    for url in urls:
+        ours.flash_call("79990000001", code="1234", callback_url=url)
+    (first, body), (second, longer) = (one.split(b"\r\n\r\n") for one in server.requests)
+    assert ["callback_url" in json.loads(one) for one in (body, longer)] == [False, True]
+    assert b"Authorization: the-secret-key" in first
+    length = b"Content-Length: %d"
+    assert second == first.replace(length % len(body), length % len(longer))
+    assert b"ookie" not in second
+
+
 def test_a_session_passed_by_the_project_is_used(wire: Callable[..., Wire]) -> None:
     server = wire(http(json.dumps(OK).encode()))
     with requests.Session() as session:

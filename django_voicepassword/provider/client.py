@@ -201,7 +201,7 @@ class Client:
         process, session = getattr(self._local, "session", (None, None))
         if session is None or process != os.getpid():
             # After a fork, parent and child would read from the same connection.
-            session = http_session.make_session()
+            session = http_session.make_session(has_same_headers=True)
             self._local.session = (os.getpid(), session)
         return session
 

@@ -24,8 +24,29 @@ if TYPE_CHECKING:
 CHUNK = 65536
 
 
-def make_session() -> requests.Session:
-    session = requests.Session()
+class _PreparedSession(requests.Session):
+    """Prepares the address and the headers of a request once: only the bodies differ.
+
+    Preparing them takes ``requests`` a fifth of the time of a request. Cookies are not sent back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._prepared: dict[str, requests.PreparedRequest] = {}
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        url = str(request.url)
+        if url not in self._prepared:
+            without_body = requests.Request(request.method, url, headers=request.headers)
+            self._prepared[url] = super().prepare_request(without_body)
+        prepared = self._prepared[url].copy()
+        prepared.prepare_body(request.data, files=None)
+        return prepared
+
+
+def make_session(has_same_headers: bool = False) -> requests.Session:
+    """Make a session. ``has_same_headers``: all its POST requests to one address have the same."""
+    session = _PreparedSession() if has_same_headers else requests.Session()
     # Ignore proxy variables and .netrc: the API key goes to the provider and to nobody else.
     session.trust_env = False
     adapter = HTTPAdapter(max_retries=0, pool_connections=2, pool_maxsize=2)
