@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -101,6 +101,26 @@ def test_first_logins_at_once_all_succeed(
         assert Counter(pool.map(log_in, codes)) == {200: 60}
     assert get_user_model().objects.count() == VerifiedPhone.objects.count() == 60
     assert not Verification.objects.filter(user=None).exists()
+
+
+def test_a_last_login_that_the_database_rolls_back_is_written_again(outbox: list[Sent]) -> None:
+    verification = verifications.start("79991234567")
+    rolled_back: list[str] = []
+
+    def fail_once(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith("UPDATE") and "last_login" in sql and not rolled_back:
+            rolled_back.append(sql)
+            raise OperationalError("database is locked")
+        return execute(sql, *arguments)
+
+    body = {"verification": str(verification.id), "code": outbox[-1].code}
+    client = Client()
+    with connection.execute_wrapper(fail_once):
+        assert client.post("/api/login/", body).status_code == 200
+    user = get_user_model().objects.get()
+    assert rolled_back
+    assert user.last_login is not None
+    assert client.session["_auth_user_id"] == str(user.pk)
 
 
 @at_any_level

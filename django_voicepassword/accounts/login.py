@@ -106,7 +106,8 @@ def log_in(
 
 def log_in_session(request: HttpRequest, approved: PhoneLogin) -> None:
     """Django's ``login()``, and the session notes that the number was verified."""
-    login(request, approved.user)
+    # The code is spent by now, and Django writes last_login only once.
+    retry(lambda: login(request, approved.user), router.db_for_write(get_user_model()))
     confirmation.remember(request, approved.verification)
 
 
