@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from django.db import connections
+from django.db import connection, connections
 
 
 def run_at_once(functions: Sequence[Callable[[], object]]) -> list[object]:
@@ -29,3 +31,29 @@ def run_at_once(functions: Sequence[Callable[[], object]]) -> list[object]:
         thread.join(60)
         assert not thread.is_alive()
     return outcomes
+
+
+@contextmanager
+def other_writes(
+    work: Callable[[], object], before: str, seconds: float | None = None
+) -> Iterator[None]:
+    """Another connection runs ``work`` just before our first statement that contains ``before``.
+
+    Our statement waits for its end, or for so many ``seconds`` where ``work`` may have to wait
+    until our transaction ends.
+    """
+    outcomes: list[object] = []
+    thread = threading.Thread(target=lambda: outcomes.extend(run_at_once([work])))
+
+    def interfere(execute: Any, sql: str, *arguments: Any) -> Any:
+        if before in sql and thread.ident is None:
+            thread.start()
+            thread.join(seconds)
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(interfere):
+        yield
+    assert thread.ident is not None, "no statement contained it"
+    thread.join()
+    (outcome,) = outcomes
+    assert not isinstance(outcome, Exception), outcome

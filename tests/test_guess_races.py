@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -24,7 +23,7 @@ from django_voicepassword.exceptions import VerificationError, VerificationExpir
 from django_voicepassword.models import CallRequest, LimitCounter, Verification
 from django_voicepassword.security import trusted_devices
 from django_voicepassword.testing import Sent
-from tests.concurrency import run_at_once
+from tests.concurrency import other_writes, run_at_once
 from tests.isolation import isolation
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,28 +49,6 @@ def ignore(work: Callable[[], object]) -> None:
         work()
     except VerificationError:
         pass
-
-
-@contextmanager
-def other_writes(work: Callable[[], object], before: str) -> Iterator[None]:
-    """Another connection runs ``work`` just before our first statement that contains ``before``.
-
-    It may have to wait until our transaction ends.
-    """
-    outcomes: list[object] = []
-    thread = threading.Thread(target=lambda: outcomes.extend(run_at_once([work])))
-
-    def interfere(execute: Any, sql: str, *arguments: Any) -> Any:
-        if before in sql and thread.ident is None:
-            thread.start()
-            thread.join(1)
-        return execute(sql, *arguments)
-
-    with connection.execute_wrapper(interfere):
-        yield
-    thread.join(20)
-    (outcome,) = outcomes
-    assert not isinstance(outcome, Exception), outcome
 
 
 def test_the_transaction_of_a_guess_on_a_known_device_begins_with_a_write(
@@ -119,7 +96,7 @@ def test_a_guess_leaves_no_counter_of_a_number_that_is_erased_meanwhile(
     outbox: list[Sent],
 ) -> None:
     verification, code = start(), outbox[-1].code
-    with other_writes(lambda: person.erase(person.of_phone(PHONE)), before=COUNTERS):
+    with other_writes(lambda: person.erase(person.of_phone(PHONE)), before=COUNTERS, seconds=1):
         ignore(lambda: verifications.check(verification.id, code))
     assert not LimitCounter.objects.filter(key__contains=PHONE).exists()
 
@@ -188,7 +165,7 @@ def test_a_short_code_is_worth_nothing_once_the_code_is_long(outbox: list[Sent])
         Verification.objects.filter(id=verification.id).update(code_length=4)
         Verification.return_send(verification.id, now)
 
-    with other_writes(make_long, before=COUNTERS):
+    with other_writes(make_long, before=COUNTERS, seconds=1):
         ignore(lambda: verifications.check(verification.id, code))
     verification.refresh_from_db()
     assert verification.is_long != (verification.status == "approved")

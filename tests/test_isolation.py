@@ -32,7 +32,7 @@ from django_voicepassword.models import (
 )
 from django_voicepassword.provider.protocol import Report, parse_report
 from django_voicepassword.testing import Sent
-from tests.concurrency import run_at_once
+from tests.concurrency import other_writes, run_at_once
 from tests.isolation import LEVELS, isolation, levels
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,21 +43,6 @@ def in_other_connection(work: Callable[[], object]) -> None:
     (outcome,) = run_at_once([work])
     if isinstance(outcome, Exception):
         raise outcome
-
-
-@contextmanager
-def other_writes(work: Callable[[], object], before: str) -> Iterator[None]:
-    """Another connection runs ``work`` just before our first statement that contains ``before``."""
-    pending = [work]
-
-    def interfere(execute: Any, sql: str, *arguments: Any) -> Any:
-        if before in sql and pending:
-            in_other_connection(pending.pop())
-        return execute(sql, *arguments)
-
-    with connection.execute_wrapper(interfere):
-        yield
-    assert not pending
 
 
 def make_call(**values: Any) -> CallRequest:
