@@ -12,7 +12,7 @@ from django.db import IntegrityError, connections, models, transaction
 from django.db.models import sql
 from django.db.models.signals import post_save
 
-from django_voicepassword.accounts import devices
+from django_voicepassword.accounts import devices, proofs, users
 from django_voicepassword.calls import placing, recording
 from django_voicepassword.models import (
     CallRequest,
@@ -50,6 +50,13 @@ STATEMENTS: dict[str, tuple[Statement[Any], dict[str, Any]]] = {
     "a verification without calls": (checking._WITHOUT_CALLS, {"id": KEY}),
     "its calls": (checking._CALLS, {"verification": KEY}),
     "close a call": (calls._CLOSE, {"pk": 7, "old": "phone ip#1", "counted": "phone"}),
+    "set the user": (checking._SET_USER, {"id": KEY, "user": 3}),
+    "the user of a number": (users._PROVED, {"phone": "79991234567"}),
+    "renew a proof": (proofs._RENEW, {"phone": "79991234567", "user": 3, "now": NOW}),
+    "renew one that is awake": (
+        proofs._RENEW_AWAKE,
+        {"phone": "79991234567", "user": 3, "now": NOW, "since": NOW - timedelta(days=9)},
+    ),
     "known devices": (devices._KNOWN, {"phone": "79991234567", "token_hash": "ab" * 32}),
     "devices of a number": (devices._OF_NUMBER, {"phone": "79991234567"}),
     "a queued call": (placing._QUEUED, {"id": 7}),
@@ -103,8 +110,10 @@ def test_a_statement_is_that_of_the_orm(name: str, use_tz: bool, settings: Any) 
     settings.USE_TZ = use_tz
     statement, values = STATEMENTS[name]
     if not use_tz:
-        naive = NOW.replace(tzinfo=None)
-        values = {key: naive if value is NOW else value for key, value in values.items()}
+        values = {
+            key: value.replace(tzinfo=None) if isinstance(value, datetime) else value
+            for key, value in values.items()
+        }
     text, parameters = _written_by_the_orm(statement, values)
     compiled, adapted, _ = statement.sql("default", values)
     assert _same(compiled) == _same(text)
@@ -115,7 +124,18 @@ def test_a_statement_is_that_of_the_orm(name: str, use_tz: bool, settings: Any) 
 
 
 def test_every_statement_of_the_package_is_compared() -> None:
-    modules = (verifications, calls, call_reports, checking, devices, placing, recording, sending)
+    modules = (
+        verifications,
+        calls,
+        call_reports,
+        checking,
+        devices,
+        placing,
+        proofs,
+        recording,
+        sending,
+        users,
+    )
     declared = {
         id(value)
         for module in modules

@@ -23,6 +23,16 @@ def visible_users() -> Any:
     return get_user_model()._default_manager.using(database())
 
 
+def shows_everybody() -> bool:
+    """Does the default manager of the user model show every user, as Django's own does?
+
+    One of the project may hide some, and others in the next request.
+    """
+    manager: Any = get_user_model()._default_manager
+    is_plain = type(manager).get_queryset is models.Manager.get_queryset
+    return is_plain and manager._queryset_class is models.QuerySet
+
+
 def database() -> str:
     return router.db_for_write(get_user_model())
 

@@ -15,6 +15,7 @@ from django_voicepassword.accounts import users
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import DormantPhone, Refused
 from django_voicepassword.models import VerifiedPhone
+from django_voicepassword.models.compiled import Update
 from django_voicepassword.models.moments import as_aware
 
 
@@ -35,17 +36,16 @@ def renew(user: Any, phone: str) -> None:
     Raises Refused where the number was given to another user in the meantime, and DormantPhone
     where nobody has proved it for DORMANT_AFTER_DAYS: it may have another holder by now.
     """
-    transactions.atomic_with_retry(lambda: _renew(user, phone), router.db_for_write(VerifiedPhone))
+    using = router.db_for_write(VerifiedPhone)
+    if not transactions.retry(lambda: _renew_awake(user, phone), using):
+        transactions.atomic_with_retry(lambda: _renew(user, phone), using)
 
 
 def _renew(user: Any, phone: str) -> None:
     own = VerifiedPhone.objects.filter(phone=phone, user=user)
-    now = timezone.now()
     # Another login may write the first proof between the two statements: then it is found awake.
     for _ in range(2):
-        # One statement: a number that two logins prove at once must not be found awake by the
-        # second.
-        if awake(own, now).update(verified_at=now):
+        if _renew_awake(user, phone):
             return
         if not own.exists():
             break
@@ -55,6 +55,18 @@ def _renew(user: Any, phone: str) -> None:
         raise Refused("the number was given to another user in the meantime")
     limits.lock(f"user:{phone}")
     users.note_proof(user, phone)
+
+
+def _renew_awake(user: Any, phone: str) -> int:
+    """Renew the proof, unless it is dormant; return how many rows that were.
+
+    One statement: a number that two logins prove at once must not be found awake by the second.
+    """
+    now = timezone.now()
+    since = _dormant_since(now)
+    if since is None:
+        return _RENEW(phone=phone, user=user.pk, now=now)
+    return _RENEW_AWAKE(phone=phone, user=user.pk, now=now, since=since)
 
 
 def announce_dormant(phone: str, request: HttpRequest | None) -> None:
@@ -73,5 +85,33 @@ def is_dormant(row: VerifiedPhone) -> bool:
 
 def awake(rows: QuerySet[VerifiedPhone], now: datetime) -> QuerySet[VerifiedPhone]:
     """Return those of ``rows`` that are not dormant: a right code for their numbers logs in."""
+    since = _dormant_since(now)
+    return rows if since is None else rows.filter(verified_at__gt=since)
+
+
+def _dormant_since(now: datetime) -> datetime | None:
+    """Return the moment before which a proof is dormant; None without DORMANT_AFTER_DAYS."""
     days = settings.DORMANT_AFTER_DAYS
-    return rows if days is None else rows.filter(verified_at__gt=now - timedelta(days=days))
+    return None if days is None else now - timedelta(days=days)
+
+
+def _renewed(phone: Any, user: Any, now: Any) -> tuple[QuerySet[VerifiedPhone], dict[str, Any]]:
+    return VerifiedPhone.objects.filter(phone=phone, user=user), {"verified_at": now}
+
+
+def _renewed_awake(
+    phone: Any, user: Any, now: Any, since: Any
+) -> tuple[QuerySet[VerifiedPhone], dict[str, Any]]:
+    own = VerifiedPhone.objects.filter(phone=phone, user=user)
+    return own.filter(verified_at__gt=since), {"verified_at": now}
+
+
+_RENEW = Update(VerifiedPhone, _renewed, phone="phone", user="user", now="verified_at")
+_RENEW_AWAKE = Update(
+    VerifiedPhone,
+    _renewed_awake,
+    phone="phone",
+    user="user",
+    now="verified_at",
+    since="verified_at",
+)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, router, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from django_voicepassword import limits, phones, transactions
@@ -15,6 +16,7 @@ from django_voicepassword.accounts import field, moves
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import TrustedDevice, VerifiedPhone
+from django_voicepassword.models.compiled import Select
 from django_voicepassword.security import masking
 from django_voicepassword.security.tracebacks import clear_frames
 from django_voicepassword.transactions import DATABASE_ERRORS
@@ -34,7 +36,10 @@ def find(phone: str) -> Any:
     Raises Refused where the field gives the number to a user who never proved it, or to several.
     """
     if settings.USER_PHONE_FIELD is None:
-        return field.visible_users().filter(verified_phones__phone=phone).first()
+        if not field.shows_everybody():
+            return field.visible_users().filter(verified_phones__phone=phone).first()
+        proofs = _PROVED(phone=phone)
+        return proofs[0].user if proofs else None
     return _find_trusted(phone) if settings.USER_PHONE_TRUSTED else _find_proved(phone)
 
 
@@ -225,3 +230,10 @@ def phones_of(user: Any) -> list[str]:
         return [phones.normalize(getattr(user, name) or "")]
     except InvalidPhone:
         return []
+
+
+def _proved(phone: Any) -> QuerySet[VerifiedPhone]:
+    return VerifiedPhone.objects.filter(phone=phone).select_related("user").order_by()
+
+
+_PROVED = Select(VerifiedPhone, _proved, phone="phone")

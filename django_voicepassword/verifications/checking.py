@@ -29,7 +29,7 @@ from django_voicepassword.exceptions import (
 )
 from django_voicepassword.limits import guard, reservations
 from django_voicepassword.models import CallRequest, Verification
-from django_voicepassword.models.compiled import Select
+from django_voicepassword.models.compiled import Select, Update
 from django_voicepassword.models.moments import seconds_until
 from django_voicepassword.security import codes
 from django_voicepassword.security.sensitive import sensitive
@@ -239,9 +239,14 @@ def _without_calls(id: Any) -> QuerySet[Verification]:
     return Verification.objects.annotate(is_guarded=guard.tripped_by_guesses()).filter(id=id)
 
 
+def _with_user(id: Any, user: Any) -> tuple[QuerySet[Verification], dict[str, Any]]:
+    return Verification.objects.filter(id=id), {"user": user}
+
+
 _CALLS = Select(CallRequest, _calls, verification="verification")
 _GUESSED: Select[Any] = Select(CallRequest, _guessed, verification="verification")
 _WITHOUT_CALLS: Select[Any] = Select(Verification, _without_calls, id="id")
+_SET_USER = Update(Verification, _with_user, id="id", user="user")
 
 
 def carrying_code(verification: Verification, calls: Sequence[CallRequest]) -> list[CallRequest]:
@@ -263,7 +268,7 @@ def check_open(verification: Verification) -> None:
 def _set_user(verification: Verification, user: Any) -> None:
     if user is not None and verification.user_id != user.pk:
         verification.user = user
-        transactions.retry(lambda: verification.save(update_fields=["user"]), database())
+        transactions.retry(lambda: _SET_USER(id=verification.id, user=user.pk), database())
 
 
 def _announce(signal: Signal, verification: Verification, request: HttpRequest | None) -> None:

@@ -64,7 +64,6 @@ EXPLAINED: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("@dataclass(frozen=True)", "@dataclass(", _NOT_WRITTEN),
         ("@sensitive", "", _SECRETS),
         ("@translate_database_errors", "", "the tests in faults/ notice it: see the promises"),
-        ("update_fields", "save()", _SPEED),
         ("another purpose", "XX", _FOR_DEVELOPERS),
         ("from None", "pass", "no verification has no id, so that the same error is raised"),
     ),
