@@ -62,6 +62,13 @@ class VerificationAPIView(APIView):
         super().initial(request, *args, **kwargs)
         _refuse_foreign_form(request)
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Choose JSON at once for the headers that most clients send; else as the project does."""
+        is_usual = request.META.get("HTTP_ACCEPT", "*/*") in ("*/*", JSONRenderer.media_type)
+        if is_usual and not request.META.get("QUERY_STRING") and not self.format_kwarg:
+            return JSONRenderer(), JSONRenderer.media_type
+        return super().perform_content_negotiation(request, force)
+
     def get_exception_handler(self) -> Any:
         return exception_handler
 
