@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from functools import lru_cache
 
 from django.http import HttpRequest
 
@@ -100,6 +101,7 @@ def _forwarded(request: HttpRequest) -> list[str]:
     return [entry.strip() for entry in entries if entry.strip()]
 
 
+@lru_cache(maxsize=4096)
 def _network(address: str, prefix: int) -> str:
     """Return the network of an IPv6 address; "" where the address is none."""
     try:

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connections, models, router
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q, QuerySet
 from django.db.models.constants import OnConflict
 from django.utils import timezone
@@ -69,10 +68,10 @@ def lock_rows(keys: list[str], now: datetime) -> dict[str, Row]:
 
     ``keys`` must be sorted: two transactions that lock rows in the same order cannot deadlock.
     """
-    rows = [(key, "{}", Decimal(0), now) for key in keys]
+    rows = [(key, "{}", Decimal(0)) for key in keys]
     columns = ("key", "events", "amount")
     returned: Iterable[tuple[str, str, Decimal]] | None = upsert(
-        rows, update=("updated_at",), returning=columns
+        rows, now, update=("updated_at",), returning=columns
     )
     if returned is None:
         returned = (
@@ -123,20 +122,22 @@ def rewrite_rows(keys: Iterable[str], now: datetime, change: Callable[[Entries],
 def write_rows(rows: Iterable[tuple[str, Events, Decimal]], now: datetime) -> None:
     """Write the events and the amount of each row. Call it in the transaction that locked them."""
     values = [
-        (key, json.dumps(events, separators=(",", ":")), amount, now)
+        (key, json.dumps(events, separators=(",", ":")), amount)
         for key, events, amount in sorted(rows)
     ]
-    upsert(values, update=("events", "amount"))
+    upsert(values, now, update=("events", "amount"))
 
 
 def upsert(
-    rows: list[tuple[str, str, Decimal, datetime]],
+    rows: list[tuple[str, str, Decimal]],
+    now: datetime,
     update: tuple[str, ...],
     returning: tuple[str, ...] = (),
 ) -> list[tuple[str, str, Decimal]] | None:
-    """Write all ``rows`` (key, events, amount, updated_at) with one INSERT … ON CONFLICT DO UPDATE.
+    """Write all ``rows`` (key, events, amount) with one INSERT … ON CONFLICT DO UPDATE.
 
-    ``update`` names the columns that are written where a row exists. Return the ``returning``
+    ``now`` is their ``updated_at``. ``update`` names the columns that are written where a row
+    exists. Return the ``returning``
     columns, or None where the database cannot return them from this statement.
 
     The SQL is written by hand because ``bulk_create(update_conflicts=True)`` of the ORM returns no
@@ -145,23 +146,15 @@ def upsert(
     using = database()
     connection = connections[using]
     names = returning if connection.features.can_return_rows_from_bulk_insert else ()
-    parameters = [value for row in rows for value in _adapted(row, connection)]
+    adapt = _field("amount").get_db_prep_save
+    moment = _field("updated_at").get_db_prep_save(now, connection)
+    parameters: list[Any] = []
+    for key, events, amount in rows:
+        # Texts are taken as they are.
+        parameters += (key, events, adapt(amount, connection), moment)
     with connection.cursor() as cursor:
         cursor.execute(_upsert_sql(using, len(rows), update, names), parameters)
         return list(cursor.fetchall()) if names else None
-
-
-def _adapted(
-    row: tuple[str, str, Decimal, datetime], connection: BaseDatabaseWrapper
-) -> tuple[Any, ...]:
-    """Return the values of a row as the database takes them. Texts are taken as they are."""
-    key, events, amount, updated_at = row
-    return (
-        key,
-        events,
-        _field("amount").get_db_prep_save(amount, connection),
-        _field("updated_at").get_db_prep_save(updated_at, connection),
-    )
 
 
 @lru_cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import ceil
 
 #: Above this many events, a rate rounds their times down: see ``Rate.resolution``.
@@ -34,7 +34,7 @@ class Rate:
     seconds: int
     whole: int = 0
 
-    @property
+    @cached_property
     def resolution(self) -> int:
         """The milliseconds that share one entry; 1: each event keeps its own time.
 
@@ -75,6 +75,12 @@ def parse_rate(text: str) -> Rate:
             'for example "3/10m" or "20/h"'
         )
     return Rate(int(match[1]), int(match[2] or 1) * _UNITS[match[3]])
+
+
+@lru_cache(maxsize=256)
+def split_rate(text: str, parts: int) -> tuple[Rate, ...]:
+    """Return ``parts`` rates that together allow as many events as the rate that ``text`` means."""
+    return tuple(parse_rate(text).split(parts))
 
 
 def tenfold(text: str) -> str:

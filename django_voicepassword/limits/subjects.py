@@ -26,13 +26,14 @@ def subject_of(name: str, phone: str, address: str) -> str:
     """Return the subject of the counter ``name`` for a send to ``phone`` from ``address``."""
     if name.startswith(LONG):
         return _long_subject(name.removeprefix(LONG), phone, address)
-    return {
-        "prefix": block_of(phone),
-        "block": block_of(phone),
-        "site": "",
-        "ip": client_ip.subject(address),
-        f"ip{NETWORK}": client_ip.network(address),
-    }.get(name.removesuffix(SOLVED), phone)
+    counter = name.removesuffix(SOLVED)
+    if counter == "ip":
+        return client_ip.subject(address)
+    if counter == f"ip{NETWORK}":
+        return client_ip.network(address)
+    if counter in ("prefix", "block"):
+        return block_of(phone)
+    return "" if counter == "site" else phone
 
 
 def _long_subject(name: str, phone: str, address: str) -> str:

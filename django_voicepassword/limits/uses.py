@@ -9,7 +9,7 @@ from functools import cached_property
 from django_voicepassword import phones
 from django_voicepassword.conf import settings
 from django_voicepassword.limits.guard.subjects import network_of
-from django_voicepassword.limits.rates import Rate, parse_rate, tenfold
+from django_voicepassword.limits.rates import Rate, parse_rate, split_rate, tenfold
 from django_voicepassword.limits.subjects import (
     LONG,
     NETWORK,
@@ -72,9 +72,9 @@ class Use:
         """Return the key of one row."""
         return row_key(self.key, row) if self.rows > 1 else self.key
 
-    def shares(self, rate: str) -> list[Rate]:
+    def shares(self, rate: str) -> tuple[Rate, ...]:
         """Return the part of a rate that each row allows. Together they are the rate."""
-        return parse_rate(rate).split(self.rows)
+        return split_rate(rate, self.rows)
 
 
 def row_key(key: str, row: int) -> str:

@@ -29,8 +29,8 @@ SILENT_AFTER = 120
 
 def note_beat(now: datetime | None = None) -> None:
     """Write that ``poll_calls`` begins to run, in one row that nothing else writes."""
-    row = (KEY, "{}", Decimal(0), now or timezone.now())
-    retry(lambda: upsert([row], update=("updated_at",)), database())
+    row = (KEY, "{}", Decimal(0))
+    retry(lambda: upsert([row], now or timezone.now(), update=("updated_at",)), database())
 
 
 def last_beat() -> datetime | None:

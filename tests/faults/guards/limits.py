@@ -16,7 +16,7 @@ def bursts(burst: str, databases: tuple[str, ...] = DATABASES) -> tuple[str, ...
 
 
 _LOCK = """    returned: Iterable[tuple[str, str, Decimal]] | None = upsert(
-        rows, update=("updated_at",), returning=columns
+        rows, now, update=("updated_at",), returning=columns
     )
     if returned is None:
         returned = (
