@@ -74,7 +74,6 @@ class ProvedDevice:
     def write(self, phone: str) -> None:
         """Write the rows. Call it in a transaction that has locked ``lock_keys``."""
         now = timezone.now()
-        rows = TrustedDevice.objects.using(router.db_for_write(TrustedDevice))
         known = self._read_known(phone)
         live = [row for row in known if row.token_hash == self._old_hash and row.is_live(now)]
         own = {row.phone: row for row in live}
@@ -82,15 +81,15 @@ class ProvedDevice:
         new_hash = trusted_devices.hash_token(self.token)
         surplus = _surplus(known, own.get(phone), phone, now)
         if surplus:
-            rows.filter(pk__in=surplus).delete()
+            TrustedDevice.objects.filter(pk__in=surplus).delete()
         if self._renews and own.keys() - {phone}:
-            others = rows.filter(token_hash=self._old_hash).exclude(phone=phone)
-            others.update(token_hash=new_hash)
+            others = TrustedDevice.objects.filter(token_hash=self._old_hash)
+            others.exclude(phone=phone).update(token_hash=new_hash)
         proved: dict[str, Any] = {"last_used_at": now, "token_hash": new_hash}
         if self._user is not None:
             proved["user"] = self._user
         if phone in own:
-            rows.filter(pk=own[phone].pk).update(**proved)
+            TrustedDevice.objects.filter(pk=own[phone].pk).update(**proved)
         else:
             _INSERT(TrustedDevice(phone=phone, **proved))
 
