@@ -52,6 +52,7 @@ STATEMENTS: dict[str, tuple[Statement[Any], dict[str, Any]]] = {
     "close a call": (calls._CLOSE, {"pk": 7, "old": "phone ip#1", "counted": "phone"}),
     "set the user": (checking._SET_USER, {"id": KEY, "user": 3}),
     "the user of a number": (users._PROVED, {"phone": "79991234567"}),
+    "lock a proof": (users._LOCKED, {"phone": "79991234567"}),
     "renew a proof": (proofs._RENEW, {"phone": "79991234567", "user": 3, "now": NOW}),
     "renew one that is awake": (
         proofs._RENEW_AWAKE,

@@ -16,7 +16,7 @@ from django_voicepassword.accounts import field, moves
 from django_voicepassword.conf import settings
 from django_voicepassword.exceptions import InvalidPhone, Refused, VerificationError
 from django_voicepassword.models import TrustedDevice, VerifiedPhone
-from django_voicepassword.models.compiled import Select
+from django_voicepassword.models.compiled import Insert, Select
 from django_voicepassword.security import masking
 from django_voicepassword.security.tracebacks import clear_frames
 from django_voicepassword.transactions import DATABASE_ERRORS
@@ -118,7 +118,7 @@ def _has_user(phone: str) -> bool:
     A base manager of the project may hide users too, so no manager is asked.
     """
     if settings.USER_PHONE_FIELD is None:
-        return VerifiedPhone.objects.filter(phone=phone).exists()
+        return bool(_PROVED(phone=phone))
     return bool(field.written(phone, field.all_users()).exists())
 
 
@@ -191,10 +191,10 @@ def _attach(user: Any, phone: str) -> None:
 def note_proof(user: Any, phone: str) -> None:
     """Write the VerifiedPhone, also with USER_PHONE_FIELD: there a user has one number."""
     now = timezone.now()
-    proof = VerifiedPhone.objects.select_for_update().filter(phone=phone).first()
-    if proof is None:
-        VerifiedPhone.objects.create(phone=phone, user=user, verified_at=now)
-    else:
+    proofs = _LOCKED(phone=phone)
+    if not proofs:
+        _INSERT(VerifiedPhone(phone=phone, user=user, verified_at=now))
+    for proof in proofs:
         if proof.user_id != user.pk:
             TrustedDevice.forget_number(phone)
             moves.announce(phone, proof.user_id, user)
@@ -236,4 +236,10 @@ def _proved(phone: Any) -> QuerySet[VerifiedPhone]:
     return VerifiedPhone.objects.filter(phone=phone).select_related("user").order_by()
 
 
+def _locked(phone: Any) -> QuerySet[VerifiedPhone]:
+    return VerifiedPhone.objects.select_for_update().filter(phone=phone).order_by()
+
+
 _PROVED = Select(VerifiedPhone, _proved, phone="phone")
+_LOCKED = Select(VerifiedPhone, _locked, phone="phone")
+_INSERT = Insert(VerifiedPhone)

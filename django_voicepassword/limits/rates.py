@@ -96,6 +96,11 @@ def live_events(entries: Entries, rate: Rate, moment: int) -> Entries:
     ``moment``. What the clocks of several servers may differ by is left alone.
     """
     latest = moment + CLOCK_SKEW * 1000
+    if not entries or entries[-1][0] <= latest:
+        for place, (at, _) in enumerate(entries):
+            if seconds_left(at, rate, moment) > 0:
+                return entries[place:]
+        return []
     counts: dict[int, int] = {}
     for at, count in entries:
         if seconds_left(at, rate, moment) > 0:
@@ -135,8 +140,10 @@ def seconds_to_wait(live: Entries, rate: Rate, moment: int, more: int = 1) -> in
 
 def add_event(live: Entries, rate: Rate, moment: int, more: int = 1) -> Entries:
     """Return the entries with ``more`` events at ``moment``."""
-    counts = {at: count for at, count in live}  # noqa: C416
     bucket = rate.bucket(moment)
+    if not live or live[-1][0] < bucket:
+        return [*live, [bucket, more]]
+    counts = {at: count for at, count in live}  # noqa: C416
     counts[bucket] = counts.get(bucket, 0) + more
     return [[at, count] for at, count in sorted(counts.items())]
 
