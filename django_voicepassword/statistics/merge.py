@@ -14,6 +14,7 @@ a join, and PostgreSQL's WITH (INSERT … RETURNING).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -65,11 +66,21 @@ class Merge:
             connection, self._loader.timestamp, now, day, imported_since, erased_until
         )
 
-    def chunk(self, paired: Paired, moments: Moments, totals: Totals) -> None:
-        """Merge one chunk, and add it to ``totals``. The caller has opened a transaction."""
+    def chunk(
+        self,
+        paired: Paired,
+        moments: Moments,
+        totals: Totals,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Merge one chunk, and add it to ``totals``. The caller has opened a transaction.
+
+        ``meanwhile`` is called where the statements begin that take the database long.
+        """
         with self._connection.cursor() as cursor:
             self._prepare(cursor)
             self._loader.load(cursor, paired.rows, moments)
+            meanwhile()
             self._matching.match(cursor)
             totals.written += self._update(cursor)
             totals.newly_imported += (imported := self._import(cursor))

@@ -2,7 +2,8 @@
 
 ``merge`` merges each chunk in a transaction of its own. So memory does not grow with the length of
 the day, an interrupted run keeps the chunks that it has merged, and a web request waits for one
-chunk at most. The run can be repeated at any time.
+chunk at most. The run can be repeated at any time. While the database merges a chunk, a thread
+reads the next one.
 
 Each chunk takes the lock of the sync. Two runs at once, of one day or of two, therefore merge each
 chunk one after the other, and the second finds what the first has written.
@@ -36,6 +37,7 @@ from django_voicepassword.provider.daily_report import (
 from django_voicepassword.provider.dates import Moments, for_field
 from django_voicepassword.provider.protocol import DailyRow, Report, row_of
 from django_voicepassword.security.sensitive import sensitive
+from django_voicepassword.statistics.ahead import Ahead
 from django_voicepassword.statistics.loading import zone_of
 from django_voicepassword.statistics.lost_calls import find_lost_calls
 from django_voicepassword.statistics.merge import Merge
@@ -82,14 +84,19 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     pairing = Pairing(find_lost_calls(day), day_bounds(day), database)
     totals = Totals()
     rows_read = 0
-    for chunk in _chunks(rows):
-        sorted_chunk = pairing.sort(chunk, moments)
-        totals = transactions.atomic_with_retry(
-            partial(_merge_chunk, merge, pairing, sorted_chunk, moments, totals), database
-        )
-        rows_read += len(chunk)
-        if progress is not None:
-            progress(rows_read)
+    chunks = ((len(chunk), pairing.sort(chunk, moments)) for chunk in _chunks(rows))
+    with Ahead(partial(next, chunks, None)) as ahead:
+        # Iterables of the host project may read the database, which would open a connection of the
+        # thread's own.
+        meanwhile = ahead.begin if rows.may_be_read_in_a_thread else _nothing
+        while (found := ahead.next()) is not None:
+            length, chunk = found
+            totals = transactions.atomic_with_retry(
+                partial(_merge_chunk, merge, pairing, chunk, moments, totals, meanwhile), database
+            )
+            rows_read += length
+            if progress is not None:
+                progress(rows_read)
     statistics = _store(day, totals, rows_read, rows)
     signals.daily_synced.send_robust(sender=DailyStatistics, statistics=statistics)
     return DayReport(statistics, totals.written)
@@ -107,6 +114,10 @@ class _Rows:
         self.report = report
         #: How many Reports were no rows.
         self.unreadable = 0
+
+    @property
+    def may_be_read_in_a_thread(self) -> bool:
+        return isinstance(self.report, DailyReport)
 
     def __iter__(self) -> Iterator[DailyRow]:
         if isinstance(self.report, DailyReport):
@@ -132,12 +143,17 @@ def _merge_chunk(
     chunk: SortedChunk,
     moments: Moments,
     totals: Totals,
+    meanwhile: Callable[[], None],
 ) -> Totals:
     """Merge a chunk, and return ``totals`` with its figures; ``totals`` itself stays unchanged."""
     _lock()
     counted = copy.deepcopy(totals)
-    merge.chunk(pairing.pair(chunk), moments, counted)
+    merge.chunk(pairing.pair(chunk), moments, counted, meanwhile)
     return counted
+
+
+def _nothing() -> None:
+    """What is done meanwhile where the next chunk is read afterwards."""
 
 
 def _store(day: date, totals: Totals, rows_read: int, rows: _Rows) -> DailyStatistics:

@@ -1,0 +1,124 @@
+"""While the database merges a chunk of a day, a thread reads the next one."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from django_voicepassword import statistics
+from django_voicepassword.models import CallRequest
+from django_voicepassword.provider.daily_report import DailyReport
+from django_voicepassword.provider.protocol import Report, parse_report
+from django_voicepassword.statistics import sync
+from django_voicepassword.statistics.ahead import Ahead
+from django_voicepassword.statistics.totals import Totals
+
+DAY = date(2026, 3, 10)
+ROWS = [
+    {
+        "id": str(number),
+        "number": f"7999{number:07}",
+        "date": "10.03.2026 12:00:05",
+        "duration": "00:04",
+        "price": "0.35",
+        "service": "Voice Password",
+        "state": "Успешно",
+    }
+    for number in range(20)
+]
+#: The threads that read a row of the day.
+THREADS: set[int] = set()
+
+
+class Raw(io.BytesIO):
+    def read1(self, size: int | None = -1, /) -> bytes:
+        THREADS.add(threading.get_ident())
+        return super().read1(min(size or 0, 300))
+
+
+class Response:
+    def __init__(self) -> None:
+        answer = {"result": "ok", "rows": str(len(ROWS)), "data": ROWS}
+        self.raw = Raw(json.dumps(answer, ensure_ascii=False).encode())
+
+    def close(self) -> None:
+        pass
+
+
+class Provider:
+    def daily(self, day: date) -> DailyReport:
+        return DailyReport(Response(), "key")  # type: ignore[arg-type]
+
+
+class OwnProvider:
+    """A client of the host project, which may read its rows from the database."""
+
+    def daily(self, day: date) -> Iterator[Report]:
+        for row in ROWS:
+            THREADS.add(threading.get_ident())
+            yield parse_report(row)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    THREADS.clear()
+    monkeypatch.setattr(sync, "CHUNK", 5)
+    monkeypatch.setattr("django_voicepassword.provider.daily_stream.CHUNK", 300)
+
+
+def test_what_was_begun_is_the_next_result_and_is_made_once() -> None:
+    made = iter(range(9))
+    with Ahead(lambda: (next(made), threading.get_ident())) as ahead:
+        first = ahead.next()
+        ahead.begin()
+        ahead.begin()
+        second, third = ahead.next(), ahead.next()
+    here = threading.get_ident()
+    assert [number for number, _ in (first, second, third)] == [0, 1, 2]
+    assert [thread == here for _, thread in (first, second, third)] == [True, False, True]
+
+
+def test_an_error_is_raised_where_its_result_is_asked_for() -> None:
+    def fail() -> None:
+        raise KeyError("row")
+
+    with Ahead(fail) as ahead:
+        ahead.begin()
+        with pytest.raises(KeyError, match="row"):
+            ahead.next()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("client", "is_alone"), [("Provider", False), ("OwnProvider", True)])
+def test_only_rows_that_need_no_database_are_read_in_a_thread(
+    configure: Callable[..., None], client: str, is_alone: bool
+) -> None:
+    configure(TRANSPORT=f"{__name__}.{client}")
+    assert statistics.sync_day(DAY).statistics.rows == 20
+    assert ({threading.get_ident()} == THREADS) is is_alone
+    assert CallRequest.objects.count() == 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_chunk_whose_transaction_is_repeated_loses_no_row_of_the_next(
+    configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(TRANSPORT=f"{__name__}.Provider")
+    add_rows, failures = Totals.add_rows, iter([True, False, True])
+
+    def fail_sometimes(self: Totals, cursor: Any) -> None:
+        if next(failures, False):
+            raise OperationalError("database is locked")
+        add_rows(self, cursor)
+
+    monkeypatch.setattr(Totals, "add_rows", fail_sometimes)
+    report = statistics.sync_day(DAY)
+    assert (report.statistics.rows, report.written) == (20, 20)
+    assert CallRequest.objects.count() == 20
