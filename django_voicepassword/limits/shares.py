@@ -59,15 +59,16 @@ def count(use: Use, rows: Mapping[str, Row], moment: int, more: int) -> Counted:
 
 
 def _count_one(use: Use, rows: Mapping[str, Row], moment: int, more: int) -> Counted:
-    looked_at = [row for row in range(use.rows) if use.row_key(row) in rows]
-    looks = {rate: _Look(use, rate, rows, moment, more) for rate in use.rates}
+    keys = enumerate(map(use.row_key, range(use.rows)))
+    looked_at = {row: rows[key][0] for row, key in keys if key in rows}
+    looks = {rate: _Look(use, rate, looked_at, moment, more) for rate in use.rates}
     counted = Counted(use.limit)
     longest = max((min(look.waits.values()) for look in looks.values()), default=0)
     if longest:
         counted.wait = longest
         counted.is_partial = len(looked_at) < use.rows
         counted.ahead = [
-            key for key in map(use.row_key, looked_at) if is_ahead(rows[key][0], moment)
+            use.row_key(row) for row, events in looked_at.items() if is_ahead(events, moment)
         ]
         return counted
     chosen = _choose([look.rows_with_room for look in looks.values()])
@@ -83,16 +84,15 @@ class _Look:
     """The rows of a use as one of its rates sees them: what still counts, and how long to wait."""
 
     def __init__(
-        self, use: Use, rate: str, rows: Mapping[str, Row], moment: int, more: int
+        self, use: Use, rate: str, looked_at: Mapping[int, Events], moment: int, more: int
     ) -> None:
         self._shares, self._moment = use.shares(rate), moment
         # A rate that allows fewer events than come at once counts as many as it allows, so that
         # they still fit where nothing else was counted.
         self._more = min(more, max(parse_rate(rate).count, 1))
         self.live = {
-            row: live_events(rows[use.row_key(row)][0].get(rate, []), share, moment)
-            for row, share in enumerate(self._shares)
-            if use.row_key(row) in rows
+            row: live_events(events.get(rate, []), self._shares[row], moment)
+            for row, events in looked_at.items()
         }
         self.waits = {
             row: seconds_to_wait(live, self._shares[row], moment, self._more)
