@@ -96,15 +96,16 @@ class Select(Statement[Model]):
 
     def __call__(self, **values: Any) -> list[Model]:
         using = router.db_for_write(self.model)
+        connection = connections[using]
         text, adapted, (own, related, annotations, converters) = self.sql(using, values)
-        with connections[using].cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(text, adapted)
             rows = [list(row) for row in cursor.fetchall()]
         found = []
         for row in rows:
             for column, (functions, expression) in converters:
                 for convert in functions:
-                    row[column] = convert(row[column], expression, connections[using])
+                    row[column] = convert(row[column], expression, connection)
             found.append(own.read(using, row))
             for one in related:
                 one.set(found[-1], one.read(using, row))
