@@ -416,6 +416,27 @@ def test_clocks_of_servers_may_differ_by_a_minute(
 
 
 @pytest.mark.django_db
+def test_no_event_is_lost_where_a_clock_stepped_back(configure: Callable[..., None]) -> None:
+    configure(LIMITS={"phone": ["10/m", "1000/d"]})
+    ahead = [3600 + 1000 * number for number in range(5)] + [9000 + number for number in range(10)]
+    assert {attempt(at) for at in ahead} == {0}
+    with freeze_time(NOW), pytest.raises(limits.ClockSkewRateLimited):
+        reserve({"phone": "79990000001"})
+    assert [attempt(at) for at in (60, 120, 180)] == [0, 0, 0]
+    assert sum(count for _, count in events()["1000/d"]) == 18
+    # Entries of one time would each give an event back.
+    times = [at for at, _ in events()["1000/d"]]
+    assert len(times) == len(set(times))
+
+
+def test_entries_of_one_time_are_added_up() -> None:
+    rate, moment = limits.parse_rate("1000/d"), milliseconds(0)
+    bucket = rate.bucket(moment)
+    live = rates.live_events([[bucket, 5], [bucket, 7]], rate, moment)
+    assert rates.add_event(live, rate, moment) == [[bucket, 13]]
+
+
+@pytest.mark.django_db
 def test_without_limits_no_query_is_made(
     configure: Callable[..., None], django_assert_num_queries: Any
 ) -> None:

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
-from django_voicepassword.limits.rates import Entries, Events, to_milliseconds
+from django_voicepassword.limits.rates import Entries, Events, added_up, to_milliseconds
 from django_voicepassword.models import LimitCounter
 from django_voicepassword.transactions import atomic_with_retry, retry
 
@@ -97,7 +97,11 @@ def count_from_now(keys: Iterable[str], now: datetime) -> None:
     Without this they would count until the clock has passed their times once more.
     """
     moment = to_milliseconds(now)
-    rewrite_rows(keys, now, lambda entries: [[min(at, moment), count] for at, count in entries])
+    rewrite_rows(
+        keys,
+        now,
+        lambda entries: added_up((min(at, moment), count) for at, count in entries),
+    )
 
 
 def rewrite_rows(keys: Iterable[str], now: datetime, change: Callable[[Entries], Entries]) -> None:

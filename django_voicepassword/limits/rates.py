@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -101,11 +102,18 @@ def live_events(entries: Entries, rate: Rate, moment: int) -> Entries:
             if seconds_left(at, rate, moment) > 0:
                 return entries[place:]
         return []
+    return added_up(
+        (at if at <= latest else rate.bucket(moment), count)
+        for at, count in entries
+        if seconds_left(at, rate, moment) > 0
+    )
+
+
+def added_up(entries: Iterable[Iterable[int]]) -> Entries:
+    """Return the entries in order, those of one time as one."""
     counts: dict[int, int] = {}
     for at, count in entries:
-        if seconds_left(at, rate, moment) > 0:
-            kept = at if at <= latest else rate.bucket(moment)
-            counts[kept] = counts.get(kept, 0) + count
+        counts[at] = counts.get(at, 0) + count
     return [[at, count] for at, count in sorted(counts.items())]
 
 
@@ -143,9 +151,7 @@ def add_event(live: Entries, rate: Rate, moment: int, more: int = 1) -> Entries:
     bucket = rate.bucket(moment)
     if not live or live[-1][0] < bucket:
         return [*live, [bucket, more]]
-    counts = {at: count for at, count in live}  # noqa: C416
-    counts[bucket] = counts.get(bucket, 0) + more
-    return [[at, count] for at, count in sorted(counts.items())]
+    return added_up([*live, [bucket, more]])
 
 
 def remove_event(entries: Entries, rate: Rate, moment: int) -> Entries:
