@@ -19,10 +19,17 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from django_voicepassword import checks, limits, signals, statistics, verifications
+from django_voicepassword.accounts import devices, users
 from django_voicepassword.calls import placing, polling, recording
 from django_voicepassword.exceptions import Unreachable, VerificationError
 from django_voicepassword.history import retention
-from django_voicepassword.models import CallRequest, DailyStatistics, Verification
+from django_voicepassword.models import (
+    CallRequest,
+    DailyStatistics,
+    TrustedDevice,
+    Verification,
+    VerifiedPhone,
+)
 from django_voicepassword.provider.protocol import Balance, Report, SendReply, parse_report
 from django_voicepassword.security import codes
 from tests.own_database import add_alias, remove_alias
@@ -181,6 +188,26 @@ def test_a_new_user_stays_logged_in_while_the_replica_does_not_have_the_user_yet
     assert async_to_sync(aget_user)(client) == user
     get_user_model().objects.using("default").update(is_active=False)
     assert get_user(client) == AnonymousUser()
+
+
+class Sticky(Router):
+    """Writes a row to the database of the instance that it belongs to."""
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        instance = hints.get("instance")
+        return (instance is not None and instance._state.db) or "default"
+
+
+def test_what_belongs_to_a_user_of_the_replica_is_not_written_there(settings: Any) -> None:
+    settings.DATABASE_ROUTERS = [f"{__name__}.Sticky"]
+    user = get_user_model().objects.using("default").create(username="someone")
+    user._state.db = "replica"  # as ``request.user`` was read there
+    users.assign(user, NUMBER)
+    assert devices.remember(RequestFactory().get("/"), NUMBER, user)
+    verification = verifications.start(NUMBER, user=user)
+    for model in (VerifiedPhone, TrustedDevice, Verification):
+        assert model.objects.using("default").get().user_id == user.pk
+    assert verification.user_id == user.pk
 
 
 class UsersElsewhere(Router):

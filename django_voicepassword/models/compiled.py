@@ -164,7 +164,9 @@ class Insert(Statement[Model]):
         super().__init__(model, model)
 
     def __call__(self, row: Model) -> None:
-        using = router.db_for_write(self.model, instance=row)
+        # Without ``instance``: a row takes the database of a user whom a replica has read, and a
+        # router may write to it.
+        using = router.db_for_write(self.model)
         if pre_save.has_listeners(self.model) or post_save.has_listeners(self.model):
             row.save(using=using, force_insert=True)
             return
