@@ -11,6 +11,7 @@ from django.utils.http import is_same_domain
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -63,9 +64,18 @@ class VerificationAPIView(APIView):
         _refuse_foreign_form(request)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        """Choose JSON at once for the headers that most clients send; else as the project does."""
+        """Choose JSON at once for the headers that most clients send.
+
+        A project may have changed the view, or how DRF negotiates; then DRF decides as ever.
+        """
+        is_plain = (
+            self.content_negotiation_class is DefaultContentNegotiation
+            and type(self).get_renderers is APIView.get_renderers
+            and tuple(self.renderer_classes) == (JSONRenderer,)
+        )
         is_usual = request.META.get("HTTP_ACCEPT", "*/*") in ("*/*", JSONRenderer.media_type)
-        if is_usual and not request.META.get("QUERY_STRING") and not self.format_kwarg:
+        has_format = request.META.get("QUERY_STRING") or getattr(self, "format_kwarg", None)
+        if is_plain and is_usual and not has_format:
             return JSONRenderer(), JSONRenderer.media_type
         return super().perform_content_negotiation(request, force)
 

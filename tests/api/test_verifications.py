@@ -15,12 +15,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 from freezegun import freeze_time
 from rest_framework import versioning as rest_versioning
 from rest_framework.authtoken.models import Token
+from rest_framework.exceptions import NotAcceptable, PermissionDenied
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import JSONRenderer
 from rest_framework.views import APIView
 
 from django_voicepassword import checks, verifications
@@ -580,3 +583,38 @@ def test_a_wrong_method_is_405_in_the_same_form(api: Api, method: str) -> None:
     answer = getattr(api.client, method)("/api/verifications/")
     assert answer.status_code == 405
     assert set(answer.json()) == {"code", "detail"}
+
+
+class Wrapped(JSONRenderer):
+    def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
+        return super().render({"data": data}, *args, **kwargs)
+
+
+class WrappedView(views.StartView):
+    renderer_classes = (Wrapped,)
+
+
+class ClosedView(views.StartView):
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        raise PermissionDenied
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "application/json; indent=4"])
+def test_a_project_may_change_how_a_view_answers(accept: str | None) -> None:
+    headers = {"accept": accept} if accept else {}
+    request = RequestFactory().post("/", {"phone": "+79990000001"}, headers=headers)
+    answer = WrappedView.as_view()(request).render()
+    assert json.loads(answer.content)["data"]["status"] == "pending"
+    refused = ClosedView.as_view()(request).render()
+    assert (refused.status_code, json.loads(refused.content)["code"]) == (403, "permission_denied")
+    plain = views.StartView.as_view()(request).render()
+    assert json.loads(plain.content)["status"] == "pending"
+
+
+def test_a_project_may_negotiate_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing(DefaultContentNegotiation):
+        def select_renderer(self, *args: Any, **kwargs: Any) -> Any:
+            raise NotAcceptable
+
+    monkeypatch.setattr(views.StartView, "content_negotiation_class", Refusing)
+    assert Api().post("verifications/", {"phone": PHONE}).status_code == 406
