@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
@@ -17,15 +18,15 @@ class Ahead(Generic[Result]):
 
     def __init__(self, make: Callable[[], Result]) -> None:
         self._make = make
-        # The thread is started by the first ``begin``.
-        self._threads = ThreadPoolExecutor(max_workers=1)
+        self._thread: threading.Thread | None = None
         self._begun: Future[Result] | None = None
 
     def __enter__(self) -> Ahead[Result]:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._threads.shutdown()
+        if self._thread is not None:
+            self._thread.join()
 
     def begin(self) -> None:
         """Start the next call, unless it was started already: a transaction may be repeated.
@@ -33,8 +34,16 @@ class Ahead(Generic[Result]):
         Call it right before this thread waits for long. Two threads that both compute take turns,
         and then each short statement would wait for its turn.
         """
-        if self._begun is None:
-            self._begun = self._threads.submit(self._make)
+        if self._begun is not None:
+            return
+        begun: Future[Result] = Future()
+        thread = threading.Thread(target=self._run, args=[begun], name="voicepassword-ahead")
+        try:
+            thread.start()
+        except RuntimeError:
+            # The system allows no more threads. ``next`` makes the result in this one.
+            return
+        self._thread, self._begun = thread, begun
 
     def next(self) -> Result:
         """Return the next result, and raise what ``make`` raises."""
@@ -42,3 +51,11 @@ class Ahead(Generic[Result]):
             return self._make()
         begun, self._begun = self._begun, None
         return begun.result()
+
+    def _run(self, begun: Future[Result]) -> None:
+        try:
+            begun.set_result(self._make())
+        except BaseException as error:
+            begun.set_exception(error)
+            # The traceback keeps this frame, which must not keep the error in turn.
+            del begun

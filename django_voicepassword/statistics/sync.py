@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -85,7 +86,7 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     totals = Totals()
     rows_read = 0
     chunks = ((len(chunk), pairing.sort(chunk, moments)) for chunk in _chunks(rows))
-    with Ahead(partial(next, chunks, None)) as ahead:
+    with closing(chunks), Ahead(partial(next, chunks, None)) as ahead, rows.wanted():
         # Iterables of the host project may read the database, which would open a connection of the
         # thread's own.
         meanwhile = ahead.begin if rows.may_be_read_in_a_thread else _nothing
@@ -114,6 +115,15 @@ class _Rows:
         self.report = report
         #: How many Reports were no rows.
         self.unreadable = 0
+        self._are_wanted = True
+
+    @contextmanager
+    def wanted(self) -> Iterator[None]:
+        """Stop a thread that reads at its next row, once the block has ended, perhaps early."""
+        try:
+            yield
+        finally:
+            self._are_wanted = False
 
     @property
     def may_be_read_in_a_thread(self) -> bool:
@@ -121,7 +131,10 @@ class _Rows:
 
     def __iter__(self) -> Iterator[DailyRow]:
         if isinstance(self.report, DailyReport):
-            yield from self.report.lean()
+            for row in self.report.lean():
+                if not self._are_wanted:
+                    return
+                yield row
             return
         for item in self.report:
             try:

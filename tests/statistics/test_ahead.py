@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
@@ -33,13 +34,17 @@ ROWS = [
     }
     for number in range(20)
 ]
-#: The threads that read a row of the day.
+#: The threads that read a row of the day, and the responses that were closed.
 THREADS: set[int] = set()
+CLOSED: list[bool] = []
+#: The seconds that each read takes.
+PAUSE = [0.0]
 
 
 class Raw(io.BytesIO):
     def read1(self, size: int | None = -1, /) -> bytes:
         THREADS.add(threading.get_ident())
+        time.sleep(PAUSE[0])
         return super().read1(min(size or 0, 300))
 
 
@@ -49,7 +54,7 @@ class Response:
         self.raw = Raw(json.dumps(answer, ensure_ascii=False).encode())
 
     def close(self) -> None:
-        pass
+        CLOSED.append(True)
 
 
 class Provider:
@@ -69,6 +74,7 @@ class OwnProvider:
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     THREADS.clear()
+    CLOSED.clear()
     monkeypatch.setattr(sync, "CHUNK", 5)
     monkeypatch.setattr("django_voicepassword.provider.daily_stream.CHUNK", 300)
 
@@ -122,3 +128,33 @@ def test_a_chunk_whose_transaction_is_repeated_loses_no_row_of_the_next(
     report = statistics.sync_day(DAY)
     assert (report.statistics.rows, report.written) == (20, 20)
     assert CallRequest.objects.count() == 20
+
+
+@pytest.mark.django_db
+def test_without_threads_the_rows_are_read_all_the_same(
+    configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    configure(TRANSPORT=f"{__name__}.Provider")
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert statistics.sync_day(DAY).written == 20
+    assert {threading.get_ident()} == THREADS
+
+
+@pytest.mark.django_db
+def test_where_merging_fails_the_response_is_closed_and_the_thread_ends(
+    configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Totals, cursor: Any) -> None:
+        raise ZeroDivisionError
+
+    configure(TRANSPORT=f"{__name__}.Provider")
+    monkeypatch.setattr(Totals, "add_rows", fail)
+    monkeypatch.setattr(f"{__name__}.PAUSE", [0.05])
+    with pytest.raises(ZeroDivisionError):
+        statistics.sync_day(DAY)
+    # While pytest still holds the error, and with it the frames.
+    assert CLOSED
+    assert not [one for one in threading.enumerate() if one.name == "voicepassword-ahead"]
