@@ -29,7 +29,8 @@ def shows_everybody() -> bool:
     One of the project may hide some, and others in the next request.
     """
     manager: Any = get_user_model()._default_manager
-    is_plain = type(manager).get_queryset is models.Manager.get_queryset
+    kind, plain = type(manager), models.Manager
+    is_plain = kind.get_queryset is plain.get_queryset and kind.using is plain.using
     return is_plain and manager._queryset_class is models.QuerySet
 
 
