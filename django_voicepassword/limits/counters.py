@@ -141,8 +141,8 @@ def upsert(
     """Write all ``rows`` (key, events, amount) with one INSERT … ON CONFLICT DO UPDATE.
 
     ``now`` is their ``updated_at``. ``update`` names the columns that are written where a row
-    exists. Return the ``returning``
-    columns, or None where the database cannot return them from this statement.
+    exists. Return the ``returning`` columns, or None where the database cannot return them from
+    this statement.
 
     The SQL is written by hand because ``bulk_create(update_conflicts=True)`` of the ORM returns no
     columns, so that reading them would take a second query.

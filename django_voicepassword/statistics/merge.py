@@ -71,7 +71,7 @@ class Merge:
         paired: Paired,
         moments: Moments,
         totals: Totals,
-        meanwhile: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[], None],
     ) -> None:
         """Merge one chunk, and add it to ``totals``. The caller has opened a transaction.
 
