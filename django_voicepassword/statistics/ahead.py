@@ -13,11 +13,12 @@ Result = TypeVar("Result")
 class Ahead(Generic[Result]):
     """Calls ``make`` for one result after the other; ``begin`` starts the next call in a thread.
 
-    Only one call runs at a time. Use it as a context manager: at its end it waits for the thread.
+    Without ``in_thread``, ``begin`` does nothing, and ``next`` makes each result. Only one call
+    runs at a time. Use it as a context manager: at its end it waits for the thread.
     """
 
-    def __init__(self, make: Callable[[], Result]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Result], in_thread: bool) -> None:
+        self._make, self._in_thread = make, in_thread
         self._thread: threading.Thread | None = None
         self._begun: Future[Result] | None = None
 
@@ -34,7 +35,7 @@ class Ahead(Generic[Result]):
         Call it right before this thread waits for long. Two threads that both compute take turns,
         and then each short statement would wait for its turn.
         """
-        if self._begun is not None:
+        if self._begun is not None or not self._in_thread:
             return
         begun: Future[Result] = Future()
         thread = threading.Thread(target=self._run, args=[begun], name="voicepassword-ahead")

@@ -86,14 +86,12 @@ def sync_day(day: date, progress: Callable[[int], None] | None = None) -> DayRep
     totals = Totals()
     rows_read = 0
     chunks = ((len(chunk), pairing.sort(chunk, moments)) for chunk in _chunks(rows))
-    with closing(chunks), Ahead(partial(next, chunks, None)) as ahead, rows.wanted():
-        # Iterables of the host project may read the database, which would open a connection of the
-        # thread's own.
-        meanwhile = ahead.begin if rows.may_be_read_in_a_thread else _nothing
+    ahead = Ahead(partial(next, chunks, None), in_thread=rows.may_be_read_in_a_thread)
+    with closing(chunks), ahead, rows.wanted():
         while (found := ahead.next()) is not None:
             length, chunk = found
             totals = transactions.atomic_with_retry(
-                partial(_merge_chunk, merge, pairing, chunk, moments, totals, meanwhile), database
+                partial(_merge_chunk, merge, pairing, chunk, moments, totals, ahead.begin), database
             )
             rows_read += length
             if progress is not None:
@@ -127,6 +125,11 @@ class _Rows:
 
     @property
     def may_be_read_in_a_thread(self) -> bool:
+        """Whether the rows are our own client's.
+
+        Iterables of the host project may read the database, which would open a connection of the
+        thread's own.
+        """
         return isinstance(self.report, DailyReport)
 
     def __iter__(self) -> Iterator[DailyRow]:
@@ -163,10 +166,6 @@ def _merge_chunk(
     counted = copy.deepcopy(totals)
     merge.chunk(pairing.pair(chunk), moments, counted, meanwhile)
     return counted
-
-
-def _nothing() -> None:
-    """What is done meanwhile where the next chunk is read afterwards."""
 
 
 def _store(day: date, totals: Totals, rows_read: int, rows: _Rows) -> DailyStatistics:

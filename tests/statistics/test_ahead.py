@@ -20,18 +20,11 @@ from django_voicepassword.provider.protocol import Report, parse_report
 from django_voicepassword.statistics import sync
 from django_voicepassword.statistics.ahead import Ahead
 from django_voicepassword.statistics.totals import Totals
+from tests.daily_row import USUAL_ROW
 
 DAY = date(2026, 3, 10)
 ROWS = [
-    {
-        "id": str(number),
-        "number": f"7999{number:07}",
-        "date": "10.03.2026 12:00:05",
-        "duration": "00:04",
-        "price": "0.35",
-        "service": "Voice Password",
-        "state": "Успешно",
-    }
+    {**USUAL_ROW, "id": str(number), "number": f"7999{number:07}", "date": "10.03.2026 12:00:05"}
     for number in range(20)
 ]
 #: The threads that read a row of the day, and the responses that were closed.
@@ -81,7 +74,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_was_begun_is_the_next_result_and_is_made_once() -> None:
     made = iter(range(9))
-    with Ahead(lambda: (next(made), threading.get_ident())) as ahead:
+    with Ahead(lambda: (next(made), threading.get_ident()), in_thread=True) as ahead:
         first = ahead.next()
         ahead.begin()
         ahead.begin()
@@ -95,7 +88,7 @@ def test_an_error_is_raised_where_its_result_is_asked_for() -> None:
     def fail() -> None:
         raise KeyError("row")
 
-    with Ahead(fail) as ahead:
+    with Ahead(fail, in_thread=True) as ahead:
         ahead.begin()
         with pytest.raises(KeyError, match="row"):
             ahead.next()
