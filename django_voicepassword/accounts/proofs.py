@@ -102,8 +102,8 @@ def _renewed(phone: Any, user: Any, now: Any) -> tuple[QuerySet[VerifiedPhone], 
 def _renewed_awake(
     phone: Any, user: Any, now: Any, since: Any
 ) -> tuple[QuerySet[VerifiedPhone], dict[str, Any]]:
-    own = VerifiedPhone.objects.filter(phone=phone, user=user)
-    return own.filter(verified_at__gt=since), {"verified_at": now}
+    own, changes = _renewed(phone, user, now)
+    return own.filter(verified_at__gt=since), changes
 
 
 _RENEW = Update(VerifiedPhone, _renewed, phone="phone", user="user", now="verified_at")

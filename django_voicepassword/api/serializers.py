@@ -99,11 +99,11 @@ class VerificationSerializer(serializers.Serializer[None]):
     )
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        values = {str(name): getattr(instance, str(name)) for name in self.fields}
-        return {
-            name: value if type(value) in self.PLAIN else self.fields[name].to_representation(value)
-            for name, value in values.items()
-        }
+        found: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            value = getattr(instance, name)
+            found[name] = value if type(value) in self.PLAIN else field.to_representation(value)
+        return found
 
 
 class ApprovedSerializer(VerificationSerializer):
